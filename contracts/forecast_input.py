@@ -1,0 +1,103 @@
+"""What the series job, the model and the API agree on about a forecast's input.
+
+The request and the answer of the endpoint are those of SageMaker's DeepAR:
+https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-in-formats.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+FREQUENCY = "H"
+"""DeepAR's ``time_freq``."""
+
+HORIZON = 24
+"""Hours that a model forecasts: DeepAR's ``prediction_length``."""
+
+QUANTILES = tuple(f"{level / 10:.1f}" for level in range(1, 10))
+"""Quantiles that can be asked for, as DeepAR writes them."""
+
+RECENT_HOURS = 61 * 24
+"""Hours of history kept for the API. DeepAR's hourly lags look back 721 hours before its context,
+and ``origin`` may lie a few weeks back."""
+
+START_FORMAT = "%Y-%m-%d %H:%M:%S"
+"""DeepAR's ``start``: no time zone; ours is UTC."""
+
+
+@dataclass(frozen=True)
+class CategoryIndex:
+    """Which integer stands for which device and which pollutant in ``cat = [device, pollutant]``.
+
+    Indices are positions, so a model is only valid with the index it was trained with.
+    """
+
+    devices: tuple[str, ...]
+    pollutants: tuple[str, ...]
+
+    @classmethod
+    def of(cls, devices: Iterable[str], pollutants: Iterable[str]) -> CategoryIndex:
+        """Index sorted devices; pollutants keep the order of the contract."""
+        return cls(tuple(sorted(set(devices))), tuple(pollutants))
+
+    def cat(self, device_id: str, pollutant: str) -> list[int]:
+        """Categories of a series.
+
+        Raises
+        ------
+        KeyError
+            The model was trained without that device or pollutant.
+        """
+        for kind, value, known in (
+            ("device", device_id, self.devices),
+            ("pollutant", pollutant, self.pollutants),
+        ):
+            if value not in known:
+                raise KeyError(f"{kind} {value!r} is not in the category index")
+        return [self.devices.index(device_id), self.pollutants.index(pollutant)]
+
+    def to_json(self) -> str:
+        return json.dumps({"devices": self.devices, "pollutants": self.pollutants}, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> CategoryIndex:
+        document = json.loads(text)
+        return cls(tuple(document["devices"]), tuple(document["pollutants"]))
+
+
+@dataclass(frozen=True)
+class RecentHistory:
+    """The last hours of one device, as the series job leaves them for the API.
+
+    Parameters
+    ----------
+    start
+        First hour of every target, `START_FORMAT`, UTC.
+    target
+        Hourly means in µg/m³ for each pollutant, gaps as None; all of one length.
+    cat
+        DeepAR's categories for each pollutant.
+    """
+
+    device_id: str
+    start: str
+    target: dict[str, list[float | None]]
+    cat: dict[str, list[int]]
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {
+                "device_id": self.device_id,
+                "start": self.start,
+                "target": self.target,
+                "cat": self.cat,
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> RecentHistory:
+        document = json.loads(text)
+        return cls(document["device_id"], document["start"], document["target"], document["cat"])

@@ -1,0 +1,66 @@
+"""Where things lie in the lake. A location is a bucket's purpose and a key prefix in it.
+
+=====================================  =========================================================
+``raw/telemetry/YYYY/MM/DD/HH/``       messages as they came, gzip JSON Lines, by arrival (UTC)
+``raw/errors/rule/YYYY/MM/DD/HH/``     messages that the topic rule could not pass on
+``raw/errors/delivery/``               records that Firehose could not deliver
+``curated/telemetry/date=YYYY-MM-DD``  readings, Parquet, by the day they were taken (UTC)
+``curated/quarantine/date=…``          what could not be read, with the reason, by arrival day
+``curated/series_hourly/date=…``       regular hourly series, one row a device, pollutant and hour
+``curated/recent/<device_id>.json``    the last hours of one device, for the forecast API
+``models/channels/{train,test}/``      DeepAR's input channels
+``models/channels/categories.json``    the index of categories, `forecast_input.CategoryIndex`
+=====================================  =========================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from contracts.names import Names
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in the lake.
+
+    Parameters
+    ----------
+    purpose
+        Bucket, one of `contracts.names.BUCKET_PURPOSES`.
+    prefix
+        Key prefix, ending in a slash.
+    """
+
+    purpose: str
+    prefix: str
+
+    def uri(self, names: Names) -> str:
+        return f"s3://{names.bucket(self.purpose)}/{self.prefix}"
+
+
+RAW_TELEMETRY = Location("raw", "telemetry/")
+RAW_RULE_ERRORS = Location("raw", "errors/rule/")
+RAW_DELIVERY_ERRORS = Location("raw", "errors/delivery/")
+TELEMETRY = Location("curated", "telemetry/")
+QUARANTINE = Location("curated", "quarantine/")
+SERIES_HOURLY = Location("curated", "series_hourly/")
+RECENT = Location("curated", "recent/")
+CHANNELS = Location("models", "channels/")
+TRAINING_OUTPUT = Location("models", "training/")
+
+
+def arrival_prefix(arrived: datetime) -> str:
+    """``YYYY/MM/DD/HH/`` of an arrival time, in UTC."""
+    return arrived.astimezone(UTC).strftime("%Y/%m/%d/%H/")
+
+
+def arrival_prefixes(start: datetime, end: datetime) -> list[str]:
+    """Hour prefixes that cover arrivals in ``[start, end)``, in order."""
+    hour = start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    prefixes = []
+    while hour < end.astimezone(UTC):
+        prefixes.append(arrival_prefix(hour))
+        hour += timedelta(hours=1)
+    return prefixes

@@ -1,0 +1,139 @@
+"""Names of everything in one environment of the estate, derived and never looked up.
+
+Infrastructure code gives the names, clients find things by them, and stacks refer to each other
+through them. So all stacks can be planned before the first one is applied, and no part has to
+read another part's Terraform state.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+ENVIRONMENTS = ("local", "dev", "staging", "prod")
+BUCKET_PURPOSES = ("raw", "curated", "models", "code", "logs", "terraform-state")
+
+TELEMETRY_TO_PARQUET = "telemetry_to_parquet"
+BUILD_SERIES = "build_series"
+GLUE_JOBS = (TELEMETRY_TO_PARQUET, BUILD_SERIES)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names in one environment, one account and one region.
+
+    Parameters
+    ----------
+    environment
+        One of `ENVIRONMENTS`.
+    account_id
+        AWS account, 12 digits. It is part of bucket names, which are unique across all of AWS.
+    region
+        For example ``eu-west-1``.
+    """
+
+    environment: str
+    account_id: str
+    region: str
+
+    def __post_init__(self) -> None:
+        if self.environment not in ENVIRONMENTS:
+            raise ValueError(
+                f"environment must be one of {', '.join(ENVIRONMENTS)}; got {self.environment!r}"
+            )
+
+    @classmethod
+    def from_aws(cls, session: Any, environment: str | None = None) -> Names:
+        """Ask STS for the account; the environment defaults to ``LAKECAST_ENV``, then ``local``.
+
+        ``session`` is a ``boto3.Session``; it is not imported here so that this module stays free
+        of dependencies and can be shipped to Glue and Lambda as it is.
+        """
+        identity = session.client("sts").get_caller_identity()
+        return cls(
+            environment=environment or os.environ.get("LAKECAST_ENV", "local"),
+            account_id=identity["Account"],
+            region=session.region_name,
+        )
+
+    def part(self, part: str) -> str:
+        """``lakecast-<environment>-<part>``, the form of every name that may have hyphens."""
+        return f"lakecast-{self.environment}-{part}"
+
+    def _identifier(self, part: str = "") -> str:
+        """The same with underscores, for names that may not have hyphens (IoT rules, SQL)."""
+        return "_".join(p for p in ("lakecast", self.environment, part) if p)
+
+    def bucket(self, purpose: str) -> str:
+        """Bucket of one of `BUCKET_PURPOSES`."""
+        if purpose not in BUCKET_PURPOSES:
+            raise ValueError(f"bucket must be one of {', '.join(BUCKET_PURPOSES)}; got {purpose!r}")
+        return f"{self.part(purpose)}-{self.account_id}"
+
+    def role_arn(self, part: str) -> str:
+        """ARN of the service role ``lakecast-<environment>-<part>``."""
+        return f"arn:aws:iam::{self.account_id}:role/{self.part(part)}"
+
+    # data
+    @property
+    def key_alias(self) -> str:
+        return f"alias/{self.part('data')}"
+
+    @property
+    def database(self) -> str:
+        """Glue database, and schema in Athena."""
+        return self._identifier()
+
+    @property
+    def interactions_table(self) -> str:
+        """DynamoDB table of the forecasts that were asked for and given."""
+        return self.part("interactions")
+
+    # pipeline
+    @property
+    def thing_type(self) -> str:
+        return self.part("sensor")
+
+    @property
+    def device_policy(self) -> str:
+        """IoT policy attached to every device's certificate."""
+        return self.part("device")
+
+    @property
+    def topic_rule(self) -> str:
+        return self._identifier("telemetry")
+
+    @property
+    def delivery_stream(self) -> str:
+        return self.part("telemetry")
+
+    @property
+    def crawler(self) -> str:
+        return self.part("raw")
+
+    @property
+    def workgroup(self) -> str:
+        """Athena workgroup."""
+        return self.part("analytics")
+
+    def job(self, script: str) -> str:
+        """Glue job that runs one of `GLUE_JOBS`."""
+        if script not in GLUE_JOBS:
+            raise ValueError(f"job must be one of {', '.join(GLUE_JOBS)}; got {script!r}")
+        return self.part(script.replace("_", "-"))
+
+    # serving
+    @property
+    def endpoint(self) -> str:
+        """SageMaker endpoint that answers forecasts."""
+        return self.part("forecast")
+
+    @property
+    def forecast_function(self) -> str:
+        return self.part("forecast-api")
+
+    @property
+    def api(self) -> str:
+        """REST API, and the name of its key and usage plan."""
+        return self.part("forecast-api")

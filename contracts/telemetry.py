@@ -1,0 +1,42 @@
+"""The telemetry message: its fields, its identity, and the topic it travels on.
+
+The JSON Schema of version 1 stands beside this file in ``telemetry.v1.schema.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+POLLUTANTS = (
+    "ozone",
+    "particulate_matter",
+    "carbon_monoxide",
+    "sulfur_dioxide",
+    "nitrogen_dioxide",
+)
+"""Measured concentrations, each in µg/m³; null means not measured."""
+
+IDENTITY = ("device_id", "boot_id", "sequence")
+"""Two messages with the same values of these fields are the same message."""
+
+LEGACY_FIELD_NAMES = {
+    "particullate_matter": "particulate_matter",
+    "sulfure_dioxide": "sulfur_dioxide",
+}
+"""Spellings of devices from before version 1, which also send no identity."""
+
+
+def topic(thing_name: str) -> str:
+    """MQTT topic on which the thing of that name, and no other, may publish."""
+    return f"telemetry/{thing_name}"
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a version 1 message."""
+    path = Path(__file__).with_name("telemetry.v1.schema.json")
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
