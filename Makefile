@@ -50,3 +50,91 @@ $(VENV)/.ready: requirements/lakecast.lock pyproject.toml $(VENV)/uv/bin/uv
 .PHONY: lock
 lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml anew into requirements/
 	@requirements/lock $(VENV)/uv/bin/uv
+
+# --- checks -----------------------------------------------------------------
+
+.PHONY: lint fmt type test
+lint: setup ## ruff, mypy, actionlint, zizmor, checkov
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(MAKE) type
+	@$(VENV)/bin/actionlint
+	@$(VENV)/bin/zizmor --offline --quiet .github
+	@$(MAKE) scan
+
+fmt: setup ## format the code and mend what ruff can
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+type: setup ## mypy, strict
+	@$(VENV)/bin/mypy
+
+test: setup ## all tests: real Terraform, Spark and training against a local cloud of their own
+	@$(VENV)/bin/pytest $(TESTS)
+
+# --- the local cloud ----------------------------------------------------------
+
+PORT ?= 4566
+MQTT_PORT ?= 8883
+
+.PHONY: up down demo
+demo: setup ## the whole way on this machine, from device to forecast (DATA= a folder of UCI Beijing CSV files, DAYS=)
+	@$(PY) -m localcloud.demo $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS))
+
+up: setup ## start the local cloud (PORT=4566, MQTT_PORT=8883)
+	@$(PY) -m localcloud up --port $(PORT) --mqtt-port $(MQTT_PORT)
+
+down: setup ## stop the local cloud; its state stays
+	@$(PY) -m localcloud down
+
+# --- the estate -------------------------------------------------------------
+
+.PHONY: synth plan apply destroy drift scan
+synth: setup ## write the Terraform of all stacks
+	@$(PY) -m infra synth --env $(ENV)
+
+plan: setup ## show what would change and save the plan
+	@$(IN_ENV) $(PY) -m infra plan --env $(ENV)
+
+apply: setup ## apply the saved plan
+	@$(IN_ENV) $(PY) -m infra apply --env $(ENV)
+
+destroy: setup ## remove the estate and its releases (outside local: CONFIRM=$(ENV))
+	@$(IN_ENV) $(PY) -m infra destroy --env $(ENV) $(if $(CONFIRM),--confirm $(CONFIRM))
+
+drift: setup ## exit 2 where the estate differs from its code
+	@$(IN_ENV) $(PY) -m infra drift --env $(ENV)
+
+scan: setup $(VENV)/scan/.ready ## checkov on the synthesised Terraform
+	@$(PY) -m infra scan
+
+$(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
+	@echo "· installing checkov"
+	@$(VENV)/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)/scan
+	@$(VENV)/uv/bin/uv pip sync --quiet --python $(VENV)/scan/bin/python requirements/scan.lock
+	@touch $@
+
+# --- the data and the model ---------------------------------------------------
+
+.PHONY: device etl train deploy forecast evaluate
+device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
+	@$(IN_ENV) $(PY) -m device fleet $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(FLEET_OPTIONS)
+
+etl: setup ## raw messages to readings, series and channels (START=, END=, CUT=)
+	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(CUT),--cut $(CUT))
+
+train: setup ## train DeepAR on the channels
+	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS)
+
+deploy: setup ## put the newest model behind the endpoint
+	@$(IN_ENV) $(PY) -m forecasting deploy --settings $(SETTINGS)
+
+forecast: setup ## ask the API (DEVICE=, POLLUTANT=ozone)
+	@$(IN_ENV) $(PY) -m forecasting forecast --device '$(DEVICE)' --pollutant '$(POLLUTANT)'
+
+evaluate: setup ## the last day's forecasts beside what came and the baselines
+	@$(IN_ENV) $(PY) -m forecasting evaluate --output .lakecast/evaluation
+
+.PHONY: bench
+bench: setup ## speed, each as a ratio against a named rival in one run
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(PY) $$benchmark; done
