@@ -14,10 +14,12 @@ client generated from the same model can rely on both.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -70,7 +72,8 @@ class JsonApi:
     service
         Boto3's name of the service.
     operations
-        The object with a method for each operation that is served.
+        The object with a method for each operation that is served, or a tuple of such objects,
+        of which the first that has the method serves it.
     validation_error
         The code with which this service refuses malformed requests.
     fallback
@@ -86,9 +89,12 @@ class JsonApi:
         fallback: Handler | None = None,
     ) -> None:
         self._model = service_model(service)
-        self._operations = operations
+        self._operations = operations if isinstance(operations, tuple) else (operations,)
         self._validation_error = validation_error
         self._fallback = fallback
+        # Not asyncio's shared pool: there, Lambdas that wait for this service could take up every
+        # thread, and none would be left to answer them.
+        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix=f"{service}-api")
 
     async def __call__(
         self,
@@ -99,7 +105,7 @@ class JsonApi:
         query_params: Mapping[str, Any],
     ) -> Response:
         name = _header(headers, "x-amz-target").rpartition(".")[2]
-        call = getattr(self._operations, xform_name(name), None) if name else None
+        call = self._operation(name)
         if call is None:
             if self._fallback is not None:
                 return await self._fallback(method, path, headers, body, query_params)
@@ -110,13 +116,23 @@ class JsonApi:
         operation = self._model.operation_model(name)
         try:
             request = self._request(operation, body)
-            answer = await asyncio.to_thread(call, request)
+            context = contextvars.copy_context()
+            answer = await asyncio.get_running_loop().run_in_executor(
+                self._threads, context.run, call, request
+            )
             return self._answer(operation, answer)
         except AwsError as error:
             return error.response()
         except Exception as error:
             logger.exception("%s failed", name)
             return AwsError("InternalFailure", f"{name}: {error}", 500).response()
+
+    def _operation(self, name: str) -> Callable[[dict[str, Any]], dict[str, Any] | None] | None:
+        if name not in self._model.operation_names:
+            return None
+        method = xform_name(name)
+        found = (getattr(family, method, None) for family in self._operations)
+        return next((call for call in found if call is not None), None)
 
     def _request(self, operation: OperationModel, body: bytes) -> dict[str, Any]:
         try:
@@ -128,9 +144,10 @@ class JsonApi:
             return {}
         complaints = violations(request, shape)
         if complaints:
+            errors = "error" if len(complaints) == 1 else "errors"
             raise AwsError(
                 self._validation_error,
-                f"{len(complaints)} validation error(s) detected: {'; '.join(complaints)}",
+                f"{len(complaints)} validation {errors} detected: {'; '.join(complaints)}",
             )
         parsed: dict[str, Any] = request
         return parsed
@@ -150,41 +167,56 @@ def violations(value: Any, shape: Shape) -> list[str]:
     """What in ``value`` breaks a shape of the service model; empty where nothing does."""
     report = ParamValidator().validate(value, shape)
     complaints = [report.generate_report()] if report.has_errors() else []
-    return complaints or _constraint_violations(value, shape, shape.name)
+    return complaints or _constraint_violations(value, shape, "")
 
 
 def _constraint_violations(value: Any, shape: Shape, where: str) -> list[str]:
-    """Enumerations and patterns, which botocore's own validator leaves to the service."""
+    """Enumerations, patterns and upper bounds, which botocore leaves to the service."""
     if value is None:
         return []
+    complaints = _bound_violations(value, shape, where)
     if isinstance(shape, StructureShape):
-        return [
-            complaint
-            for name, member in shape.members.items()
-            if name in value
-            for complaint in _constraint_violations(value[name], member, f"{where}.{name}")
-        ]
-    if isinstance(shape, ListShape):
-        return [
-            complaint
-            for number, item in enumerate(value)
-            for complaint in _constraint_violations(item, shape.member, f"{where}[{number}]")
-        ]
-    if isinstance(shape, MapShape):
-        return [
-            complaint
-            for key, item in value.items()
-            for complaint in _constraint_violations(item, shape.value, f"{where}[{key}]")
-        ]
-    if not isinstance(value, str):
+        for name, member in shape.members.items():
+            if name in value:
+                place = f"{where}.{_camel(name)}" if where else _camel(name)
+                complaints += _constraint_violations(value[name], member, place)
+    elif isinstance(shape, ListShape):
+        for number, item in enumerate(value, start=1):
+            complaints += _constraint_violations(item, shape.member, f"{where}.{number}.member")
+    elif isinstance(shape, MapShape):
+        for key, item in value.items():
+            complaints += _constraint_violations(key, shape.key, f"{where}.key")
+            complaints += _constraint_violations(item, shape.value, f"{where}.{key}.member")
+    elif isinstance(value, str):
+        allowed = getattr(shape, "enum", None)
+        pattern = shape.metadata.get("pattern")
+        if allowed and value not in allowed:
+            complaints.append(_refused(value, where, f"satisfy enum value set: {sorted(allowed)}"))
+        if pattern and not _matches(pattern, value):
+            complaints.append(
+                _refused(value, where, f"satisfy regular expression pattern: {pattern}")
+            )
+    return complaints
+
+
+def _bound_violations(value: Any, shape: Shape, where: str) -> list[str]:
+    upper = shape.metadata.get("max")
+    if upper is None:
         return []
-    allowed = getattr(shape, "enum", None)
-    if allowed and value not in allowed:
-        return [f"{where} must be one of {', '.join(allowed)}; got {value!r}"]
-    pattern = shape.metadata.get("pattern")
-    if pattern and not _matches(pattern, value):
-        return [f"{where} must match {pattern}; got {value!r}"]
+    if isinstance(value, str | list | dict) and len(value) > upper:
+        return [_refused(value, where, f"have length less than or equal to {upper}")]
+    if isinstance(value, int | float) and value > upper:
+        return [_refused(value, where, f"have value less than or equal to {upper}")]
     return []
+
+
+def _refused(value: Any, where: str, demand: str) -> str:
+    """AWS's wording of a constraint that a request broke."""
+    return f"Value '{value}' at '{where}' failed to satisfy constraint: Member must {demand}"
+
+
+def _camel(name: str) -> str:
+    return name[:1].lower() + name[1:]
 
 
 def _matches(pattern: str, value: str) -> bool:
