@@ -1,0 +1,128 @@
+"""Settings of the laptop cloud and the files in its home folder."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 4566
+DEFAULT_MQTT_PORT = 8883
+DEFAULT_HOME = Path(".lakecast")
+REGION = "eu-west-1"
+ACCOUNT_ID = "000000000000"
+
+
+@dataclass(frozen=True)
+class CloudConfig:
+    """How a laptop cloud is started.
+
+    Parameters
+    ----------
+    home
+        Folder of its state; a second cloud needs another one.
+    port
+        Port of AWS's HTTP API on 127.0.0.1.
+    mqtt_port
+        Port of IoT Core's MQTT broker (mutual TLS) on 127.0.0.1.
+    """
+
+    home: Path = DEFAULT_HOME
+    port: int = DEFAULT_PORT
+    mqtt_port: int = DEFAULT_MQTT_PORT
+    region: str = REGION
+    account_id: str = ACCOUNT_ID
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def environment_file(self) -> Path:
+        """What an AWS client sources to speak to this cloud."""
+        return self.home / "local.env"
+
+    @property
+    def ca_file(self) -> Path:
+        """Certificate authority of the MQTT broker, PEM."""
+        return self.home / "mqtt-ca.pem"
+
+    @property
+    def log_file(self) -> Path:
+        return self.home / "localcloud.log"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the serving process for as long as it lives; holds its process id."""
+        return self.home / "serving.lock"
+
+    @property
+    def record_file(self) -> Path:
+        """Written when the cloud is ready: process id and ports."""
+        return self.home / "serving.json"
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state"
+
+    @property
+    def objects(self) -> Path:
+        """Objects in S3."""
+        return self.home / "s3"
+
+    @property
+    def temporary(self) -> Path:
+        """Unpacked Lambda functions and the like; emptied at every start."""
+        return self.home / "tmp"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The administrator's access key, made once for a home folder."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+    @classmethod
+    def of(cls, config: CloudConfig) -> Credentials:
+        """Those kept in the home folder, or new ones, readable to their owner only."""
+        path = config.home / "credentials.json"
+        if not path.exists():
+            path.touch(mode=0o600)
+            made = {
+                "access_key_id": f"AKIALOCAL{secrets.token_hex(6).upper()[:11]}",
+                "secret_access_key": secrets.token_urlsafe(30),
+            }
+            path.write_text(json.dumps(made))
+        kept = json.loads(path.read_text())
+        return cls(kept["access_key_id"], kept["secret_access_key"])
+
+
+def client_environment(config: CloudConfig, credentials: Credentials) -> dict[str, str]:
+    """What ``local.env`` holds: all that an AWS client or a device needs to find this cloud."""
+    return {
+        "AWS_ENDPOINT_URL": config.endpoint_url,
+        "AWS_REGION": config.region,
+        "AWS_DEFAULT_REGION": config.region,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "LAKECAST_MQTT_HOST": LOOPBACK,
+        "LAKECAST_MQTT_PORT": str(config.mqtt_port),
+        "LAKECAST_MQTT_CA_FILE": str(config.ca_file.absolute()),
+    }
+
+
+def write_environment(config: CloudConfig, variables: dict[str, str]) -> None:
+    """Write ``local.env``, readable to its owner only."""
+    path = config.environment_file
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+
+
+def read_environment(path: Path) -> dict[str, str]:
+    """The variables in a ``local.env``."""
+    lines = path.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
