@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,10 +120,11 @@ def write_environment(config: CloudConfig, variables: dict[str, str]) -> None:
     path = config.environment_file
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
-    path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    path.write_text("".join(lines))
 
 
 def read_environment(path: Path) -> dict[str, str]:
     """The variables in a ``local.env``."""
-    lines = path.read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    words = shlex.split(path.read_text(), comments=True)
+    return dict(word.split("=", 1) for word in words if "=" in word)

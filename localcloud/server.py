@@ -1,0 +1,155 @@
+"""The server: ministack on 127.0.0.1, and beside it what it lacks.
+
+Importing this module imports ministack, which reads its settings from the environment at that
+moment: `localcloud.process` sets them first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve as serve_http
+from hypercorn.config import Config
+from ministack import app as ministack
+
+from localcloud import mqtt
+from localcloud.context import CloudContext, Service
+from localcloud.settings import LOOPBACK, CloudConfig, write_environment
+
+logger = logging.getLogger("localcloud")
+
+PROJECT = Path(__file__).resolve().parent.parent
+ADDITIONS = ("localcloud.firehose", "localcloud.glue", "localcloud.sagemaker")
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+def run(config: CloudConfig, variables: dict[str, str]) -> None:
+    """Serve until SIGTERM or SIGINT, then save all state.
+
+    ``variables`` are what ``local.env`` will hold.
+    """
+    asyncio.run(_serve(config, variables))
+
+
+def _context(config: CloudConfig) -> CloudContext:
+    return CloudContext(
+        home=config.home.absolute(),
+        endpoint_url=config.endpoint_url,
+        region=config.region,
+        account_id=config.account_id,
+        project=PROJECT,
+        python=Path(sys.executable),
+        environment=dict(os.environ),
+    )
+
+
+async def _serve(config: CloudConfig, variables: dict[str, str]) -> None:
+    mqtt.listen_on_loopback_only()
+    context = _context(config)
+    services = _services(context)
+    for service in services:
+        ministack.SERVICE_HANDLERS.update(service.handlers)
+
+    async def started() -> None:
+        config.ca_file.write_text(await mqtt.certificate_authority())
+        for service in services:
+            await service.start()
+
+    async def stopping() -> None:
+        for service in reversed(services):
+            await service.stop()
+
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    settings = Config()
+    settings.bind = [f"{LOOPBACK}:{config.port}"]
+    settings.keep_alive_timeout = 75
+    settings.shutdown_timeout = 120
+    settings.graceful_timeout = 5
+    application = _with_services(ministack.app, started, stopping)
+    serving = asyncio.create_task(
+        serve_http(application, settings, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+    )
+    announcing = asyncio.create_task(_announce(config, variables))
+    done, _ = await asyncio.wait({serving, announcing}, return_when=asyncio.FIRST_COMPLETED)
+    if announcing in done:
+        announcing.result()
+    announcing.cancel()
+    await serving
+
+
+def _services(context: CloudContext) -> list[Service]:
+    modules = [
+        importlib.import_module(name)
+        for name in ADDITIONS
+        if importlib.util.find_spec(name) is not None
+    ]
+    return [module.register(context) for module in modules if hasattr(module, "register")]
+
+
+def _with_services(
+    application: Application,
+    started: Callable[[], Awaitable[None]],
+    stopping: Callable[[], Awaitable[None]],
+) -> Application:
+    """The application with our services started after ministack, and stopped before it."""
+
+    async def wrapped(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await application(scope, receive, send)
+            return
+
+        async def receive_after_stopping() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await stopping()
+            return message
+
+        async def send_after_starting(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                await started()
+            await send(message)
+
+        await application(scope, receive_after_stopping, send_after_starting)
+
+    return wrapped
+
+
+async def _announce(config: CloudConfig, variables: dict[str, str]) -> None:
+    """Say where the cloud is, as soon as both its ports answer."""
+    for port in (config.port, config.mqtt_port):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(LOOPBACK, port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            break
+    write_environment(config, variables)
+    record = {
+        "pid": os.getpid(),
+        "port": config.port,
+        "mqtt_port": config.mqtt_port,
+        "since": time.time(),
+    }
+    draft = config.record_file.with_suffix(".draft")
+    draft.write_text(json.dumps(record))
+    draft.replace(config.record_file)
+    logger.info("ready on %s, MQTT on port %d", config.endpoint_url, config.mqtt_port)
