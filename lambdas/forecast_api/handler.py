@@ -33,3 +33,66 @@ Permissions
 - ``dynamodb:BatchWriteItem`` on the table;
 - ``logs:CreateLogStream`` and ``logs:PutLogEvents`` on the function's log group.
 """
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from forecast_api.forecasting import SageMakerForecaster
+from forecast_api.history import S3History
+from forecast_api.interactions import DynamoInteractionLog
+from forecast_api.log import Log
+from forecast_api.routing import Router
+from forecast_api.service import ForecastService
+from forecast_api.settings import Settings
+
+_QUICK = Config(
+    connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
+)
+"""For what answers in milliseconds: better a clear 503 than API Gateway's own time-out."""
+
+_FORECAST = Config(
+    connect_timeout=2, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 1}
+)
+"""For the endpoint: a batch may take seconds, and a caller's retry beats one that nobody sees."""
+
+
+def build(settings: Settings) -> Router:
+    """Join the parts to AWS's services, which boto3 finds by the region and endpoint settings."""
+    log = Log(sys.stdout, settings.environment)
+
+    def report_loss(count: int, reason: str) -> None:
+        log.write("ERROR", f"{count} interaction(s) lost: {reason}")
+
+    session = boto3.Session()
+    return Router(
+        ForecastService(
+            S3History(session.client("s3", config=_QUICK), settings.curated_bucket),
+            SageMakerForecaster(
+                session.client("sagemaker-runtime", config=_FORECAST),
+                session.client("sagemaker", config=_QUICK),
+                settings.endpoint,
+            ),
+            DynamoInteractionLog(
+                session.client("dynamodb", config=_QUICK),
+                settings.interactions_table,
+                timedelta(days=settings.retention_days),
+                report_loss,
+            ),
+        ),
+        log,
+    )
+
+
+_router = build(Settings.from_environment(os.environ))
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one event of API Gateway's Lambda proxy integration (payload version 1.0)."""
+    return _router.answer(event, context.aws_request_id)

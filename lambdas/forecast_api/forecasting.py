@@ -1,0 +1,214 @@
+"""Forecasts from the SageMaker endpoint, in the request and answer of SageMaker's DeepAR.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-in-formats.html
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as AwsConnectionError
+
+from contracts.forecast_input import HORIZON, START_FORMAT
+from forecast_api.history import Series
+from forecast_api.problems import model_does_not_fit, unavailable
+
+NUM_SAMPLES = 100
+"""Sample paths that quantiles are read from: DeepAR's default."""
+
+_PASSING = frozenset(
+    {
+        "InternalDependencyException",
+        "InternalFailure",
+        "InternalServerException",
+        "ModelNotReadyException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "ThrottlingException",
+    }
+)
+
+SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
+"""States in which an endpoint answers; while it is updated, its former configuration does."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one series: values in µg/m³, one an hour."""
+
+    quantiles: dict[str, tuple[float, ...]]
+    mean: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Predictions in the order of the series, and who gave them.
+
+    Parameters
+    ----------
+    variant
+        Production variant that answered.
+    seconds
+        What the endpoint took, seen from here.
+    """
+
+    predictions: tuple[Prediction, ...]
+    variant: str
+    seconds: float
+
+
+class Forecaster(Protocol):
+    """What turns series into forecasts."""
+
+    endpoint: str
+
+    def predict(
+        self, series: Sequence[Series], quantiles: Sequence[str], request_id: str
+    ) -> Answer:
+        """Forecast `HORIZON` hours of each series.
+
+        Raises
+        ------
+        Problem
+            409 where the model was not trained for a series, 503 where the endpoint cannot answer.
+        """
+
+    def status(self) -> str:
+        """SageMaker's word for the endpoint's state.
+
+        Raises
+        ------
+        Problem
+            503 where there is no such endpoint, or nobody to ask.
+        """
+
+
+class UnreadableAnswerError(Exception):
+    """The endpoint's answer is not DeepAR's."""
+
+
+def deepar_request(series: Sequence[Series], quantiles: Sequence[str]) -> bytes:
+    """Body of one invocation for all series; a gap is written "NaN", as DeepAR has it."""
+    instances = [
+        {
+            "start": one.start.strftime(START_FORMAT),
+            "target": ["NaN" if value is None else value for value in one.target],
+            "cat": list(one.cat),
+        }
+        for one in series
+    ]
+    configuration = {
+        "num_samples": NUM_SAMPLES,
+        "output_types": ["mean", "quantiles"],
+        "quantiles": list(quantiles),
+    }
+    document = {"instances": instances, "configuration": configuration}
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def deepar_predictions(body: bytes, count: int, quantiles: Sequence[str]) -> tuple[Prediction, ...]:
+    """Read the answer to an invocation with ``count`` series.
+
+    Raises
+    ------
+    UnreadableAnswerError
+        A prediction, a quantile or an hour is missing, or a value is not finite.
+    """
+    try:
+        predictions = json.loads(body)["predictions"]
+        if len(predictions) != count:
+            raise UnreadableAnswerError(f"{count} series were sent, {len(predictions)} came back")
+        return tuple(
+            Prediction(
+                {level: _values(one["quantiles"][level]) for level in quantiles},
+                _values(one["mean"]),
+            )
+            for one in predictions
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableAnswerError(f"the answer lacks or garbles {error}") from error
+
+
+def _values(values: Sequence[Any]) -> tuple[float, ...]:
+    numbers = tuple(float(value) for value in values[:HORIZON])
+    if len(numbers) < HORIZON or not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"{HORIZON} finite values an output; got {len(numbers)}: {numbers}")
+    return numbers
+
+
+class SageMakerForecaster:
+    """Forecasts from a SageMaker endpoint.
+
+    Parameters
+    ----------
+    runtime
+        Boto3 client of ``sagemaker-runtime``.
+    sagemaker
+        Boto3 client of ``sagemaker``.
+    endpoint
+        Name of the endpoint.
+    """
+
+    def __init__(self, runtime: Any, sagemaker: Any, endpoint: str) -> None:
+        self._runtime = runtime
+        self._sagemaker = sagemaker
+        self.endpoint = endpoint
+
+    def predict(
+        self, series: Sequence[Series], quantiles: Sequence[str], request_id: str
+    ) -> Answer:
+        """Ask for all series in one invocation."""
+        asked = time.perf_counter()
+        try:
+            response = self._runtime.invoke_endpoint(
+                EndpointName=self.endpoint,
+                ContentType="application/json",
+                Accept="application/json",
+                # Joins captured data with what was really measured later.
+                InferenceId=request_id,
+                Body=deepar_request(series, quantiles),
+            )
+            body = response["Body"].read()
+        except ClientError as error:
+            raise self._refusal(error) from error
+        except (AwsConnectionError, HTTPClientError) as error:
+            raise unavailable(f"endpoint {self.endpoint} did not answer in time") from error
+        seconds = time.perf_counter() - asked
+        predictions = deepar_predictions(body, len(series), quantiles)
+        return Answer(predictions, response.get("InvokedProductionVariant", ""), seconds)
+
+    def status(self) -> str:
+        """Ask SageMaker for the endpoint's state."""
+        try:
+            described = self._sagemaker.describe_endpoint(EndpointName=self.endpoint)
+        except ClientError as error:
+            raise self._refusal(error) from error
+        except (AwsConnectionError, HTTPClientError) as error:
+            raise unavailable("SageMaker did not answer in time") from error
+        return str(described["EndpointStatus"])
+
+    def _refusal(self, error: ClientError) -> Exception:
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        if code == "ModelError":
+            status = int(error.response.get("OriginalStatusCode", 500))
+            reason = str(error.response.get("OriginalMessage", message))[:200]
+            if 400 <= status < 500:
+                return model_does_not_fit(reason)
+            return unavailable(f"the model on endpoint {self.endpoint} failed")
+        if code in _PASSING:
+            return unavailable(f"endpoint {self.endpoint} is busy ({code})")
+        # SageMaker has one code for a missing endpoint and for a malformed call.
+        if code in ("ValidationError", "ValidationException") and _says_missing(message):
+            return unavailable(f"endpoint {self.endpoint} does not exist; deploy a model first")
+        fault: Exception = error
+        return fault
+
+
+def _says_missing(message: str) -> bool:
+    return any(part in message.lower() for part in ("not found", "could not find"))

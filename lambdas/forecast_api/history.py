@@ -1,0 +1,199 @@
+"""The devices' recent hourly history, and what of it a model may see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contracts.forecast_input import START_FORMAT, RecentHistory
+from contracts.lake import RECENT
+from forecast_api.problems import (
+    Problem,
+    no_history,
+    origin_outside_history,
+    unavailable,
+    unknown_device,
+)
+from forecast_api.validation import DevicesRequest, ForecastRequest, is_device_id
+
+_HOUR = timedelta(hours=1)
+_SUFFIX = ".json"
+_PARALLEL_READS = 8
+"""Objects read at once for a batch; botocore keeps ten connections."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that has history, written last at ``updated_at``."""
+
+    device_id: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class DevicePage:
+    """Some devices; ``next_after`` asks for those that follow, None on the last page."""
+
+    devices: tuple[Device, ...]
+    next_after: str | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """What a model is shown of one device and pollutant.
+
+    Parameters
+    ----------
+    start
+        First hour of ``target``, UTC.
+    target
+        Hourly means in µg/m³ up to the hour before ``origin``; None is a gap.
+    cat
+        DeepAR's categories.
+    origin
+        First hour to forecast, UTC.
+    """
+
+    start: datetime
+    target: tuple[float | None, ...]
+    cat: tuple[int, ...]
+    origin: datetime
+
+
+class HistorySource(Protocol):
+    """Where history comes from."""
+
+    def recent(self, device_ids: Collection[str]) -> dict[str, RecentHistory | Problem]:
+        """History of each device, or why there is none."""
+
+    def devices(self, request: DevicesRequest) -> DevicePage:
+        """A page of the devices that have history."""
+
+
+def series_before_origin(history: RecentHistory, request: ForecastRequest) -> Series:
+    """The series that a request may be answered from: nothing at or after its origin.
+
+    Raises
+    ------
+    Problem
+        400 where the origin is outside the history, 404 where nothing is left to forecast from.
+    """
+    start = datetime.strptime(history.start, START_FORMAT).replace(tzinfo=UTC)
+    end = start + _hours_with_data(history) * _HOUR
+    origin = request.origin or end
+    if not start < origin <= end:
+        raise origin_outside_history(
+            f"must be after {_text(start)} and no later than {_text(end)}, which is the hour "
+            f"after the last one with data; got {_text(origin)}"
+        )
+    known = (origin - start) // _HOUR
+    target = tuple(history.target.get(request.pollutant, ())[:known])
+    if all(value is None for value in target) or request.pollutant not in history.cat:
+        raise no_history(history.device_id, request.pollutant, _text(origin))
+    return Series(start, target, tuple(history.cat[request.pollutant]), origin)
+
+
+def _hours_with_data(history: RecentHistory) -> int:
+    """Hours from the start to the last one in which the device measured anything."""
+    return max(
+        (
+            hour + 1
+            for target in history.target.values()
+            for hour, value in enumerate(target)
+            if value is not None
+        ),
+        default=0,
+    )
+
+
+def _text(hour: datetime) -> str:
+    return hour.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class S3History:
+    """History as the series job leaves it: one object a device.
+
+    Parameters
+    ----------
+    s3
+        Boto3 client of S3.
+    bucket
+        The curated bucket.
+    """
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def recent(self, device_ids: Collection[str]) -> dict[str, RecentHistory | Problem]:
+        """Read each device's object, several at a time."""
+        unique = sorted(set(device_ids))
+        if len(unique) == 1:
+            return {unique[0]: self._read(unique[0])}
+        with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+            return dict(zip(unique, pool.map(self._read, unique), strict=True))
+
+    def devices(self, request: DevicesRequest) -> DevicePage:
+        """List the objects' keys until the page is full."""
+        try:
+            found = []
+            for device in self._list(request.after):
+                found.append(device)
+                if len(found) > request.limit:
+                    break
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error) from error
+        page = tuple(found[: request.limit])
+        more = len(found) > request.limit
+        return DevicePage(page, page[-1].device_id if more else None)
+
+    def _read(self, device_id: str) -> RecentHistory | Problem:
+        key = _key(device_id)
+        try:
+            body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except self._s3.exceptions.NoSuchKey:
+            return unknown_device(device_id)
+        except ClientError as error:
+            # Where the role may list only a prefix, S3 answers 403 for an object that is missing.
+            if error.response["Error"]["Code"] == "AccessDenied" and not self._exists(key):
+                return unknown_device(device_id)
+            raise _refusal(error) from error
+        except BotoCoreError as error:
+            raise _refusal(error) from error
+        return RecentHistory.from_json(body.decode())
+
+    def _exists(self, key: str) -> bool:
+        page = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        return any(item["Key"] == key for item in page.get("Contents", ()))
+
+    def _list(self, after: str | None) -> Iterator[Device]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket,
+            Prefix=RECENT.prefix,
+            Delimiter="/",
+            StartAfter=_key(after) if after else RECENT.prefix,
+        )
+        for page in pages:
+            for item in page.get("Contents", ()):
+                device_id = item["Key"][len(RECENT.prefix) :].removesuffix(_SUFFIX)
+                # Writers leave marker objects; those are no devices.
+                if item["Key"].endswith(_SUFFIX) and is_device_id(device_id):
+                    yield Device(device_id, item["LastModified"])
+
+
+def _key(device_id: str) -> str:
+    return f"{RECENT.prefix}{device_id}{_SUFFIX}"
+
+
+def _refusal(error: ClientError | BotoCoreError) -> Exception:
+    """A passing failure of S3 is a problem to tell; any other is a fault to look into."""
+    refused = isinstance(error, ClientError) and (
+        error.response["ResponseMetadata"].get("HTTPStatusCode", 0) < 500
+    )
+    fault: Exception = error
+    return fault if refused else unavailable("the history cannot be read")

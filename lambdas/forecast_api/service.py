@@ -1,0 +1,205 @@
+"""What the API does: forecasts, devices, health. It knows neither HTTP nor AWS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from contracts.forecast_input import QUANTILES
+from forecast_api.forecasting import SERVING, Answer, Forecaster, Prediction
+from forecast_api.history import DevicePage, HistorySource, Series, series_before_origin
+from forecast_api.interactions import Interaction, InteractionLog
+from forecast_api.problems import Problem, unavailable
+from forecast_api.validation import DevicesRequest, ForecastRequest
+
+UNIT = "µg/m³"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the API while it is carried out.
+
+    Parameters
+    ----------
+    request_id
+        Names it in the log, in the records and to the caller.
+    measures
+        Metrics of `forecast_api.log.UNITS`, filled in on the way.
+    """
+
+    request_id: str
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.perf_counter)
+    measures: dict[str, float] = field(default_factory=dict)
+
+    def milliseconds(self) -> float:
+        """Time since it came."""
+        return (time.perf_counter() - self.started) * 1000
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A forecast and what it answers."""
+
+    request: ForecastRequest
+    origin: datetime
+    prediction: Prediction
+    endpoint: str
+    variant: str
+
+    def mean(self) -> tuple[float, ...]:
+        """Mean in µg/m³ for each hour asked for."""
+        return self.prediction.mean[: self.request.horizon]
+
+    def document(self, request_id: str) -> dict[str, Any]:
+        """The forecast as the contract has it."""
+        hours = range(self.request.horizon)
+        return {
+            "device_id": self.request.device_id,
+            "pollutant": self.request.pollutant,
+            "unit": UNIT,
+            "origin": hour_text(self.origin),
+            "hours": [hour_text(self.origin + timedelta(hours=hour)) for hour in hours],
+            "quantiles": {
+                level: list(self.prediction.quantiles[level][: self.request.horizon])
+                for level in self.request.quantiles
+            },
+            "mean": list(self.mean()),
+            "model": {"endpoint": self.endpoint, "variant": self.variant},
+            "request_id": request_id,
+        }
+
+
+class ForecastService:
+    """Answers the API's operations from history, a forecaster and a log of interactions."""
+
+    def __init__(
+        self, history: HistorySource, forecaster: Forecaster, interactions: InteractionLog
+    ) -> None:
+        self._history = history
+        self._forecaster = forecaster
+        self._interactions = interactions
+
+    def forecasts(
+        self, requests: Sequence[ForecastRequest], call: Call
+    ) -> list[Forecast | Problem]:
+        """A forecast or a problem for each request, from one invocation of the endpoint.
+
+        Raises
+        ------
+        Problem
+            Nothing can be forecast at all: the endpoint or the history is not to be had, or the
+            model refuses a series.
+        """
+        outcomes: list[Forecast | Problem]
+        try:
+            outcomes = self._carry_out(requests, call)
+        except Problem as problem:
+            outcomes = [problem] * len(requests)
+            self._record(requests, outcomes, call)
+            raise
+        call.measures["forecasts"] = sum(isinstance(one, Forecast) for one in outcomes)
+        self._record(requests, outcomes, call)
+        return outcomes
+
+    def devices(self, request: DevicesRequest) -> DevicePage:
+        """A page of devices that have history."""
+        return self._history.devices(request)
+
+    def health(self) -> dict[str, Any]:
+        """The endpoint's state.
+
+        Raises
+        ------
+        Problem
+            503 where it does not serve.
+        """
+        status = self._forecaster.status()
+        if status not in SERVING:
+            raise unavailable(f"endpoint {self._forecaster.endpoint} is {status}")
+        return {
+            "status": "ok",
+            "endpoint": self._forecaster.endpoint,
+            "endpoint_status": status,
+        }
+
+    def _carry_out(
+        self, requests: Sequence[ForecastRequest], call: Call
+    ) -> list[Forecast | Problem]:
+        histories = self._history.recent({request.device_id for request in requests})
+        prepared: list[Series | Problem] = []
+        for request in requests:
+            history = histories[request.device_id]
+            try:
+                prepared.append(
+                    history
+                    if isinstance(history, Problem)
+                    else series_before_origin(history, request)
+                )
+            except Problem as problem:
+                prepared.append(problem)
+        series = [one for one in prepared if isinstance(one, Series)]
+        if not series:
+            return [one for one in prepared if isinstance(one, Problem)]
+        answer = self._predict(series, requests, call)
+        predictions = iter(answer.predictions)
+        return [
+            one
+            if isinstance(one, Problem)
+            else Forecast(
+                request, one.origin, next(predictions), self._forecaster.endpoint, answer.variant
+            )
+            for request, one in zip(requests, prepared, strict=True)
+        ]
+
+    def _predict(
+        self, series: Sequence[Series], requests: Sequence[ForecastRequest], call: Call
+    ) -> Answer:
+        wanted = {level for request in requests for level in request.quantiles}
+        quantiles = [level for level in QUANTILES if level in wanted]
+        answer = self._forecaster.predict(series, quantiles, call.request_id)
+        call.measures["endpoint_latency"] = answer.seconds * 1000
+        return answer
+
+    def _record(
+        self,
+        requests: Sequence[ForecastRequest],
+        outcomes: Sequence[Forecast | Problem],
+        call: Call,
+    ) -> None:
+        records = [
+            self._interaction(position, request, outcome, call)
+            for position, (request, outcome) in enumerate(zip(requests, outcomes, strict=True))
+        ]
+        call.measures["interactions_lost"] = self._interactions.write(records)
+
+    def _interaction(
+        self, position: int, request: ForecastRequest, outcome: Forecast | Problem, call: Call
+    ) -> Interaction:
+        common: dict[str, Any] = {
+            "request_id": call.request_id,
+            "position": position,
+            "request": request,
+            "asked_at": call.asked_at,
+            "latency_ms": call.milliseconds(),
+            "endpoint": self._forecaster.endpoint,
+        }
+        if isinstance(outcome, Problem):
+            return Interaction(
+                **common, status=outcome.status, problem=outcome.kind, origin=request.origin
+            )
+        return Interaction(
+            **common,
+            status=200,
+            origin=outcome.origin,
+            mean=outcome.mean(),
+            variant=outcome.variant,
+        )
+
+
+def hour_text(moment: datetime) -> str:
+    """RFC 3339 in UTC, as the contract has it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
