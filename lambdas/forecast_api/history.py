@@ -86,6 +86,8 @@ def series_before_origin(history: RecentHistory, request: ForecastRequest) -> Se
     start = datetime.strptime(history.start, START_FORMAT).replace(tzinfo=UTC)
     end = start + _hours_with_data(history) * _HOUR
     origin = request.origin or end
+    if end == start:
+        raise no_history(history.device_id, request.pollutant, _text(origin))
     if not start < origin <= end:
         raise origin_outside_history(
             f"must be after {_text(start)} and no later than {_text(end)}, which is the hour "

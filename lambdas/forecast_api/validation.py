@@ -230,7 +230,9 @@ def _quantiles(levels: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _json_quantiles(value: Any) -> tuple[str, ...]:
-    return _quantiles(value if isinstance(value, list) else [value])
+    if type(value) is list:
+        return _quantiles(value)
+    raise ValueError(f"must be a list of quantiles written as text; got {_shown(value)}")
 
 
 def _hour(value: Any) -> datetime:
