@@ -155,6 +155,14 @@ def test_the_contract_and_the_code_name_the_same_limits():
 
 
 _values = st.one_of(st.sampled_from([None, True, 24.5, "24", "ä b", "a"]), st.integers(-2, 30))
+_requests = st.fixed_dictionaries(
+    {"device_id": _values, "pollutant": st.sampled_from([*POLLUTANTS, 1])},
+    optional={
+        "horizon": _values,
+        "quantiles": st.lists(st.sampled_from([*QUANTILES, "0.95", 0.5]), max_size=10),
+        "origin": st.sampled_from(["2017-02-01T00:00:00Z", "2017-02-01", None]),
+    },
+)
 
 
 @settings(deadline=None)
