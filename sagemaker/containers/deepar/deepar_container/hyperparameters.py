@@ -1,0 +1,220 @@
+"""DeepAR's hyperparameters: names, defaults and ranges of SageMaker's built-in algorithm.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/deepar_hyperparameters.html
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
+
+from deepar_container.errors import HyperparameterError
+
+LIKELIHOODS = ("student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1")
+
+AUTO = "auto"
+"""Take the cardinality, or the number of dynamic features, from the data."""
+
+IGNORED = "ignored"
+"""Leave such features out, though the data have them."""
+
+_PANDAS_FREQUENCY = {"M": "M", "W": "W", "D": "D", "H": "h", "min": "min"}
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Validated hyperparameters of one training.
+
+    Parameters
+    ----------
+    time_freq
+        Step of every series: ``M``, ``W``, ``D``, ``H`` or ``min``, after an optional multiple.
+    context_length, prediction_length
+        Steps that the network reads before it forecasts, and steps that it forecasts.
+    epochs
+        Most passes over the training data.
+    cardinality
+        Number of values of each category; `AUTO` or `IGNORED`.
+    num_dynamic_feat
+        Number of dynamic features; `AUTO` or `IGNORED`.
+    early_stopping_patience
+        Epochs without progress after which training stops; None never stops early.
+    test_quantiles
+        Levels whose loss is measured on the test channel.
+    """
+
+    time_freq: str
+    context_length: int
+    prediction_length: int
+    epochs: int
+    cardinality: str | tuple[int, ...] = AUTO
+    dropout_rate: float = 0.1
+    early_stopping_patience: int | None = None
+    embedding_dimension: int = 10
+    learning_rate: float = 1e-3
+    likelihood: str = "student-T"
+    mini_batch_size: int = 128
+    num_cells: int = 40
+    num_dynamic_feat: str | int = AUTO
+    num_eval_samples: int = 100
+    num_layers: int = 2
+    test_quantiles: tuple[float, ...] = tuple(level / 10 for level in range(1, 10))
+
+    @property
+    def frequency(self) -> str:
+        """``time_freq`` as pandas spells it."""
+        multiple, unit = _split_frequency(self.time_freq)
+        return f"{multiple if multiple > 1 else ''}{_PANDAS_FREQUENCY[unit]}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values from which `from_json` makes the same hyperparameters."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Hyperparameters:
+        values = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in document.items()
+        }
+        return cls(**values)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> Hyperparameters:
+        """Read the strings of ``hyperparameters.json``.
+
+        Raises
+        ------
+        HyperparameterError
+            Names every hyperparameter that is missing, unknown or out of its range.
+        """
+        complaints = [
+            f"{name} is required" for name in _REQUIRED if not str(given.get(name, "")).strip()
+        ]
+        complaints += [
+            f"{name!r} is no hyperparameter of DeepAR; known are {', '.join(sorted(_PARSERS))}"
+            for name in given
+            if name not in _PARSERS and not name.startswith("_")  # "_tuning_…" is SageMaker's own
+        ]
+        values: dict[str, Any] = {}
+        for name, parse in _PARSERS.items():
+            text = str(given[name]).strip() if name in given else None
+            if text is None or (not text and name not in _EMPTY_MEANS_IGNORED):
+                continue
+            try:
+                values[name] = parse(text)
+            except ValueError as error:
+                complaints.append(f"{name} must be {error}; got {given[name]!r}")
+        if complaints:
+            raise HyperparameterError("hyperparameters: " + "; ".join(complaints))
+        return cls(**values)
+
+
+def _split_frequency(time_freq: str) -> tuple[int, str]:
+    match = re.fullmatch(r"([1-9]\d*)?\s*(M|W|D|H|min)", time_freq)
+    if match is None:
+        raise ValueError("M, W, D, H or min, with an optional multiple such as 5min")
+    return int(match[1] or 1), match[2]
+
+
+def _frequency(text: str) -> str:
+    multiple, unit = _split_frequency(text)
+    return f"{multiple}{unit}" if multiple > 1 else unit
+
+
+def _integer(lowest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if value < lowest:
+            raise ValueError(f"an integer of at least {lowest}")
+        return value
+
+    return parse
+
+
+def _number(lowest: float, highest: float, expected: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not lowest <= value < highest:
+            raise ValueError(expected)
+        return value
+
+    return parse
+
+
+def _likelihood(text: str) -> str:
+    if text not in LIKELIHOODS:
+        raise ValueError(f"one of {', '.join(LIKELIHOODS)}")
+    return text
+
+
+def _cardinality(text: str) -> str | tuple[int, ...]:
+    if text == AUTO:
+        return AUTO
+    if text in ("", "ignore", "ignored"):
+        return IGNORED
+    expected = "auto, ignore, an empty string or a list of positive integers such as [6, 5]"
+    sizes = _json_list(text, expected)
+    if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
+        raise ValueError(expected)
+    return tuple(sizes)
+
+
+def _dynamic_features(text: str) -> str | int:
+    if text == AUTO:
+        return AUTO
+    if text in ("", "ignore", "ignored"):
+        return IGNORED
+    try:
+        return _integer(1)(text)
+    except ValueError:
+        raise ValueError("auto, ignored, an empty string or a positive integer") from None
+
+
+def _quantiles(text: str) -> tuple[float, ...]:
+    expected = "a list of levels between 0 and 1 such as [0.1, 0.5, 0.9]"
+    levels = _json_list(text, expected)
+    if not all(isinstance(level, float) and 0 < level < 1 for level in levels):
+        raise ValueError(expected)
+    return tuple(sorted(set(levels)))
+
+
+def _json_list(text: str, expected: str) -> list[Any]:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    if not isinstance(values, list) or not values:
+        raise ValueError(expected)
+    return values
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "time_freq": _frequency,
+    "context_length": _integer(1),
+    "prediction_length": _integer(1),
+    "epochs": _integer(1),
+    "cardinality": _cardinality,
+    "dropout_rate": _number(0, 1, "a number from 0 to below 1"),
+    "early_stopping_patience": _integer(1),
+    "embedding_dimension": _integer(1),
+    "learning_rate": _number(1e-8, 1, "a number above 0 and below 1"),
+    "likelihood": _likelihood,
+    "mini_batch_size": _integer(1),
+    "num_cells": _integer(1),
+    "num_dynamic_feat": _dynamic_features,
+    "num_eval_samples": _integer(1),
+    "num_layers": _integer(1),
+    "test_quantiles": _quantiles,
+}
+_EMPTY_MEANS_IGNORED = ("cardinality", "num_dynamic_feat")
+_REQUIRED = tuple(f.name for f in fields(Hyperparameters) if f.default is MISSING)

@@ -1,0 +1,75 @@
+"""DeepAR's likelihoods in terms of GluonTS's distribution outputs, and what data each accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from gluonts.torch.distributions import (
+    BetaOutput,
+    DistributionOutput,
+    LaplaceOutput,
+    NegativeBinomialOutput,
+    NormalOutput,
+    StudentTOutput,
+)
+from torch.distributions import Laplace
+
+from deepar_container.errors import DataError
+from deepar_container.series import Series
+
+
+class PointLaplace(Laplace):
+    """A Laplace distribution that is fitted as one but always draws its median.
+
+    The median of Laplace minimises the absolute error, which is what ``deterministic-L1`` asks
+    for: a point forecast, so all quantiles are equal.
+    """
+
+    def rsample(self, sample_shape: torch.Size = torch.Size()) -> torch.Tensor:  # noqa: B008
+        return self.loc.expand(self._extended_shape(sample_shape))
+
+
+class PointLaplaceOutput(LaplaceOutput):  # type: ignore[misc]
+    """GluonTS's Laplace output with samples that are all the median."""
+
+    distr_cls = PointLaplace
+
+
+def distribution_output(likelihood: str) -> DistributionOutput:
+    """GluonTS's output for one of `hyperparameters.LIKELIHOODS`."""
+    outputs = {
+        "student-T": StudentTOutput,
+        "gaussian": NormalOutput,
+        "negative-binomial": NegativeBinomialOutput,
+        "beta": BetaOutput,
+        "deterministic-L1": PointLaplaceOutput,
+    }
+    return outputs[likelihood]()
+
+
+def is_scaled(likelihood: str) -> bool:
+    """Whether targets are divided by their mean: not those that live between 0 and 1."""
+    return likelihood != "beta"
+
+
+def check_targets(likelihood: str, series: Sequence[Series]) -> None:
+    """Refuse values that the likelihood gives no probability.
+
+    Raises
+    ------
+    DataError
+        A negative or fractional count, or a share that is not strictly between 0 and 1.
+    """
+    for number, one in enumerate(series, start=1):
+        values = one.target[np.isfinite(one.target)]
+        if likelihood == "negative-binomial" and ((values < 0) | (values % 1 != 0)).any():
+            raise DataError(
+                f"series {number}: likelihood negative-binomial needs counts (0, 1, 2 …); "
+                "use student-T or gaussian for other numbers"
+            )
+        if likelihood == "beta" and ((values <= 0) | (values >= 1)).any():
+            raise DataError(
+                f"series {number}: likelihood beta needs values between 0 and 1, neither included"
+            )

@@ -1,0 +1,188 @@
+"""A trained model: what is kept of it, and how it forecasts.
+
+The artefact is two files, ``model.json`` (settings) and ``weights.pt`` (tensors only), so loading
+one runs no code out of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gluonts.dataset.loader import as_stacked_batches
+from gluonts.torch.model.deepar.estimator import PREDICTION_INPUT_NAMES
+
+from deepar_container.hyperparameters import Hyperparameters
+from deepar_container.network import FeatureShape, entry, estimator
+from deepar_container.series import Series
+
+SETTINGS_FILE = "model.json"
+WEIGHTS_FILE = "weights.pt"
+FORMAT = 1
+"""Of the artefact; raise it when older readers cannot read what is written."""
+
+SERIES_AT_ONCE = 32
+"""Series in one pass through the network; bounds memory, the answer does not depend on it much."""
+
+SAMPLING_SEED = 1
+"""Samples are drawn from the same state at each call: the same request has the same answer."""
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """All of a model but its weights.
+
+    Parameters
+    ----------
+    is_nonnegative
+        No training value was negative, so no forecast may be.
+    levels
+        Mean training value by category, for series with nothing observed in their context.
+    level
+        The same over all series.
+    """
+
+    hyperparameters: Hyperparameters
+    features: FeatureShape
+    is_nonnegative: bool
+    levels: Mapping[tuple[int, ...], float]
+    level: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "hyperparameters": self.hyperparameters.to_json(),
+            "features": asdict(self.features),
+            "is_nonnegative": self.is_nonnegative,
+            "levels": [{"cat": cat, "level": level} for cat, level in self.levels.items()],
+            "level": self.level,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ModelSettings:
+        if document.get("format") != FORMAT:
+            raise ValueError(
+                f"{SETTINGS_FILE}: expected format {FORMAT}, got {document.get('format')!r}; "
+                "the model was written by another version of the container"
+            )
+        return cls(
+            hyperparameters=Hyperparameters.from_json(document["hyperparameters"]),
+            features=FeatureShape(
+                tuple(document["features"]["cardinality"]),
+                document["features"]["num_dynamic_feat"],
+            ),
+            is_nonnegative=document["is_nonnegative"],
+            levels={tuple(item["cat"]): item["level"] for item in document["levels"]},
+            level=document["level"],
+        )
+
+
+class ForecastModel:
+    """A network with its settings, ready to forecast.
+
+    Parameters
+    ----------
+    settings
+        Hyperparameters and what was learnt of the data's shape.
+    weights
+        State of the network; an untrained network where None.
+    """
+
+    def __init__(
+        self, settings: ModelSettings, weights: Mapping[str, torch.Tensor] | None = None
+    ) -> None:
+        self.settings = settings
+        built = estimator(
+            settings.hyperparameters, settings.features, is_nonnegative=settings.is_nonnegative
+        )
+        module = built.create_lightning_module()
+        if weights is not None:
+            module.load_state_dict(weights)
+        self._network = module.model.eval()
+        self._transformation = built.create_transformation() + built._create_instance_splitter(
+            module, "test"
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> ForecastModel:
+        """Read an artefact.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            The folder holds no model, or one that this version cannot read.
+        """
+        document = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        weights = torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True)
+        return cls(ModelSettings.from_json(document), weights)
+
+    @staticmethod
+    def save(
+        folder: Path, settings: ModelSettings, weights: Mapping[str, torch.Tensor]
+    ) -> None:
+        """Write the artefact into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(dict(weights), folder / WEIGHTS_FILE)
+        (folder / SETTINGS_FILE).write_text(
+            json.dumps(settings.to_json(), indent=2), encoding="utf-8"
+        )
+
+    @property
+    def prediction_length(self) -> int:
+        return self.settings.hyperparameters.prediction_length
+
+    def sample(self, series: Sequence[Series], num_samples: int) -> npt.NDArray[np.float32]:
+        """Sample paths, shape (series, num_samples, prediction_length), in the targets' units.
+
+        Dynamic features must already reach over the forecast (`FeatureShape.check`).
+        """
+        features = self.settings.features
+        entries = [entry(self._with_observed_context(one), features) for one in series]
+        batches = as_stacked_batches(
+            self._transformation.apply(entries, is_train=False),
+            batch_size=SERIES_AT_ONCE,
+            field_names=PREDICTION_INPUT_NAMES,
+            output_type=torch.tensor,
+        )
+        torch.manual_seed(SAMPLING_SEED)
+        with torch.inference_mode():
+            samples = [
+                self._network(
+                    *(batch[name] for name in PREDICTION_INPUT_NAMES),
+                    # GluonTS's own predict(num_samples=…) ignores the number
+                    num_parallel_samples=num_samples,
+                ).numpy()
+                for batch in batches
+            ]
+        return np.concatenate(samples)
+
+    def _with_observed_context(self, series: Series) -> Series:
+        """Give a series that is silent for a whole context its usual level.
+
+        With nothing observed there is no scale, and GluonTS would take that of whichever series
+        share the batch. The level is the series' own mean where it has an older value, else the
+        mean of its category in training, else that of all series.
+        """
+        context = self.settings.hyperparameters.context_length
+        if np.isfinite(series.target[-context:]).any():
+            return series
+        level = (
+            float(np.nanmean(series.target))
+            if series.is_observed
+            else self.settings.levels.get(series.cat, self.settings.level)
+        )
+        lacking = max(0, context - len(series.target))
+        target = np.concatenate([np.full(lacking, np.nan, np.float32), series.target])
+        target[-context:] = level
+        dynamic = series.dynamic_feat
+        if dynamic.size and lacking:
+            dynamic = np.concatenate([np.repeat(dynamic[:, :1], lacking, axis=1), dynamic], axis=1)
+        return replace(
+            series, start=series.start - lacking, target=target, dynamic_feat=dynamic
+        )
