@@ -1,1 +1,13 @@
-"""Lakecast."""
+"""The agent on a sensor station: sensors → outbox → MQTT; and provisioning and replay.
+
+===============  ===============================================================================
+`readings`       what a sensor gives, and the message that is made of it
+`simulation`     sensors that are computed: six stations of a made-up city
+`recordings`     sensors that are files: CSV with a column map, UCI Beijing built in
+`outbox`         messages wait on disk until the broker has acknowledged them
+`connection`     MQTT 5 over mutual TLS
+`agent`          the loop between the three
+`provisioning`   thing, certificate and policy through the IoT API; the kit that results
+`fleet`          many stations replayed at once
+===============  ===============================================================================
+"""
