@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deepar_container.errors import DataError
+from deepar_container.errors import DataError, SeriesError
 from deepar_container.series import Series
 
 FIELDS = ("start", "target", "cat", "dynamic_feat")
@@ -46,7 +46,7 @@ def _read_file(path: Path, frequency: str) -> Iterator[Series]:
     for number, document in _documents(path):
         try:
             yield Series.parse(document, frequency)
-        except ValueError as error:
+        except SeriesError as error:
             raise DataError(f"{path.name}, series {number}: {error}") from None
 
 

@@ -11,6 +11,10 @@ class HyperparameterError(CustomerError):
     """A hyperparameter is missing, unknown or out of its range."""
 
 
+class SeriesError(CustomerError):
+    """One series breaks DeepAR's input format, or does not fit the model."""
+
+
 class DataError(CustomerError):
     """A channel or one of its series breaks DeepAR's input format."""
 

@@ -76,7 +76,7 @@ class Hyperparameters:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Hyperparameters:
-        values = {
+        values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in document.items()
         }

@@ -27,8 +27,8 @@ class PointLaplace(Laplace):
     for: a point forecast, so all quantiles are equal.
     """
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> torch.Tensor:  # noqa: B008
-        return self.loc.expand(self._extended_shape(sample_shape))
+    def rsample(self, sample_shape: Sequence[int] = ()) -> torch.Tensor:
+        return self.loc.expand(self._extended_shape(torch.Size(sample_shape)))
 
 
 class PointLaplaceOutput(LaplaceOutput):  # type: ignore[misc]

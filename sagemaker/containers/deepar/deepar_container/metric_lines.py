@@ -38,7 +38,9 @@ def current_host(resource_config: Path) -> str:
 
 def epoch_loss(host: str, epoch: int, epochs: int, loss: float) -> None:
     """Mean loss of an epoch (counted from 0), and how far the training is."""
-    logger.info("#progress_metric: host=%s, completed %.1f %% of epochs", host, 100 * (epoch + 1) / epochs)
+    logger.info(
+        "#progress_metric: host=%s, completed %.1f %% of epochs", host, 100 * (epoch + 1) / epochs
+    )
     logger.info("#quality_metric: host=%s, epoch=%d, train loss <loss>=%r", host, epoch, loss)
 
 

@@ -123,9 +123,7 @@ class ForecastModel:
         return cls(ModelSettings.from_json(document), weights)
 
     @staticmethod
-    def save(
-        folder: Path, settings: ModelSettings, weights: Mapping[str, torch.Tensor]
-    ) -> None:
+    def save(folder: Path, settings: ModelSettings, weights: Mapping[str, torch.Tensor]) -> None:
         """Write the artefact into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         torch.save(dict(weights), folder / WEIGHTS_FILE)
@@ -183,6 +181,4 @@ class ForecastModel:
         dynamic = series.dynamic_feat
         if dynamic.size and lacking:
             dynamic = np.concatenate([np.repeat(dynamic[:, :1], lacking, axis=1), dynamic], axis=1)
-        return replace(
-            series, start=series.start - lacking, target=target, dynamic_feat=dynamic
-        )
+        return replace(series, start=series.start - lacking, target=target, dynamic_feat=dynamic)

@@ -10,7 +10,7 @@ import numpy as np
 from gluonts.torch.model.deepar import DeepAREstimator
 from gluonts.transform import Chain, FilterTransformation, LastValueImputation, Transformation
 
-from deepar_container.errors import DataError
+from deepar_container.errors import DataError, SeriesError
 from deepar_container.hyperparameters import AUTO, IGNORED, Hyperparameters
 from deepar_container.likelihoods import distribution_output, is_scaled
 from deepar_container.series import Series
@@ -46,7 +46,7 @@ class FeatureShape:
         for number, one in enumerate(series, start=1):
             try:
                 shape.check(one, steps_ahead=0)
-            except ValueError as error:
+            except SeriesError as error:
                 raise DataError(f"train channel, series {number}: {error}") from None
         return shape
 
@@ -61,27 +61,27 @@ class FeatureShape:
 
         Raises
         ------
-        ValueError
+        SeriesError
             Says what was expected and what came. An unseen category would otherwise be an
             IndexError deep inside the embedding.
         """
         if self.cardinality:
             if len(series.cat) != len(self.cardinality):
-                raise ValueError(
+                raise SeriesError(
                     f"cat must hold {len(self.cardinality)} categories; got {list(series.cat)}"
                 )
             for position, (category, size) in enumerate(
                 zip(series.cat, self.cardinality, strict=True)
             ):
                 if category >= size:
-                    raise ValueError(
+                    raise SeriesError(
                         f"cat[{position}] must be below {size}, the number of categories that "
                         f"the model was trained with; got {category}"
                     )
         if self.num_dynamic_feat:
             expected = (self.num_dynamic_feat, len(series.target) + steps_ahead)
             if series.dynamic_feat.shape != expected:
-                raise ValueError(
+                raise SeriesError(
                     f"dynamic_feat must hold {expected[0]} lists of {expected[1]} numbers; "
                     f"got {series.dynamic_feat.shape[0]} of {series.dynamic_feat.shape[-1]}"
                 )
@@ -170,12 +170,11 @@ def _cardinality(asked: str | tuple[int, ...], series: Sequence[Series]) -> tupl
     found = tuple(max(column) + 1 for column in zip(*(one.cat for one in series), strict=True))
     if asked == AUTO:
         return found
-    assert not isinstance(asked, str)
     if len(asked) != len(found):
         raise DataError(
             f"cardinality {list(asked)} names {len(asked)} categories; the series have {len(found)}"
         )
-    return asked
+    return tuple(int(size) for size in asked)
 
 
 def _num_dynamic_feat(asked: str | int, series: Sequence[Series]) -> int:
@@ -187,8 +186,7 @@ def _num_dynamic_feat(asked: str | int, series: Sequence[Series]) -> int:
             "train channel: every series must have as many dynamic_feat; "
             f"got {', '.join(map(str, sorted(found)))}"
         )
-    count = found.pop()
+    count = int(found.pop())
     if asked not in (AUTO, count):
         raise DataError(f"num_dynamic_feat is {asked}; the series have {count}")
     return count
-

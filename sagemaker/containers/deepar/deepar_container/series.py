@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from deepar_container.errors import SeriesError
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -43,14 +45,14 @@ class Series:
 
         Raises
         ------
-        ValueError
+        SeriesError
             Says which field was expected how, and what came.
         """
         if not isinstance(document, Mapping):
-            raise ValueError(f"expected an object with start and target; got {document!r:.60}")
+            raise SeriesError(f"expected an object with start and target; got {document!r:.60}")
         for name in ("start", "target"):
             if document.get(name) is None:
-                raise ValueError(f"{name} is missing")
+                raise SeriesError(f"{name} is missing")
         return cls(
             start=_start(document["start"], frequency),
             target=_values(document["target"], "target", may_be_missing=True),
@@ -70,27 +72,34 @@ def _start(value: Any, frequency: str) -> pd.Period:
     except (ValueError, TypeError):
         timestamp = pd.NaT
     if timestamp is pd.NaT:
-        raise ValueError(f"start must be a time such as 2024-05-01 00:00:00; got {value!r:.60}")
+        raise SeriesError(f"start must be a time such as 2024-05-01 00:00:00; got {value!r:.60}")
     if timestamp.tzinfo is not None:
-        raise ValueError(f"start must have no time zone; got {value!r:.60}")
+        raise SeriesError(f"start must have no time zone; got {value!r:.60}")
     return pd.Period(timestamp, freq=frequency)
 
 
 def _values(value: Any, name: str, *, may_be_missing: bool) -> Floats:
     if isinstance(value, str) or not hasattr(value, "__len__"):
-        raise ValueError(f"{name} must be a list of numbers; got {value!r:.60}")
-    try:  # a list of numbers and nulls, the usual case, converts at once
-        numbers = np.asarray([np.nan if v is None or v == "NaN" else v for v in value])
-        if numbers.dtype.kind not in "fiu" and len(numbers):
-            raise TypeError
-        values = numbers.astype(np.float32)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a list of numbers, null or \"NaN\"") from None
+        raise SeriesError(f"{name} must be a list of numbers; got {value!r:.60}")
+    values = _as_floats(value)
+    if values is None:
+        raise SeriesError(f'{name} must be a list of numbers, null or "NaN"')
     if np.isinf(values).any():
-        raise ValueError(f"{name} must be finite; got an infinite number")
+        raise SeriesError(f"{name} must be finite; got an infinite number")
     if not may_be_missing and np.isnan(values).any():
-        raise ValueError(f"{name} must have no missing value")
+        raise SeriesError(f"{name} must have no missing value")
     return values
+
+
+def _as_floats(values: Any) -> Floats | None:
+    """Numbers with NaN where they are missing; None where one is no number."""
+    try:
+        numbers = np.asarray([np.nan if v is None or v == "NaN" else v for v in values])
+    except ValueError:  # lists of different lengths in it
+        return None
+    if numbers.ndim != 1 or (len(numbers) and numbers.dtype.kind not in "fiu"):
+        return None
+    return numbers.astype(np.float32)
 
 
 def _categories(value: Any) -> tuple[int, ...]:
@@ -98,10 +107,10 @@ def _categories(value: Any) -> tuple[int, ...]:
         return ()
     entries = [value] if isinstance(value, int) and not isinstance(value, bool) else value
     if isinstance(entries, str) or not hasattr(entries, "__len__"):
-        raise ValueError(f"cat must be a list of integers from 0; got {value!r:.60}")
+        raise SeriesError(f"cat must be a list of integers from 0; got {value!r:.60}")
     whole = (int, np.integer)
     if not all(isinstance(e, whole) and not isinstance(e, bool) and e >= 0 for e in entries):
-        raise ValueError(f"cat must be a list of integers from 0; got {list(entries)!r:.60}")
+        raise SeriesError(f"cat must be a list of integers from 0; got {list(entries)!r:.60}")
     return tuple(int(entry) for entry in entries)
 
 
@@ -109,11 +118,11 @@ def _dynamic_features(value: Any) -> Floats:
     if value is None or (hasattr(value, "__len__") and not len(value)):
         return np.empty((0, 0), dtype=np.float32)
     if isinstance(value, str) or not hasattr(value, "__len__"):
-        raise ValueError(f"dynamic_feat must be a list of lists of numbers; got {value!r:.60}")
+        raise SeriesError(f"dynamic_feat must be a list of lists of numbers; got {value!r:.60}")
     rows = [
         _values(row, f"dynamic_feat[{number}]", may_be_missing=False)
         for number, row in enumerate(value)
     ]
     if len({len(row) for row in rows}) > 1:
-        raise ValueError("dynamic_feat must hold lists of one length")
+        raise SeriesError("dynamic_feat must hold lists of one length")
     return np.stack(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
+import warnings
 
 import torch
 
@@ -18,6 +19,7 @@ from deepar_container.paths import ContainerPaths
 def main() -> int:
     """Train; the exit code is SageMaker's: 0 for a completed job, else a failed one."""
     metric_lines.configure()
+    warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")  # advice to their authors
     paths = ContainerPaths.from_environment(os.environ)
     try:
         hyperparameters = _read_hyperparameters(paths)

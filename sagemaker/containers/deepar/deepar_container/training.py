@@ -15,7 +15,7 @@ import torch
 
 from deepar_container import metric_lines
 from deepar_container.channels import read_channel
-from deepar_container.errors import DataError
+from deepar_container.errors import DataError, SeriesError
 from deepar_container.evaluation import test_scores
 from deepar_container.hyperparameters import Hyperparameters
 from deepar_container.likelihoods import check_targets
@@ -123,9 +123,7 @@ def batches_per_epoch(hyperparameters: Hyperparameters, series: Sequence[Series]
     return min(MOST_BATCHES, max(LEAST_BATCHES, batches))
 
 
-def fit(
-    settings: ModelSettings, series: Sequence[Series], host: str
-) -> dict[str, torch.Tensor]:
+def fit(settings: ModelSettings, series: Sequence[Series], host: str) -> dict[str, torch.Tensor]:
     """Weights of the epoch with the lowest training loss.
 
     Raises
@@ -203,5 +201,5 @@ def _check_features(features: FeatureShape, series: Sequence[Series]) -> None:
     for number, one in enumerate(series, start=1):
         try:
             features.check(one, steps_ahead=0)
-        except ValueError as error:
+        except SeriesError as error:
             raise DataError(f"test channel, series {number}: {error}") from None
