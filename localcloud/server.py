@@ -23,14 +23,15 @@ from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 from ministack import app as ministack
 
-from localcloud import mqtt
+from localcloud import firehose, mqtt
 from localcloud.context import CloudContext, Service
+from localcloud.iot_rules import Rules
 from localcloud.settings import LOOPBACK, CloudConfig, write_environment
 
 logger = logging.getLogger("localcloud")
 
 PROJECT = Path(__file__).resolve().parent.parent
-ADDITIONS = ("localcloud.firehose", "localcloud.glue", "localcloud.sagemaker")
+ADDITIONS = ("localcloud.glue", "localcloud.sagemaker")
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -61,7 +62,9 @@ def _context(config: CloudConfig) -> CloudContext:
 async def _serve(config: CloudConfig, variables: dict[str, str]) -> None:
     mqtt.listen_on_loopback_only()
     context = _context(config)
-    services = _services(context)
+    streams = firehose.register(context)
+    Rules(streams, context.endpoint_url).install()
+    services: list[Service] = [streams, *_services(context)]
     for service in services:
         ministack.SERVICE_HANDLERS.update(service.handlers)
 

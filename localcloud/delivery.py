@@ -1,0 +1,247 @@
+"""Firehose's delivery to S3: buffer, concatenate, compress, name, put, and try again.
+
+Delivery uses the stream's role over S3's HTTP API, so a role that lacks a permission fails here as
+it does on AWS. What cannot be delivered stays in its file and is tried again, also after a restart
+(AWS gives up after 24 hours; this never does).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import logging
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import boto3
+from botocore.config import Config
+from ministack.services import firehose
+
+from localcloud import roles
+from localcloud.spool import Batch, OpenBatch, left_over
+
+logger = logging.getLogger("localcloud.firehose")
+
+DEFAULT_HINTS = {"SizeInMBs": 5, "IntervalInSeconds": 300}  # AWS's
+FIRST_RETRY, LAST_RETRY = 1.0, 60.0  # seconds; doubled from one to the other
+SERVICE = "firehose.amazonaws.com"
+
+Stream = dict[str, Any]
+Key = tuple[str, str, str]  # account, region, name of the stream
+
+
+@dataclass
+class _Pending:
+    """A sealed batch and when to try it (again)."""
+
+    batch: Batch
+    due: float = 0.0
+    attempts: int = 0
+
+
+class Delivery:
+    """All streams' buffers and the task that empties them.
+
+    Parameters
+    ----------
+    folder
+        Where records wait.
+    endpoint_url
+        Of S3.
+    """
+
+    def __init__(self, folder: Path, endpoint_url: str) -> None:
+        self._folder = folder
+        self._endpoint_url = endpoint_url
+        self._open: dict[Key, OpenBatch] = {}
+        self._pending: list[_Pending] = []
+        self._lock = threading.Lock()
+        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._sessions: dict[str, roles.RoleSession] = {}
+
+    async def start(self) -> None:
+        """Begin to deliver, with what an earlier process has left."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._loop = asyncio.get_running_loop()
+        self._pending = [_Pending(batch) for batch in left_over(self._folder)]
+        if self._pending:
+            logger.info("%d batches of the last run are still to be delivered", len(self._pending))
+        self._task = asyncio.create_task(self._deliver())
+
+    async def stop(self) -> None:
+        """Deliver all buffers now; what fails stays in its file for the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._seal(lambda _key, _batch: True)
+        await self._attempt(list(self._pending))
+        if self._pending:
+            logger.warning("%d batches are left for the next start", len(self._pending))
+
+    def put(self, account: str, region: str, stream: Stream, records: list[bytes]) -> None:
+        """Take records into a stream's buffer; once this returns they are not lost."""
+        key = (account, region, stream["name"])
+        with self._lock:
+            batch = self._open.get(key)
+            if batch is not None and batch.purpose["version"] != stream["version"]:
+                self._pending.append(_Pending(self._open.pop(key).seal()))
+                batch = None
+            wake = batch is None
+            if batch is None:
+                batch = self._open[key] = OpenBatch(self._folder, _purpose(region, stream))
+            batch.append(records)
+            wake = wake or batch.size >= _size(batch)
+        if wake:
+            self._awake()
+
+    def release(self, account: str, region: str, name: str) -> None:
+        """Deliver a stream's buffer at once: the stream is about to go."""
+        self._seal(lambda key, _batch: key == (account, region, name))
+        self._awake()
+
+    def _awake(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _deliver(self) -> None:
+        while True:
+            self._wake.clear()
+            now = time.time()
+            self._seal(
+                lambda _key, batch: batch.size >= _size(batch) or _due(batch) <= now  # noqa: B023
+            )
+            await self._attempt([one for one in self._pending if one.due <= now])
+            with self._lock:
+                times = [_due(batch) for batch in self._open.values()]
+            times += [one.due for one in self._pending]
+            timeout = max(0.0, min(times) - time.time()) if times else None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), timeout)
+
+    def _seal(self, ready: Any) -> None:
+        with self._lock:
+            for key in [key for key, batch in self._open.items() if ready(key, batch)]:
+                self._pending.append(_Pending(self._open.pop(key).seal()))
+
+    async def _attempt(self, due: list[_Pending]) -> None:
+        for one in due:
+            try:
+                await asyncio.to_thread(self._put_object, one.batch)
+            except Exception as error:
+                wait = min(FIRST_RETRY * 2**one.attempts, LAST_RETRY)
+                one.attempts += 1
+                one.due = time.time() + wait
+                logger.warning(
+                    "delivery of %s failed, attempt %d, next in %.0f s: %s",
+                    one.batch.purpose["stream"],
+                    one.attempts,
+                    wait,
+                    error,
+                )
+            else:
+                with self._lock:
+                    self._pending.remove(one)
+
+    def _put_object(self, batch: Batch) -> None:
+        destination = batch.purpose["destination"]
+        records = list(batch.records())
+        if records:
+            body = _body(destination, records)
+            bucket = destination["BucketARN"].rpartition(":")[2]
+            self._s3(batch.purpose).put_object(
+                Bucket=bucket,
+                Key=object_key(batch.purpose, batch.arrival),
+                Body=body,
+                ContentType="application/octet-stream",
+                **_encryption(destination),
+            )
+        batch.remove()
+
+    def _s3(self, purpose: dict[str, Any]) -> Any:
+        role, region = purpose["destination"]["RoleARN"], purpose["region"]
+        session = self._sessions.get(role)
+        if session is None or session.expiration < time.time() + 60:
+            session = roles.assume(role, SERVICE, purpose["stream"][:64], region)
+            self._sessions[role] = session
+        return boto3.Session(
+            aws_access_key_id=session.access_key_id,
+            aws_secret_access_key=session.secret_access_key,
+            aws_session_token=session.session_token,
+            region_name=region,
+        ).client(
+            "s3",
+            endpoint_url=self._endpoint_url,
+            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+        )
+
+
+def object_key(purpose: dict[str, Any], arrival: float) -> str:
+    """The name Firehose gives an object.
+
+    ``<prefix><stream>-<version>-<yyyy-MM-dd-HH-mm-ss>-<uuid><extension>``, in which both times are
+    the arrival of the oldest record (docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html).
+    """
+    destination = purpose["destination"]
+    zone = ZoneInfo(destination.get("CustomTimeZone") or "UTC")
+    then = datetime.fromtimestamp(arrival, UTC).astimezone(zone).timetuple()
+    prefix = firehose._evaluate_prefix(destination.get("Prefix", ""), then)
+    moment = firehose._java_time("yyyy-MM-dd-HH-mm-ss", then)
+    compressed = ".gz" if destination.get("CompressionFormat") == "GZIP" else ""
+    extension = destination.get("FileExtension") or compressed
+    name = f"{purpose['stream']}-{purpose['version']}-{moment}-{uuid.uuid4()}"
+    return f"{prefix}{name}{extension}"
+
+
+def _purpose(region: str, stream: Stream) -> dict[str, Any]:
+    return {
+        "stream": stream["name"],
+        "version": stream["version"],
+        "region": region,
+        "destination": stream["destinations"][0]["config"],
+    }
+
+
+def _body(destination: dict[str, Any], records: list[bytes]) -> bytes:
+    delimiter = appended_delimiter(destination)
+    body = b"".join(record + delimiter for record in records)
+    return gzip.compress(body) if destination.get("CompressionFormat") == "GZIP" else body
+
+
+def appended_delimiter(destination: dict[str, Any]) -> bytes:
+    """What the AppendDelimiterToRecord processor adds to each record; nothing where it is off."""
+    processing = destination.get("ProcessingConfiguration") or {}
+    if not processing.get("Enabled"):
+        return b""
+    for processor in processing.get("Processors") or []:
+        if processor["Type"] == "AppendDelimiterToRecord":
+            named = {one["ParameterName"]: one["ParameterValue"] for one in processor["Parameters"]}
+            delimiter: str = named.get("Delimiter", "\\n")
+            return delimiter.encode().decode("unicode_escape").encode()
+    return b""
+
+
+def _encryption(destination: dict[str, Any]) -> dict[str, str]:
+    kms = (destination.get("EncryptionConfiguration") or {}).get("KMSEncryptionConfig")
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms["AWSKMSKeyARN"]} if kms else {}
+
+
+def _hints(batch: OpenBatch) -> dict[str, int]:
+    return {**DEFAULT_HINTS, **(batch.purpose["destination"].get("BufferingHints") or {})}
+
+
+def _size(batch: OpenBatch) -> int:
+    return _hints(batch)["SizeInMBs"] * 1024 * 1024
+
+
+def _due(batch: OpenBatch) -> float:
+    return batch.arrival + _hints(batch)["IntervalInSeconds"]

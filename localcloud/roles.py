@@ -1,0 +1,131 @@
+"""What an AWS service may do on a customer's behalf: the role it assumes, held to its policies."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.services import iam, sts
+
+SESSION_SECONDS = 3600
+
+
+class RoleError(Exception):
+    """A service may not assume the role; the message says why."""
+
+
+@dataclass(frozen=True)
+class RoleSession:
+    """Temporary credentials of a service that has assumed a role."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expiration: float
+
+
+def assume(role_arn: str, service: str, session_name: str, region: str) -> RoleSession:
+    """Assume a role as one of AWS's services, as ``firehose.amazonaws.com`` would.
+
+    Raises
+    ------
+    RoleError
+        Where the role does not exist or its trust policy does not name the service.
+    """
+    account, name = _role(role_arn)
+    _check_trust(account, name, service, region)
+    expiration = time.time() + SESSION_SECONDS
+    session = RoleSession(
+        iam._gen_session_access_key(), iam._gen_secret(), iam._gen_session_token(), expiration
+    )
+    sts.register_session(
+        session.access_key_id,
+        {
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session_name}",
+            "UserId": f"AROA{uuid.uuid4().hex[:17].upper()}:{session_name}",
+            "SecretAccessKey": session.secret_access_key,
+            "SessionToken": session.session_token,
+            "Expiration": expiration,
+            "AccountId": account,
+            "PrincipalType": "AssumedRole",
+        },
+    )
+    return session
+
+
+def check_allows(role_arn: str, service: str, action: str, resource: str, region: str) -> None:
+    """See that a role, assumed by a service, allows an action on a resource.
+
+    Raises
+    ------
+    RoleError
+        Where it does not.
+    """
+    account, name = _role(role_arn)
+    _check_trust(account, name, service, region)
+    policies = iam_evaluator._gather_role_policies(name, account)
+    boundary = iam_evaluator._permissions_boundary(iam._roles, name, account)
+    context = _context(
+        account, name, service.partition(".")[0], action=action, resource=resource, region=region
+    )
+    if iam_evaluator.evaluate(context, policies, *boundary).decision != "Allow":
+        raise RoleError(f"{role_arn} does not allow {action} on {resource}")
+
+
+def _role(role_arn: str) -> tuple[str, str]:
+    parts = role_arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "iam" or not parts[5].startswith("role/"):
+        raise RoleError(f"expected the ARN of a role; got {role_arn!r}")
+    account, name = parts[4], parts[5].rpartition("/")[2]
+    if iam._roles.get_scoped(account, None, name) is None:
+        raise RoleError(f"the role {role_arn} does not exist")
+    return account, name
+
+
+def _check_trust(account: str, name: str, service: str, region: str) -> None:
+    role = iam._roles.get_scoped(account, None, name)
+    document = role.get("AssumeRolePolicyDocument") or "{}"
+    policy = json.loads(document) if isinstance(document, str) else document
+    statements = policy.get("Statement", [])
+    context = _context(
+        account,
+        name,
+        service.partition(".")[0],
+        action="sts:AssumeRole",
+        resource=role.get("Arn", "*"),
+        region=region,
+    )
+    effects = {
+        statement.get("Effect")
+        for statement in ([statements] if isinstance(statements, dict) else statements)
+        if iam_evaluator._service_principal_matches(statement.get("Principal"), service)
+        and iam_evaluator._action_matches(
+            "sts:AssumeRole", _listed(statement, "Action"), _listed(statement, "NotAction")
+        )
+        and iam_evaluator._conditions_met(statement.get("Condition", {}), context)
+    }
+    if "Allow" not in effects or "Deny" in effects:
+        raise RoleError(f"{service} may not assume {name}: its trust policy does not allow it")
+
+
+def _context(
+    account: str, role: str, session_name: str, *, action: str, resource: str, region: str
+) -> Any:
+    return iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}",
+        principal_type="AssumedRole",
+        principal_account=account,
+        action=action,
+        resource_arn=resource,
+        region=region,
+        service_context={"aws:sourceaccount": account},
+    )
+
+
+def _listed(statement: dict[str, Any], member: str) -> list[str]:
+    value = statement.get(member, [])
+    return [value] if isinstance(value, str) else list(value)

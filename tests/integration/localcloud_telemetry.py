@@ -1,0 +1,171 @@
+"""The smallest estate that takes a reading from MQTT to S3, made with boto3 for the tests here."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+REGION = "eu-west-1"
+ACCOUNT = "000000000000"
+SQL = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
+ERROR_KEY = 'errors/rule/${parse_time("yyyy/MM/dd/HH", timestamp(), "UTC")}/${newuuid()}.json'
+DEVICE_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "iot:Connect",
+            "Resource": f"arn:aws:iot:{REGION}:{ACCOUNT}:client/${{iot:Connection.Thing.ThingName}}",
+            "Condition": {"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": "iot:Publish",
+            "Resource": (
+                f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/telemetry/"
+                "${iot:Connection.Thing.ThingName}"
+            ),
+        },
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Device:
+    """A thing's name and its connection files."""
+
+    name: str
+    certificate: Path
+    key: Path
+
+
+def service_role(aws: boto3.Session, name: str, service: str, allowed: dict[str, Any]) -> str:
+    """A role that one service may assume, with one inline policy."""
+    iam = aws.client("iam")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": service},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+            }
+        ],
+    }
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **allowed}]}
+    iam.put_role_policy(RoleName=name, PolicyName="allowed", PolicyDocument=json.dumps(document))
+    return role["Arn"]
+
+
+def bucket(aws: boto3.Session, name: str) -> str:
+    aws.client("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    return name
+
+
+def stream(aws: boto3.Session, name: str, bucket_name: str, **destination: Any) -> str:
+    """A delivery stream with a role of its own that may write to its bucket."""
+    role = service_role(
+        aws,
+        f"{name}-firehose",
+        "firehose.amazonaws.com",
+        {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket_name}/*"},
+    )
+    settings = {
+        "RoleARN": role,
+        "BucketARN": f"arn:aws:s3:::{bucket_name}",
+        "Prefix": "telemetry/!{timestamp:yyyy/MM/dd/HH}/",
+        "ErrorOutputPrefix": (
+            "errors/delivery/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/"
+        ),
+        "CompressionFormat": "GZIP",
+        "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 1},
+        **destination,
+    }
+    aws.client("firehose").create_delivery_stream(
+        DeliveryStreamName=name,
+        DeliveryStreamType="DirectPut",
+        ExtendedS3DestinationConfiguration=settings,
+    )
+    return name
+
+
+def rule(aws: boto3.Session, name: str, stream_name: str, bucket_name: str, sql: str = SQL) -> None:
+    """A topic rule from MQTT to a stream, with what it can't read to a bucket."""
+    role = service_role(
+        aws,
+        f"{name}-rule",
+        "iot.amazonaws.com",
+        {
+            "Action": ["firehose:PutRecord", "firehose:PutRecordBatch", "s3:PutObject"],
+            "Resource": [
+                f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{stream_name}",
+                f"arn:aws:s3:::{bucket_name}/errors/*",
+            ],
+        },
+    )
+    aws.client("iot").create_topic_rule(
+        ruleName=name,
+        topicRulePayload={
+            "sql": sql,
+            "awsIotSqlVersion": "2016-03-23",
+            "actions": [
+                {
+                    "firehose": {
+                        "roleArn": role,
+                        "deliveryStreamName": stream_name,
+                        "separator": "\n",
+                    }
+                }
+            ],
+            "errorAction": {"s3": {"roleArn": role, "bucketName": bucket_name, "key": ERROR_KEY}},
+        },
+    )
+
+
+def device(aws: boto3.Session, name: str, folder: Path, policy: str) -> Device:
+    """A thing with an active certificate and a policy."""
+    iot = aws.client("iot")
+    iot.create_thing(thingName=name)
+    made = iot.create_keys_and_certificate(setAsActive=True)
+    iot.attach_policy(policyName=policy, target=made["certificateArn"])
+    iot.attach_thing_principal(thingName=name, principal=made["certificateArn"])
+    files = Device(name, folder / f"{name}.crt", folder / f"{name}.key")
+    files.certificate.write_text(made["certificatePem"])
+    files.key.write_text(made["keyPair"]["PrivateKey"])
+    return files
+
+
+def objects(aws: boto3.Session, bucket_name: str, prefix: str) -> dict[str, bytes]:
+    """All objects under a prefix, decompressed."""
+    s3 = aws.client("s3")
+    found = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix=prefix):
+        for entry in page.get("Contents", []):
+            body = s3.get_object(Bucket=bucket_name, Key=entry["Key"])["Body"].read()
+            found[entry["Key"]] = gzip.decompress(body) if entry["Key"].endswith(".gz") else body
+    return found
+
+
+def await_lines(
+    aws: boto3.Session, bucket_name: str, prefix: str, count: int, timeout: float = 60.0
+) -> list[str]:
+    """The lines under a prefix, once there are ``count`` of them."""
+    deadline = time.monotonic() + timeout
+    while True:
+        bodies = objects(aws, bucket_name, prefix).values()
+        lines = [line for body in bodies for line in body.decode().splitlines()]
+        if len(lines) >= count:
+            return lines
+        if time.monotonic() > deadline:
+            raise AssertionError(f"expected {count} lines in {bucket_name}/{prefix}; got {lines}")
+        time.sleep(0.1)
