@@ -1,0 +1,78 @@
+"""SageMaker as one of the cloud's services: put together, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.aws_api import Handler, JsonApi, Response
+from localcloud.sagemaker.account import Account
+from localcloud.sagemaker.endpoint_configs import EndpointConfigs
+from localcloud.sagemaker.endpoints import Endpoints
+from localcloud.sagemaker.models import Models
+from localcloud.sagemaker.parts import Parts
+from localcloud.sagemaker.runtime import Runtime
+from localcloud.sagemaker.settings import Settings
+from localcloud.sagemaker.store import Store
+from localcloud.sagemaker.tags import Tags
+from localcloud.sagemaker.telemetry import Telemetry
+from localcloud.sagemaker.training_jobs import TrainingJobs
+
+
+class SageMaker:
+    """The control plane and the runtime behind the one name that both sign with.
+
+    Parameters
+    ----------
+    account
+        The cloud it is part of; its state is kept in ``<home>/sagemaker``.
+    """
+
+    def __init__(self, account: Account, settings: Settings) -> None:
+        home = account.context.home / "sagemaker"
+        home.mkdir(parents=True, exist_ok=True)
+        self._store = Store(home / "state.db")
+        telemetry = Telemetry(account, settings.publish_interval)
+        tags = Tags(self._store)
+        parts = Parts(account, self._store, settings, telemetry, tags)
+        models = Models(parts)
+        configs = EndpointConfigs(parts, models)
+        self._telemetry = telemetry
+        self._training_jobs = TrainingJobs(parts)
+        self._endpoints = Endpoints(parts, models, configs)
+        self._runtime = Runtime(parts, self._endpoints)
+        families = (self._training_jobs, models, configs, self._endpoints, tags)
+        self._control = JsonApi("sagemaker", families)
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        return {"sagemaker": self._handle}
+
+    async def start(self) -> None:
+        """Bring back what was in service; returns before it is."""
+        self._telemetry.start()
+        await self._runtime.start()
+        self._training_jobs.start()
+        self._endpoints.start()
+
+    async def stop(self) -> None:
+        """End all jobs and instances and send their last words."""
+        await asyncio.gather(
+            asyncio.to_thread(self._training_jobs.close), asyncio.to_thread(self._endpoints.close)
+        )
+        await self._runtime.stop()
+        await asyncio.to_thread(self._telemetry.stop)
+        self._store.close()
+
+    async def _handle(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query_params: Mapping[str, Any],
+    ) -> Response:
+        if path.startswith("/endpoints/"):
+            return await self._runtime.invoke(method, path, headers, body)
+        return await self._control(method, path, headers, body, query_params)
