@@ -1,0 +1,278 @@
+"""``lakecast-device``: provision a device, run it live, replay recordings, one or a fleet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contracts.names import Names
+from contracts.telemetry import topic
+from device import report
+from device.agent import Agent, Pace
+from device.connection import Connection
+from device.errors import DeviceError, RecordingError
+from device.fleet import Replay, replay_fleet, summary, thing_name_of
+from device.kit import MQTT_PORT, Broker, ConnectionKit
+from device.outbox import Outbox
+from device.provisioning import Provisioner, account_endpoint
+from device.readings import Boot, Recording
+from device.recordings import UCI_BEIJING, ColumnMap, find_recordings
+from device.simulation import SITES, LiveSimulation, SimulatedRecording, sites
+
+DEVICES = Path(".lakecast/devices")
+SIMULATED_DAYS = 60
+RECORDED_DAYS = 120
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except (DeviceError, BotoCoreError, ClientError) as error:
+        print(f"lakecast-device: {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+def provision(options: argparse.Namespace) -> int:
+    """Register one device and write its kit."""
+    kit = _provisioner(options).provision(options.thing, options.kits / options.thing)
+    print(
+        f"{kit.thing_name} may connect to {kit.host}:{kit.port}; its kit is {kit.folder}\n"
+        f"next: lakecast-device run --thing {kit.thing_name}"
+    )
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read a simulated sensor and publish, until told to stop."""
+    kit = ConnectionKit.load(options.kits / options.thing)
+    site = next(site for site in SITES if site.station.name == options.site)
+    sensor = LiveSimulation(site, options.seed)
+    pace = Pace(options.delay, drain=options.drain)
+    stop, wake = _stop_on_signals(), threading.Event()
+    messages = Boot.new(kit.thing_name).messages(sensor.station, sensor.readings())
+    with (
+        Outbox(kit.outbox) as outbox,
+        Connection(kit, within_quota=True, on_change=wake.set) as link,
+        report.live(kit, link) as progress,
+    ):
+        agent = Agent(outbox, link, topic(kit.thing_name), pace, wake=wake, progress=progress)
+        tally = agent.run(messages, stop)
+    report.live_end(kit, tally)
+    return 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Replay one recording with a kit that is already there."""
+    kit = ConnectionKit.load(options.kits / options.thing)
+    recordings = _recordings(options)
+    wanted = options.station or options.thing
+    for recording in recordings:
+        if wanted in (recording.station.name, thing_name_of(recording.station.name)):
+            return _replay([Replay(kit, recording)], options)
+    known = ", ".join(recording.station.name for recording in recordings)
+    raise RecordingError(f"no station {wanted!r}; name one with --station: {known}")
+
+
+def fleet(options: argparse.Namespace) -> int:
+    """Provision all stations and replay them at once."""
+    recordings = _recordings(options)
+    provisioner = _provisioner(options)
+    replays = []
+    for number, recording in enumerate(recordings):
+        thing_name = thing_name_of(recording.station.name)
+        kit = provisioner.provision(thing_name, options.kits / thing_name)
+        replays.append(Replay(kit, recording, faulty=options.faulty and number == 0))
+    return _replay(replays, options)
+
+
+def _replay(replays: list[Replay], options: argparse.Namespace) -> int:
+    pace = Pace(drain=options.drain, patience=options.patience)
+    stop = _stop_on_signals()
+    started = datetime.now(UTC)
+    with report.replaying(replays) as progress:
+        outcomes = replay_fleet(
+            replays, pace, stop, within_quota=options.within_quota, progress=progress
+        )
+    document = summary(outcomes, started, datetime.now(UTC))
+    if options.summary:
+        try:
+            options.summary.parent.mkdir(parents=True, exist_ok=True)
+            options.summary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise DeviceError(f"summary {options.summary}: {error}") from error
+    report.replayed(outcomes, document)
+    failures = [f"{o.replay.kit.thing_name}: {o.failure}" for o in outcomes if o.failure]
+    if stop.is_set():
+        failures.append("stopped before the end; run it again: what was sent keeps its identity")
+    for failure in failures:
+        print(f"lakecast-device: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _recordings(options: argparse.Namespace) -> list[Recording]:
+    if options.data:
+        columns = ColumnMap.from_toml(options.columns) if options.columns else UCI_BEIJING
+        days = options.days or RECORDED_DAYS
+        return list(find_recordings(options.data, columns, days=days, limit=options.stations))
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    start = end - timedelta(days=options.days or SIMULATED_DAYS)
+    try:
+        return [
+            SimulatedRecording(site, start, end, options.seed)
+            for site in sites(options.stations or len(SITES))
+        ]
+    except ValueError as error:
+        raise RecordingError(str(error)) from error
+
+
+def _provisioner(options: argparse.Namespace) -> Provisioner:
+    session = boto3.Session()
+    iot = session.client("iot")
+    names = Names.from_aws(session, options.env)
+    broker = (
+        Broker(options.mqtt_host, options.mqtt_port, options.mqtt_ca_file)
+        if options.mqtt_host
+        else account_endpoint(iot)
+    )
+    return Provisioner(iot, names, broker)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lakecast-device", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    kits = argparse.ArgumentParser(add_help=False)
+    kits.add_argument("--kits", type=Path, default=DEVICES, help="folder of kits (%(default)s)")
+    thing = argparse.ArgumentParser(add_help=False)
+    thing.add_argument("--thing", required=True, help="the device's IoT thing")
+
+    # The environment is read here, once.
+    broker = argparse.ArgumentParser(add_help=False)
+    broker.add_argument(
+        "--env",
+        default=os.environ.get("LAKECAST_ENV", "local"),
+        help="environment of the estate (LAKECAST_ENV; now %(default)s)",
+    )
+    broker.add_argument(
+        "--mqtt-host",
+        default=os.environ.get("LAKECAST_MQTT_HOST"),
+        help="broker (LAKECAST_MQTT_HOST; else the account's iot:Data-ATS endpoint)",
+    )
+    broker.add_argument(
+        "--mqtt-port",
+        type=int,
+        default=os.environ.get("LAKECAST_MQTT_PORT") or str(MQTT_PORT),
+        help="its port (LAKECAST_MQTT_PORT; now %(default)s)",
+    )
+    broker.add_argument(
+        "--mqtt-ca-file",
+        type=Path,
+        default=os.environ.get("LAKECAST_MQTT_CA_FILE") or None,
+        help="its certificate authority (LAKECAST_MQTT_CA_FILE; else the system's trust store)",
+    )
+
+    drain = argparse.ArgumentParser(add_help=False)
+    drain.add_argument(
+        "--drain",
+        type=_seconds,
+        default=timedelta(seconds=10),
+        metavar="SECONDS",
+        help="when stopped, wait that long for acknowledgements (10)",
+    )
+    seed = argparse.ArgumentParser(add_help=False)
+    seed.add_argument("--seed", type=int, default=0, help="of the simulation (%(default)s)")
+
+    source = argparse.ArgumentParser(add_help=False, parents=[seed, drain])
+    source.add_argument(
+        "--data", type=Path, help="folder of CSV files; else stations are simulated"
+    )
+    source.add_argument("--columns", type=Path, help="TOML column map (UCI Beijing)")
+    source.add_argument(
+        "--days", type=_positive, help=f"last days ({SIMULATED_DAYS}; with --data {RECORDED_DAYS})"
+    )
+    source.add_argument("--stations", type=_positive, help="number of stations (6; --data: all)")
+    source.add_argument("--summary", type=Path, help="write what was done to this JSON file")
+    source.add_argument(
+        "--within-quota", action="store_true", help="keep to AWS IoT's 100 messages/s a connection"
+    )
+    source.add_argument(
+        "--patience",
+        type=_seconds,
+        default=timedelta(seconds=60),
+        metavar="SECONDS",
+        help="give up after so long without a session (60)",
+    )
+
+    def command(name: str, function: object, parents: list[argparse.ArgumentParser]) -> None:
+        sub = commands.add_parser(name, help=function.__doc__, parents=parents)
+        sub.set_defaults(command=function)
+
+    command("provision", provision, [kits, thing, broker])
+    command("run", run, [kits, thing, seed, drain])
+    command("replay", replay, [kits, thing, source])
+    command("fleet", fleet, [kits, broker, source])
+    commands.choices["run"].add_argument(
+        "--delay",
+        type=_delay,
+        default=timedelta(seconds=1),
+        metavar="MS",
+        help="milliseconds between readings, at least 250 (1000)",
+    )
+    commands.choices["run"].add_argument(
+        "--site",
+        default=SITES[0].station.name,
+        choices=[site.station.name for site in SITES],
+        help="surroundings to simulate (%(default)s)",
+    )
+    commands.choices["replay"].add_argument("--station", help="whose readings (as --thing)")
+    commands.choices["fleet"].add_argument(
+        "--faulty", action="store_true", help="one station also sends three broken messages"
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive number; got {text}")
+    return value
+
+
+def _seconds(text: str) -> timedelta:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; got {text}")
+    return timedelta(seconds=value)
+
+
+def _delay(text: str) -> timedelta:
+    try:
+        delay = timedelta(milliseconds=float(text))
+        Pace(delay)
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return delay
+
+
+if __name__ == "__main__":
+    sys.exit(main())
