@@ -6,8 +6,6 @@ import fcntl
 import importlib
 import os
 import shutil
-import sys
-from pathlib import Path
 from typing import IO
 
 from localcloud.settings import LOOPBACK, CloudConfig, Credentials, client_environment
@@ -76,7 +74,5 @@ def _prepare(config: CloudConfig, variables: dict[str, str]) -> None:
             "TMPDIR": str(home / "tmp"),
             "SFTP_ENABLED": "0",
             "PYTHONUNBUFFERED": "1",
-            # A Lambda function is started with the first `python3` on the path.
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         }
     )

@@ -15,7 +15,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from hypercorn.config import Config
 from ministack import app as ministack
 
 from localcloud import firehose, mqtt
+from localcloud.application import Application
 from localcloud.context import CloudContext, Service
 from localcloud.iot_rules import Rules
 from localcloud.settings import LOOPBACK, CloudConfig, write_environment
@@ -32,11 +32,6 @@ logger = logging.getLogger("localcloud")
 
 PROJECT = Path(__file__).resolve().parent.parent
 ADDITIONS = ("localcloud.glue", "localcloud.sagemaker")
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 def run(config: CloudConfig, variables: dict[str, str]) -> None:
@@ -73,11 +68,17 @@ async def _serve(config: CloudConfig, variables: dict[str, str]) -> None:
         for service in services:
             await service.start()
 
-    async def stopping() -> None:
-        for service in reversed(services):
-            await service.stop()
-
     stop = asyncio.Event()
+
+    async def stopped() -> None:
+        """Return when the server may close: until then it answers its own services."""
+        await stop.wait()
+        for service in reversed(services):
+            try:
+                await service.stop()
+            except Exception:  # one that fails must not keep the others' state from being saved
+                logger.exception("%s did not stop in order", type(service).__name__)
+
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     settings = Config()
@@ -85,10 +86,8 @@ async def _serve(config: CloudConfig, variables: dict[str, str]) -> None:
     settings.keep_alive_timeout = 75
     settings.shutdown_timeout = 120
     settings.graceful_timeout = 5
-    application = _with_services(ministack.app, started, stopping)
-    serving = asyncio.create_task(
-        serve_http(application, settings, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
-    )
+    application: Any = Application(started)
+    serving = asyncio.create_task(serve_http(application, settings, shutdown_trigger=stopped))
     announcing = asyncio.create_task(_announce(config, variables))
     done, _ = await asyncio.wait({serving, announcing}, return_when=asyncio.FIRST_COMPLETED)
     if announcing in done:
@@ -104,34 +103,6 @@ def _services(context: CloudContext) -> list[Service]:
         if importlib.util.find_spec(name) is not None
     ]
     return [module.register(context) for module in modules if hasattr(module, "register")]
-
-
-def _with_services(
-    application: Application,
-    started: Callable[[], Awaitable[None]],
-    stopping: Callable[[], Awaitable[None]],
-) -> Application:
-    """The application with our services started after ministack, and stopped before it."""
-
-    async def wrapped(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await application(scope, receive, send)
-            return
-
-        async def receive_after_stopping() -> Message:
-            message = await receive()
-            if message["type"] == "lifespan.shutdown":
-                await stopping()
-            return message
-
-        async def send_after_starting(message: Message) -> None:
-            if message["type"] == "lifespan.startup.complete":
-                await started()
-            await send(message)
-
-        await application(scope, receive_after_stopping, send_after_starting)
-
-    return wrapped
 
 
 async def _announce(config: CloudConfig, variables: dict[str, str]) -> None:

@@ -15,22 +15,20 @@ REGION = "eu-west-1"
 ACCOUNT = "000000000000"
 SQL = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
 ERROR_KEY = 'errors/rule/${parse_time("yyyy/MM/dd/HH", timestamp(), "UTC")}/${newuuid()}.json'
+THING_NAME = "${iot:Connection.Thing.ThingName}"
 DEVICE_POLICY = {
     "Version": "2012-10-17",
     "Statement": [
         {
             "Effect": "Allow",
             "Action": "iot:Connect",
-            "Resource": f"arn:aws:iot:{REGION}:{ACCOUNT}:client/${{iot:Connection.Thing.ThingName}}",
+            "Resource": f"arn:aws:iot:{REGION}:{ACCOUNT}:client/{THING_NAME}",
             "Condition": {"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
         },
         {
             "Effect": "Allow",
             "Action": "iot:Publish",
-            "Resource": (
-                f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/telemetry/"
-                "${iot:Connection.Thing.ThingName}"
-            ),
+            "Resource": f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/telemetry/{THING_NAME}",
         },
     ],
 }
