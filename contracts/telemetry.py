@@ -35,6 +35,15 @@ def topic(thing_name: str) -> str:
     return f"telemetry/{thing_name}"
 
 
+def status_topic(thing_name: str) -> str:
+    """MQTT topic on which that thing says that it came and went, and its last will that it is lost.
+
+    The device policy must allow publishing on it: AWS refuses a connection whose will it would not
+    let the device publish.
+    """
+    return f"status/{thing_name}"
+
+
 def json_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a version 1 message."""
     path = Path(__file__).with_name("telemetry.v1.schema.json")

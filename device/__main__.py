@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.command(options)
+    except KeyboardInterrupt:  # before anything runs that could be ended in order
+        return 130
     except (DeviceError, BotoCoreError, ClientError) as error:
         print(f"lakecast-device: {error}", file=sys.stderr)
         return 1

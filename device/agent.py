@@ -76,6 +76,8 @@ class Tally:
     ----------
     taken
         Readings taken and put into the outbox.
+    sent
+        Of those, how many were published; of some the broker may not have said that it has them.
     acknowledged
         Of those, how many the broker has.
     carried_over
@@ -87,6 +89,7 @@ class Tally:
     """
 
     taken: int = 0
+    sent: int = 0
     acknowledged: int = 0
     carried_over: int = 0
     left: int = 0
@@ -132,7 +135,9 @@ class Agent:
     @property
     def tally(self) -> Tally:
         """What was done so far; also after `run` failed."""
-        return replace(self._tally, left=len(self._outbox))
+        # No one else uses the outbox, so this run's numbers follow each other without gaps.
+        sent = max(0, self._published - self._earlier)
+        return replace(self._tally, sent=sent, left=len(self._outbox))
 
     def run(self, messages: Iterator[Message], stop: threading.Event) -> Tally:
         """Work until the messages end or ``stop`` is set, then drain.

@@ -18,6 +18,7 @@ from awscrt import mqtt5
 from awscrt.exceptions import AwsCrtError
 from awsiot import mqtt5_client_builder
 
+from contracts.telemetry import status_topic
 from device.errors import KitError
 from device.kit import ConnectionKit
 
@@ -41,11 +42,6 @@ _NEVER = (
     mqtt5.ConnectReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
 )
 _NO_NETWORK = ("AWS_IO_SOCKET_CONNECTION_REFUSED", "AWS_IO_SOCKET_TIMEOUT", "AWS_IO_DNS")
-
-
-def status_topic(thing_name: str) -> str:
-    """Where a device says that it came and went, and the broker that it was lost."""
-    return f"status/{thing_name}"
 
 
 class Link(Protocol):

@@ -57,6 +57,7 @@ class Outcome:
             "station": self.replay.recording.station.name,
             "thing_name": self.replay.kit.thing_name,
             "readings": self.tally.taken,
+            "sent": self.tally.sent,
             "acknowledged": self.tally.acknowledged,
             "carried_over": self.tally.carried_over,
             "left": self.tally.left,

@@ -48,15 +48,12 @@ def replayed(outcomes: Sequence[Outcome], summary: Mapping[str, Any]) -> None:
     table = Table("station", "thing", show_footer=True)
     documents = [outcome.document() for outcome in outcomes]
     table.columns[0].footer = "total"
-    for heading, key in (
-        ("sent", "readings"),
-        ("acknowledged", "acknowledged"),
-        ("left", "left"),
-    ):
+    counted = ("readings", "sent", "acknowledged", "left")
+    for key in counted:
         total = sum(document[key] for document in documents)
-        table.add_column(heading, justify="right", footer=f"{total:,}")
+        table.add_column(key, justify="right", footer=f"{total:,}")
     for document in documents:
-        counts = (f"{document[key]:,}" for key in ("readings", "acknowledged", "left"))
+        counts = (f"{document[key]:,}" for key in counted)
         table.add_row(document["station"], document["thing_name"], *counts)
     console = Console()
     console.print(table)
