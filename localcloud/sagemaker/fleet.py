@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,6 @@ class VariantPlan:
     weight: float
     count: int
     startup_timeout: float
-
-    def to_record(self) -> dict[str, Any]:
-        """For the store."""
-        return asdict(self)
 
 
 class Variant:

@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote
 import aiohttp
 
 from localcloud.aws_api import Response
-from localcloud.sagemaker.endpoints import Endpoints
+from localcloud.sagemaker.deployments import Deployments
+from localcloud.sagemaker.endpoint_records import EndpointRecords
 from localcloud.sagemaker.fleet import Variant
 from localcloud.sagemaker.parts import Parts
 
@@ -48,9 +49,10 @@ class InvocationError(Exception):
 class Runtime:
     """The data plane; all of it runs on the event loop, over connections that are kept."""
 
-    def __init__(self, parts: Parts, endpoints: Endpoints) -> None:
+    def __init__(self, parts: Parts, records: EndpointRecords, deployments: Deployments) -> None:
         self._parts = parts
-        self._endpoints = endpoints
+        self._records = records
+        self._deployments = deployments
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -90,10 +92,10 @@ class Runtime:
         if len(body) > _LARGEST_BODY:
             message = f"The body has {len(body)} bytes; at most {_LARGEST_BODY} are taken."
             raise InvocationError("ValidationError", 400, message)
-        fleet = self._endpoints.fleet(name)
+        fleet = self._deployments.fleet(name)
         if fleet is None:
             account = self._parts.account.context.account_id
-            if not self._endpoints.exists(name):
+            if not self._records.exists(name):
                 message = f"Endpoint {name} of account {account} not found."
                 raise InvocationError("ValidationError", 400, message)
             message = f"Endpoint {name} of account {account} is not in service."

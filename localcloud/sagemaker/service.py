@@ -8,7 +8,9 @@ from typing import Any
 
 from localcloud.aws_api import Handler, JsonApi, Response
 from localcloud.sagemaker.account import Account
+from localcloud.sagemaker.deployments import Deployments
 from localcloud.sagemaker.endpoint_configs import EndpointConfigs
+from localcloud.sagemaker.endpoint_records import EndpointRecords
 from localcloud.sagemaker.endpoints import Endpoints
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.parts import Parts
@@ -40,9 +42,11 @@ class SageMaker:
         configs = EndpointConfigs(parts, models)
         self._telemetry = telemetry
         self._training_jobs = TrainingJobs(parts)
-        self._endpoints = Endpoints(parts, models, configs)
-        self._runtime = Runtime(parts, self._endpoints)
-        families = (self._training_jobs, models, configs, self._endpoints, tags)
+        records = EndpointRecords(parts)
+        self._deployments = Deployments(parts, records)
+        self._runtime = Runtime(parts, records, self._deployments)
+        endpoints = Endpoints(parts, models, configs, records, self._deployments)
+        families = (self._training_jobs, models, configs, endpoints, tags)
         self._control = JsonApi("sagemaker", families)
 
     @property
@@ -54,12 +58,12 @@ class SageMaker:
         self._telemetry.start()
         await self._runtime.start()
         self._training_jobs.start()
-        self._endpoints.start()
+        self._deployments.start()
 
     async def stop(self) -> None:
         """End all jobs and instances and send their last words."""
         await asyncio.gather(
-            asyncio.to_thread(self._training_jobs.close), asyncio.to_thread(self._endpoints.close)
+            asyncio.to_thread(self._training_jobs.close), asyncio.to_thread(self._deployments.close)
         )
         await self._runtime.stop()
         await asyncio.to_thread(self._telemetry.stop)
