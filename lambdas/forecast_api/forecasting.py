@@ -109,7 +109,7 @@ def deepar_request(series: Sequence[Series], quantiles: Sequence[str]) -> bytes:
         "quantiles": list(quantiles),
     }
     document = {"instances": instances, "configuration": configuration}
-    return json.dumps(document, separators=(",", ":")).encode()
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
 def deepar_predictions(body: bytes, count: int, quantiles: Sequence[str]) -> tuple[Prediction, ...]:

@@ -14,6 +14,7 @@ from contracts.forecast_input import START_FORMAT, RecentHistory
 from contracts.lake import RECENT
 from forecast_api.problems import (
     Problem,
+    model_does_not_fit,
     no_history,
     origin_outside_history,
     unavailable,
@@ -81,7 +82,8 @@ def series_before_origin(history: RecentHistory, request: ForecastRequest) -> Se
     Raises
     ------
     Problem
-        400 where the origin is outside the history, 404 where nothing is left to forecast from.
+        400 where the origin is outside the history, 404 where nothing is left to forecast from,
+        409 where the training data had no such series.
     """
     start = datetime.strptime(history.start, START_FORMAT).replace(tzinfo=UTC)
     end = start + _hours_with_data(history) * _HOUR
@@ -95,8 +97,12 @@ def series_before_origin(history: RecentHistory, request: ForecastRequest) -> Se
         )
     known = (origin - start) // _HOUR
     target = tuple(history.target.get(request.pollutant, ())[:known])
-    if all(value is None for value in target) or request.pollutant not in history.cat:
+    if all(value is None for value in target):
         raise no_history(history.device_id, request.pollutant, _text(origin))
+    if request.pollutant not in history.cat:
+        raise model_does_not_fit(
+            f"{request.pollutant} of {history.device_id!r} was not in the training data"
+        )
     return Series(start, target, tuple(history.cat[request.pollutant]), origin)
 
 

@@ -109,13 +109,13 @@ def body_too_large(size: int, limit: int) -> Problem:
 
 
 def model_does_not_fit(reason: str) -> Problem:
-    """The container refused the series: the model was not trained for it."""
+    """The model was not trained for the series."""
     return Problem(
         "model-does-not-fit",
         409,
         "The model does not fit the series",
-        f"the model that serves refused the series ({reason}); train and deploy a model on data "
-        "that has this device",
+        f"the model cannot forecast the series: {reason}; train and deploy a model on data that "
+        "has the device and the pollutant",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from forecast_api.problems import model_does_not_fit, unavailable
@@ -82,6 +83,17 @@ def test_a_pollutant_that_the_device_never_measured_is_404(targets):
     assert problem["status"] == 404
     assert problem["type"] == "urn:lakecast:problem:no-history"
     assert "ozone" in problem["detail"]
+
+
+def test_a_series_that_was_not_in_training_is_409_and_the_rest_of_its_batch_is_answered():
+    known = history("known")
+    unknown = replace(history("unknown"), cat={})
+    api = Api(known, unknown)
+    requests = [{"device_id": name, "pollutant": "ozone"} for name in ("unknown", "known")]
+    first, second = body("createForecasts", api.post({"requests": requests}))["forecasts"]
+    assert first["problem"]["type"] == "urn:lakecast:problem:model-does-not-fit"
+    assert second["forecast"]["device_id"] == "known"
+    assert body("getForecast", api.forecast("unknown"))["status"] == 409
 
 
 def test_a_device_that_never_measured_anything_has_no_origin():
