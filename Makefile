@@ -79,7 +79,7 @@ MQTT_PORT ?= 8883
 
 .PHONY: up down demo
 demo: setup ## the whole way on this machine, from device to forecast (DATA= a folder of UCI Beijing CSV files, DAYS=)
-	@$(PY) -m localcloud.demo $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS))
+	@$(PY) -m localcloud.demo --port $(PORT) --mqtt-port $(MQTT_PORT) $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS))
 
 up: setup ## start the local cloud (PORT=4566, MQTT_PORT=8883)
 	@$(PY) -m localcloud up --port $(PORT) --mqtt-port $(MQTT_PORT)

@@ -1,0 +1,113 @@
+"""What the demo counts on its way, read where a user would look: in S3 and with Athena."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from typing import Any
+
+import boto3
+
+from contracts import lake
+from contracts.names import Names
+
+ATHENA_TIMEOUT = 60.0  # seconds
+
+
+class CheckError(Exception):
+    """The estate does not hold what it must; the message says what was expected and what came."""
+
+
+class Estate:
+    """The local estate, seen as its administrator sees it.
+
+    Parameters
+    ----------
+    environment
+        ``local.env``: endpoint, region and credentials.
+    """
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._session = boto3.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_REGION"],
+        )
+        self._endpoint_url = environment["AWS_ENDPOINT_URL"]
+        self._s3 = self.client("s3")
+        self._lines: dict[str, int] = {}
+        self.names = Names("local", self.client("sts").get_caller_identity()["Account"], "")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of a service in this estate."""
+        return self._session.client(service, endpoint_url=self._endpoint_url)
+
+    def raw_messages(self) -> int:
+        """Lines that Firehose has delivered."""
+        return sum(self._count_lines(key) for key in self._keys(lake.RAW_TELEMETRY))
+
+    def rule_errors(self) -> int:
+        """Messages that the topic rule could not read."""
+        return len(self._keys(lake.RAW_RULE_ERRORS))
+
+    def last_run(self, job: str) -> dict[str, Any]:
+        """What the newest run of a Glue job counted."""
+        objects = [
+            item
+            for page in self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.names.bucket(lake.RUNS.purpose), Prefix=f"{lake.RUNS.prefix}{job}/"
+            )
+            for item in page.get("Contents", [])
+        ]
+        if not objects:
+            raise CheckError(
+                f"expected a report of {job} in {lake.RUNS.uri(self.names)}; none is there"
+            )
+        newest = max(objects, key=lambda item: item["LastModified"])
+        body = self._s3.get_object(Bucket=self.names.bucket(lake.RUNS.purpose), Key=newest["Key"])
+        counts: dict[str, Any] = json.loads(body["Body"].read())
+        return counts
+
+    def readings(self) -> tuple[int, int]:
+        """Rows, and distinct identities, of the curated readings, as Athena counts them."""
+        row = self._athena(
+            "SELECT count(*), count(DISTINCT concat(device_id, '|', coalesce(boot_id, ''), '|', "
+            "coalesce(cast(sequence AS varchar), cast(timestamp AS varchar)))) "
+            "FROM telemetry"
+        )
+        return int(row[0]), int(row[1])
+
+    def _athena(self, query: str) -> list[str]:
+        athena = self.client("athena")
+        execution = athena.start_query_execution(QueryString=query, WorkGroup=self.names.workgroup)[
+            "QueryExecutionId"
+        ]
+        deadline = time.monotonic() + ATHENA_TIMEOUT
+        while True:
+            status = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"][
+                "Status"
+            ]
+            if status["State"] == "SUCCEEDED":
+                break
+            if status["State"] in ("FAILED", "CANCELLED") or time.monotonic() > deadline:
+                raise CheckError(
+                    f"Athena could not count the readings ({status['State']}): "
+                    f"{status.get('StateChangeReason', 'no reason given')}"
+                )
+            time.sleep(0.2)
+        rows = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+        return [cell["VarCharValue"] for cell in rows[1]["Data"]]
+
+    def _keys(self, location: lake.Location) -> list[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.names.bucket(location.purpose), Prefix=location.prefix
+        )
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def _count_lines(self, key: str) -> int:
+        """Lines of a raw object; these never change, so each is read once."""
+        if key not in self._lines:
+            body = self._s3.get_object(Bucket=self.names.bucket("raw"), Key=key)["Body"].read()
+            self._lines[key] = gzip.decompress(body).count(b"\n")
+        return self._lines[key]
