@@ -1,0 +1,129 @@
+"""``python -m forecasting train|deploy|forecast|evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from contracts.names import Names
+from contracts.telemetry import POLLUTANTS
+from forecasting import commands
+from forecasting.api_client import ForecastRequest
+from forecasting.deployment import DEFAULT_VARIANT, Variant
+from forecasting.errors import ForecastingError
+from forecasting.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 1 with one line on stderr where it fails for a foreseeable reason."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        session = boto3.Session()
+        _run(options, session, Names.from_aws(session), console)
+    except (ForecastingError, BotoCoreError, ClientError) as error:
+        print(f"forecasting {options.command}: {_one_line(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"forecasting {options.command}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(
+    options: argparse.Namespace, session: boto3.Session, names: Names, console: Console
+) -> None:
+    if options.command == "train":
+        commands.train(session, names, Settings.read(options.settings), console)
+    elif options.command == "deploy":
+        variants = [Variant.parse(text) for text in options.variant]
+        if options.job:
+            variants.append(Variant(DEFAULT_VARIANT, options.job))
+        commands.deploy(session, names, Settings.read(options.settings), variants, console)
+    elif options.command == "forecast":
+        request = ForecastRequest(
+            options.device,
+            options.pollutant or POLLUTANTS[0],
+            options.origin,
+            options.horizon,
+            tuple(options.quantiles.split(",")),
+        )
+        commands.forecast(session, names, request, console)
+    else:
+        commands.evaluate(
+            session,
+            names,
+            options.output,
+            console,
+            origin=options.origin,
+            shown=(options.device, options.pollutant or "particulate_matter"),
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m forecasting", description="Train, deploy, ask and judge the model."
+    )
+    commands_ = parser.add_subparsers(dest="command", required=True)
+
+    train = commands_.add_parser("train", help="train DeepAR on the lake's channels")
+    deploy = commands_.add_parser("deploy", help="put a model behind the endpoint")
+    for command in (train, deploy):
+        command.add_argument(
+            "--settings",
+            type=Path,
+            required=True,
+            help="the environment's file, such as infra/environments/local.toml",
+        )
+    chosen = deploy.add_mutually_exclusive_group()
+    chosen.add_argument("--job", help="training job to deploy (default: the newest completed)")
+    chosen.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME=JOB:WEIGHT",
+        help="a production variant; may be given several times",
+    )
+
+    forecast = commands_.add_parser("forecast", help="ask the API for one forecast")
+    forecast.add_argument("--horizon", type=int, default=24, help="hours, 1 to 24")
+    forecast.add_argument("--quantiles", default=",".join(commands.SHOWN_QUANTILES))
+    evaluate = commands_.add_parser("evaluate", help="forecasts of a past day beside what came")
+    evaluate.add_argument(
+        "--output", type=Path, required=True, help="folder for forecast.png and summary.json"
+    )
+    for command in (forecast, evaluate):
+        command.add_argument("--device", default="", help="device id")
+        command.add_argument("--pollutant", default="", help=f"one of {', '.join(POLLUTANTS)}")
+        command.add_argument(
+            "--origin", type=_hour, help="first hour of the forecast, such as 2024-05-01T00:00Z"
+        )
+    return parser
+
+
+def _hour(text: str) -> datetime:
+    try:
+        hour = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected an hour such as 2024-05-01T00:00Z; got {text!r}"
+        ) from None
+    hour = hour.replace(tzinfo=UTC) if hour.tzinfo is None else hour.astimezone(UTC)
+    if (hour.minute, hour.second, hour.microsecond) != (0, 0, 0):
+        raise argparse.ArgumentTypeError(f"expected a full hour; got {text!r}")
+    return hour
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Settings of training and endpoint, out of an environment's TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from forecasting.errors import ForecastingError
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a training job is run.
+
+    Parameters
+    ----------
+    hyperparameters
+        DeepAR's, as the strings that SageMaker passes on.
+    volume_gb
+        Disk of the instance.
+    """
+
+    instance_type: str
+    max_runtime_seconds: int
+    hyperparameters: Mapping[str, str]
+    volume_gb: int = 10
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """Instances behind the endpoint, per production variant."""
+
+    instance_type: str
+    initial_instance_count: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the commands need of an environment."""
+
+    training: TrainingSettings
+    endpoint: EndpointSettings
+    tags: Mapping[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> Settings:
+        """Read an environment's file.
+
+        Raises
+        ------
+        ForecastingError
+            The file, a section or a setting is missing.
+        """
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ForecastingError(
+                f"no settings at {path}; expected a file such as infra/environments/local.toml"
+            ) from None
+        except tomllib.TOMLDecodeError as error:
+            raise ForecastingError(f"{path}: {error}") from None
+        try:
+            return cls(
+                training=_training(document["training"]),
+                endpoint=EndpointSettings(
+                    instance_type=str(document["endpoint"]["instance_type"]),
+                    initial_instance_count=int(document["endpoint"]["initial_instance_count"]),
+                ),
+                tags={
+                    name.replace("_", "-"): str(value)
+                    for name, value in document.get("tags", {}).items()
+                },
+            )
+        except KeyError as error:
+            raise ForecastingError(f"{path}: setting {error} is missing") from None
+
+
+def _training(section: Mapping[str, Any]) -> TrainingSettings:
+    return TrainingSettings(
+        instance_type=str(section["instance_type"]),
+        max_runtime_seconds=int(section["max_runtime_seconds"]),
+        hyperparameters={name: str(value) for name, value in section["hyperparameters"].items()},
+        volume_gb=int(section.get("volume_gb", 10)),
+    )

@@ -1,0 +1,232 @@
+"""Training jobs of SageMaker's built-in DeepAR on the lake's channels."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from contracts.lake import CHANNELS, TRAINING_OUTPUT
+from contracts.names import Names
+from forecasting.errors import ForecastingError
+from forecasting.settings import Settings
+
+CHANNEL_NAMES = ("train", "test")
+CATEGORIES = "categories.json"
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+JOB_PART = "deepar"
+
+FINAL = ("Completed", "Failed", "Stopped")
+EARLY_POLLS = 60
+"""Polls a second apart; a longer job is asked every `LATE_POLL` seconds, to spare AWS's quota."""
+LATE_POLL = 10.0
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a training job says of itself.
+
+    Parameters
+    ----------
+    metrics
+        Latest value by name, for example ``train:loss``.
+    """
+
+    job: str
+    status: str
+    phase: str
+    failure: str
+    metrics: Mapping[str, float]
+
+    @classmethod
+    def of(cls, description: Mapping[str, Any]) -> TrainingState:
+        """Read ``DescribeTrainingJob``'s answer."""
+        return cls(
+            job=description["TrainingJobName"],
+            status=description["TrainingJobStatus"],
+            phase=description.get("SecondaryStatus", ""),
+            failure=description.get("FailureReason", ""),
+            metrics={
+                metric["MetricName"]: metric["Value"]
+                for metric in description.get("FinalMetricDataList", [])
+            },
+        )
+
+
+def job_name(names: Names, now: datetime) -> str:
+    """A name no other job has; names of one environment sort by time."""
+    return f"{names.part(JOB_PART)}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def request(
+    names: Names, settings: Settings, name: str, image: str, channels: tuple[str, ...]
+) -> dict[str, Any]:
+    """Parameters of ``CreateTrainingJob``."""
+    training = settings.training
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
+        "RoleArn": names.role_arn("sagemaker"),
+        "HyperParameters": dict(training.hyperparameters),
+        "InputDataConfig": [
+            {
+                "ChannelName": channel,
+                "ContentType": "parquet",
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri": f"{CHANNELS.uri(names)}{channel}/",
+                        "S3DataDistributionType": "FullyReplicated",
+                    }
+                },
+            }
+            for channel in channels
+        ],
+        "OutputDataConfig": {
+            "S3OutputPath": TRAINING_OUTPUT.uri(names),
+            # without it SageMaker takes the account's default key, not the bucket's
+            "KmsKeyId": names.key_alias,
+        },
+        "ResourceConfig": {
+            "InstanceType": training.instance_type,
+            "InstanceCount": 1,
+            "VolumeSizeInGB": training.volume_gb,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime_seconds},
+        "Tags": [{"Key": key, "Value": value} for key, value in tags(names, settings).items()],
+    }
+
+
+def tags(names: Names, settings: Settings) -> dict[str, str]:
+    """Tags of every resource that is released here."""
+    return {"project": "lakecast", "environment": names.environment, **settings.tags}
+
+
+def start(session: Any, names: Names, settings: Settings, image: str, now: datetime) -> str:
+    """Start a job on the channels that are there, and keep their index of categories with it.
+
+    Raises
+    ------
+    ForecastingError
+        There are no channels to train on, or SageMaker refuses the job.
+    """
+    s3 = session.client("s3")
+    channels = _channels(s3, names)
+    name = job_name(names, now)
+    _keep_categories(s3, names, name)
+    try:
+        session.client("sagemaker").create_training_job(
+            **request(names, settings, name, image, channels)
+        )
+    except ClientError as error:
+        raise ForecastingError(f"SageMaker refused the training job: {_message(error)}") from None
+    return name
+
+
+def wait(
+    session: Any,
+    name: str,
+    report: Callable[[TrainingState], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> TrainingState:
+    """Report the job's state until it is a final one, and return that.
+
+    Raises
+    ------
+    ForecastingError
+        The job failed or was stopped; with its reason and the place of its log.
+    """
+    sagemaker = session.client("sagemaker")
+    polls = 0
+    while True:
+        state = TrainingState.of(sagemaker.describe_training_job(TrainingJobName=name))
+        report(state)
+        if state.status in FINAL:
+            break
+        polls += 1
+        sleep(1.0 if polls <= EARLY_POLLS else LATE_POLL)
+    if state.status != "Completed":
+        raise ForecastingError(
+            f"training job {name} {state.status.lower()}: {state.failure or 'no reason was given'} "
+            f"(log: {LOG_GROUP}, streams {name}/…)"
+        )
+    return state
+
+
+def latest_completed(session: Any, names: Names) -> str:
+    """The newest job of this environment that completed.
+
+    Raises
+    ------
+    ForecastingError
+        There is none.
+    """
+    jobs = session.client("sagemaker").list_training_jobs(
+        NameContains=names.part(JOB_PART),
+        StatusEquals="Completed",
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        MaxResults=10,
+    )["TrainingJobSummaries"]
+    # NameContains finds the name anywhere in another's
+    for job in jobs:
+        found = str(job["TrainingJobName"])
+        if found.startswith(names.part(JOB_PART)):
+            return found
+    raise ForecastingError(
+        f"no completed training job named {names.part(JOB_PART)}-…: say `make train` first"
+    )
+
+
+def categories_key(name: str) -> str:
+    """Key, in the bucket of models, of the index of categories a job was trained with."""
+    return f"{TRAINING_OUTPUT.prefix}{name}/{CATEGORIES}"
+
+
+def _channels(s3: Any, names: Names) -> tuple[str, ...]:
+    bucket = names.bucket(CHANNELS.purpose)
+    try:
+        found = tuple(
+            channel
+            for channel in CHANNEL_NAMES
+            if s3.list_objects_v2(
+                Bucket=bucket, Prefix=f"{CHANNELS.prefix}{channel}/", MaxKeys=1
+            ).get("KeyCount")
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise
+        raise ForecastingError(
+            f"bucket {bucket} does not exist: say `make plan` and `make apply` first"
+        ) from None
+    if "train" not in found:
+        raise ForecastingError(
+            f"nothing to train on in {CHANNELS.uri(names)}train/: say `make etl` first"
+        )
+    return found
+
+
+def _keep_categories(s3: Any, names: Names, name: str) -> None:
+    bucket = names.bucket(CHANNELS.purpose)
+    source = f"{CHANNELS.prefix}{CATEGORIES}"
+    try:
+        s3.copy_object(
+            Bucket=bucket,
+            Key=categories_key(name),
+            CopySource={"Bucket": bucket, "Key": source},
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
+            raise
+        raise ForecastingError(
+            f"the channels have no index of categories at s3://{bucket}/{source}: say `make etl`"
+        ) from None
+
+
+def _message(error: ClientError) -> str:
+    return str(error.response["Error"].get("Message", error))
