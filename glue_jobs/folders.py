@@ -1,0 +1,96 @@
+"""Which folders there are below a URI, on S3 or on a disk, through Spark's own file systems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+Subfolders = Callable[[str], list[str]]
+"""Names of the direct subfolders of a URI; none where it does not exist."""
+
+HOUR_DEPTH = 4  # YYYY/MM/DD/HH
+
+
+def subfolders_of(spark: SparkSession) -> Subfolders:
+    """A lister that reaches whatever Spark reaches."""
+
+    def subfolders(uri: str) -> list[str]:
+        path, files = _path(spark, uri)
+        if not files.exists(path):
+            return []
+        return [s.getPath().getName() for s in files.listStatus(path) if s.isDirectory()]
+
+    return subfolders
+
+
+def delete_folder(spark: SparkSession, uri: str) -> None:
+    """Delete a folder with all that is in it."""
+    path, files = _path(spark, uri)
+    files.delete(path, True)
+
+
+def _path(spark: SparkSession, uri: str) -> tuple[Any, Any]:
+    """Hadoop's path of a URI, and the file system that it is on."""
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path(uri)
+    return path, path.getFileSystem(spark._jsc.hadoopConfiguration())
+
+
+def arrival_folders(subfolders: Subfolders, root: str, start: datetime, end: datetime) -> list[str]:
+    """The largest existing folders of ``root/YYYY/MM/DD/HH/`` that hold arrivals in a window.
+
+    A month that lies in the window whole is one folder, so a long window costs few listings, and
+    Spark is never given a path that does not exist.
+
+    Parameters
+    ----------
+    root
+        URI ending in a slash.
+    start, end
+        ``[start, end)``, aware; hours that the window only touches are taken whole.
+    """
+    first = start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    found: list[str] = []
+
+    def walk(folder: str, parts: tuple[int, ...]) -> None:
+        for name in sorted(subfolders(folder)):
+            if not name.isdecimal():
+                continue
+            here = (*parts, int(name))
+            try:
+                begins, ends = _span(here)
+            except ValueError:  # month 13: no arrival time
+                continue
+            if ends <= first or begins >= end:
+                continue
+            path = f"{folder}{name}/"
+            if len(here) == HOUR_DEPTH or (begins >= first and ends <= end):
+                found.append(path)
+            else:
+                walk(path, here)
+
+    walk(root, ())
+    return found
+
+
+def _span(parts: tuple[int, ...]) -> tuple[datetime, datetime]:
+    """First instant of a year, month, day or hour, and of the one after it."""
+    year, month, day, hour = (*parts, *(1, 1, 1, 0)[len(parts) :])
+    begins = datetime(year, month, day, hour, tzinfo=UTC)
+    match len(parts):
+        case 1:
+            return begins, begins.replace(year=year + 1)
+        case 2:
+            return begins, (begins + timedelta(days=31)).replace(day=1)
+        case 3:
+            return begins, begins + timedelta(days=1)
+    return begins, begins + timedelta(hours=1)
+
+
+def partition_dates(subfolders: Subfolders, table: str) -> set[str]:
+    """Values of ``date`` for which a table has a partition."""
+    prefix = "date="
+    return {name.removeprefix(prefix) for name in subfolders(table) if name.startswith(prefix)}
