@@ -115,8 +115,11 @@ class Connection:
                 on_lifecycle_disconnection=self._disconnected,
                 on_lifecycle_stopped=lambda _: self._stopped.set(),
             )
-        except AwsCrtError as error:
-            raise KitError(f"connection kit {kit.folder}: {error.message}") from error
+        except (RuntimeError, ValueError, OSError) as error:
+            raise KitError(
+                f"connection kit {kit.folder}: its certificate, key or CA can't be used "
+                f"({error}); provision the device anew"
+            ) from error
 
     @property
     def connected(self) -> bool:

@@ -1,0 +1,195 @@
+"""The agent's loop against a broker in memory: acknowledged is removed, the rest stays."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from device.agent import BATCH, WINDOW, Agent, Pace
+from device.errors import OutboxError, RefusedError, UnreachableError
+from device.outbox import Outbox
+from device.readings import Message
+
+TOPIC = "telemetry/harbour"
+SUCCESS, NO_SUBSCRIBERS, QUOTA_EXCEEDED, NOT_AUTHORIZED = 0x00, 0x10, 0x97, 0x87
+FAST = Pace(drain=timedelta(0), patience=timedelta(seconds=30))
+
+
+@dataclass
+class Broker:
+    """Acknowledges each publish with what ``answer`` says; None leaves it unanswered."""
+
+    answer: Callable[[bytes], int | Exception | None] = lambda _: SUCCESS
+    connected: bool = True
+    refusal: str | None = None
+    trouble: str | None = None
+    published: list[bytes] = field(default_factory=list)
+    unanswered: int = 0
+    most_unanswered: int = 0
+
+    def publish(self, topic: str, payload: bytes) -> Future[int]:
+        assert topic == TOPIC
+        self.published.append(payload)
+        answer, future = self.answer(payload), Future[int]()
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        elif answer is None:
+            self.unanswered += 1
+            self.most_unanswered = max(self.unanswered, self.most_unanswered)
+        else:
+            future.set_result(answer)
+        return future
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    with Outbox(tmp_path / "outbox.sqlite3") as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def no_pause_before_publishing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device.agent.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("device.agent.IDLE_SECONDS", 0.01)
+
+
+def messages(count: int) -> Iterator[Message]:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    return (Message(str(n).encode(), start + timedelta(hours=n)) for n in range(count))
+
+
+def run(outbox, broker, source, pace=FAST, stop=None):
+    agent = Agent(outbox, broker, TOPIC, pace, wake=threading.Event())
+    return agent.run(source, stop or threading.Event())
+
+
+def test_everything_is_published_in_order_and_the_outbox_ends_empty(outbox):
+    broker, count = Broker(), 2 * BATCH + 7
+    tally = run(outbox, broker, messages(count))
+    assert broker.published == [str(n).encode() for n in range(count)]
+    assert (tally.taken, tally.sent, tally.acknowledged, tally.left) == (count, count, count, 0)
+    assert tally.first == datetime(2026, 1, 1, tzinfo=UTC)
+    assert tally.last - tally.first == timedelta(hours=count - 1)
+
+
+def test_a_message_nobody_subscribes_to_is_acknowledged_too(outbox):
+    assert run(outbox, Broker(lambda _: NO_SUBSCRIBERS), messages(3)).acknowledged == 3
+
+
+def test_no_readings_is_no_failure(outbox):
+    assert run(outbox, Broker(), messages(0)).taken == 0
+
+
+@pytest.mark.parametrize("failure", [QUOTA_EXCEEDED, TimeoutError("no PUBACK")])
+def test_what_failed_is_published_again_until_acknowledged(outbox, failure):
+    refused = {b"3", b"5"}
+
+    def answer(payload: bytes) -> int | Exception:
+        if payload in refused:
+            refused.remove(payload)
+            return failure
+        return SUCCESS
+
+    broker = Broker(answer)
+    tally = run(outbox, broker, messages(10))
+    assert sorted(broker.published) == sorted([*(str(n).encode() for n in range(10)), b"3", b"5"])
+    assert (tally.acknowledged, tally.left) == (10, 0)
+
+
+def test_what_an_earlier_run_left_goes_first_and_is_counted_apart(outbox):
+    outbox.put(TOPIC, [b"old 1", b"old 2"])
+    broker = Broker()
+    tally = run(outbox, broker, messages(3))
+    assert broker.published == [b"old 1", b"old 2", b"0", b"1", b"2"]
+    assert (tally.carried_over, tally.acknowledged, tally.left) == (2, 3, 0)
+
+
+def test_no_more_than_a_window_is_unanswered(outbox):
+    broker, stop = Broker(lambda _: None), threading.Event()
+    agent = Agent(
+        outbox, broker, TOPIC, FAST, wake=threading.Event(), progress=lambda _: stop.set()
+    )
+    agent.run(messages(10 * WINDOW), stop)
+    assert broker.most_unanswered == WINDOW
+
+
+def test_a_stopped_agent_keeps_what_was_not_acknowledged(outbox):
+    broker, stop = Broker(lambda payload: SUCCESS if payload == b"0" else None), threading.Event()
+    agent = Agent(
+        outbox,
+        broker,
+        TOPIC,
+        FAST,
+        wake=threading.Event(),
+        progress=lambda tally: stop.set() if tally.acknowledged else None,
+    )
+    tally = agent.run(messages(5), stop)
+    assert (tally.acknowledged, tally.left) == (1, 4)
+    assert [parcel.payload for parcel in outbox.after(0, 10)] == [b"1", b"2", b"3", b"4"]
+
+
+def test_offline_readings_are_kept_and_patience_ends(outbox):
+    broker = Broker(connected=False, trouble="AWS_IO_SOCKET_CONNECTION_REFUSED")
+    pace = Pace(patience=timedelta(0))
+    with pytest.raises(UnreachableError, match=r"CONNECTION_REFUSED.*3 messages stay in"):
+        agent = Agent(outbox, broker, TOPIC, pace, wake=threading.Event())
+        agent._take(messages(3))
+        agent.run(messages(0), threading.Event())
+    assert broker.published == []
+    assert len(outbox) == 3
+
+
+def test_a_refused_connection_ends_the_agent(outbox):
+    with pytest.raises(RefusedError, match="certificate is not registered"):
+        run(outbox, Broker(refusal="certificate is not registered"), messages(1))
+
+
+def test_a_refused_topic_ends_the_agent_and_keeps_the_message(outbox):
+    broker = Broker(lambda payload: NOT_AUTHORIZED if payload == b"1" else SUCCESS)
+    with pytest.raises(RefusedError, match=f"publish on {TOPIC}"):
+        run(outbox, broker, messages(3))
+    assert [parcel.payload for parcel in outbox.after(0, 10)] == [b"1"]
+
+
+def test_a_live_agent_takes_one_reading_at_a_time(outbox):
+    stop, taken = threading.Event(), []
+
+    def live() -> Iterator[Message]:
+        for number, message in enumerate(messages(100)):
+            taken.append(len(outbox))
+            if number == 1:
+                stop.set()
+            yield message
+
+    pace = Pace(delay=timedelta(milliseconds=250))
+    tally = run(outbox, Broker(), live(), pace, stop)
+    assert taken == [0, 0]
+    assert (tally.taken, tally.left) == (2, 0)
+
+
+def test_a_full_disk_ends_the_agent_before_anything_is_published(outbox, monkeypatch):
+    def full(*_: object) -> None:
+        raise OutboxError("database or disk is full")
+
+    monkeypatch.setattr(outbox, "put", full)
+    broker = Broker()
+    with pytest.raises(OutboxError, match="disk is full"):
+        run(outbox, broker, messages(3))
+    assert broker.published == []
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 249.9, -5])
+def test_a_delay_below_250_ms_is_refused(milliseconds):
+    with pytest.raises(ValueError, match=f"at least 250 ms; got {milliseconds:g} ms"):
+        Pace(delay=timedelta(milliseconds=milliseconds))
+
+
+@pytest.mark.parametrize("milliseconds", [250, 1000])
+def test_a_delay_from_250_ms_on_is_fine(milliseconds):
+    assert Pace(delay=timedelta(milliseconds=milliseconds)).delay
