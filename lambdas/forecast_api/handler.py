@@ -25,11 +25,8 @@ Permissions
 - ``sagemaker:InvokeEndpoint`` and ``sagemaker:DescribeEndpoint`` on the endpoint;
 - ``s3:GetObject`` on ``<curated>/recent/*``;
 - ``s3:ListBucket`` on ``<curated>`` where ``s3:prefix`` is like ``recent/*``: for the list of
-  devices, and because S3 answers 403 instead of 404 for a missing object without it. That
-  condition must not be ``StringEquals`` on ``recent/`` alone, as GetObject's 404 check carries
-  the object's key as prefix;
-- ``kms:Decrypt`` on the key of the bucket and the table, ``kms:GenerateDataKey`` for the table
-  where it has a customer managed key;
+  devices, and to tell a missing object from a refused one, for which S3 says 403 alike;
+- the use of the key that encrypts bucket and table (``kms:Decrypt``, ``kms:GenerateDataKey``);
 - ``dynamodb:BatchWriteItem`` on the table;
 - ``logs:CreateLogStream`` and ``logs:PutLogEvents`` on the function's log group.
 """

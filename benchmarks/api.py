@@ -1,0 +1,192 @@
+"""Latency of a forecast over the API against the endpoint alone and the predictor alone.
+
+Run it against an estate with a deployed model, for example after ``make demo``::
+
+    python -m localcloud run -- .venv/bin/python benchmarks/api.py
+
+The three contestants forecast the same series in turns within one run, so that whatever else the
+machine does falls on all of them alike. The API's way: API Gateway, Lambda, history from S3, the
+endpoint, the record in DynamoDB. The predictor is the deployed model in this process, without
+HTTP; it runs only where the model is this repository's own DeepAR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import platform
+import statistics
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "sagemaker" / "src")]
+sys.path.append(str(ROOT / "sagemaker" / "containers" / "deepar"))
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the container serves
+
+import boto3  # noqa: E402
+from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
+from forecasting.api_client import ForecastApi, ForecastRequest  # noqa: E402
+from forecasting.errors import ForecastingError  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.progress import track  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from contracts.forecast_input import HORIZON, RecentHistory  # noqa: E402
+from contracts.lake import RECENT  # noqa: E402
+from contracts.names import Names  # noqa: E402
+
+QUANTILES = ("0.1", "0.5", "0.9")
+WARM_UP = 5
+"""Rounds that are not counted: a cold Lambda and first passes through the network."""
+
+Contestant = Callable[[], object]
+
+
+class Unavailable(Exception):  # noqa: N818
+    """There is nothing to measure; the message says what to do."""
+
+
+def series(session: Any, names: Names, device_id: str) -> tuple[str, bytes]:
+    """A pollutant of the device, and the request that asks the endpoint for its forecast."""
+    read = session.client("s3").get_object(
+        Bucket=names.bucket(RECENT.purpose), Key=f"{RECENT.prefix}{device_id}.json"
+    )
+    history = RecentHistory.from_json(read["Body"].read().decode())
+    pollutant = next(
+        name for name in history.cat if any(value is not None for value in history.target[name])
+    )
+    instance = {
+        "start": history.start,
+        "target": ["NaN" if value is None else value for value in history.target[pollutant]],
+        "cat": history.cat[pollutant],
+    }
+    configuration = {
+        "num_samples": 100,
+        "output_types": ["mean", "quantiles"],
+        "quantiles": QUANTILES,
+    }
+    body = {"instances": [instance], "configuration": configuration}
+    return pollutant, json.dumps(body).encode()
+
+
+def predictor(session: Any, names: Names, body: bytes) -> Contestant | None:
+    """The deployed model in this process; None where its artefact is not one of ours."""
+    sagemaker = session.client("sagemaker")
+    endpoint = sagemaker.describe_endpoint(EndpointName=names.endpoint)
+    configuration = sagemaker.describe_endpoint_config(
+        EndpointConfigName=endpoint["EndpointConfigName"]
+    )
+    model = sagemaker.describe_model(ModelName=configuration["ProductionVariants"][0]["ModelName"])
+    artefact = urlsplit(model["PrimaryContainer"]["ModelDataUrl"])
+    archive = session.client("s3").get_object(Bucket=artefact.netloc, Key=artefact.path.lstrip("/"))
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive["Body"].read())) as files:
+            files.extractall(folder, filter="data")
+        if not (Path(folder) / "model.json").exists():
+            return None
+        import torch  # noqa: PLC0415 - seconds, and only needed here
+        from deepar_container.invocation import answer_json  # noqa: PLC0415
+        from deepar_container.model import ForecastModel  # noqa: PLC0415
+
+        torch.set_num_threads(1)
+        loaded = ForecastModel.load(Path(folder))
+    return lambda: answer_json(loaded, body)
+
+
+def contestants(session: Any, names: Names, device_id: str | None) -> dict[str, Contestant]:
+    """What is measured, by name; the endpoint is what the others are compared with."""
+    api = ForecastApi.find(session, names)
+    device_id = device_id or next(iter(api.devices()), None)
+    if device_id is None:
+        raise Unavailable("the API knows no device: say `make device` and `make etl` first")
+    pollutant, body = series(session, names, device_id)
+    request = ForecastRequest(device_id, pollutant, horizon=HORIZON, quantiles=QUANTILES)
+    runtime = session.client("sagemaker-runtime")
+
+    def invoke() -> object:
+        return runtime.invoke_endpoint(
+            EndpointName=names.endpoint, ContentType="application/json", Body=body
+        )["Body"].read()
+
+    found: dict[str, Contestant] = {
+        "API (Gateway, Lambda, S3, endpoint, DynamoDB)": lambda: api.forecast(request),
+        "endpoint (InvokeEndpoint)": invoke,
+    }
+    alone = predictor(session, names, body)
+    if alone is not None:
+        found["predictor (in process)"] = alone
+    return found
+
+
+def measure(found: dict[str, Contestant], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each call, the contestants taking turns."""
+    taken: dict[str, list[float]] = {name: [] for name in found}
+    console = Console(stderr=True)
+    for turn in track(
+        range(WARM_UP + rounds), "rounds", console=console, disable=not console.is_terminal
+    ):
+        for name, call in found.items():
+            started = time.perf_counter()
+            call()
+            if turn >= WARM_UP:
+                taken[name].append((time.perf_counter() - started) * 1000)
+    return taken
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """A percentile of at least two values."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def report(taken: dict[str, list[float]], names: Names, rounds: int) -> None:
+    """Print a line a contestant, with ratios to the endpoint."""
+    rival = next(name for name in taken if name.startswith("endpoint"))
+    table = Table("contestant", "p50 ms", "p99 ms", "p50 ratio", "p99 ratio")
+    for name, values in taken.items():
+        p50, p99 = percentile(values, 50), percentile(values, 99)
+        table.add_row(
+            name,
+            f"{p50:.1f}",
+            f"{p99:.1f}",
+            f"{p50 / percentile(taken[rival], 50):.2f}x",
+            f"{p99 / percentile(taken[rival], 99):.2f}x",
+        )
+    console = Console(width=100)
+    console.print(
+        f"one series, {HORIZON} hours, 100 samples; {rounds} calls each, one at a time; "
+        f"{names.endpoint} in {names.region}; client: {os.cpu_count()} CPUs, {platform.platform()}"
+    )
+    console.print(table)
+
+
+def main() -> int:
+    """Measure and print; 1 with one line on stderr where there is nothing to measure."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=200, help="calls of each contestant")
+    parser.add_argument("--device", help="whose series is forecast; default: the first")
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
+    if rounds < 2:
+        parser.error(f"--rounds must be 2 at least; got {rounds}")
+    session = boto3.Session()
+    try:
+        names = Names.from_aws(session)
+        found = contestants(session, names, arguments.device)
+        report(measure(found, rounds), names, rounds)
+    except (Unavailable, ForecastingError, ClientError, BotoCoreError) as error:
+        print(f"benchmarks/api.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
