@@ -26,7 +26,7 @@ def persistence(history: Floats, hours: int) -> Floats:
     """
     observed = _observed(history)
     changes = np.array([_change_quantiles(history, lead) for lead in range(1, hours + 1)])
-    return np.maximum(observed[-1] + changes, 0)
+    return _not_negative(observed[-1] + changes)
 
 
 def daily_seasonal_naive(history: Floats, hours: int) -> Floats:
@@ -45,7 +45,7 @@ def daily_seasonal_naive(history: Floats, hours: int) -> Floats:
         last = np.where(np.isfinite(day), day, last)
     last = np.where(np.isfinite(last), last, mean)
     repeated = np.resize(last, hours)
-    return np.maximum(repeated[:, None] + _change_quantiles(history, SEASON), 0)
+    return _not_negative(repeated[:, None] + _change_quantiles(history, SEASON))
 
 
 BASELINES: Mapping[str, Callable[[Floats, int], Floats]] = {
@@ -59,6 +59,11 @@ def _observed(history: Floats) -> Floats:
     if not len(observed):
         raise ValueError("nothing was observed before the origin")
     return observed
+
+
+def _not_negative(forecast: Floats) -> Floats:
+    """A concentration below zero cannot come."""
+    return np.where(forecast > 0, forecast, 0.0)
 
 
 def _change_quantiles(history: Floats, hours: int) -> Floats:

@@ -18,6 +18,9 @@ from forecasting.deployment import Variant
 from forecasting.errors import ForecastingError
 from forecasting.settings import Settings
 
+OUTCOME = ("train:final_loss", "test:mean_wQuantileLoss")
+"""Metrics that say how a training went."""
+
 SHOWN_QUANTILES = ("0.1", "0.5", "0.9")
 
 
@@ -30,10 +33,11 @@ def train(session: Any, names: Names, settings: Settings, console: Console) -> N
     console.print(f"training job {name}")
     with console.status("Starting") as status:
         state = training.wait(session, name, lambda now: status.update(_progress(now)))
-    for metric, value in sorted(state.metrics.items()):
-        if metric in ("train:final_loss", "test:RMSE", "test:mean_wQuantileLoss"):
-            console.print(f"  {metric} {value:.4f}")
-    console.print("completed; next: make deploy")
+    figures = [
+        f"{metric} {state.metrics[metric]:.4f}" for metric in OUTCOME if metric in state.metrics
+    ]
+    console.print(f"{name} completed: {', '.join(figures) or 'no metrics'}", soft_wrap=True)
+    console.print("next: make deploy")
 
 
 def deploy(
@@ -57,7 +61,7 @@ def deploy(
         )
     verb = "already serves" if done.was_there else "serves"
     served = ", ".join(f"{one.name} ({one.job}, weight {one.weight:g})" for one in done.variants)
-    console.print(f"endpoint {done.endpoint} {verb} {served}")
+    console.print(f"endpoint {done.endpoint} {verb} {served}", soft_wrap=True)
     console.print("next: make forecast DEVICE=… POLLUTANT=ozone")
 
 
@@ -125,7 +129,7 @@ def evaluate(
         console.print(f"{len(found.unobserved)} series had no data there and are left out")
     for refused, why in list(found.refused.items())[:5]:
         console.print(f"no forecast of {refused.pollutant} at {refused.device_id}: {why}")
-    console.print(f"picture {image}, figures {summary}")
+    console.print(f"picture {image}, figures {summary}", soft_wrap=True)
 
 
 def _shown(found: Any, device_id: str, pollutant: str) -> Any:

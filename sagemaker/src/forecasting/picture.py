@@ -62,5 +62,5 @@ def draw(lake: Lake, key: SeriesKey, origin: datetime, quantiles: Floats, path: 
 def _days(start: datetime, hours: int) -> Floats:
     """Hours from one on in Matplotlib's unit, days."""
     times = np.datetime64(start.replace(tzinfo=None), "h") + np.arange(hours)
-    days: Floats = np.asarray(mdates.date2num(times), dtype=np.float64)
+    days: Floats = np.asarray(mdates.date2num(times), dtype=np.float64)  # type: ignore[no-untyped-call]
     return days
