@@ -1,0 +1,46 @@
+"""Log groups of the estate by who writes into them."""
+
+from __future__ import annotations
+
+from contracts.names import Names
+
+
+def delivery(names: Names) -> str:
+    """Firehose's errors."""
+    return f"/aws/kinesisfirehose/{names.delivery_stream}"
+
+
+def jobs(names: Names) -> str:
+    """Prefix of the Glue jobs' log groups; Glue appends ``/output`` and ``/error``."""
+    return f"/aws-glue/{names.part('jobs')}"
+
+
+def function(names: Names) -> str:
+    """The forecast function's lines."""
+    return f"/aws/lambda/{names.forecast_function}"
+
+
+def api_access(names: Names) -> str:
+    """One line a request to the API."""
+    return f"/aws/apigateway/{names.api}"
+
+
+def endpoint(names: Names) -> str:
+    """What the endpoint's containers print."""
+    return f"/aws/sagemaker/Endpoints/{names.endpoint}"
+
+
+def log_groups(names: Names) -> dict[str, str]:
+    """Name of every log group, by a word for it.
+
+    SageMaker's training jobs all write into one group of the account and region, which is no
+    environment's to own.
+    """
+    return {
+        "delivery": delivery(names),
+        "jobs_output": f"{jobs(names)}/output",
+        "jobs_error": f"{jobs(names)}/error",
+        "function": function(names),
+        "api_access": api_access(names),
+        "endpoint": endpoint(names),
+    }

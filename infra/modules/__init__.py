@@ -1,0 +1,1 @@
+"""Constructs of the estate, one a concern, each with a dataclass of its inputs."""

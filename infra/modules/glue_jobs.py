@@ -1,0 +1,189 @@
+"""The Glue jobs with their code, the crawler over raw, and the role they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cdktf_cdktf_provider_aws.glue_crawler import (
+    GlueCrawler,
+    GlueCrawlerRecrawlPolicy,
+    GlueCrawlerS3Target,
+    GlueCrawlerSchemaChangePolicy,
+)
+from cdktf_cdktf_provider_aws.glue_job import GlueJob, GlueJobCommand, GlueJobExecutionProperty
+from cdktf_cdktf_provider_aws.s3_object import S3Object
+from constructs import Construct
+
+from contracts import lake
+from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from infra import log_groups
+from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.packaging import Package
+from infra.settings import Glue
+from infra.skips import skip
+
+GLUE_VERSION = "5.1"
+_LIBRARY = "glue/lakecast.zip"
+
+
+@dataclass(frozen=True)
+class GlueJobsInputs:
+    """The jobs' names, workers and code.
+
+    Parameters
+    ----------
+    scripts
+        The script of each of `contracts.names.GLUE_JOBS`.
+    library
+        Zip that holds the packages which the scripts import.
+    """
+
+    names: Names
+    glue: Glue
+    scripts: Mapping[str, Package]
+    library: Package
+
+
+class GlueJobs(Construct):
+    """What makes tables and series of raw messages."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: GlueJobsInputs) -> None:
+        super().__init__(scope, id_)
+        self._names = inputs.names
+        self._glue = inputs.glue
+        self._library = self._upload("library", _LIBRARY, inputs.library)
+        self._role = self._service_role()
+        for job, package in inputs.scripts.items():
+            self._job(job, self._upload(f"{job}_script", f"glue/{job}.py", package))
+        self._crawler()
+
+    def _upload(self, id_: str, key: str, package: Package) -> S3Object:
+        code = S3Object(
+            self,
+            id_,
+            bucket=self._names.bucket("code"),
+            key=key,
+            source=package.source,
+            source_hash=package.digest.hex(),  # an ETag says nothing under SSE-KMS
+        )
+        skip(code, CKV_AWS_186="the bucket encrypts with the data key unless told otherwise")
+        return code
+
+    def _service_role(self) -> ServiceRole:
+        names = self._names
+        buckets = {p: f"arn:aws:s3:::{names.bucket(p)}" for p in ("raw", "curated", "models", "code")}
+        channels = f"{buckets['models']}/{lake.CHANNELS.prefix}*"
+        curated = tuple(
+            f"{buckets['curated']}/{place.prefix}*"
+            for place in (lake.TELEMETRY, lake.QUARANTINE, lake.SERIES_HOURLY, lake.RECENT)
+        )
+        catalogue = f"arn:aws:glue:{names.region}:{names.account_id}"
+        logs = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:/aws-glue"
+        return ServiceRole(
+            self,
+            "role",
+            RoleInputs(
+                name=names.part("glue"),
+                service="glue.amazonaws.com",
+                description="Glue turns raw messages into tables and series",
+                statements=(
+                    Statement("SeeBuckets", ("s3:GetBucketLocation", "s3:ListBucket"),
+                              tuple(buckets.values())),
+                    Statement("Read", ("s3:GetObject",),
+                              (f"{buckets['raw']}/*", f"{buckets['code']}/glue/*")),
+                    Statement("ReadAndWrite",
+                              ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject",
+                               "s3:PutObject"), (*curated, channels)),
+                    Statement("Catalogue",
+                              ("glue:BatchCreatePartition", "glue:BatchGetPartition",
+                               "glue:CreatePartition", "glue:CreateTable", "glue:GetDatabase",
+                               "glue:GetPartition", "glue:GetPartitions", "glue:GetTable",
+                               "glue:GetTables", "glue:UpdatePartition", "glue:UpdateTable"),
+                              (f"{catalogue}:catalog", f"{catalogue}:database/{names.database}",
+                               f"{catalogue}:table/{names.database}/*")),
+                    Statement("ReadSecurityConfiguration", ("glue:GetSecurityConfiguration",),
+                              ("*",)),  # the action knows no narrower resource
+                    Statement("WriteLogs",
+                              ("logs:AssociateKmsKey", "logs:CreateLogGroup",
+                               "logs:CreateLogStream", "logs:PutLogEvents"),
+                              # Glue names groups after the prefix and the security configuration
+                              (f"{logs}/{names.part('jobs')}*", f"{logs}/crawlers*")),
+                    Statement("PublishMetrics", ("cloudwatch:PutMetricData",),
+                              ("*",),  # metrics have no ARN; the condition leaves Glue's own
+                              conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}}),
+                    use_of_data_key(names, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"),
+                ),
+            ),
+        )  # fmt: skip
+
+    def _job(self, job: str, script: S3Object) -> None:
+        names, glue = self._names, self._glue
+        code = names.bucket("code")
+        GlueJob(
+            self,
+            job,
+            name=names.job(job),
+            description=_DESCRIPTIONS[job],
+            role_arn=self._role.arn,
+            glue_version=GLUE_VERSION,
+            worker_type=glue.worker_type,
+            number_of_workers=glue.workers,
+            timeout=glue.timeout_minutes,
+            max_retries=0,  # who started it decides: a run is repeatable, but costs again
+            security_configuration=names.part("glue"),
+            execution_property=GlueJobExecutionProperty(max_concurrent_runs=1),
+            command=GlueJobCommand(
+                name="glueetl", python_version="3", script_location=f"s3://{code}/{script.key}"
+            ),
+            default_arguments={
+                "--job-language": "python",
+                "--extra-py-files": f"s3://{code}/{self._library.key}",
+                "--enable-metrics": "true",
+                "--enable-observability-metrics": "true",
+                "--enable-continuous-cloudwatch-log": "true",
+                "--custom-logGroup-prefix": log_groups.jobs(names),
+                **{f"--{name}": place.uri(names) for name, place in _PLACES[job].items()},
+            },
+        )
+
+    def _crawler(self) -> None:
+        names = self._names
+        GlueCrawler(
+            self,
+            "crawler",
+            name=names.crawler,
+            description="Finds the schema of raw messages as they came",
+            role=self._role.arn,
+            database_name=names.database,
+            table_prefix="raw_",
+            schedule=self._glue.crawler_schedule,
+            security_configuration=names.part("glue"),
+            s3_target=[GlueCrawlerS3Target(path=lake.RAW_TELEMETRY.uri(names))],
+            recrawl_policy=GlueCrawlerRecrawlPolicy(recrawl_behavior="CRAWL_EVERYTHING"),
+            schema_change_policy=GlueCrawlerSchemaChangePolicy(
+                delete_behavior="LOG", update_behavior="UPDATE_IN_DATABASE"
+            ),
+        )
+
+
+_DESCRIPTIONS = {
+    TELEMETRY_TO_PARQUET: "Raw messages to readings, each once, and to quarantine",
+    BUILD_SERIES: "Readings to regular hourly series and to DeepAR's channels",
+}
+
+_PLACES = {
+    TELEMETRY_TO_PARQUET: {
+        "raw_telemetry": lake.RAW_TELEMETRY,
+        "raw_errors": lake.Location("raw", "errors/"),
+        "telemetry": lake.TELEMETRY,
+        "quarantine": lake.QUARANTINE,
+    },
+    BUILD_SERIES: {
+        "telemetry": lake.TELEMETRY,
+        "series": lake.SERIES_HOURLY,
+        "channels": lake.CHANNELS,
+        "recent": lake.RECENT,
+    },
+}
+"""Arguments that say where the lake lies; the window of a run is given with the run."""

@@ -1,0 +1,133 @@
+"""IAM policy documents, and service roles with nothing but what they are given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cdktf_cdktf_provider_aws.iam_role import IamRole
+from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from constructs import Construct
+
+from contracts.names import Names
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy.
+
+    Parameters
+    ----------
+    principals
+        Kind to names, for example ``{"Service": "iot.amazonaws.com"}``; None in a role's policy.
+    conditions
+        As IAM writes them: operator, key, values.
+    """
+
+    sid: str
+    actions: Sequence[str]
+    resources: Sequence[str] = ()
+    effect: str = "Allow"
+    principals: Mapping[str, Any] | str | None = None
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        document: dict[str, Any] = {"Sid": self.sid, "Effect": self.effect}
+        if self.principals is not None:
+            document["Principal"] = self.principals
+        document["Action"] = _one_or_many(self.actions)
+        if self.resources:
+            document["Resource"] = _one_or_many(self.resources)
+        if self.conditions:
+            document["Condition"] = self.conditions
+        return document
+
+
+def _one_or_many(values: Sequence[str]) -> str | list[str]:
+    """AWS gives a list of one back as a string, which Terraform would see as a change."""
+    return values[0] if len(values) == 1 else list(values)
+
+
+def document(*statements: Statement) -> str:
+    """A policy document in JSON."""
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [one.to_dict() for one in statements]}
+    )
+
+
+def use_of_data_key(names: Names, *actions: str) -> Statement:
+    """Leave to use the key of the data stack.
+
+    The key's id is known only once that stack is applied, and stacks don't read each other. So
+    the resource is any key of the account and region, and the condition leaves the one that
+    carries the alias.
+    """
+    return Statement(
+        "UseDataKey",
+        actions or ("kms:Decrypt", "kms:GenerateDataKey"),
+        (f"arn:aws:kms:{names.region}:{names.account_id}:key/*",),
+        conditions={"ForAnyValue:StringEquals": {"kms:ResourceAliases": names.key_alias}},
+    )
+
+
+def writing_to_log_group(names: Names, group: str) -> Statement:
+    """Leave to write into one log group."""
+    arn = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:{group}"
+    return Statement(
+        "WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{arn}:*",)
+    )
+
+
+@dataclass(frozen=True)
+class RoleInputs:
+    """A role that one AWS service takes on.
+
+    Parameters
+    ----------
+    service
+        For example ``glue.amazonaws.com``.
+    statements
+        All it may do.
+    trust_conditions
+        What must hold when the service takes it on, against confused deputies.
+    """
+
+    name: str
+    service: str
+    description: str
+    statements: Sequence[Statement]
+    trust_conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class ServiceRole(Construct):
+    """A role and its policy."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: RoleInputs) -> None:
+        super().__init__(scope, id_)
+        self.role = IamRole(
+            self,
+            "this",
+            name=inputs.name,
+            description=inputs.description,
+            assume_role_policy=document(
+                Statement(
+                    "Assume",
+                    ("sts:AssumeRole",),
+                    principals={"Service": inputs.service},
+                    conditions=inputs.trust_conditions,
+                )
+            ),
+        )
+        self.policy = IamRolePolicy(
+            self,
+            "policy",
+            name=inputs.name,
+            role=self.role.name,
+            policy=document(*inputs.statements),
+        )
+
+    @property
+    def arn(self) -> str:
+        return self.role.arn

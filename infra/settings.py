@@ -1,0 +1,345 @@
+"""Settings of an environment: one TOML file each, read once, refused where they make no sense.
+
+What differs between environments stands in ``environments/<name>.toml``; region, credentials and
+the address of AWS come from the process's environment, as every AWS client reads them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.names import ENVIRONMENTS
+
+FOLDER = Path(__file__).parent / "environments"
+
+_LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
+"""What CloudWatch Logs accepts, up to ten years."""
+
+_WORKER_TYPES = ("G.025X", "G.1X", "G.2X", "G.4X", "G.8X")
+
+
+class SettingsError(Exception):
+    """A settings file does not say what an environment needs to know."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the environment is called and where it lives.
+
+    Parameters
+    ----------
+    region
+        The only region it may be applied to; None takes whichever the process's environment names.
+    """
+
+    name: str
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Tags that every resource carries, beside project and environment."""
+
+    owner: str
+    cost_centre: str
+    data_class: str
+
+    def of(self, environment: str) -> dict[str, str]:
+        return {
+            "project": "lakecast",
+            "environment": environment,
+            "owner": self.owner,
+            "cost-centre": self.cost_centre,
+            "data-class": self.data_class,
+        }
+
+
+@dataclass(frozen=True)
+class Provider:
+    """How Terraform's AWS provider talks to AWS.
+
+    Parameters
+    ----------
+    max_retries
+        Times a failing call is tried again.
+    s3_use_path_style
+        Name buckets in the path and not in the host name, for S3 behind a bare address.
+    """
+
+    max_retries: int
+    s3_use_path_style: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """Where Terraform keeps its state: ``local``, a file under .lakecast, or ``s3``."""
+
+    backend: str
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long what is kept.
+
+    Parameters
+    ----------
+    log_days
+        CloudWatch log groups.
+    interaction_days
+        Forecasts that were asked for, in DynamoDB.
+    raw_cold_after_days
+        Raw messages move to Glacier Instant Retrieval; they are kept for ever.
+    noncurrent_days
+        Overwritten and deleted versions of objects.
+    access_log_days
+        Access logs of buckets, and results of queries.
+    """
+
+    log_days: int
+    interaction_days: int
+    raw_cold_after_days: int
+    noncurrent_days: int
+    access_log_days: int
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What keeps data from being removed by mistake.
+
+    Parameters
+    ----------
+    prevent_destroy
+        Terraform refuses any plan that would destroy buckets, tables or the key.
+    force_destroy
+        Buckets may be destroyed with what is in them.
+    key_deletion_days
+        Days in which the deletion of the key can be taken back, 7 to 30.
+    """
+
+    prevent_destroy: bool
+    force_destroy: bool
+    key_deletion_days: int
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Buckets.
+
+    Parameters
+    ----------
+    lifecycle
+        Whether objects age as `Retention` says.
+    """
+
+    lifecycle: bool
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Firehose's buffer hints: an object is written when either is reached."""
+
+    buffer_mb: int
+    buffer_seconds: int
+
+
+@dataclass(frozen=True)
+class Glue:
+    """Workers of the Glue jobs, and when the crawler runs (None: when started)."""
+
+    worker_type: str
+    workers: int
+    timeout_minutes: int
+    crawler_schedule: str | None = None
+
+
+@dataclass(frozen=True)
+class Athena:
+    """Bytes after which a query is cut off, for what it may cost."""
+
+    bytes_cutoff: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training job runs on and with; hyperparameters are strings, as SageMaker wants."""
+
+    instance_type: str
+    max_runtime_seconds: int
+    hyperparameters: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What an endpoint's production variants run on."""
+
+    instance_type: str
+    initial_instance_count: int
+
+
+@dataclass(frozen=True)
+class Api:
+    """The REST API and the function behind it.
+
+    Parameters
+    ----------
+    requests_per_second, burst
+        Throttle of the stage and of a key.
+    requests_per_day
+        Quota of a key.
+    reserved_concurrency
+        Simultaneous runs kept for the function; -1 shares the account's.
+    tracing
+        Whether X-Ray traces requests.
+    account_logging
+        Whether this environment sets the role with which API Gateway writes logs. There is one in
+        an account and region; False where somebody else sets it.
+    """
+
+    requests_per_second: int
+    burst: int
+    requests_per_day: int
+    reserved_concurrency: int
+    tracing: bool
+    account_logging: bool
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """ARNs that are told of alarms."""
+
+    targets: list[str]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the environment may cost a month, in US dollars."""
+
+    monthly_usd: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one environment."""
+
+    environment: Environment
+    tags: Tags
+    provider: Provider
+    state: State
+    retention: Retention
+    protection: Protection
+    storage: Storage
+    delivery: Delivery
+    glue: Glue
+    athena: Athena
+    training: Training
+    endpoint: Endpoint
+    api: Api
+    alarms: Alarms
+    budget: Budget
+
+    @classmethod
+    def load(cls, environment: str, folder: Path = FOLDER) -> Settings:
+        """Read ``<folder>/<environment>.toml``.
+
+        Raises
+        ------
+        SettingsError
+            No such environment, or the file is not TOML or lacks or misspells something.
+        """
+        if environment not in ENVIRONMENTS:
+            raise SettingsError(f"ENV must be one of {', '.join(ENVIRONMENTS)}; got {environment}")
+        path = folder / f"{environment}.toml"
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SettingsError(f"{path} is missing: every environment needs its file") from None
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path} is not TOML: {error}") from None
+        try:
+            settings: Settings = _read(cls, document, "")
+            _check(settings, environment)
+        except SettingsError as error:
+            raise SettingsError(f"{path}: {error}") from None
+        return settings
+
+
+def _read(kind: type, document: Any, where: str) -> Any:
+    """Build a dataclass from a TOML table; complain of what is missing, unknown or of no use."""
+    if not isinstance(document, dict):
+        raise SettingsError(f"[{where}] must be a table; got {document!r}")
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    prefix = f"{where}." if where else ""
+    unknown = sorted(set(document) - set(fields))
+    if unknown:
+        raise SettingsError(f"{prefix}{unknown[0]} is not a setting; known: {', '.join(fields)}")
+    values = {}
+    for name, field in fields.items():
+        if name in document:
+            values[name] = _value(hints[name], document[name], f"{prefix}{name}")
+        elif field.default is dataclasses.MISSING:
+            raise SettingsError(f"{prefix}{name} is missing")
+    return kind(**values)
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _read(typing.cast(type, kind), value, where)
+    if isinstance(kind, types.UnionType):
+        kind = next(one for one in typing.get_args(kind) if one is not type(None))
+    origin = typing.get_origin(kind) or kind
+    # bool is an int to Python, but not to whoever writes a settings file
+    if not isinstance(value, origin) or (origin is int and isinstance(value, bool)):
+        raise SettingsError(f"{where} must be {_word(origin)}; got {value!r}")
+    items = value.values() if isinstance(value, dict) else value if origin is list else ()
+    for item in items:
+        if not isinstance(item, str):
+            raise SettingsError(f"{where} must hold strings; got {item!r}")
+    return value
+
+
+def _word(kind: type) -> str:
+    words = {str: "a string", int: "a whole number", bool: "true or false", list: "a list"}
+    return words.get(kind, "a table")
+
+
+def _check(settings: Settings, environment: str) -> None:
+    """Refuse what AWS would refuse later, and what contradicts itself."""
+    protection, delivery = settings.protection, settings.delivery
+
+    def need(condition: bool, where: str, expected: str, got: object) -> None:
+        if not condition:
+            raise SettingsError(f"{where} must be {expected}; got {got!r}")
+
+    need(settings.environment.name == environment, "environment.name", f"{environment!r}",
+         settings.environment.name)  # fmt: skip
+    need(settings.state.backend in ("local", "s3"), "state.backend", "'local' or 's3'",
+         settings.state.backend)  # fmt: skip
+    need(settings.retention.log_days in _LOG_RETENTION_DAYS, "retention.log_days",
+         f"one of {', '.join(map(str, _LOG_RETENTION_DAYS))}", settings.retention.log_days)  # fmt: skip
+    for field in dataclasses.fields(Retention):
+        days = getattr(settings.retention, field.name)
+        need(days > 0, f"retention.{field.name}", "at least 1", days)
+    need(7 <= protection.key_deletion_days <= 30, "protection.key_deletion_days", "7 to 30",
+         protection.key_deletion_days)  # fmt: skip
+    need(not (protection.prevent_destroy and protection.force_destroy), "protection.force_destroy",
+         "false where prevent_destroy is true", protection.force_destroy)  # fmt: skip
+    need(1 <= delivery.buffer_mb <= 128, "delivery.buffer_mb", "1 to 128", delivery.buffer_mb)
+    need(0 <= delivery.buffer_seconds <= 900, "delivery.buffer_seconds", "0 to 900",
+         delivery.buffer_seconds)  # fmt: skip
+    need(settings.glue.worker_type in _WORKER_TYPES, "glue.worker_type",
+         f"one of {', '.join(_WORKER_TYPES)}", settings.glue.worker_type)  # fmt: skip
+    need(settings.glue.workers >= 2, "glue.workers", "at least 2, one of them drives",
+         settings.glue.workers)  # fmt: skip
+    need(settings.athena.bytes_cutoff >= 10_000_000, "athena.bytes_cutoff",
+         "at least 10000000, Athena's smallest", settings.athena.bytes_cutoff)  # fmt: skip
+    need(settings.provider.max_retries >= 0, "provider.max_retries", "0 or more",
+         settings.provider.max_retries)  # fmt: skip
+    need(settings.endpoint.initial_instance_count >= 1, "endpoint.initial_instance_count",
+         "at least 1", settings.endpoint.initial_instance_count)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Stacks of the estate, by what must outlive what."""

@@ -1,0 +1,111 @@
+"""The data stack: the key, the buckets, the tables and the catalogue. It outlives the others.
+
+Log groups stand here because they are encrypted with the key, whose ARN no other stack can know
+before this one is applied.
+"""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from contracts.names import Names
+from infra.log_groups import log_groups
+from infra.modules.analytics import Analytics, AnalyticsInputs
+from infra.modules.bucket import Ageing, Bucket, BucketInputs
+from infra.modules.catalogue import Catalogue, CatalogueInputs
+from infra.modules.interactions import Interactions, InteractionsInputs
+from infra.modules.key import DataKey, KeyInputs
+from infra.modules.log_group import LogGroup, LogGroupInputs
+from infra.modules.policy import Statement
+from infra.skips import skip
+from infra.stacks.estate import EstateStack, Target
+
+
+class DataStack(EstateStack):
+    """What must not be lost."""
+
+    def __init__(self, scope: Construct, target: Target) -> None:
+        super().__init__(scope, "data", target)
+        names, settings = target.names, target.settings
+        protection = settings.protection
+        key = DataKey(
+            self,
+            "key",
+            KeyInputs(names, protection.key_deletion_days, protection.prevent_destroy),
+        )
+        self._buckets(key.arn)
+        Interactions(
+            self,
+            "interactions",
+            InteractionsInputs(names.interactions_table, key.arn, protection.prevent_destroy),
+        )
+        Catalogue(self, "catalogue", CatalogueInputs(names))
+        Analytics(
+            self,
+            "analytics",
+            AnalyticsInputs(
+                names, key.arn, settings.athena.bytes_cutoff, protection.force_destroy
+            ),
+        )
+        for name, group in log_groups(names).items():
+            LogGroup(
+                self,
+                f"{name}_logs",
+                LogGroupInputs(group, settings.retention.log_days, key.arn),
+            )
+        self.settle_addresses()
+
+    def _buckets(self, key_arn: str) -> None:
+        names, settings = self.target.names, self.target.settings
+        retention, protection = settings.retention, settings.protection
+        ageing = {
+            "raw": (Ageing("cold", cold_after_days=retention.raw_cold_after_days),),
+            "curated": (
+                Ageing("query-results", "athena-results/", None, retention.access_log_days),
+            ),
+        }
+        logs = Bucket(
+            self,
+            "logs",
+            BucketInputs(
+                name=names.bucket("logs"),
+                key_arn=None,
+                access_logs=None,
+                noncurrent_days=retention.noncurrent_days if settings.storage.lifecycle else None,
+                prevent_destroy=protection.prevent_destroy,
+                force_destroy=protection.force_destroy,
+                ageing=(Ageing("access-logs", "s3/", None, retention.access_log_days),),
+                statements=(_log_delivery(names),),
+            ),
+        )
+        skip(
+            logs.bucket,
+            CKV_AWS_145="S3 delivers access logs only to buckets under its own encryption keys",
+            CKV_AWS_18="it holds the access logs; logging its own access would never end",
+        )
+        for purpose in ("raw", "curated", "models", "code"):
+            Bucket(
+                self,
+                purpose,
+                BucketInputs(
+                    name=names.bucket(purpose),
+                    key_arn=key_arn,
+                    access_logs=logs.bucket.bucket,
+                    noncurrent_days=(
+                        retention.noncurrent_days if settings.storage.lifecycle else None
+                    ),
+                    prevent_destroy=protection.prevent_destroy,
+                    force_destroy=protection.force_destroy,
+                    ageing=ageing.get(purpose, ()),
+                ),
+            )
+
+
+def _log_delivery(names: Names) -> Statement:
+    return Statement(
+        "AccessLogs",
+        ("s3:PutObject",),
+        (f"arn:aws:s3:::{names.bucket('logs')}/s3/*",),
+        principals={"Service": "logging.s3.amazonaws.com"},
+        conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
+    )

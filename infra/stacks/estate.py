@@ -1,0 +1,103 @@
+"""What all stacks share: where they are applied, their provider, their state, their addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdktf import LocalBackend, S3Backend, TerraformElement, TerraformResource, TerraformStack
+from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
+from constructs import Construct, IConstruct
+
+from contracts.names import Names
+from infra.packaging import Package, store
+from infra.settings import Settings
+
+PROVIDER_VERSION = "5.100.0"
+"""The release that the bindings are generated from, and the mirror holds."""
+
+TERRAFORM_VERSION = "~> 1.11.0"
+"""State locking in S3 without a table of its own came with 1.10."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An environment and where it lives.
+
+    Parameters
+    ----------
+    artifacts
+        Folder for packages of our code, beside the folders that Terraform runs in.
+    backend
+        Where state is kept: ``local`` or ``s3``.
+    """
+
+    names: Names
+    settings: Settings
+    artifacts: Path
+    backend: str
+
+
+class EstateStack(TerraformStack):
+    """A stack of the estate. Stacks refer to each other by `contracts.names` only."""
+
+    def __init__(self, scope: Construct, id_: str, target: Target) -> None:
+        super().__init__(scope, id_)
+        self.target = target
+        names, settings = target.names, target.settings
+        AwsProvider(
+            self,
+            "aws",
+            region=names.region,
+            allowed_account_ids=[names.account_id],  # credentials of another account are refused
+            max_retries=settings.provider.max_retries,
+            s3_use_path_style=settings.provider.s3_use_path_style,
+            default_tags=[AwsProviderDefaultTags(tags=settings.tags.of(names.environment))],
+        )
+        self.add_override("terraform.required_version", TERRAFORM_VERSION)
+        self.add_override("terraform.required_providers.aws.version", PROVIDER_VERSION)
+        if target.backend == "local":
+            LocalBackend(self, path="terraform.tfstate")  # beside the stack, as no path is given
+        else:
+            S3Backend(
+                self,
+                bucket=names.bucket("terraform-state"),
+                key=f"{id_}.tfstate",
+                region=names.region,
+                encrypt=True,
+            )
+            self.add_override("terraform.backend.s3.use_lockfile", True)
+
+    def package(self, content: bytes, name: str) -> Package:
+        """Keep a file for upload beside the folders that Terraform runs in."""
+        return store(content, name, self.target.artifacts)
+
+    def settle_addresses(self) -> None:
+        """Give resources the address of their path, ``aws_s3_bucket.raw``, without cdktf's hash.
+
+        An address is what plans, imports and moves are written in, so people have to read it.
+        """
+        taken: dict[str, str] = {}
+        for element in self._elements():
+            parts = [part for part in element.node.path.split("/")[1:] if part != "this"]
+            address = "_".join(parts)
+            kind = element.terraform_resource_type
+            if f"{kind}.{address}" in taken:
+                raise ValueError(
+                    f"{taken[f'{kind}.{address}']} and {element.node.path} are both "
+                    f"{kind}.{address}: name one of them differently"
+                )
+            taken[f"{kind}.{address}"] = element.node.path
+            element.override_logical_id(address)
+
+    def _elements(self) -> Iterator[TerraformResource]:
+        for node in _descendants(self):
+            if isinstance(node, TerraformElement) and isinstance(node, TerraformResource):
+                yield node
+
+
+def _descendants(scope: IConstruct) -> Iterator[IConstruct]:
+    for child in scope.node.children:
+        yield child
+        yield from _descendants(child)

@@ -1,0 +1,38 @@
+"""The pipeline stack: from the devices' topic to series and models."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from contracts.names import GLUE_JOBS
+from infra.modules.glue_jobs import GlueJobs, GlueJobsInputs
+from infra.modules.ingestion import Ingestion, IngestionInputs
+from infra.modules.model_role import ModelRole, ModelRoleInputs
+from infra.packaging import REPOSITORY, zip_of
+from infra.stacks.estate import EstateStack, Target
+
+
+class PipelineStack(EstateStack):
+    """What moves and transforms data; it holds none."""
+
+    def __init__(self, scope: Construct, target: Target) -> None:
+        super().__init__(scope, "pipeline", target)
+        Ingestion(self, "ingestion", IngestionInputs(target.names, target.settings.delivery))
+        GlueJobs(
+            self,
+            "glue",
+            GlueJobsInputs(
+                names=target.names,
+                glue=target.settings.glue,
+                scripts={
+                    job: self.package((REPOSITORY / f"glue_jobs/{job}.py").read_bytes(), f"{job}.py")
+                    for job in GLUE_JOBS
+                },
+                library=self.package(
+                    zip_of({part: REPOSITORY / part for part in ("contracts", "glue_jobs")}),
+                    "lakecast.zip",
+                ),
+            ),
+        )
+        ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
+        self.settle_addresses()

@@ -1,0 +1,51 @@
+"""The serving stack: the forecast API and the function behind it.
+
+Models, endpoint configurations and endpoints are releases, not estate; `forecasting` makes them.
+"""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from infra.modules.api_stage import ApiStage, ApiStageInputs
+from infra.modules.forecast_function import ForecastFunction, ForecastFunctionInputs
+from infra.modules.openapi import read
+from infra.modules.rest_api import RestApi, RestApiInputs
+from infra.packaging import REPOSITORY, zip_of
+from infra.stacks.estate import EstateStack, Target
+
+
+class ServingStack(EstateStack):
+    """What answers callers."""
+
+    def __init__(self, scope: Construct, target: Target) -> None:
+        super().__init__(scope, "serving", target)
+        names, settings = target.names, target.settings
+        code = zip_of(
+            {
+                "contracts": REPOSITORY / "contracts",
+                "forecast_api": REPOSITORY / "lambdas/forecast_api",
+            }
+        )
+        function = ForecastFunction(
+            self,
+            "function",
+            ForecastFunctionInputs(
+                names=names,
+                code=self.package(code, "forecast_api.zip"),
+                interaction_days=settings.retention.interaction_days,
+                reserved_concurrency=settings.api.reserved_concurrency,
+                tracing=settings.api.tracing,
+            ),
+        )
+        api = RestApi(
+            self,
+            "api",
+            RestApiInputs(
+                names=names,
+                operations=read(REPOSITORY / "contracts/forecast_api.openapi.yaml"),
+                function=function.function,
+            ),
+        )
+        ApiStage(self, "stage", ApiStageInputs(names, api, settings.api))
+        self.settle_addresses()
