@@ -21,8 +21,8 @@ from localcloud.aws_api import AwsError, Handler, JsonApi, Response
 from localcloud.context import CloudContext
 from localcloud.delivery import Delivery
 
-MAX_RECORD = 1000 * 1024  # bytes; these three are AWS's quotas
-MAX_BATCH_RECORDS = 500
+# AWS's quotas; that of 500 records a batch is in the service model
+MAX_RECORD = 1000 * 1024  # bytes
 MAX_BATCH = 4 * 1024 * 1024  # bytes
 COMPRESSIONS = ("UNCOMPRESSED", "GZIP")
 
@@ -50,7 +50,6 @@ class Firehose:
         self._api = JsonApi(
             "firehose",
             self,
-            validation_error="InvalidArgumentException",
             fallback=self._control_plane,
         )
 
@@ -97,8 +96,6 @@ class Firehose:
 
     def put_record_batch(self, request: dict[str, Any]) -> dict[str, Any]:
         records = [_data(record) for record in request["Records"]]
-        if len(records) > MAX_BATCH_RECORDS:
-            raise _too_long("records", MAX_BATCH_RECORDS)
         if any(len(record) > MAX_RECORD for record in records):
             raise _too_long("records.member.data", MAX_RECORD)
         if sum(map(len, records)) > MAX_BATCH:

@@ -26,11 +26,10 @@ def serve(config: CloudConfig) -> None:
     config.home.mkdir(parents=True, exist_ok=True)
     with _exclusive(config):
         credentials = Credentials.of(config)
-        variables = client_environment(config, credentials)
-        _prepare(config, variables)
+        _prepare(config, client_environment(config, credentials))
         try:
             # ministack reads its settings from the environment while it is imported.
-            importlib.import_module("localcloud.server").run(config, variables)
+            importlib.import_module("localcloud.server").run(config, credentials)
         finally:
             config.record_file.unlink(missing_ok=True)
             config.environment_file.unlink(missing_ok=True)

@@ -122,6 +122,7 @@ def _context(
         action=action,
         resource_arn=resource,
         region=region,
+        secure_transport=True,
         service_context={"aws:sourceaccount": account},
     )
 

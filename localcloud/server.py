@@ -22,11 +22,17 @@ from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 from ministack import app as ministack
 
-from localcloud import firehose, mqtt
+from localcloud import access, firehose, mqtt
 from localcloud.application import Application
 from localcloud.context import CloudContext, Service
 from localcloud.iot_rules import Rules
-from localcloud.settings import LOOPBACK, CloudConfig, write_environment
+from localcloud.settings import (
+    LOOPBACK,
+    CloudConfig,
+    Credentials,
+    client_environment,
+    write_environment,
+)
 
 logger = logging.getLogger("localcloud")
 
@@ -34,12 +40,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 ADDITIONS = ("localcloud.glue", "localcloud.sagemaker")
 
 
-def run(config: CloudConfig, variables: dict[str, str]) -> None:
-    """Serve until SIGTERM or SIGINT, then save all state.
-
-    ``variables`` are what ``local.env`` will hold.
-    """
-    asyncio.run(_serve(config, variables))
+def run(config: CloudConfig, credentials: Credentials) -> None:
+    """Serve until SIGTERM or SIGINT, then save all state."""
+    asyncio.run(_serve(config, credentials))
 
 
 def _context(config: CloudConfig) -> CloudContext:
@@ -54,7 +57,8 @@ def _context(config: CloudConfig) -> CloudContext:
     )
 
 
-async def _serve(config: CloudConfig, variables: dict[str, str]) -> None:
+async def _serve(config: CloudConfig, credentials: Credentials) -> None:
+    access.demand_signatures()
     mqtt.listen_on_loopback_only()
     context = _context(config)
     streams = firehose.register(context)
@@ -64,6 +68,7 @@ async def _serve(config: CloudConfig, variables: dict[str, str]) -> None:
         ministack.SERVICE_HANDLERS.update(service.handlers)
 
     async def started() -> None:
+        access.admit_administrator(config, credentials)
         config.ca_file.write_text(await mqtt.certificate_authority())
         for service in services:
             await service.start()
@@ -88,7 +93,7 @@ async def _serve(config: CloudConfig, variables: dict[str, str]) -> None:
     settings.graceful_timeout = 5
     application: Any = Application(started)
     serving = asyncio.create_task(serve_http(application, settings, shutdown_trigger=stopped))
-    announcing = asyncio.create_task(_announce(config, variables))
+    announcing = asyncio.create_task(_announce(config, client_environment(config, credentials)))
     done, _ = await asyncio.wait({serving, announcing}, return_when=asyncio.FIRST_COMPLETED)
     if announcing in done:
         announcing.result()

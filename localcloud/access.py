@@ -1,0 +1,61 @@
+"""Who may call this cloud: nobody but holders of keys that it has issued, as on AWS.
+
+With ``AUTH=true`` ministack holds users and roles to their policies, but takes callers with the key
+``test``, an account's number or no key at all for the account's root, whose signature it does not
+check. Here there is no such caller: the owner of the home folder is an administrator with a key
+of his own.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ministack import app
+from ministack.core import iam_evaluator
+from ministack.core.responses import request_scope
+from ministack.services import iam
+
+from localcloud.settings import CloudConfig, Credentials
+
+ADMINISTRATOR = "local-administrator"
+_EVERYTHING = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
+
+
+def demand_signatures() -> None:
+    """Have every caller prove who he is.
+
+    Connections are taken for secure transport (``aws:SecureTransport``): they never leave this
+    machine, and policies that refuse plain HTTP are part of the estate that must run here too.
+    """
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda address, _secure: pin(address, True)
+    iam_evaluator.is_root_access_key = lambda _key: False
+
+
+def admit_administrator(config: CloudConfig, credentials: Credentials) -> None:
+    """See that the administrator and his key exist; they are kept with IAM's other state."""
+    with request_scope(config.account_id, config.region):
+        iam._users.setdefault(
+            ADMINISTRATOR,
+            {
+                "UserName": ADMINISTRATOR,
+                "Arn": f"arn:aws:iam::{config.account_id}:user/{ADMINISTRATOR}",
+                "UserId": iam._gen_id("AIDA"),
+                "CreateDate": iam._now(),
+                "Path": "/",
+                "PermissionsBoundary": "",
+                "AttachedPolicies": [],
+                "Tags": [],
+            },
+        )
+        iam._user_inline_policies[ADMINISTRATOR] = {"everything": json.dumps(_EVERYTHING)}
+        iam._access_keys[credentials.access_key_id] = {
+            "UserName": ADMINISTRATOR,
+            "AccessKeyId": credentials.access_key_id,
+            "SecretAccessKey": credentials.secret_access_key,
+            "Status": "Active",
+            "CreateDate": iam._now(),
+        }
