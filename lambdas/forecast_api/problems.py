@@ -133,7 +133,7 @@ def unavailable(reason: str) -> Problem:
 def fault() -> Problem:
     """A fault of the service; what it was stands in the log under the request's id."""
     return Problem(
-        "fault",
+        "internal-error",
         500,
         "The service failed",
         "the request could not be carried out; the service's log tells why under this request's id",
