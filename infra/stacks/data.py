@@ -53,7 +53,6 @@ class DataStack(EstateStack):
                 f"{name}_logs",
                 LogGroupInputs(group, settings.retention.log_days, key.arn),
             )
-        self.settle_addresses()
 
     def _buckets(self, key_arn: str) -> None:
         names, settings = self.target.names, self.target.settings

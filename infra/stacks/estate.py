@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdktf import LocalBackend, S3Backend, TerraformElement, TerraformResource, TerraformStack
+from cdktf import LocalBackend, S3Backend, TerraformElement, TerraformStack
 from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
-from constructs import Construct, IConstruct
+from constructs import Construct, Node
 
 from contracts.names import Names
 from infra.packaging import Package, store
@@ -73,31 +72,12 @@ class EstateStack(TerraformStack):
         """Keep a file for upload beside the folders that Terraform runs in."""
         return store(content, name, self.target.artifacts)
 
-    def settle_addresses(self) -> None:
-        """Give resources the address of their path, ``aws_s3_bucket.raw``, without cdktf's hash.
+    def _allocate_logical_id(self, tf_element: TerraformElement | Node) -> str:
+        """Make the address of a resource of its path, ``aws_s3_bucket.raw``, without cdktf's hash.
 
         An address is what plans, imports and moves are written in, so people have to read it.
+        Two resources of one type can't have one path, and only ``this`` is left out of it, so
+        addresses stay apart as long as no construct has a child named like itself.
         """
-        taken: dict[str, str] = {}
-        for element in self._elements():
-            parts = [part for part in element.node.path.split("/")[1:] if part != "this"]
-            address = "_".join(parts)
-            kind = element.terraform_resource_type
-            if f"{kind}.{address}" in taken:
-                raise ValueError(
-                    f"{taken[f'{kind}.{address}']} and {element.node.path} are both "
-                    f"{kind}.{address}: name one of them differently"
-                )
-            taken[f"{kind}.{address}"] = element.node.path
-            element.override_logical_id(address)
-
-    def _elements(self) -> Iterator[TerraformResource]:
-        for node in _descendants(self):
-            if isinstance(node, TerraformElement) and isinstance(node, TerraformResource):
-                yield node
-
-
-def _descendants(scope: IConstruct) -> Iterator[IConstruct]:
-    for child in scope.node.children:
-        yield child
-        yield from _descendants(child)
+        node = tf_element if isinstance(tf_element, Node) else tf_element.node
+        return "_".join(part for part in node.path.split("/")[1:] if part != "this")

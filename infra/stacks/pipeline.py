@@ -35,4 +35,3 @@ class PipelineStack(EstateStack):
             ),
         )
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
-        self.settle_addresses()

@@ -48,4 +48,3 @@ class ServingStack(EstateStack):
             ),
         )
         ApiStage(self, "stage", ApiStageInputs(names, api, settings.api))
-        self.settle_addresses()
