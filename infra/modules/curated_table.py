@@ -14,6 +14,8 @@ from cdktf_cdktf_provider_aws.glue_catalog_table import (
 )
 from constructs import Construct
 
+from infra.literal import literal
+
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 
 
@@ -70,7 +72,7 @@ class CuratedTable(Construct):
                 "projection.date.type": "date",
                 "projection.date.format": "yyyy-MM-dd",
                 "projection.date.range": "2010-01-01,NOW+1DAYS",
-                "storage.location.template": f"{inputs.location}date=${{date}}/",
+                "storage.location.template": literal(f"{inputs.location}date=${{date}}/"),
             },
             partition_keys=[
                 GlueCatalogTablePartitionKeys(name="date", type="string", comment="UTC day")

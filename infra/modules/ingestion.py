@@ -24,6 +24,7 @@ from constructs import Construct
 from contracts.lake import RAW_DELIVERY_ERRORS, RAW_RULE_ERRORS, RAW_TELEMETRY
 from contracts.names import Names
 from infra import log_groups
+from infra.literal import literal
 from infra.modules.policy import (
     RoleInputs,
     ServiceRole,
@@ -75,7 +76,7 @@ class Ingestion(Construct):
             self,
             "device_policy",
             name=names.device_policy,
-            policy=_literal(
+            policy=literal(
                 document(
                     Statement(
                         "Connect",
@@ -188,13 +189,8 @@ class Ingestion(Construct):
             ],
             error_action=IotTopicRuleErrorAction(
                 s3=IotTopicRuleErrorActionS3(
-                    bucket_name=raw, key=_literal(_ERROR_KEY), role_arn=role.arn
+                    bucket_name=raw, key=literal(_ERROR_KEY), role_arn=role.arn
                 )
             ),
             depends_on=[role.policy],  # IoT tries the role when the rule is made
         )
-
-
-def _literal(text: str) -> str:
-    """Keep AWS's ``${…}`` from being read as Terraform's."""
-    return text.replace("${", "$${")
