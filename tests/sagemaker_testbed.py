@@ -30,7 +30,7 @@ def cloud_with_tiny_containers(
     home: Path | None = None, config: CloudConfig | None = None
 ) -> Iterator[LocalCloud]:
     """A cloud whose server sees tests/containers and gives up on deaf model servers soon."""
-    settings = {"LAKECAST_CONTAINERS": str(CONTAINERS), "LAKECAST_STARTUP_TIMEOUT": "20"}
+    settings = {"LAKECAST_CONTAINERS": str(CONTAINERS), "LAKECAST_STARTUP_TIMEOUT": "8"}
     kept = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
@@ -55,11 +55,12 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"{what} did not happen within {PATIENCE:.0f} s")
 
 
-def trust(service: str) -> str:
-    """A trust policy for a service."""
+def trust(principal: str) -> str:
+    """A trust policy for a service, or for whoever is given by ARN."""
+    kind = "AWS" if principal.startswith("arn:") else "Service"
     statement = {
         "Effect": "Allow",
-        "Principal": {"Service": service},
+        "Principal": {kind: principal},
         "Action": "sts:AssumeRole",
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -102,10 +103,12 @@ class Studio:
         self.role = self.new_role("sagemaker-tests", allow("s3:*"))
         return self
 
-    def new_role(self, name: str, policy: str | None, service: str = "sagemaker") -> str:
-        arn: str = self.iam.create_role(
-            RoleName=name, AssumeRolePolicyDocument=trust(f"{service}.amazonaws.com")
-        )["Role"]["Arn"]
+    def new_role(
+        self, name: str, policy: str | None, trusted: str = "sagemaker.amazonaws.com"
+    ) -> str:
+        arn: str = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(trusted))[
+            "Role"
+        ]["Arn"]
         if policy:
             self.iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=policy)
         return arn

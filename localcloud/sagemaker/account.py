@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
+from localcloud import roles
 from localcloud.context import CloudContext
 from localcloud.sagemaker.errors import validation
 
+logger = logging.getLogger(__name__)
+
 _PRINCIPAL = "sagemaker.amazonaws.com"
-_SESSION_SECONDS = 12 * 3600  # for as long as a laptop's endpoint is likely to be up
 # The cloud calls itself, and may still be busy with its own start.
 _CONFIG = Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=5)
 
@@ -58,36 +59,16 @@ class Account:
         return session.client(service, endpoint_url=self.context.endpoint_url, config=_CONFIG)
 
     def assume(self, role_arn: str) -> Role:
-        """Credentials of a role.
+        """A role to act as.
 
         Raises
         ------
         AwsError
             In SageMaker's words, where the role is missing or does not trust SageMaker.
         """
-        refusal = validation(
-            f"Could not assume role {role_arn}. Please ensure that the role exists and allows "
-            f"principal '{_PRINCIPAL}' to assume the role."
-        )
-        try:
-            role = self.client("iam").get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
-            if role["Arn"] != role_arn or not trusts(role["AssumeRolePolicyDocument"], _PRINCIPAL):
-                raise refusal
-            answer = self.client("sts").assume_role(
-                RoleArn=role_arn, RoleSessionName="SageMaker", DurationSeconds=_SESSION_SECONDS
-            )
-        except ClientError as error:
-            raise refusal from error
-        credentials = answer["Credentials"]
-        return Role(
-            self,
-            role_arn,
-            {
-                "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
-                "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
-                "AWS_SESSION_TOKEN": credentials["SessionToken"],
-            },
-        )
+        role = Role(self, role_arn)
+        role.credentials()
+        return role
 
     def environment(self) -> dict[str, str]:
         """What makes boto3 in a container speak to this cloud; without credentials."""
@@ -101,29 +82,32 @@ class Account:
 
 @dataclass(frozen=True)
 class Role:
-    """A role that was assumed for a job or a model."""
+    """A role that a job or a model acts as; its sessions are short, so each use takes a new one."""
 
     account: Account
     arn: str
-    credentials: Mapping[str, str]
+
+    def credentials(self) -> dict[str, str]:
+        """A session's credentials, as environment variables; `AwsError` as in `Account.assume`."""
+        region = self.account.context.region
+        try:
+            session = roles.assume(self.arn, _PRINCIPAL, "SageMaker", region)
+        except roles.RoleError as error:
+            logger.info("SageMaker may not assume a role: %s", error)
+            raise validation(
+                f"Could not assume role {self.arn}. Please ensure that the role exists and allows "
+                f"principal '{_PRINCIPAL}' to assume the role."
+            ) from error
+        return {
+            "AWS_ACCESS_KEY_ID": session.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+            "AWS_SESSION_TOKEN": session.session_token,
+        }
 
     def client(self, service: str) -> Any:
         """A client with the role's rights."""
-        return self.account.client_with(self.credentials, service)
+        return self.account.client_with(self.credentials(), service)
 
     def environment(self) -> dict[str, str]:
         """What makes boto3 in a container speak to this cloud as the role."""
-        return {**self.account.environment(), **self.credentials}
-
-
-def trusts(policy: str | Mapping[str, Any], principal: str) -> bool:
-    """Whether a trust policy lets a service assume the role; conditions are left to STS."""
-    document = json.loads(policy) if isinstance(policy, str) else policy
-    statements = document.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        named = statement.get("Principal", {})
-        services = named if isinstance(named, str) else named.get("Service", [])
-        listed = [services] if isinstance(services, str) else services
-        if statement.get("Effect") == "Allow" and (principal in listed or "*" in listed):
-            return True
-    return False
+        return {**self.account.environment(), **self.credentials()}

@@ -126,7 +126,8 @@ class Runtime:
             raise self._model_error(name, status, answer)
         custom = "x-amzn-sagemaker-custom-attributes"
         answer_out = {
-            "Content-Type": answer_headers.get("content-type", "application/octet-stream"),
+            # in lower case, or ministack would replace it by the control plane's
+            "content-type": answer_headers.get("content-type", "application/octet-stream"),
             "x-Amzn-Invoked-Production-Variant": variant.plan.name,
         }
         if custom in answer_headers:

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+from localcloud.aws_api import AwsError
 from localcloud.sagemaker import artifacts, images
 from localcloud.sagemaker.account import Role
 from localcloud.sagemaker.container import Process, Tree, training_environment
@@ -93,6 +94,8 @@ class TrainingRun:
             status, reason, secondary = self._through()
         except artifacts.ArtifactError as error:
             status, reason, secondary = "Failed", f"ClientError: {error}", None
+        except AwsError as error:  # its role was taken away meanwhile
+            status, reason, secondary = "Failed", f"ClientError: {error.message}", None
         except Exception as error:  # a job must not hang because of a fault in here
             logger.exception("training job %s failed", self._name)
             status, reason, secondary = "Failed", f"InternalServerError: {error}", None
