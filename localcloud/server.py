@@ -22,7 +22,7 @@ from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 from ministack import app as ministack
 
-from localcloud import access, firehose, mqtt
+from localcloud import access, firehose, mending, mqtt
 from localcloud.application import Application
 from localcloud.context import CloudContext, Service
 from localcloud.iot_rules import Rules
@@ -59,7 +59,9 @@ def _context(config: CloudConfig) -> CloudContext:
 
 async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     access.demand_signatures()
+    mending.install()
     mqtt.listen_on_loopback_only()
+    api_keys.generate_missing_values()
     context = _context(config)
     streams = firehose.register(context)
     Rules(streams, context.endpoint_url).install()
