@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import json
 import logging
 import os
@@ -61,7 +60,6 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     access.demand_signatures()
     mending.install()
     mqtt.listen_on_loopback_only()
-    api_keys.generate_missing_values()
     context = _context(config)
     streams = firehose.register(context)
     Rules(streams, context.endpoint_url).install()
@@ -104,12 +102,13 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
 
 
 def _services(context: CloudContext) -> list[Service]:
-    modules = [
-        importlib.import_module(name)
-        for name in ADDITIONS
-        if importlib.util.find_spec(name) is not None
-    ]
-    return [module.register(context) for module in modules if hasattr(module, "register")]
+    services = []
+    for name in ADDITIONS:  # while they are being written, one may be missing
+        try:
+            services.append(importlib.import_module(name).register(context))
+        except (ImportError, AttributeError):
+            logger.exception("%s is not there", name)
+    return services
 
 
 async def _announce(config: CloudConfig, variables: dict[str, str]) -> None:
