@@ -1,0 +1,35 @@
+"""ministack's answers mended where they differ from AWS's and Terraform would stumble over it.
+
+Each mend says what goes wrong without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import apigateway_v1
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def install() -> None:
+    """Put the mends in ministack's way."""
+    apigateway_v1._create_api_key = _generating_values(apigateway_v1._create_api_key)
+
+
+def _generating_values(
+    create: Callable[[dict[str, Any]], Answer],
+) -> Callable[[dict[str, Any]], Answer]:
+    """An API key whose value is empty is given one.
+
+    Terraform's provider sends an empty value where none is configured. API Gateway then makes one
+    up; ministack refuses it as too short.
+    """
+
+    def create_api_key(data: dict[str, Any]) -> Answer:
+        return create(
+            {name: value for name, value in data.items() if (name, value) != ("value", "")}
+        )
+
+    return create_api_key
