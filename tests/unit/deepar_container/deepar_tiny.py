@@ -1,0 +1,41 @@
+"""A model small enough to be trained in a second, and data for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+TINY = {
+    "time_freq": "H",
+    "context_length": "6",
+    "prediction_length": "4",
+    "epochs": "1",
+    "num_cells": "4",
+    "num_layers": "1",
+    "mini_batch_size": "8",
+    "embedding_dimension": "2",
+    "num_eval_samples": "10",
+}
+START = "2024-01-01 00:00:00"
+HOURS = 200
+
+
+def daily_cycle(level: float, hours: int = HOURS) -> np.ndarray:
+    """A positive series with a daily cycle and a little noise."""
+    noise = np.random.default_rng(int(level)).normal(0, 0.05, hours)
+    cycle = 1 + 0.5 * np.sin(2 * np.pi * np.arange(hours) / 24)
+    return (level * np.clip(cycle + noise, 0.01, None)).astype(np.float32)
+
+
+def document(level: float, cat: list[int], hours: int = HOURS) -> dict[str, object]:
+    """A series as a line of a channel, or an instance of a request, holds it."""
+    return {"start": START, "target": daily_cycle(level, hours).tolist(), "cat": cat}
+
+
+def write_hyperparameters(base: Path, **given: str) -> None:
+    """Leave hyperparameters where SageMaker leaves them."""
+    path = base / "input" / "config" / "hyperparameters.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**TINY, **given}))

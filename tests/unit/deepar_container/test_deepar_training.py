@@ -1,0 +1,192 @@
+"""What a training learns from, and what it refuses to learn from."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from deepar_container import training
+from deepar_container.errors import DataError
+from deepar_container.evaluation import test_scores as scores_of
+from deepar_container.hyperparameters import LIKELIHOODS, Hyperparameters
+from deepar_container.likelihoods import check_targets
+from deepar_container.model import ForecastModel
+from deepar_container.network import FeatureShape, entry, estimator
+from deepar_container.series import Series
+from deepar_tiny import START, TINY, daily_cycle
+
+
+def series(target, cat=(), dynamic=None):
+    features = {} if dynamic is None else {"dynamic_feat": np.asarray(dynamic, dtype=np.float32)}
+    return Series(pd.Period(START, "h"), np.asarray(target, dtype=np.float32), cat, **features)
+
+
+def parse(**given):
+    return Hyperparameters.parse({**TINY, **given})
+
+
+def test_the_same_data_give_the_same_weights(tiny_settings, tiny_series, tiny_weights):
+    again = training.fit(tiny_settings, tiny_series, "algo-1")
+    assert all(torch.equal(again[name], tiny_weights[name]) for name in tiny_weights)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_every_likelihood_trains_and_forecasts(likelihood):
+    values = daily_cycle(10.0)
+    if likelihood == "negative-binomial":
+        values = np.round(values)
+    if likelihood == "beta":
+        values = values / 20
+    one = series(values)
+    settings = training.settings_for(parse(likelihood=likelihood), [one])
+    model = ForecastModel(settings, training.fit(settings, [one], "algo-1"))
+    samples = model.sample([one], 20)
+    assert samples.shape == (1, 20, 4)
+    assert np.isfinite(samples).all() and (samples >= 0).all()
+    if likelihood == "deterministic-L1":  # a point forecast: all paths are one
+        assert (samples == samples[:, :1]).all()
+    if likelihood == "beta":
+        assert (samples <= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "target"),
+    [
+        ("negative-binomial", [0, 1.5]),
+        ("negative-binomial", [-1, 2]),
+        ("beta", [0.5, 1.0]),
+        ("beta", [0.0, 0.5]),
+    ],
+)
+def test_values_that_a_likelihood_cannot_give_are_refused(likelihood, target):
+    with pytest.raises(DataError, match=f"series 1: likelihood {likelihood}"):
+        check_targets(likelihood, [series(target)])
+
+
+def test_series_without_a_value_to_learn_from_are_left_out():
+    silent, short = series([np.nan] * 50), series([1, 2, 3])
+    kept = training.trainable([silent, short, series(daily_cycle(3.0))], prediction_length=4)
+    assert len(kept) == 1
+    with pytest.raises(DataError, match="none of the 2 series has a value before its last 4"):
+        training.trainable([silent, short], prediction_length=4)
+
+
+def test_a_window_with_nothing_in_its_context_is_never_trained_on(tiny_settings):
+    target = daily_cycle(10.0)
+    target[20:150] = np.nan  # far longer than the context
+    built = estimator(tiny_settings.hyperparameters, tiny_settings.features, is_nonnegative=True)
+    module = built.create_lightning_module()
+    windows = built._create_instance_splitter(module, "training").apply(
+        built.create_transformation().apply(
+            [entry(series(target, cat=(0, 0)), tiny_settings.features)] * 300, is_train=True
+        ),
+        is_train=True,
+    )
+    observed = [window["past_observed_values"][-6:].sum() for window in windows]
+    assert len(observed) > 50
+    assert min(observed) > 0
+
+
+def test_a_fault_in_the_middle_of_training_is_not_papered_over(
+    tiny_settings, tiny_series, monkeypatch
+):
+    """GluonTS goes on with its last checkpoint after an exception, as if nothing had been."""
+    settings = dataclasses.replace(tiny_settings, hyperparameters=parse(epochs="3"))
+    seen = []
+
+    def report(host, epoch, epochs, loss):
+        seen.append(epoch)
+        if epoch == 1:
+            raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(training.metric_lines, "epoch_loss", report)
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        training.fit(settings, tiny_series, "algo-1")
+    assert seen == [0, 1]
+
+
+def test_early_stopping_ends_after_epochs_without_progress(tiny_settings, tiny_series, monkeypatch):
+    hyperparameters = parse(epochs="30", early_stopping_patience="1", learning_rate="0.9")
+    settings = dataclasses.replace(tiny_settings, hyperparameters=hyperparameters)
+    epochs = []
+    monkeypatch.setattr(
+        training.metric_lines, "epoch_loss", lambda host, epoch, of, loss: epochs.append(loss)
+    )
+    training.fit(settings, tiny_series, "algo-1")
+    assert len(epochs) < 30
+    assert epochs[-1] > min(epochs)
+
+
+def test_cardinality_is_read_from_the_data_or_checked_against_them():
+    data = [series([1], cat=(0, 4)), series([1], cat=(2, 1))]
+    assert FeatureShape.of(parse(), data).cardinality == (3, 5)
+    assert FeatureShape.of(parse(cardinality="[6, 5]"), data).cardinality == (6, 5)
+    assert FeatureShape.of(parse(cardinality=""), data).cardinality == ()
+    with pytest.raises(DataError, match=r"cat\[0\] must be below 2"):
+        FeatureShape.of(parse(cardinality="[2, 5]"), data)
+    with pytest.raises(DataError, match="names 1 categories; the series have 2"):
+        FeatureShape.of(parse(cardinality="[6]"), data)
+    with pytest.raises(DataError, match="cat of one length"):
+        FeatureShape.of(parse(), [*data, series([1])])
+
+
+def test_dynamic_features_must_go_along_with_the_target():
+    data = [series([1, 2], dynamic=[[1, 2], [3, 4]])]
+    assert FeatureShape.of(parse(), data).num_dynamic_feat == 2
+    assert FeatureShape.of(parse(num_dynamic_feat="ignored"), data).num_dynamic_feat == 0
+    with pytest.raises(DataError, match="num_dynamic_feat is 1; the series have 2"):
+        FeatureShape.of(parse(num_dynamic_feat="1"), data)
+    with pytest.raises(DataError, match="dynamic_feat must hold 1 lists of 3 numbers; got 1 of 2"):
+        FeatureShape.of(parse(), [series([1, 2, 3], dynamic=[[1, 2]])])
+
+
+def test_an_epoch_sees_every_value_about_once_within_bounds():
+    hyperparameters = parse(mini_batch_size="10")  # windows of 10 hours, 100 hours a batch
+    long = [series(np.ones(10_000))]
+    assert training.batches_per_epoch(hyperparameters, long) == 100
+    assert training.batches_per_epoch(hyperparameters, long[:0]) == training.LEAST_BATCHES
+    assert training.batches_per_epoch(hyperparameters, long * 99) == training.MOST_BATCHES
+
+
+def test_scores_are_those_of_the_definition(tiny_model, tiny_series):
+    scores = scores_of(tiny_model, tiny_series, 50, (0.1, 0.5, 0.9))
+    histories = [dataclasses.replace(one, target=one.target[:-4]) for one in tiny_series]
+    samples = tiny_model.sample(histories, 50)
+    actual = np.stack([one.target[-4:] for one in tiny_series])
+    median = np.quantile(samples, 0.5, axis=1)
+    assert scores["wQuantileLoss[0.5]"] == pytest.approx(
+        np.abs(actual - median).sum() / actual.sum()
+    )
+    assert scores["RMSE"] == pytest.approx(
+        np.sqrt(np.mean((samples.mean(axis=1) - actual) ** 2)), rel=1e-5
+    )
+    levels = [scores[f"wQuantileLoss[{level}]"] for level in (0.1, 0.5, 0.9)]
+    assert scores["mean_wQuantileLoss"] == pytest.approx(np.mean(levels))
+
+
+def test_a_test_channel_too_short_to_hold_a_forecast_is_refused(tiny_model):
+    with pytest.raises(DataError, match="no series is longer than prediction_length"):
+        scores_of(tiny_model, [series([1, 2, 3, 4], cat=(0, 0))], 10, (0.5,))
+
+
+def test_metric_lines_are_those_that_sagemaker_looks_for(caplog):
+    with caplog.at_level(logging.INFO, logger="deepar"):
+        training.metric_lines.epoch_loss("algo-1", 0, 4, 4.25)
+        training.metric_lines.final_loss("algo-1", 3.5)
+        training.metric_lines.test_scores(
+            "algo-1", {"RMSE": 1.5, "mean_wQuantileLoss": 0.25, "wQuantileLoss[0.1]": 0.125}
+        )
+    assert [record.getMessage() for record in caplog.records] == [
+        "#progress_metric: host=algo-1, completed 25.0 % of epochs",
+        "#quality_metric: host=algo-1, epoch=0, train loss <loss>=4.25",
+        "#quality_metric: host=algo-1, train final_loss <loss>=3.5",
+        "#test_score (algo-1, RMSE): 1.5",
+        "#test_score (algo-1, mean_wQuantileLoss): 0.25",
+        "#test_score (algo-1, wQuantileLoss[0.1]): 0.125",
+        "#quality_metric: host=algo-1, test mean_wQuantileLoss <loss>=0.25",
+        "#quality_metric: host=algo-1, test RMSE <loss>=1.5",
+    ]
