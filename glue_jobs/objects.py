@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 PutObject = Callable[[str, str], None]
 """Writes a text to a URI."""
@@ -32,7 +32,7 @@ def object_writer() -> PutObject:
                 ContentType="application/json",
             )
         elif parts.scheme == "file":
-            path = Path(unquote(parts.path))
+            path = Path(uri.removeprefix("file://"))
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.draft")
             draft.write_text(text, encoding="utf-8")

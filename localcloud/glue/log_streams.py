@@ -1,0 +1,73 @@
+"""A growing log file, sent to CloudWatch Logs line by line."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+logger = logging.getLogger(__name__)
+
+EVENTS_A_CALL = 5_000  # AWS takes 10,000 events or 1 MiB a call
+CHARACTERS_A_LINE = 16_000
+
+
+class LogFile:
+    """One output of a run.
+
+    What CloudWatch refuses is reported in the server's log; the file keeps every line.
+
+    Parameters
+    ----------
+    logs
+        A client of CloudWatch Logs.
+    path
+        The file that the process writes.
+    group, stream
+        Where its lines go; made where they don't exist.
+    """
+
+    def __init__(self, logs: Any, path: Path, group: str, stream: str) -> None:
+        self.path = path
+        self._logs = logs
+        self._group = group
+        self._stream = stream
+        self._exists = False
+        self._sent = 0  # bytes
+
+    def send(self, *, everything: bool = False) -> None:
+        """Send the lines that are complete, or ``everything`` when no more will come."""
+        with self.path.open("rb") as file:
+            file.seek(self._sent)
+            text = file.read()
+        if not everything:
+            text = text[: text.rfind(b"\n") + 1]
+        self._sent += len(text)
+        now = int(time.time() * 1000)
+        events = [
+            {"timestamp": now, "message": line[:CHARACTERS_A_LINE]}
+            for line in text.decode(errors="replace").splitlines()
+            if line.strip()
+        ]
+        try:
+            for start in range(0, len(events), EVENTS_A_CALL):
+                self._put(events[start : start + EVENTS_A_CALL])
+        except (ClientError, BotoCoreError):
+            logger.exception("%d log lines of %s were not sent", len(events), self._stream)
+
+    def _put(self, events: list[dict[str, Any]]) -> None:
+        names = {"logGroupName": self._group, "logStreamName": self._stream}
+        if not self._exists:
+            self._ensure(self._logs.create_log_group, logGroupName=self._group)
+            self._ensure(self._logs.create_log_stream, **names)
+            self._exists = True
+        self._logs.put_log_events(**names, logEvents=events)
+
+    def _ensure(self, create: Any, **names: str) -> None:
+        try:
+            create(**names)
+        except self._logs.exceptions.ResourceAlreadyExistsException:
+            logger.debug("%s exists already", names)

@@ -1,0 +1,46 @@
+"""Runs a job's script as Glue does, and leaves behind why it failed.
+
+Started as ``python -P script_runner.py FAILURE_FILE SCRIPT ARGUMENT…``.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+import traceback
+from pathlib import Path
+
+
+def main(failure_file: Path, script: str, arguments: list[str]) -> int:
+    """Run the script as ``__main__``; 0, or 1 where it raised or exited otherwise."""
+    sys.argv = [script, *arguments]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        if end.code in (None, 0):
+            return 0
+        message = f"SystemExit: {end.code}" if isinstance(end.code, int) else str(end.code)
+        print(message, file=sys.stderr)
+    except BaseException as error:
+        traceback.print_exc()
+        message = summary(error)
+    else:
+        return 0
+    failure_file.write_text(json.dumps({"message": message}))
+    return 1
+
+
+def summary(error: BaseException) -> str:
+    """An exception in one line, as AWS's ErrorMessage has it.
+
+    Java's exceptions come with their stack; the lines that say what happened are its first ones.
+    """
+    text = "".join(traceback.format_exception_only(error))
+    lines = [line.strip() for line in text.splitlines()]
+    said = [line for line in lines if line and not line.startswith(("at ", "...", "Caused by"))]
+    return " ".join(said[:3])
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))

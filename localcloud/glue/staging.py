@@ -1,0 +1,187 @@
+"""A job's S3 locations on this disk: fetched before it runs, put back when it has succeeded.
+
+Spark has no S3 file system outside AWS that can be had from a package registry, so a job finds a
+``file://`` URI wherever it was given an ``s3://`` one. AWS's jobs read and write S3 as they go;
+here what a job writes appears when it has succeeded, and not at all when it has failed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+S3_URI = re.compile(r"^s3[an]?://([^/]+)/?(.*)$")
+CONNECTIONS = 8
+KEYS_A_DELETE = 1000
+
+Signature = tuple[int, int]
+
+
+class StagingError(Exception):
+    """What a job names in S3 can't be had or put; the message says where and why."""
+
+
+class Staging:
+    """The S3 locations of one run below one folder, as ``<bucket>/<key>``.
+
+    Parameters
+    ----------
+    s3
+        A client with the rights of the job's role.
+    folder
+        Where to put them.
+    """
+
+    def __init__(self, s3: Any, folder: Path) -> None:
+        self._s3 = s3
+        self._folder = folder
+        self._roots: list[tuple[str, str]] = []
+        self._fetched: dict[Path, Signature] = {}
+
+    def fetch(self, uri: str) -> str:
+        """Fetch an object, or all below a prefix; the ``file://`` URI that stands for it.
+
+        A prefix with nothing in it becomes an empty folder.
+
+        Raises
+        ------
+        StagingError
+            Where it may not be read.
+        """
+        bucket, key = split(uri)
+        prefix = key if key.endswith("/") or not key else f"{key}/"
+        self._roots.append((bucket, prefix))
+        place = self._folder / bucket / key
+        try:
+            keys = list(self._keys(bucket, prefix))
+            if not keys and not uri.endswith("/") and self._exists(bucket, key):
+                self._download(bucket, key)
+                return f"file://{place}"
+            place.mkdir(parents=True, exist_ok=True)
+            with ThreadPoolExecutor(CONNECTIONS) as threads:
+                list(threads.map(lambda found: self._download(bucket, found), keys))
+        except (ClientError, BotoCoreError) as error:
+            raise StagingError(f"{uri} can't be read as the job's role: {error}") from error
+        return f"file://{place}{'/' if uri.endswith('/') else ''}"
+
+    def fetch_file(self, uri: str, target: Path) -> Path:
+        """Fetch one object to a path, such as a script.
+
+        Raises
+        ------
+        StagingError
+            Where it does not exist or may not be read.
+        """
+        bucket, key = split(uri)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._s3.download_file(bucket, key, str(target))
+        except (ClientError, BotoCoreError) as error:
+            raise StagingError(f"{uri} can't be read as the job's role: {error}") from error
+        return target
+
+    def put_back(self) -> None:
+        """Put what is new or changed, then delete what is gone.
+
+        In this order, so that a reader never finds a day with neither its old files nor its new.
+
+        Raises
+        ------
+        StagingError
+            Where the job's role may not write.
+        """
+        now = {path: _signature(path) for path in self._files()}
+        changed = [path for path, signature in now.items() if self._fetched.get(path) != signature]
+        gone = [path for path in self._fetched if path not in now]
+        try:
+            with ThreadPoolExecutor(CONNECTIONS) as threads:
+                list(threads.map(self._upload, changed))
+            self._delete(gone)
+        except (ClientError, BotoCoreError) as error:
+            raise StagingError(f"what the job wrote can't be put: {error}") from error
+        except Exception as error:  # boto3's S3UploadFailedError is neither of botocore's
+            raise StagingError(f"what the job wrote can't be put: {error}") from error
+
+    def in_s3_terms(self, text: str) -> str:
+        """A text in which the staged places have their S3 addresses again."""
+        return re.sub(rf"(?:file:/*)?{re.escape(str(self._folder))}/", "s3://", text)
+
+    def _files(self) -> Iterator[Path]:
+        """Files below the staged roots, without what file systems add for themselves."""
+        seen = set()
+        for bucket, prefix in self._roots:
+            for path in (self._folder / bucket / prefix).rglob("*"):
+                if path in seen or not path.is_file():
+                    continue
+                seen.add(path)
+                if not path.name.startswith("."):  # checksums, drafts
+                    yield path
+
+    def _keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        for page in pages:
+            for item in page.get("Contents", []):
+                if not item["Key"].endswith("/"):  # a console's marker of an empty folder
+                    yield item["Key"]
+
+    def _exists(self, bucket: str, key: str) -> bool:
+        page = self._s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+        return any(item["Key"] == key for item in page.get("Contents", []))
+
+    def _download(self, bucket: str, key: str) -> None:
+        path = self._folder / bucket / key
+        if path in self._fetched:  # two arguments name it
+            return
+        if not path.resolve().is_relative_to(self._folder.resolve()):
+            raise StagingError(f"s3://{bucket}/{key} would leave the run's folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        self._fetched[path] = _signature(path)
+
+    def _upload(self, path: Path) -> None:
+        bucket, key = self._address(path)
+        self._s3.upload_file(str(path), bucket, key)
+
+    def _delete(self, paths: list[Path]) -> None:
+        by_bucket: dict[str, list[str]] = {}
+        for path in paths:
+            bucket, key = self._address(path)
+            by_bucket.setdefault(bucket, []).append(key)
+        for bucket, keys in by_bucket.items():
+            for start in range(0, len(keys), KEYS_A_DELETE):
+                some = [{"Key": key} for key in keys[start : start + KEYS_A_DELETE]]
+                answer = self._s3.delete_objects(
+                    Bucket=bucket, Delete={"Objects": some, "Quiet": True}
+                )
+                for error in answer.get("Errors", []):
+                    raise StagingError(
+                        f"s3://{bucket}/{error['Key']} can't be deleted: {error['Message']}"
+                    )
+
+    def _address(self, path: Path) -> tuple[str, str]:
+        bucket, _, key = path.relative_to(self._folder).as_posix().partition("/")
+        return bucket, key
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of an S3 URI.
+
+    Raises
+    ------
+    StagingError
+        Where it is none.
+    """
+    match = S3_URI.match(uri)
+    if match is None:
+        raise StagingError(f"expected an address beginning with s3://; got {uri!r}")
+    return match[1], match[2]
+
+
+def _signature(path: Path) -> Signature:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
