@@ -28,7 +28,7 @@ from deepar_container.series import Series
 SEED = 1
 """DeepAR has no hyperparameter for it; with a fixed one the same data give the same model."""
 
-LEAST_BATCHES = 20
+LEAST_BATCHES = 50
 MOST_BATCHES = 500
 """Bounds of an epoch, so that few series still give it enough steps, and very many do not make it
 endless."""

@@ -1,0 +1,164 @@
+"""Training jobs: what is asked of SageMaker, and what becomes of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+from forecasting import training
+from forecasting.errors import ForecastingError
+from forecasting.images import deepar_image
+from forecasting.settings import EndpointSettings, Settings, TrainingSettings
+
+from contracts.names import Names
+
+NAMES = Names("local", "000000000000", "eu-west-1")
+SETTINGS = Settings(
+    TrainingSettings("ml.m5.large", 600, {"time_freq": "H", "epochs": "1"}),
+    EndpointSettings("ml.m5.large", 1),
+    {"owner": "platform"},
+)
+NOW = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
+
+
+def test_a_jobs_name_is_new_each_time_and_tells_its_hour():
+    first, second = training.job_name(NAMES, NOW), training.job_name(NAMES, NOW)
+    assert first.startswith("lakecast-local-deepar-20240501-123000-")
+    assert first != second
+    assert len(first) <= 63  # SageMaker's limit
+
+
+def test_the_request_fits_sagemakers_model():
+    request = training.request(NAMES, SETTINGS, "job", "image", ("train", "test"))
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape = model.operation_model("CreateTrainingJob").input_shape
+    report = ParamValidator().validate(request, shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+def test_the_request_names_channels_output_key_and_tags():
+    request = training.request(NAMES, SETTINGS, "job", "image", ("train", "test"))
+    sources = [channel["DataSource"]["S3DataSource"] for channel in request["InputDataConfig"]]
+    assert [source["S3Uri"] for source in sources] == [
+        "s3://lakecast-local-models-000000000000/channels/train/",
+        "s3://lakecast-local-models-000000000000/channels/test/",
+    ]
+    assert request["OutputDataConfig"] == {
+        "S3OutputPath": "s3://lakecast-local-models-000000000000/training/",
+        "KmsKeyId": "alias/lakecast-local-data",
+    }
+    assert {"Key": "owner", "Value": "platform"} in request["Tags"]
+    assert {"Key": "environment", "Value": "local"} in request["Tags"]
+
+
+def test_the_image_is_that_of_the_regions_registry():
+    assert deepar_image("eu-west-1").endswith(
+        ".dkr.ecr.eu-west-1.amazonaws.com/forecasting-deepar:1"
+    )
+    with pytest.raises(ForecastingError, match="region atlantis-1"):
+        deepar_image("atlantis-1")
+
+
+class Jobs:
+    """A SageMaker that gives one description after another."""
+
+    def __init__(self, *descriptions):
+        self._descriptions = iter(descriptions)
+
+    def client(self, service):
+        assert service == "sagemaker"
+        return self
+
+    def describe_training_job(self, TrainingJobName):
+        return {"TrainingJobName": TrainingJobName, **next(self._descriptions)}
+
+    def list_training_jobs(self, **request):
+        assert request["StatusEquals"] == "Completed"
+        return {"TrainingJobSummaries": next(self._descriptions)}
+
+
+def test_waiting_reports_each_state_until_the_last():
+    seen = []
+    jobs = Jobs(
+        {"TrainingJobStatus": "InProgress", "SecondaryStatus": "Starting"},
+        {
+            "TrainingJobStatus": "InProgress",
+            "SecondaryStatus": "Training",
+            "FinalMetricDataList": [{"MetricName": "train:loss", "Value": 4.5}],
+        },
+        {"TrainingJobStatus": "Completed", "SecondaryStatus": "Completed"},
+    )
+    pauses = []
+    state = training.wait(jobs, "job", seen.append, pauses.append)
+    assert state.status == "Completed"
+    assert [one.phase for one in seen] == ["Starting", "Training", "Completed"]
+    assert seen[1].metrics == {"train:loss": 4.5}
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_failed_job_is_an_error_with_reason_and_log(status):
+    jobs = Jobs({"TrainingJobStatus": status, "FailureReason": "AlgorithmError: no data"})
+    with pytest.raises(ForecastingError) as failed:
+        training.wait(jobs, "job", lambda _: None)
+    message = str(failed.value)
+    assert f"training job job {status.lower()}: AlgorithmError: no data" in message
+    assert "/aws/sagemaker/TrainingJobs" in message
+
+
+def test_the_newest_job_of_this_environment_is_taken():
+    jobs = Jobs(
+        [
+            {"TrainingJobName": "copy-of-lakecast-local-deepar-3"},
+            {"TrainingJobName": "lakecast-local-deepar-2"},
+            {"TrainingJobName": "lakecast-local-deepar-1"},
+        ]
+    )
+    assert training.latest_completed(jobs, NAMES) == "lakecast-local-deepar-2"
+
+
+def test_without_a_completed_job_the_next_step_is_said():
+    with pytest.raises(ForecastingError, match="say `make train` first"):
+        training.latest_completed(Jobs([]), NAMES)
+
+
+def test_settings_are_read_from_an_environments_file(tmp_path):
+    path = tmp_path / "local.toml"
+    path.write_text(
+        '[tags]\ncost_centre = "none"\n'
+        '[training]\ninstance_type = "ml.m5.large"\nmax_runtime_seconds = 60\n'
+        '[training.hyperparameters]\nepochs = "3"\n'
+        '[endpoint]\ninstance_type = "ml.m5.large"\ninitial_instance_count = 2\n'
+    )
+    settings = Settings.read(path)
+    assert settings.training.hyperparameters == {"epochs": "3"}
+    assert settings.endpoint == EndpointSettings("ml.m5.large", 2)
+    assert settings.tags == {"cost-centre": "none"}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("[training", "local.toml:"), ("[training]\n", "setting 'instance_type' is missing")],
+)
+def test_unreadable_settings_are_refused_with_their_place(tmp_path, text, complaint):
+    path = tmp_path / "local.toml"
+    path.write_text(text)
+    with pytest.raises(ForecastingError, match=complaint):
+        Settings.read(path)
+
+
+def test_missing_settings_name_the_path():
+    with pytest.raises(ForecastingError, match=r"no settings at nowhere\.toml"):
+        Settings.read(Path("nowhere.toml"))
+
+
+@pytest.mark.parametrize("environment", ["local", "dev", "staging", "prod"])
+def test_every_environments_hyperparameters_are_deepars(environment):
+    root = Path(__file__).parents[3]
+    settings = Settings.read(root / "infra" / "environments" / f"{environment}.toml")
+    assert {"time_freq", "context_length", "prediction_length", "epochs"} <= set(
+        settings.training.hyperparameters
+    )
