@@ -69,9 +69,7 @@ def check_allows(role_arn: str, service: str, action: str, resource: str, region
     _check_trust(account, name, service, region)
     policies = iam_evaluator._gather_role_policies(name, account)
     boundary = iam_evaluator._permissions_boundary(iam._roles, name, account)
-    context = _context(
-        account, name, service.partition(".")[0], action=action, resource=resource, region=region
-    )
+    context = _context(account, name, service, action=action, resource=resource, region=region)
     if iam_evaluator.evaluate(context, policies, *boundary).decision != "Allow":
         raise RoleError(f"{role_arn} does not allow {action} on {resource}")
 
@@ -94,7 +92,7 @@ def _check_trust(account: str, name: str, service: str, region: str) -> None:
     context = _context(
         account,
         name,
-        service.partition(".")[0],
+        service,
         action="sts:AssumeRole",
         resource=role.get("Arn", "*"),
         region=region,
@@ -113,17 +111,22 @@ def _check_trust(account: str, name: str, service: str, region: str) -> None:
 
 
 def _context(
-    account: str, role: str, session_name: str, *, action: str, resource: str, region: str
+    account: str, role: str, service: str, *, action: str, resource: str, region: str
 ) -> Any:
     return iam_evaluator.EvalContext(
-        principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}",
+        principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/{service.partition('.')[0]}",
         principal_type="AssumedRole",
         principal_account=account,
         action=action,
         resource_arn=resource,
         region=region,
         secure_transport=True,
-        service_context={"aws:sourceaccount": account},
+        # Firehose names the account as its external id when it assumes a role; others name none
+        # (docs.aws.amazon.com/firehose/latest/dev/controlling-access.html).
+        service_context={
+            "aws:sourceaccount": account,
+            **({"sts:externalid": account} if service == "firehose.amazonaws.com" else {}),
+        },
     )
 
 

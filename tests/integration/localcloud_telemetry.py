@@ -43,7 +43,13 @@ class Device:
     key: Path
 
 
-def service_role(aws: boto3.Session, name: str, service: str, allowed: dict[str, Any]) -> str:
+def service_role(
+    aws: boto3.Session,
+    name: str,
+    service: str,
+    allowed: dict[str, Any],
+    trusted_if: dict[str, str] | None = None,
+) -> str:
     """A role that one service may assume, with one inline policy."""
     iam = aws.client("iam")
     trust = {
@@ -53,7 +59,7 @@ def service_role(aws: boto3.Session, name: str, service: str, allowed: dict[str,
                 "Effect": "Allow",
                 "Principal": {"Service": service},
                 "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+                "Condition": {"StringEquals": trusted_if or {"aws:SourceAccount": ACCOUNT}},
             }
         ],
     }
@@ -77,6 +83,7 @@ def stream(aws: boto3.Session, name: str, bucket_name: str, **destination: Any) 
         f"{name}-firehose",
         "firehose.amazonaws.com",
         {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket_name}/*"},
+        trusted_if={"sts:ExternalId": ACCOUNT},
     )
     settings = {
         "RoleARN": role,
