@@ -1,0 +1,176 @@
+"""Both jobs through AWS's API: raw messages in S3 to tables, channels and histories in S3."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import timedelta
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from glue_testbed import ARRIVED, WINDOW, Estate, message
+
+from contracts import lake
+from contracts.forecast_input import CategoryIndex, RecentHistory
+from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET
+from glue_jobs.job_client import JobFailedError
+
+pytestmark = pytest.mark.timeout(300)
+
+HOURS = 60
+DEVICES = ("north", "south")
+
+
+@pytest.fixture(scope="module")
+def estate(aws: boto3.Session) -> Estate:
+    return Estate(aws).build()
+
+
+@pytest.fixture(scope="module")
+def landed(estate: Estate) -> dict:
+    """Counts of the first run over two devices' readings and everything that can be wrong."""
+    readings = [message(device, hour) for device in DEVICES for hour in range(HOURS) if hour != 30]
+    legacy = {
+        "schema_version": ...,
+        "device_id": ...,
+        "boot_id": ...,
+        "sequence": ...,
+        "particulate_matter": ...,
+        "particullate_matter": 7.0,
+        "thing_name": "old",
+    }
+    estate.land("a", readings)
+    estate.land("b", [*readings[:3], "", message("old", 0, **legacy), message("old", 1, **legacy)])
+    estate.land("c", [message("north", 60, firmware="1.2")])
+    estate.land(
+        "d",
+        [
+            message("north", 61) + message("north", 62) + "," + message("north", 61),
+            "not json",
+            message("north", 63, timestamp=...),
+            message("north", 64, ozone="12.5"),
+            message("south", 65, thing_name="north"),
+        ],
+    )
+    estate.put("raw", f"{lake.RAW_TELEMETRY.prefix}{lake.arrival_prefix(ARRIVED)}empty.gz", b"")
+    payload = base64.b64encode(b"\xff not text").decode()
+    estate.put(
+        "raw",
+        f"{lake.RAW_RULE_ERRORS.prefix}{lake.arrival_prefix(ARRIVED)}one.json",
+        json.dumps({"topic": "telemetry/north", "base64OriginalPayload": payload}).encode(),
+    )
+    return estate.run(TELEMETRY_TO_PARQUET)
+
+
+@pytest.fixture(scope="module")
+def lake_twice(estate: Estate, landed: dict) -> dict:
+    """The tables after the first run, and the counts of a second run over the same window."""
+    places = (lake.TELEMETRY, lake.QUARANTINE)
+    before = [estate.table(place) for place in places]
+    counts = estate.run(TELEMETRY_TO_PARQUET)
+    return {"before": before, "after": [estate.table(place) for place in places], "counts": counts}
+
+
+def test_every_message_ends_in_exactly_one_place(estate: Estate, landed: dict) -> None:
+    kept = 2 * (HOURS - 1) + 2 + 1 + 2
+    assert landed["kept"] == kept
+    assert landed["duplicates"] == 3 + 1
+    assert landed["quarantined"] == {
+        "foreign_device": 1,
+        "missing_time": 1,
+        "not_json": 2,
+        "wrong_type": 1,
+    }
+    assert landed["read"] == kept + landed["duplicates"] + 5
+    assert len(estate.table(lake.TELEMETRY)) == kept
+    assert len(estate.table(lake.QUARANTINE)) == 5
+
+
+def test_readings_lie_in_their_day_and_unknown_fields_are_kept(
+    estate: Estate, landed: dict
+) -> None:
+    rows = estate.table(lake.TELEMETRY)
+    assert all(f"{row['timestamp']:%Y-%m-%d}" == row["date"] for row in rows)
+    (row,) = (row for row in rows if row["sequence"] == 60)
+    assert dict(row["extra"]) == {"firmware": "1.2"}
+    old = [row for row in rows if row["device_id"] == "old"]
+    assert [row["particulate_matter"] for row in old] == [7.0, 7.0]
+    assert {row["boot_id"] for row in old} == {None}
+
+
+def test_quarantine_names_reason_and_object(estate: Estate, landed: dict) -> None:
+    rows = {row["raw_line"]: row for row in estate.table(lake.QUARANTINE)}
+    assert rows["not json"]["source"] == "telemetry/2026/06/03/10/d.gz"
+    assert rows["\ufffd not text"]["source"] == "errors/rule/2026/06/03/10/one.json"
+    (wrong,) = (row for row in rows.values() if row["reason"] == "wrong_type")
+    assert wrong["detail"] == "expected numbers; got ozone: 12.5"
+    assert {row["date"] for row in rows.values()} == {"2026-06-03"}
+
+
+def test_the_same_window_twice_leaves_the_same_tables(lake_twice: dict, landed: dict) -> None:
+    assert lake_twice["after"] == lake_twice["before"]
+    assert lake_twice["counts"]["kept"] == 0
+    assert lake_twice["counts"]["read"] == landed["read"]
+    assert lake_twice["counts"]["quarantined"] == landed["quarantined"]
+
+
+def test_late_reading_joins_its_day(estate: Estate, lake_twice: dict) -> None:
+    later = ARRIVED + timedelta(days=1)
+    estate.land("late", [message("north", 30, ozone=99.0), message("north", 31)], later)
+    window = type(WINDOW)(start=later, end=later + timedelta(hours=1))
+    counts = estate.run(TELEMETRY_TO_PARQUET, window)
+    assert (counts["read"], counts["kept"], counts["duplicates"]) == (2, 1, 1)
+    rows = estate.table(lake.TELEMETRY)
+    assert len(rows) == len(lake_twice["before"][0]) + 1
+    assert [row["ozone"] for row in rows if row["sequence"] == 30] == [99.0]
+
+
+def test_series_channels_and_histories_follow_from_the_readings(
+    estate: Estate, lake_twice: dict
+) -> None:
+    counts = estate.run(BUILD_SERIES)
+    assert (counts["devices"], counts["series"]) == (3, 15)
+    assert counts["values"] + counts["gaps"] == len(estate.table(lake.SERIES_HOURLY))
+    categories = CategoryIndex.from_json(
+        estate.body(lake.CHANNELS, f"{lake.CHANNELS.prefix}categories.json").decode()
+    )
+    assert categories.devices == ("north", "old", "south")
+    assert categories.pollutants == ("ozone", "particulate_matter")
+    objects = [key for key in estate.keys(lake.CHANNELS) if not key.endswith("categories.json")]
+    assert all(key.endswith(".parquet") for key in objects)
+    train, test = (channel(estate, objects, name) for name in ("train", "test"))
+    assert len(train) == len(test) == counts["trained_series"] == 6
+    for one, whole in zip(train, test, strict=True):
+        assert one["cat"] == whole["cat"]
+        assert whole["target"][: len(one["target"])] == one["target"]
+        assert len(whole["target"]) - len(one["target"]) == 24
+    north = RecentHistory.from_json(
+        estate.body(lake.RECENT, f"{lake.RECENT.prefix}north.json").decode()
+    )
+    assert north.start == "2026-05-31 00:00:00"
+    assert north.target["ozone"][:2] == [0.0, 1.0]
+    assert set(north.cat) == {"ozone", "particulate_matter"}
+
+
+def channel(estate: Estate, objects: list[str], name: str) -> list[dict]:
+    rows = []
+    for key in objects:
+        if f"/{name}/" in key:
+            rows += pq.read_table(pa.BufferReader(estate.body(lake.CHANNELS, key))).to_pylist()
+    return sorted(rows, key=lambda row: row["cat"])
+
+
+def test_series_without_readings_fail_with_one_clear_line(aws: boto3.Session) -> None:
+    empty = Estate(aws, "prod").build()
+    with pytest.raises(JobFailedError) as failed:
+        empty.run(BUILD_SERIES)
+    assert "there are no readings in s3://lakecast-prod-curated-" in str(failed.value)
+    assert "run telemetry_to_parquet first" in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_jobs_that_do_not_exist_say_what_to_do(aws: boto3.Session) -> None:
+    with pytest.raises(JobFailedError, match=r"no estate here: .*make plan apply ENV=dev"):
+        Estate(aws, "dev").run(TELEMETRY_TO_PARQUET)
