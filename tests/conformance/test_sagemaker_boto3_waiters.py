@@ -1,0 +1,51 @@
+"""boto3's own waiters, as they are, against the local cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import WaiterError
+from sagemaker_testbed import Studio, cloud_with_tiny_containers
+
+SOON = {"Delay": 1, "MaxAttempts": 60}
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with cloud_with_tiny_containers(tmp_path_factory.mktemp("waiters")) as cloud:
+        yield Studio(cloud).prepare()
+
+
+def test_training_job_is_awaited(studio: Studio) -> None:
+    studio.train("awaited")
+    waiter = studio.sagemaker.get_waiter("training_job_completed_or_stopped")
+    waiter.wait(TrainingJobName="awaited", WaiterConfig=SOON)
+    assert studio.job("awaited")["TrainingJobStatus"] == "Completed"
+
+
+def test_failed_training_job_ends_the_wait_with_an_error(studio: Studio) -> None:
+    studio.train("awaited-in-vain", hyperparameters={"behaviour": "fail"})
+    waiter = studio.sagemaker.get_waiter("training_job_completed_or_stopped")
+    with pytest.raises(WaiterError, match='matched expected path: "Failed"'):
+        waiter.wait(TrainingJobName="awaited-in-vain", WaiterConfig=SOON)
+
+
+def test_endpoint_is_awaited_in_service_and_gone(studio: Studio) -> None:
+    studio.model("awaited")
+    studio.config("awaited", all=("awaited", 1))
+    client = studio.sagemaker
+    client.create_endpoint(EndpointName="awaited", EndpointConfigName="awaited")
+    client.get_waiter("endpoint_in_service").wait(EndpointName="awaited", WaiterConfig=SOON)
+    assert studio.ask("awaited")["model"] == "awaited"
+    client.delete_endpoint(EndpointName="awaited")
+    client.get_waiter("endpoint_deleted").wait(EndpointName="awaited", WaiterConfig=SOON)
+
+
+def test_failed_endpoint_ends_the_wait_with_an_error(studio: Studio) -> None:
+    studio.model("dying", serve="die")
+    studio.config("dying", all=("dying", 1))
+    studio.sagemaker.create_endpoint(EndpointName="dying", EndpointConfigName="dying")
+    waiter = studio.sagemaker.get_waiter("endpoint_in_service")
+    with pytest.raises(WaiterError, match='matched expected path: "Failed"'):
+        waiter.wait(EndpointName="dying", WaiterConfig=SOON)

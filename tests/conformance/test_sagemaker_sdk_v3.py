@@ -1,0 +1,146 @@
+"""SageMaker's Python SDK, version 3, as it is, against the local cloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from sagemaker_testbed import BUCKET, IMAGE, Studio, allow, cloud_with_tiny_containers
+
+NEXT_TO_NOTHING = 1e-9  # the SDK leaves zeros in a shape out of its requests, and AWS then takes 1
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A cloud that this process's environment points at, as `make up` leaves it to a user."""
+    with (
+        cloud_with_tiny_containers(tmp_path_factory.mktemp("sdk")) as cloud,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        for name, value in cloud.env.items():
+            environment.setenv(name, value)
+        environment.setenv("SAGEMAKER_TELEMETRY_OPT_OUT", "true")
+        studio = Studio(cloud).prepare()
+        # ModelTrainer demands more of a role than a job needs, network interfaces among it.
+        studio.role = studio.new_role("data-scientist", allow("*"))
+        yield studio
+
+
+@pytest.fixture(scope="module")
+def sdk(studio: Studio) -> SimpleNamespace:
+    """What is used of the SDK; its import takes seconds, so it happens once."""
+    from sagemaker.core import image_uris, resources, shapes  # noqa: PLC0415
+    from sagemaker.core.helper.session_helper import Session  # noqa: PLC0415
+    from sagemaker.train import ModelTrainer, configs  # noqa: PLC0415
+
+    return SimpleNamespace(
+        image_uris=image_uris,
+        resources=resources,
+        shapes=shapes,
+        Session=Session,
+        ModelTrainer=ModelTrainer,
+        configs=configs,
+    )
+
+
+def trainer(sdk: SimpleNamespace, studio: Studio, **hyperparameters: object) -> object:
+    """SageMaker's DeepAR on the bucket's data."""
+    configs = sdk.configs
+    return sdk.ModelTrainer(
+        training_image=sdk.image_uris.retrieve("forecasting-deepar", "eu-west-1"),
+        role=studio.role,
+        sagemaker_session=sdk.Session(),
+        base_job_name="deepar",
+        hyperparameters={"time_freq": "H", "epochs": 3, **hyperparameters},
+        compute=configs.Compute(
+            instance_type="ml.c5.2xlarge", instance_count=1, volume_size_in_gb=10
+        ),
+        output_data_config=configs.OutputDataConfig(s3_output_path=f"s3://{BUCKET}/sdk"),
+        stopping_condition=configs.StoppingCondition(max_runtime_in_seconds=600),
+        input_data_config=[
+            configs.InputData(channel_name="train", data_source=f"s3://{BUCKET}/data/train/")
+        ],
+    )
+
+
+def test_model_trainer_trains_waits_and_shows_the_log(
+    sdk: SimpleNamespace, studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = trainer(sdk, studio)
+    training.train(wait=True, logs=True)
+    job = training._latest_training_job
+    job.refresh()
+    assert job.training_job_status == "Completed"
+    assert job.model_artifacts.s3_model_artifacts.startswith(f"s3://{BUCKET}/sdk/deepar-")
+    assert job.hyper_parameters == {"time_freq": "H", "epochs": "3"}
+    (metric,) = job.final_metric_data_list
+    assert (metric.metric_name, metric.value) == ("train:final_loss", 0.25)
+
+
+def test_model_trainer_raises_what_the_container_said(sdk: SimpleNamespace, studio: Studio) -> None:
+    with pytest.raises(Exception, match="time_freq must be one of H, D; got X"):
+        trainer(sdk, studio, behaviour="fail").train(wait=True, logs=False)
+
+
+def test_endpoint_of_two_variants_lives_its_whole_life(
+    sdk: SimpleNamespace, studio: Studio
+) -> None:
+    resources, shapes = sdk.resources, sdk.shapes
+    for name in ("one", "two"):
+        studio.model(f"archive-{name}")  # puts the archive there
+        resources.Model.create(
+            model_name=name,
+            execution_role_arn=studio.role,
+            primary_container=shapes.ContainerDefinition(
+                image=IMAGE,
+                model_data_url=f"s3://{BUCKET}/archives/archive-{name}/model.tar.gz",
+            ),
+        )
+    for config, weights in (("even", (0.5, 0.5)), ("uneven", (1.0, NEXT_TO_NOTHING))):
+        resources.EndpointConfig.create(
+            endpoint_config_name=config,
+            production_variants=[
+                shapes.ProductionVariant(
+                    variant_name=name,
+                    model_name=name,
+                    initial_instance_count=1,
+                    instance_type="ml.m5.large",
+                    initial_variant_weight=weight,
+                )
+                for name, weight in zip(("one", "two"), weights, strict=True)
+            ],
+        )
+    endpoint = resources.Endpoint.create(endpoint_name="sdk", endpoint_config_name="even")
+    endpoint.wait_for_status("InService", poll=1, timeout=60)
+
+    answer = endpoint.invoke(body=b"{}", content_type="application/json", target_variant="two")
+    assert answer.invoked_production_variant == "two"
+    assert json.loads(answer.body.read())["model"] == "archive-two"
+
+    endpoint.update_weights_and_capacities(
+        desired_weights_and_capacities=[
+            shapes.DesiredWeightAndCapacity(variant_name="one", desired_weight=NEXT_TO_NOTHING),
+            shapes.DesiredWeightAndCapacity(variant_name="two", desired_weight=1.0),
+        ]
+    )
+    endpoint.wait_for_status("InService", poll=1, timeout=60)
+    answers = [endpoint.invoke(body=b"{}", content_type="application/json") for _ in range(5)]
+    assert {one.invoked_production_variant for one in answers} == {"two"}
+
+    endpoint.endpoint_config_name = "uneven"
+    endpoint.update()
+    endpoint.wait_for_status("InService", poll=1, timeout=60)
+    assert endpoint.endpoint_config_name == "uneven"
+    answer = endpoint.invoke(body=b"{}", content_type="application/json")
+    assert answer.invoked_production_variant == "one"
+
+    assert "sdk" in {one.endpoint_name for one in resources.Endpoint.get_all()}
+    endpoint.delete()
+    endpoint.wait_for_delete(poll=1, timeout=60)
+    for name in ("one", "two"):
+        resources.Model.get(name).delete()
+    for config in ("even", "uneven"):
+        resources.EndpointConfig.get(config).delete()
+    assert "one" not in {model.model_name for model in resources.Model.get_all()}
