@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 
+import deepar_bench  # noqa: F401  (first: it makes the container importable)
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deepar_container.channels import read_channel
 from deepar_container.errors import DataError
+
+pytest_plugins = ["deepar_bench"]
 
 ROWS = [
     {

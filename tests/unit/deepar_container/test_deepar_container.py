@@ -16,7 +16,9 @@ import urllib.request
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deepar_tiny import document, write_hyperparameters
+from deepar_bench import document, write_hyperparameters
+
+pytest_plugins = ["deepar_bench"]
 
 SERIES = [document(10.0, [0, 0]), document(1000.0, [0, 1])]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import deepar_bench  # noqa: F401  (first: it makes the container importable)
 import pytest
 from deepar_container.errors import HyperparameterError
 from deepar_container.hyperparameters import AUTO, IGNORED, Hyperparameters
+
+pytest_plugins = ["deepar_bench"]
 
 REQUIRED = {"time_freq": "H", "context_length": "72", "prediction_length": "24", "epochs": "20"}
 

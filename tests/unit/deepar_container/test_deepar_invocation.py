@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import deepar_bench  # noqa: F401  (first: it makes the container importable)
 import numpy as np
 import pytest
 from deepar_container.errors import RequestError
@@ -15,6 +16,8 @@ from deepar_container.invocation import (
     answer_json_lines,
 )
 from deepar_container.model import ForecastModel
+
+pytest_plugins = ["deepar_bench"]
 
 ALL = {"output_types": ["mean", "quantiles", "samples"], "num_samples": 30}
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from deepar_bench import START, TINY, daily_cycle
 from deepar_container import training
 from deepar_container.errors import DataError
 from deepar_container.evaluation import test_scores as scores_of
@@ -17,7 +18,8 @@ from deepar_container.likelihoods import check_targets
 from deepar_container.model import ForecastModel
 from deepar_container.network import FeatureShape, entry, estimator
 from deepar_container.series import Series
-from deepar_tiny import START, TINY, daily_cycle
+
+pytest_plugins = ["deepar_bench"]
 
 
 def series(target, cat=(), dynamic=None):

@@ -1,0 +1,134 @@
+"""A small lake and the role that the estate would give SageMaker, made without Terraform."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contracts.forecast_input import START_FORMAT, CategoryIndex
+from contracts.lake import CHANNELS, SERIES_HOURLY
+from contracts.names import Names
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DAYS = 12
+HORIZON = 24
+DEVICES = ("device-1", "device-2")
+POLLUTANTS = ("ozone", "carbon_monoxide")
+INDEX = CategoryIndex.of(DEVICES, POLLUTANTS)
+
+SETTINGS = """
+[training]
+instance_type = "ml.m5.large"
+max_runtime_seconds = 300
+
+[training.hyperparameters]
+time_freq = "H"
+prediction_length = "24"
+context_length = "24"
+epochs = "{epochs}"
+num_cells = "8"
+num_layers = "1"
+mini_batch_size = "16"
+likelihood = "{likelihood}"
+
+[endpoint]
+instance_type = "ml.m5.large"
+initial_instance_count = 1
+
+[tags]
+owner = "tests"
+"""
+
+
+def values(device: str, pollutant: str) -> np.ndarray:
+    """Hourly values with a daily cycle; carbon monoxide's are far larger, as in the air."""
+    hours = np.arange(DAYS * 24)
+    level = (1 + DEVICES.index(device)) * (800.0 if pollutant == "carbon_monoxide" else 40.0)
+    return level * (1.2 + np.sin(2 * np.pi * hours / 24))
+
+
+def write(session, names: Names, likelihood: str = "student-T") -> None:
+    """Bucket, role, key and everything that the ETL leaves."""
+    s3 = session.client("s3")
+    for purpose in ("models", "curated"):
+        s3.create_bucket(
+            Bucket=names.bucket(purpose),
+            CreateBucketConfiguration={"LocationConstraint": names.region},
+        )
+    _role(session.client("iam"), names)
+    kms = session.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName=names.key_alias, TargetKeyId=key)
+    for channel, until in (("train", -HORIZON), ("test", None)):
+        rows = [
+            {
+                "start": START.strftime(START_FORMAT),
+                "target": values(device, pollutant)[:until].tolist(),
+                "cat": INDEX.cat(device, pollutant),
+            }
+            for device in DEVICES
+            for pollutant in POLLUTANTS
+        ]
+        put_parquet(s3, names.bucket("models"), f"{CHANNELS.prefix}{channel}/part-0.parquet", rows)
+    put_categories(s3, names, INDEX)
+    for day in range(DAYS):
+        date = START + timedelta(days=day)
+        rows = [
+            {
+                "device_id": device,
+                "pollutant": pollutant,
+                "hour": date + timedelta(hours=hour),
+                "value": float(values(device, pollutant)[day * 24 + hour]),
+            }
+            for device in DEVICES
+            for pollutant in POLLUTANTS
+            for hour in range(24)
+        ]
+        key = f"{SERIES_HOURLY.prefix}date={date:%Y-%m-%d}/part-0.parquet"
+        put_parquet(s3, names.bucket("curated"), key, rows)
+
+
+def put_parquet(s3, bucket: str, key: str, rows: list[dict]) -> None:
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), content)
+    s3.put_object(Bucket=bucket, Key=key, Body=content.getvalue())
+
+
+def put_categories(s3, names: Names, index: CategoryIndex) -> None:
+    s3.put_object(
+        Bucket=names.bucket("models"),
+        Key=f"{CHANNELS.prefix}categories.json",
+        Body=index.to_json().encode(),
+    )
+
+
+def _role(iam, names: Names) -> None:
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sagemaker.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    bucket = f"arn:aws:s3:::{names.bucket('models')}"
+    rights = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"],
+                "Resource": [bucket, f"{bucket}/*"],
+            }
+        ],
+    }
+    name = names.part("sagemaker")
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=json.dumps(rights))
