@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, Protocol
 
 from awscrt import mqtt5
@@ -132,7 +132,8 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         """Say goodbye and disconnect in order, so that the broker does not send the will."""
         if self.connected:
-            self._client.publish(self._status("stopped"))
+            goodbye = self._client.publish(self._status("stopped"))
+            wait([goodbye], timeout=STOP_SECONDS)  # the client drops what it has not sent
         self._client.stop(mqtt5.DisconnectPacket())
         self._stopped.wait(STOP_SECONDS)
 

@@ -1,0 +1,264 @@
+"""From a device to its broker: what is taken arrives, whatever breaks on the way."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import localcloud_telemetry as telemetry
+import pytest
+from device_field import TIMEOUT, Field, Observer, Wire, await_that, field_with_estate, observing
+from jsonschema import Draft202012Validator
+
+from contracts.telemetry import json_schema
+from device.agent import Pace, Tally
+from device.errors import KitError, ProvisioningError
+from device.fleet import Replay, replay_one
+from device.kit import ConnectionKit
+from device.outbox import Outbox
+from device.provisioning import Provisioner
+from device.readings import Boot, Reading
+from device.simulation import SITES, SimulatedRecording
+from localcloud.launch import start, stop
+
+END = datetime(2026, 1, 1, tzinfo=UTC)
+PACE = Pace(patience=timedelta(seconds=TIMEOUT))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    with field_with_estate(tmp_path_factory.mktemp("field")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def observer(site: Field) -> Iterator[Observer]:
+    with observing(site) as watching:
+        yield watching
+
+
+def recording(days: int) -> SimulatedRecording:
+    return SimulatedRecording(SITES[0], END - timedelta(days=days), END)
+
+
+def identities(kit: ConnectionKit, source: SimulatedRecording) -> set[tuple[str, int]]:
+    boot = Boot.of_recording(kit.thing_name, source.source)
+    return {(str(boot.boot_id), reading.place) for reading in source.readings()}
+
+
+def replayed(kit: ConnectionKit, source: SimulatedRecording, **options):
+    return replay_one(Replay(kit, source), PACE, threading.Event(), within_quota=False, **options)
+
+
+def test_a_provisioned_device_is_a_thing_with_certificate_and_policy(site):
+    kit = site.kit("provisioned")
+    iot = site.aws.client("iot")
+    assert iot.describe_thing(thingName="provisioned")["thingTypeName"] == site.names.thing_type
+    [principal] = iot.list_thing_principals(thingName="provisioned")["principals"]
+    assert principal.endswith(kit.certificate_id)
+    [policy] = iot.list_attached_policies(target=principal)["policies"]
+    assert policy["policyName"] == site.names.device_policy
+    modes = {path.name: path.stat().st_mode & 0o777 for path in kit.folder.iterdir()}
+    assert kit.folder.stat().st_mode & 0o777 == 0o700
+    assert modes["private.key"] == modes["certificate.pem"] == modes["device.json"] == 0o600
+
+
+def test_provisioning_again_keeps_the_kit(site):
+    kit = site.kit("kept")
+    key = kit.private_key.read_bytes()
+    assert site.kit("kept") == kit
+    assert kit.private_key.read_bytes() == key
+
+
+def test_provisioning_again_follows_the_broker_to_another_address(site):
+    kit = site.kit("moved")
+    moved = Wire(site.broker, cuts=[])
+    assert site.kit("moved", moved.broker).port == moved.port != kit.port
+    assert ConnectionKit.load(kit.folder).certificate_id == kit.certificate_id
+    moved.close()
+
+
+def test_a_certificate_that_was_shut_out_is_replaced(site):
+    kit = site.kit("replaced")
+    site.aws.client("iot").update_certificate(
+        certificateId=kit.certificate_id, newStatus="INACTIVE"
+    )
+    assert site.kit("replaced").certificate_id != kit.certificate_id
+
+
+def test_a_kit_of_another_device_is_left_alone(site):
+    kit = site.kit("owner")
+    with pytest.raises(KitError, match="holds the kit of owner/staging"):
+        site.provisioner().provision("stranger", kit.folder)
+
+
+def test_provisioning_before_the_estate_stands_says_what_to_do(site):
+    names = site.names.__class__("dev", site.names.account_id, site.names.region)
+    provisioner = Provisioner(site.aws.client("iot"), names, site.broker)
+    with pytest.raises(ProvisioningError, match="make apply ENV=dev"):
+        provisioner.provision("early", site.folder / "early")
+
+
+def test_a_replayed_recording_arrives_to_the_last_reading(site, observer):
+    kit, week = site.kit("replayed"), recording(7)
+    outcome = replayed(kit, week)
+    wanted = identities(kit, week)
+    await_that(lambda: observer.identities("replayed") >= wanted, "all readings")
+    assert outcome.failure is None
+    assert outcome.tally.acknowledged == len(wanted) == len(observer.readings("replayed"))
+    validator = Draft202012Validator(json_schema())
+    for message in observer.readings("replayed"):
+        validator.validate(message)
+
+
+def test_a_wire_that_is_cut_loses_nothing(site, observer):
+    wire = Wire(site.broker, cuts=[40_000, 60_000, 80_000])
+    kit, month = site.kit("cut", wire.broker), recording(60)
+    outcome = replayed(kit, month)
+    wire.close()
+    wanted = identities(kit, month)
+    await_that(lambda: observer.identities("cut") >= wanted, "all readings")
+    assert wire.times_cut == 3
+    assert outcome.failure is None
+    assert (outcome.tally.acknowledged, outcome.tally.left) == (len(wanted), 0)
+    assert observer.identities("cut") == wanted
+
+
+def test_a_killed_replay_that_runs_again_ends_with_every_reading_once_by_identity(site, observer):
+    days = "--days=400"
+    process = site.start("fleet", "--stations=1", days)
+    await_that(lambda: len(observer.readings("harbour")) > 100, "the first readings")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    summary = site.folder / "summary.json"
+    again = site.run("fleet", "--stations=1", days, f"--summary={summary}")
+    assert again.returncode == 0, again.stderr
+    sent = json.loads(summary.read_text())["messages_sent"]
+    await_that(lambda: len(observer.identities("harbour")) >= sent, "all readings")
+    assert len(observer.identities("harbour")) == sent
+    with Outbox(site.folder / "harbour" / "outbox.sqlite3") as outbox:
+        assert len(outbox) == 0
+
+
+def test_a_fleet_tells_what_it_sent_and_its_faults_apart(site, observer):
+    summary = site.folder / "fleet.json"
+    done = site.run("fleet", "--stations=3", "--days=2", "--faulty", f"--summary={summary}")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(summary.read_text())
+    assert [station["thing_name"] for station in told["stations"]] == [
+        "harbour",
+        "ring-road",
+        "old-town",
+    ]
+    assert told["messages_sent"] == sum(s["acknowledged"] for s in told["stations"]) > 3 * 40
+    assert (told["broken_sent"], told["left"]) == (3, 0)
+    assert "old-town" in done.stdout
+    payloads = observer.payloads
+    await_that(
+        lambda: (
+            sum(len(payloads.get(f"telemetry/{s['thing_name']}", ())) for s in told["stations"])
+            == told["messages_sent"] + 3
+        ),
+        "all messages",
+    )
+
+
+def test_a_live_device_that_is_told_to_stop_ends_in_order(site, observer):
+    kit = site.kit("live")
+    process = site.start("run", "--thing=live", "--delay=250")
+    await_that(lambda: len(observer.readings("live")) >= 3, "three readings")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0, err
+    readings = observer.readings("live")
+    assert [reading["sequence"] for reading in readings] == list(range(len(readings)))
+    assert f"{len(readings)} readings taken, {len(readings)} acknowledged" in out
+    await_that(lambda: "stopped" in observer.statuses("live"), "the goodbye")
+    assert observer.statuses("live") == ["started", "stopped"]
+    with Outbox(kit.outbox) as outbox:
+        assert len(outbox) == 0
+
+
+def test_a_live_device_that_dies_leaves_its_last_will_and_starts_another_boot(site, observer):
+    site.kit("dying")
+    for count in (1, 2):
+        process = site.start("run", "--thing=dying", "--delay=250")
+        await_that(
+            lambda n=count: len({r["boot_id"] for r in observer.readings("dying")}) == n, "a boot"
+        )
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        await_that(lambda n=count: observer.statuses("dying").count("lost") == n, "the will")
+
+
+def test_readings_taken_offline_are_sent_by_the_next_run(site, observer):
+    nowhere = Wire(site.broker, cuts=[])
+    kit = site.kit("offline", nowhere.broker)
+    nowhere.close()
+    process = site.start("run", "--thing=offline", "--delay=250", "--drain=0")
+    log, sizes = kit.outbox.with_name(f"{kit.outbox.name}-wal"), set[int]()
+
+    def written() -> bool:
+        """The agent's lock keeps others from reading, but each reading makes the log longer."""
+        if log.exists():
+            sizes.add(log.stat().st_size)
+        return len(sizes) > 4
+
+    await_that(written, "readings on disk")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0
+    assert "not connected: AWS_IO_SOCKET_CONNECTION_REFUSED" in err
+    assert "the next run sends them first" in out
+    with Outbox(kit.outbox) as outbox:
+        kept = [json.loads(parcel.payload) for parcel in outbox.after(0, 100)]
+    assert len(kept) >= 2
+    outcome = replayed(site.kit("offline"), recording(1))
+    assert outcome.tally.carried_over == len(kept)
+    await_that(
+        lambda: {(r["boot_id"], r["sequence"]) for r in kept} <= observer.identities("offline"),
+        "the readings of the first run",
+    )
+
+
+def test_a_broker_that_is_restarted_loses_nothing_on_the_way_to_the_lake(site):
+    """Last in this file: everyone else's sessions end with the broker."""
+    bucket = telemetry.bucket(site.aws, "device-restart")
+    stream = telemetry.stream(site.aws, "device-restart", bucket)
+    telemetry.rule(site.aws, "device_restart", stream, bucket)
+    kit, whole = site.kit("restarted"), recording(150)
+    under_way, stopped = threading.Event(), threading.Event()
+
+    class Gated:
+        """Half of it only once the broker has stopped, so that it stops in the middle."""
+
+        station, source, expected = whole.station, whole.source, whole.expected
+
+        def readings(self) -> Iterator[Reading]:
+            for number, reading in enumerate(whole.readings()):
+                if number == whole.expected // 2:
+                    assert stopped.wait(TIMEOUT)
+                yield reading
+
+    def note(tally: Tally) -> None:
+        if tally.acknowledged > 200:
+            under_way.set()
+
+    outcomes = []
+    agent = threading.Thread(target=lambda: outcomes.append(replayed(kit, Gated(), progress=note)))
+    agent.start()
+    assert under_way.wait(TIMEOUT)
+    stop(site.cloud.config)
+    stopped.set()
+    start(site.cloud.config)
+    agent.join(2 * TIMEOUT)
+    [outcome] = outcomes
+    wanted = identities(kit, whole)
+    assert outcome.failure is None
+    assert (outcome.tally.acknowledged, outcome.tally.left) == (len(wanted), 0)
+    lines = telemetry.await_lines(site.aws, bucket, "telemetry/", len(wanted))
+    found = [json.loads(line) for line in lines]
+    assert {(r["boot_id"], r["sequence"]) for r in found} == wanted

@@ -1,0 +1,156 @@
+"""Devices that a broker must not accept: the agent says so in one clear line and ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from device_field import Field, Wire, field_with_estate
+
+from contracts.telemetry import topic
+from device.agent import Agent, Pace
+from device.connection import Connection
+from device.errors import RefusedError
+from device.kit import ConnectionKit
+from device.outbox import Outbox
+from device.readings import Message
+
+PACE = Pace(patience=timedelta(seconds=30))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    with field_with_estate(tmp_path_factory.mktemp("field")) as opened:
+        yield opened
+
+
+def foreign(common_name: str, issuer: str = "A foreign authority") -> tuple[str, str]:
+    """A certificate that no broker knows, and its key."""
+    key, authority = (
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP256R1()),
+    )
+    now = datetime.now(UTC)
+
+    def name(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name(common_name))
+        .issuer_name(name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(authority, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
+
+def refused_line(site: Field, thing_name: str) -> str:
+    """What the command says, after it ended with code 1."""
+    done = site.run("run", f"--thing={thing_name}", "--delay=250")
+    said = [line for line in done.stderr.splitlines() if line.startswith("lakecast-device: ")]
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(said) == 1
+    return said[0]
+
+
+def test_a_device_without_its_certificate_is_refused(site):
+    kit = site.kit("bare")
+    kit.certificate.unlink()
+    assert "lacks certificate.pem" in refused_line(site, "bare")
+
+
+def test_a_certificate_of_a_foreign_authority_is_refused(site):
+    kit = site.kit("foreign")
+    certificate, key = foreign("foreign")
+    kit.certificate.write_text(certificate)
+    kit.private_key.write_text(key)
+    line = refused_line(site, "foreign")
+    assert "foreign" in line and "certificate" in line
+
+
+def test_a_certificate_that_was_shut_out_is_refused(site):
+    kit = site.kit("shut-out")
+    site.aws.client("iot").update_certificate(
+        certificateId=kit.certificate_id, newStatus="INACTIVE"
+    )
+    assert "is registered, active" in refused_line(site, "shut-out")
+
+
+def test_a_certificate_without_the_policy_is_refused(site):
+    kit = site.kit("unallowed")
+    iot = site.aws.client("iot")
+    arn = iot.describe_certificate(certificateId=kit.certificate_id)["certificateDescription"]
+    iot.detach_policy(policyName=site.names.device_policy, target=arn["certificateArn"])
+    assert "has the device policy" in refused_line(site, "unallowed")
+
+
+def test_a_key_that_does_not_fit_the_certificate_is_told(site):
+    kit = site.kit("unfit")
+    kit.private_key.write_text(foreign("unfit")[1])
+    assert "certificate" in refused_line(site, "unfit")
+
+
+def test_a_broker_of_a_foreign_authority_is_not_trusted(site):
+    """Takes 10 to 30 s: s2n, the TLS library, delays its error against timing attacks."""
+    kit = site.kit("careful")
+    kit.ca_file.write_text(foreign("broker")[0])
+    line = refused_line(site, "careful")
+    assert "TLS" in line and str(kit.ca_file) in line
+
+
+def test_a_device_that_calls_itself_another_is_refused(site):
+    site.kit("honest")
+    impostor = replace(site.kit("impostor"), thing_name="honest")
+    with pytest.raises(RefusedError, match="refuses honest"):
+        _publish(impostor, topic("honest"))
+
+
+def test_publishing_on_anothers_topic_is_refused_and_nothing_is_lost(site):
+    site.kit("victim")
+    with pytest.raises(RefusedError, match="not let this device publish on telemetry/victim"):
+        _publish(site.kit("intruder"), topic("victim"))
+    with Outbox(site.folder / "intruder" / "outbox.sqlite3") as outbox:
+        assert [parcel.payload for parcel in outbox.after(0, 10)] == [b"{}"]
+
+
+def test_a_broker_that_does_not_answer_ends_a_replays_patience(site):
+    wire = Wire(site.broker, cuts=[])
+    site.kit("harbour", wire.broker)
+    wire.close()
+    done = site.run("replay", "--thing=harbour", "--days=1", "--patience=2")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "no session for 2 s" in line and "CONNECTION_REFUSED" in line and "stay in" in line
+
+
+def test_two_agents_on_one_kit_are_one_too_many(site):
+    kit = site.kit("shared")
+    with Outbox(kit.outbox):
+        assert "another agent runs with it" in refused_line(site, "shared")
+
+
+def _publish(kit: ConnectionKit, to: str) -> None:
+    wake = threading.Event()
+    with (
+        Outbox(Path(kit.outbox)) as outbox,
+        Connection(kit, within_quota=True, on_change=wake.set) as link,
+    ):
+        agent = Agent(outbox, link, to, PACE, wake=wake)
+        agent.run(iter([Message(b"{}")]), threading.Event())
