@@ -79,8 +79,10 @@ class Definitions:
         return catalogue.call("DeleteJob", request)
 
     def create_crawler(self, request: Request) -> Request:
-        answer = catalogue.call("CreateCrawler", request)
         name = request["Name"]
+        # Glue takes a role's name as well as its ARN, ministack the ARN only.
+        answer = catalogue.call("CreateCrawler", {**request, "Role": ""})
+        catalogue.crawler(name)["Role"] = request["Role"]
         _leave_out_empty(catalogue.crawler(name))
         catalogue.tag("crawler", name, request.get("Tags", {}))
         return answer
