@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import json
 import logging
 import threading
 import time
@@ -22,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from ministack.services import firehose
 
 from localcloud import roles
@@ -148,6 +150,7 @@ class Delivery:
                     wait,
                     error,
                 )
+                await asyncio.to_thread(self._report, one.batch.purpose, error)
             else:
                 with self._lock:
                     self._pending.remove(one)
@@ -158,7 +161,7 @@ class Delivery:
         if records:
             body = _body(destination, records)
             bucket = destination["BucketARN"].rpartition(":")[2]
-            self._s3(batch.purpose).put_object(
+            self._client("s3", batch.purpose).put_object(
                 Bucket=bucket,
                 Key=object_key(batch.purpose, batch.arrival),
                 Body=body,
@@ -167,7 +170,28 @@ class Delivery:
             )
         batch.remove()
 
-    def _s3(self, purpose: dict[str, Any]) -> Any:
+    def _report(self, purpose: dict[str, Any], error: Exception) -> None:
+        """Write a failure into the stream's log group, where AWS's users look for it."""
+        options = purpose["destination"].get("CloudWatchLoggingOptions") or {}
+        if not options.get("Enabled"):
+            return
+        message = {
+            "deliveryStreamARN": purpose["arn"],
+            "destination": purpose["destination"]["BucketARN"],
+            "deliveryStreamVersionId": purpose["version"],
+            "message": str(error),
+            "errorCode": _error_code(error),
+        }
+        try:
+            self._client("logs", purpose).put_log_events(
+                logGroupName=options["LogGroupName"],
+                logStreamName=options["LogStreamName"],
+                logEvents=[{"timestamp": int(time.time() * 1000), "message": json.dumps(message)}],
+            )
+        except (ClientError, roles.RoleError) as refusal:
+            logger.warning("%s cannot be told of it: %s", options.get("LogGroupName"), refusal)
+
+    def _client(self, service: str, purpose: dict[str, Any]) -> Any:
         role, region = purpose["destination"]["RoleARN"], purpose["region"]
         session = self._sessions.get(role)
         if session is None or session.expiration < time.time() + 60:
@@ -179,7 +203,7 @@ class Delivery:
             aws_session_token=session.session_token,
             region_name=region,
         ).client(
-            "s3",
+            service,
             endpoint_url=self._endpoint_url,
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
         )
@@ -202,9 +226,23 @@ def object_key(purpose: dict[str, Any], arrival: float) -> str:
     return f"{prefix}{name}{extension}"
 
 
+def _error_code(error: Exception) -> str:
+    """AWS's names of what goes wrong in deliveries to S3.
+
+    docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html
+    """
+    if isinstance(error, roles.RoleError):
+        return "S3.AssumeRoleFailed" if "may not assume" in str(error) else "S3.RoleNotFound"
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    return {"NoSuchBucket": "S3.NoSuchBucket", "AccessDenied": "S3.AccessDenied"}.get(
+        code, "S3.InternalError"
+    )
+
+
 def _purpose(region: str, stream: Stream) -> dict[str, Any]:
     return {
         "stream": stream["name"],
+        "arn": stream["arn"],
         "version": stream["version"],
         "region": region,
         "destination": stream["destinations"][0]["config"],
@@ -224,7 +262,8 @@ def appended_delimiter(destination: dict[str, Any]) -> bytes:
         return b""
     for processor in processing.get("Processors") or []:
         if processor["Type"] == "AppendDelimiterToRecord":
-            named = {one["ParameterName"]: one["ParameterValue"] for one in processor["Parameters"]}
+            parameters = processor.get("Parameters") or []
+            named = {one["ParameterName"]: one["ParameterValue"] for one in parameters}
             delimiter: str = named.get("Delimiter", "\\n")
             return delimiter.encode().decode("unicode_escape").encode()
     return b""

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 BUCKET = "firehose-raw"
+LOG_GROUP = "/aws/kinesisfirehose/powerless"
 NEVER = {"SizeInMBs": 128, "IntervalInSeconds": 900}
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -27,6 +28,16 @@ def put(aws: boto3.Session, stream: str, records: list[bytes]) -> dict[str, obje
     return aws.client("firehose").put_record_batch(
         DeliveryStreamName=stream, Records=[{"Data": one} for one in records]
     )
+
+
+def await_log_events(aws: boto3.Session) -> list[dict[str, object]]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = aws.client("logs").get_log_events(logGroupName=LOG_GROUP, logStreamName="delivery")
+        if found["events"]:
+            return found["events"]
+        time.sleep(0.1)
+    raise AssertionError(f"expected an error in {LOG_GROUP}; nothing came")
 
 
 def test_records_of_an_interval_share_one_object_with_awss_name(aws: boto3.Session) -> None:
@@ -97,13 +108,24 @@ def test_a_missing_bucket_only_delays_delivery(aws: boto3.Session) -> None:
     assert estate.await_lines(aws, "firehose-late", "w/", 1) == ["early"]
 
 
-def test_a_role_that_may_not_write_delays_delivery_until_it_may(aws: boto3.Session) -> None:
+def test_a_role_that_may_not_write_delays_delivery_and_the_log_says_why(aws: boto3.Session) -> None:
     iam = aws.client("iam")
-    estate.stream(aws, "powerless", BUCKET, Prefix="p/")
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName=LOG_GROUP)
+    logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName="delivery")
+    options = {"Enabled": True, "LogGroupName": LOG_GROUP, "LogStreamName": "delivery"}
+    estate.stream(aws, "powerless", BUCKET, Prefix="p/", CloudWatchLoggingOptions=options)
     allowed = iam.get_role_policy(RoleName="powerless-firehose", PolicyName="allowed")
-    iam.delete_role_policy(RoleName="powerless-firehose", PolicyName="allowed")
+    only_logs = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}],
+    }
+    iam.put_role_policy(
+        RoleName="powerless-firehose", PolicyName="allowed", PolicyDocument=json.dumps(only_logs)
+    )
     put(aws, "powerless", [b"held\n"])
-    time.sleep(1.5)
+    (event, *_) = await_log_events(aws)
+    assert json.loads(event["message"])["errorCode"] == "S3.AccessDenied"
     assert estate.objects(aws, BUCKET, "p/") == {}
     iam.put_role_policy(
         RoleName="powerless-firehose",
