@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,19 +25,20 @@ from infra.stacks.serving import ServingStack
 
 def synthesise(target: Target, output: Path) -> None:
     """Write ``<output>/<stack>/cdk.tf.json`` for each stack."""
+    raw = output / "cdktf.out"
     output.mkdir(parents=True, exist_ok=True)
-    app = App(outdir=str(output / "cdktf.out"))
+    app = App(outdir=str(raw))
     stacks = [DataStack(app, target), PipelineStack(app, target), ServingStack(app, target)]
     app.synth()
     for stack in stacks:
         name = stack.node.id
-        written = output / "cdktf.out/stacks" / name / "cdk.tf.json"
-        document = json.loads(written.read_text(encoding="utf-8"))
+        written = (raw / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8")
         folder = output / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "cdk.tf.json").write_text(
-            json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+            json.dumps(json.loads(written), indent=2, sort_keys=True) + "\n", encoding="utf-8"
         )
+    shutil.rmtree(raw)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -148,8 +148,10 @@ class Bucket(Construct):
             self._age(name, inputs.noncurrent_days, inputs.ageing)
 
     def _encrypt(self, name: str, key_arn: str | None) -> None:
-        by_default = S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
-            sse_algorithm="AES256" if key_arn is None else "aws:kms", kms_master_key_id=key_arn
+        by_default = (
+            S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
+                sse_algorithm="AES256" if key_arn is None else "aws:kms", kms_master_key_id=key_arn
+            )
         )
         S3BucketServerSideEncryptionConfigurationA(
             self,
@@ -193,9 +195,7 @@ def _ageing_rule(ageing: Ageing) -> S3BucketLifecycleConfigurationRule:
             )
         ]
     if ageing.expire_after_days is not None:
-        expiration = [
-            S3BucketLifecycleConfigurationRuleExpiration(days=ageing.expire_after_days)
-        ]
+        expiration = [S3BucketLifecycleConfigurationRuleExpiration(days=ageing.expire_after_days)]
     return S3BucketLifecycleConfigurationRule(
         id=ageing.name,
         status="Enabled",

@@ -55,7 +55,10 @@ class Catalogue(Construct):
         super().__init__(scope, id_)
         names = inputs.names
         database = GlueCatalogDatabase(
-            self, "this", name=names.database, description="Sensor readings and what is made of them"
+            self,
+            "this",
+            name=names.database,
+            description="Sensor readings and what is made of them",
         )
         for name, location, description, columns in (
             ("telemetry", TELEMETRY, "Readings, each once, by the day measured",

@@ -105,10 +105,6 @@ class ForecastFunction(Construct):
             CKV_AWS_173="its variables are names; AWS's own key encrypts them at rest",
             CKV_AWS_272="code comes from the pipeline's role alone, and is known by its hash",
         )
-        if inputs.reserved_concurrency < 0:
-            skip(self.function, CKV_AWS_115="a small account has too little concurrency to reserve")
-        if not inputs.tracing:
-            skip(self.function, CKV_AWS_50="[api] tracing is off in this environment's settings")
 
 
 def _statements(names: Names, tracing: bool) -> tuple[Statement, ...]:

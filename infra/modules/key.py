@@ -44,8 +44,13 @@ class DataKey(Construct):
         )
         logs = Statement(
             "LogGroups",
-            ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*",
-             "kms:DescribeKey"),  # fmt: skip
+            (
+                "kms:Encrypt",
+                "kms:Decrypt",
+                "kms:ReEncrypt*",
+                "kms:GenerateDataKey*",
+                "kms:DescribeKey",
+            ),  # fmt: skip
             ("*",),  # a key's policy is about that key
             principals={"Service": f"logs.{names.region}.amazonaws.com"},
             conditions={

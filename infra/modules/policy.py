@@ -52,9 +52,7 @@ def _one_or_many(values: Sequence[str]) -> str | list[str]:
 
 def document(*statements: Statement) -> str:
     """A policy document in JSON."""
-    return json.dumps(
-        {"Version": "2012-10-17", "Statement": [one.to_dict() for one in statements]}
-    )
+    return json.dumps({"Version": "2012-10-17", "Statement": [one.to_dict() for one in statements]})
 
 
 def use_of_data_key(names: Names, *actions: str) -> Statement:
@@ -75,9 +73,7 @@ def use_of_data_key(names: Names, *actions: str) -> Statement:
 def writing_to_log_group(names: Names, group: str) -> Statement:
     """Leave to write into one log group."""
     arn = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:{group}"
-    return Statement(
-        "WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{arn}:*",)
-    )
+    return Statement("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{arn}:*",))
 
 
 @dataclass(frozen=True)

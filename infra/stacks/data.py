@@ -43,9 +43,7 @@ class DataStack(EstateStack):
         Analytics(
             self,
             "analytics",
-            AnalyticsInputs(
-                names, key.arn, settings.athena.bytes_cutoff, protection.force_destroy
-            ),
+            AnalyticsInputs(names, key.arn, settings.athena.bytes_cutoff, protection.force_destroy),
         )
         for name, group in log_groups(names).items():
             LogGroup(
@@ -69,7 +67,7 @@ class DataStack(EstateStack):
             BucketInputs(
                 name=names.bucket("logs"),
                 key_arn=None,
-                access_logs=None,
+                access_logs=None,  # logging the access to its own logs would never end
                 noncurrent_days=retention.noncurrent_days if settings.storage.lifecycle else None,
                 prevent_destroy=protection.prevent_destroy,
                 force_destroy=protection.force_destroy,
@@ -80,7 +78,6 @@ class DataStack(EstateStack):
         skip(
             logs.bucket,
             CKV_AWS_145="S3 delivers access logs only to buckets under its own encryption keys",
-            CKV_AWS_18="it holds the access logs; logging its own access would never end",
         )
         for purpose in ("raw", "curated", "models", "code"):
             Bucket(

@@ -25,7 +25,9 @@ class PipelineStack(EstateStack):
                 names=target.names,
                 glue=target.settings.glue,
                 scripts={
-                    job: self.package((REPOSITORY / f"glue_jobs/{job}.py").read_bytes(), f"{job}.py")
+                    job: self.package(
+                        (REPOSITORY / f"glue_jobs/{job}.py").read_bytes(), f"{job}.py"
+                    )
                     for job in GLUE_JOBS
                 },
                 library=self.package(

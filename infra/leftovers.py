@@ -1,0 +1,105 @@
+"""What other verbs made on the estate, and must go before the estate can.
+
+Endpoints, their configurations and models are releases (`forecasting` makes them); things and
+their certificates are devices (`device` provisions them). Terraform knows of neither.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from contracts.names import Names
+
+Say = Callable[[str], None]
+
+DELETION_TIMEOUT = 900.0  # seconds; AWS takes minutes to delete an endpoint
+POLL = 2.0  # seconds
+
+
+class LeftoverError(Exception):
+    """Something that must go first does not go."""
+
+
+def remove_releases(session: Any, names: Names, say: Say) -> None:
+    """Delete the environment's endpoints, endpoint configurations and models.
+
+    Raises
+    ------
+    LeftoverError
+        An endpoint is not deleted in time.
+    """
+    sagemaker = session.client("sagemaker")
+    prefix = names.part("")
+    for listing, collection, member, delete, argument in (
+        ("list_endpoints", "Endpoints", "EndpointName", "delete_endpoint", "EndpointName"),
+        ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName",
+         "delete_endpoint_config", "EndpointConfigName"),
+        ("list_models", "Models", "ModelName", "delete_model", "ModelName"),
+    ):  # fmt: skip
+        found = [
+            item[member]
+            for page in sagemaker.get_paginator(listing).paginate(NameContains=prefix)
+            for item in page[collection]
+            if item[member].startswith(prefix)
+        ]
+        for name in found:
+            say(f"removing {collection[:-1].lower()} {name}")
+            getattr(sagemaker, delete)(**{argument: name})
+        if collection == "Endpoints":
+            for name in found:
+                _await_deletion(sagemaker, name)
+
+
+def _await_deletion(sagemaker: Any, endpoint: str) -> None:
+    deadline = time.monotonic() + DELETION_TIMEOUT
+    while time.monotonic() < deadline:
+        try:
+            status = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ValidationException":  # SageMaker's "not found"
+                return
+            raise
+        if status == "Failed":
+            raise LeftoverError(f"endpoint {endpoint} can't be deleted; SageMaker says {status}")
+        time.sleep(POLL)
+    raise LeftoverError(f"endpoint {endpoint} is not deleted after {DELETION_TIMEOUT:.0f} s")
+
+
+def remove_devices(session: Any, names: Names, say: Say) -> None:
+    """Delete the things of the environment's type and every certificate that bears its policy.
+
+    Their connection kits are of no use afterwards.
+    """
+    iot = session.client("iot")
+    things = [
+        thing["thingName"]
+        for page in iot.get_paginator("list_things").paginate(thingTypeName=names.thing_type)
+        for thing in page["things"]
+    ]
+    if things:
+        say(f"removing {len(things)} device(s)")
+    for thing in things:
+        for principal in iot.list_thing_principals(thingName=thing)["principals"]:
+            iot.detach_thing_principal(thingName=thing, principal=principal)
+        iot.delete_thing(thingName=thing)
+    for certificate in _certificates(iot, names.device_policy):
+        iot.detach_policy(policyName=names.device_policy, target=certificate)
+        if not iot.list_attached_policies(target=certificate)["policies"]:
+            certificate_id = certificate.rpartition("/")[2]
+            iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
+            iot.delete_certificate(certificateId=certificate_id, forceDelete=True)
+
+
+def _certificates(iot: Any, policy: str) -> Iterator[str]:
+    try:
+        pages = list(iot.get_paginator("list_targets_for_policy").paginate(policyName=policy))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return
+        raise
+    for page in pages:
+        yield from page["targets"]
