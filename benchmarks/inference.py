@@ -1,0 +1,204 @@
+"""The container's answers against GluonTS's own predictor, with the very same weights.
+
+It needs no estate: a model is trained for a moment on made-up series (what it learns does not
+change what a forecast costs), then three contestants forecast the same series in turns within one
+run, so that whatever else the machine does falls on all of them alike:
+
+- GluonTS's predictor in this process, as `estimator.create_predictor` gives it: the rival;
+- the container's model in this process;
+- the container over HTTP, as SageMaker calls it.
+
+The way through the forecast API and the endpoint is measured by ``benchmarks/api.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+CONTAINER = Path(__file__).resolve().parents[1] / "sagemaker" / "containers" / "deepar"
+sys.path.insert(0, str(CONTAINER))
+warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+import urllib3  # noqa: E402
+from deepar_container import training  # noqa: E402
+from deepar_container.hyperparameters import Hyperparameters  # noqa: E402
+from deepar_container.invocation import answer_json  # noqa: E402
+from deepar_container.model import ForecastModel, ModelSettings  # noqa: E402
+from deepar_container.network import entry, estimator  # noqa: E402
+from deepar_container.series import Series  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+HYPERPARAMETERS = {
+    "time_freq": "H",
+    "context_length": "72",
+    "prediction_length": "24",
+    "epochs": "1",
+    "mini_batch_size": "64",
+}
+HISTORY = 61 * 24  # hours, as the API sends
+LEVELS = ["0.1", "0.5", "0.9"]
+START_TIMEOUT = 60.0
+WARM_UP = 3
+
+
+def documents(count: int) -> list[dict[str, object]]:
+    """Series with a daily cycle, as a request holds them."""
+    random = np.random.default_rng(1)
+    cycle = 30 * (1.2 + np.sin(2 * np.pi * np.arange(HISTORY) / 24))
+    return [
+        {
+            "start": "2024-01-01 00:00:00",
+            "target": (cycle * random.gamma(20, 1 / 20, HISTORY)).tolist(),
+            "cat": [number % 8, number % 5],
+        }
+        for number in range(count)
+    ]
+
+
+def train(series: Sequence[Series]) -> tuple[ModelSettings, dict[str, torch.Tensor]]:
+    """Settings and weights of a model that was trained for an epoch."""
+    settings = training.settings_for(Hyperparameters.parse(HYPERPARAMETERS), series)
+    return settings, training.fit(settings, series, "algo-1")
+
+
+def gluonts_contestant(
+    settings: ModelSettings, weights: dict[str, torch.Tensor]
+) -> Callable[[list[dict[str, object]]], None]:
+    """GluonTS's predictor, from a request's objects to its quantiles."""
+    built = estimator(
+        settings.hyperparameters, settings.features, is_nonnegative=settings.is_nonnegative
+    )
+    module = built.create_lightning_module()
+    module.load_state_dict(weights)
+    module.eval()
+    predictor = built.create_predictor(built.create_transformation(), module)
+    frequency = settings.hyperparameters.frequency
+
+    def forecast(instances: list[dict[str, object]]) -> None:
+        entries = [entry(Series.parse(one, frequency), settings.features) for one in instances]
+        for found in predictor.predict(entries):
+            _ = found.mean, [found.quantile(level) for level in LEVELS]
+
+    return forecast
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Address of the container's server for the model in ``folder/model``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, str(CONTAINER / "serve")],
+        stdout=subprocess.DEVNULL,
+        env={
+            **os.environ,
+            "SAGEMAKER_BASE_DIR": str(folder),
+            "SAGEMAKER_BIND_TO_PORT": str(port),
+        },
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not _answers(f"{address}/ping"):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("inference: the container did not start")
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return urllib3.request("GET", url, retries=False, timeout=1).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+def measure(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
+    """Seconds of every call; the contestants take turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for round_ in range(WARM_UP + rounds):
+        for name, call in contestants.items():
+            started = time.perf_counter()
+            call()
+            if round_ >= WARM_UP:
+                seconds[name].append(time.perf_counter() - started)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=60, help="calls of each contestant")
+    options = parser.parse_args()
+    torch.set_num_threads(1)  # as the container serves
+    console = Console()
+    console.print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"PyTorch {torch.__version__}, one thread; 2 layers of 40 cells, context 72 h, "
+        f"{HISTORY} h of history, 100 samples of 24 h"
+    )
+    series = [Series.parse(one, "h") for one in documents(40)]
+    settings, weights = train(series)
+    model = ForecastModel(settings, weights)
+    gluonts = gluonts_contestant(settings, weights)
+    table = Table()
+    for column in ("series a call", "contestant", "p50 ms", "p99 ms", "GluonTS / it at p50"):
+        table.add_column(column, justify="right" if column != "contestant" else "left")
+    pool = urllib3.PoolManager(retries=False)
+    with tempfile.TemporaryDirectory(prefix="lakecast-bench-") as folder:
+        ForecastModel.save(Path(folder) / "model", settings, weights)
+        with served(Path(folder)) as address, console.status("measuring"):
+            for count, rounds in ((1, options.rounds), (50, max(5, options.rounds // 6))):
+                instances = documents(count)
+                body = json.dumps(
+                    {"instances": instances, "configuration": {"quantiles": LEVELS}}
+                ).encode()
+
+                def post(body: bytes = body) -> None:
+                    answer = pool.request(
+                        "POST",
+                        f"{address}/invocations",
+                        body=body,
+                        headers={"Content-Type": "application/json"},
+                    )
+                    if answer.status != 200:
+                        raise SystemExit(f"inference: {answer.data.decode()}")
+
+                found = measure(
+                    {
+                        "GluonTS predictor": lambda i=instances: gluonts(i),  # type: ignore[misc]
+                        "container's model": lambda b=body: answer_json(model, b),  # type: ignore[misc]
+                        "container over HTTP": post,
+                    },
+                    rounds,
+                )
+                rival = np.median(found["GluonTS predictor"])
+                for name, seconds in found.items():
+                    p50, p99 = np.percentile(seconds * 1e3, [50, 99])
+                    ratio = f"{rival / np.median(seconds):.2f}"
+                    table.add_row(str(count), name, f"{p50:.1f}", f"{p99:.1f}", ratio)
+                table.add_section()
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
