@@ -23,6 +23,7 @@ from constructs import Construct
 
 from contracts.lake import RAW_DELIVERY_ERRORS, RAW_RULE_ERRORS, RAW_TELEMETRY
 from contracts.names import Names
+from contracts.telemetry import status_topic, topic
 from infra import log_groups
 from infra.literal import literal
 from infra.modules.policy import (
@@ -84,7 +85,11 @@ class Ingestion(Construct):
                         (f"{iot}:client/{thing}",),
                         conditions={"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
                     ),
-                    Statement("Publish", ("iot:Publish",), (f"{iot}:topic/telemetry/{thing}",)),
+                    Statement(
+                        "Publish",
+                        ("iot:Publish",),
+                        (f"{iot}:topic/{topic(thing)}", f"{iot}:topic/{status_topic(thing)}"),
+                    ),
                 )
             ),
         )
