@@ -39,6 +39,11 @@ def listen_on_loopback_only() -> None:
     iot._mtls_start_locked = bind
 
 
+def is_listening() -> bool:
+    """Whether the broker has its port."""
+    return iot._mtls_server is not None
+
+
 async def certificate_authority() -> str:
     """The broker's certificate authority, PEM; made at first use."""
     pem: str = await asyncio.to_thread(iot.get_ca_cert_pem)

@@ -7,11 +7,11 @@ moment: `localcloud.process` sets them first.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -21,7 +21,7 @@ from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 from ministack import app as ministack
 
-from localcloud import access, firehose, mending, mqtt
+from localcloud import access, firehose, glue, mending, mqtt, sagemaker
 from localcloud.application import Application
 from localcloud.context import CloudContext, Service
 from localcloud.iot_rules import Rules
@@ -36,7 +36,6 @@ from localcloud.settings import (
 logger = logging.getLogger("localcloud")
 
 PROJECT = Path(__file__).resolve().parent.parent
-ADDITIONS = ("localcloud.glue", "localcloud.sagemaker")
 
 
 def run(config: CloudConfig, credentials: Credentials) -> None:
@@ -57,13 +56,15 @@ def _context(config: CloudConfig) -> CloudContext:
 
 
 async def _serve(config: CloudConfig, credentials: Credentials) -> None:
+    listener = socket.create_server((LOOPBACK, config.port))  # or fail before anything starts
+    ready = asyncio.Event()
     access.demand_signatures()
     mending.install()
     mqtt.listen_on_loopback_only()
     context = _context(config)
     streams = firehose.register(context)
     Rules(streams, context.endpoint_url).install()
-    services: list[Service] = [streams, *_services(context)]
+    services: list[Service] = [streams, glue.register(context), sagemaker.register(context)]
     for service in services:
         ministack.SERVICE_HANDLERS.update(service.handlers)
 
@@ -72,6 +73,7 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
         config.ca_file.write_text(await mqtt.certificate_authority())
         for service in services:
             await service.start()
+        ready.set()
 
     stop = asyncio.Event()
 
@@ -87,13 +89,15 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     settings = Config()
-    settings.bind = [f"{LOOPBACK}:{config.port}"]
+    settings.bind = [f"fd://{listener.detach()}"]
     settings.keep_alive_timeout = 75
     settings.shutdown_timeout = 120
     settings.graceful_timeout = 5
     application: Any = Application(started)
     serving = asyncio.create_task(serve_http(application, settings, shutdown_trigger=stopped))
-    announcing = asyncio.create_task(_announce(config, client_environment(config, credentials)))
+    announcing = asyncio.create_task(
+        _announce(config, client_environment(config, credentials), ready)
+    )
     done, _ = await asyncio.wait({serving, announcing}, return_when=asyncio.FIRST_COMPLETED)
     if announcing in done:
         announcing.result()
@@ -101,27 +105,13 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     await serving
 
 
-def _services(context: CloudContext) -> list[Service]:
-    services = []
-    for name in ADDITIONS:  # while they are being written, one may be missing
-        try:
-            services.append(importlib.import_module(name).register(context))
-        except (ImportError, AttributeError):
-            logger.exception("%s is not there", name)
-    return services
-
-
-async def _announce(config: CloudConfig, variables: dict[str, str]) -> None:
+async def _announce(config: CloudConfig, variables: dict[str, str], ready: asyncio.Event) -> None:
     """Say where the cloud is, as soon as both its ports answer."""
-    for port in (config.port, config.mqtt_port):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(LOOPBACK, port)
-            except OSError:
-                await asyncio.sleep(0.05)
-                continue
-            writer.close()
-            break
+    await ready.wait()
+    while not mqtt.is_listening():
+        if ministack._iot_mtls_state == "degraded":
+            raise RuntimeError(f"port {config.mqtt_port}, wanted for MQTT, could not be bound")
+        await asyncio.sleep(0.05)
     write_environment(config, variables)
     record = {
         "pid": os.getpid(),

@@ -118,6 +118,21 @@ def test_a_taken_port_is_said_before_anything_starts(
     assert not config.log_file.exists()
 
 
+@pytest.mark.parametrize("which", ["port", "mqtt_port"])
+def test_a_port_lost_while_starting_ends_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    config = fresh(tmp_path / "home")
+    config.home.mkdir()
+    monkeypatch.setattr(launch, "check", lambda _config: None)
+    with (
+        taken(getattr(config, which)),
+        pytest.raises(launch.LocalCloudError, match="ended with code 1 while starting"),
+    ):
+        launch.start(config)
+    assert launch.find(config.home) is None
+
+
 def test_a_full_disk_is_said_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
