@@ -75,7 +75,13 @@ class GlueJobs(Construct):
         channels = f"{buckets['models']}/{lake.CHANNELS.prefix}*"
         curated = tuple(
             f"{buckets['curated']}/{place.prefix}*"
-            for place in (lake.TELEMETRY, lake.QUARANTINE, lake.SERIES_HOURLY, lake.RECENT)
+            for place in (
+                lake.TELEMETRY,
+                lake.QUARANTINE,
+                lake.SERIES_HOURLY,
+                lake.RUNS,
+                lake.RECENT,
+            )
         )
         catalogue = f"arn:aws:glue:{names.region}:{names.account_id}"
         logs = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:/aws-glue"
@@ -177,12 +183,14 @@ _PLACES = {
         "raw_errors": lake.Location("raw", "errors/"),
         "telemetry": lake.TELEMETRY,
         "quarantine": lake.QUARANTINE,
+        "runs": lake.RUNS,
     },
     BUILD_SERIES: {
         "telemetry": lake.TELEMETRY,
         "series": lake.SERIES_HOURLY,
         "channels": lake.CHANNELS,
         "recent": lake.RECENT,
+        "runs": lake.RUNS,
     },
 }
 """Arguments that say where the lake lies; the window of a run is given with the run."""
