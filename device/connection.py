@@ -208,9 +208,11 @@ class Connection:
             self.refusal = self._refused(f"the broker hung up {self._failures} times ({trouble})")
 
     def _refused(self, how: str) -> str:
+        kit, will = self._kit, status_topic(self._kit.thing_name)
         return (
-            f"{self._kit.host}:{self._kit.port} refuses {self._kit.thing_name}: {how}; see that "
-            f"the certificate in {self._kit.folder} is registered, active and has the device policy"
+            f"{kit.host}:{kit.port} refuses {kit.thing_name}: {how}; see that the certificate in "
+            f"{kit.folder} is registered, active and has the device policy, and that the policy "
+            f"allows {will}, the last will's topic"
         )
 
 

@@ -64,6 +64,15 @@ class Field:
         """A provisioned device."""
         return self.provisioner(broker).provision(thing_name, self.folder / thing_name)
 
+    def allow(self, policy: str, allowed: dict[str, list[str]]) -> None:
+        """Make an IoT policy of actions and the resources they are allowed on."""
+        statements = [
+            {"Effect": "Allow", "Action": action, "Resource": resources}
+            for action, resources in allowed.items()
+        ]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        self.aws.client("iot").create_policy(policyName=policy, policyDocument=document)
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """``lakecast-device`` as its own process."""
         return subprocess.Popen(
@@ -87,26 +96,16 @@ def field_with_estate(home: Path) -> Iterator[Field]:
     with running(home=home / "cloud") as cloud:
         aws = session_of(cloud)
         names = Names.from_aws(aws, ENVIRONMENT)
-        iot = aws.client("iot")
-        iot.create_thing_type(thingTypeName=names.thing_type)
+        aws.client("iot").create_thing_type(thingTypeName=names.thing_type)
+        site = Field(cloud, aws, names, home / "devices")
         arn = f"arn:aws:iot:{names.region}:{names.account_id}"
-        _policy(
-            iot,
+        topics = [f"{arn}:topic/{kind}/{THING}" for kind in ("telemetry", "status")]
+        site.allow(
             names.device_policy,
-            {"iot:Connect": [f"{arn}:client/{THING}"]}
-            | {"iot:Publish": [f"{arn}:topic/{kind}/{THING}" for kind in ("telemetry", "status")]},
+            {"iot:Connect": [f"{arn}:client/{THING}"], "iot:Publish": topics},
         )
-        _policy(iot, "observer", {"iot:*": ["*"]})
-        yield Field(cloud, aws, names, home / "devices")
-
-
-def _policy(iot: Any, name: str, allowed: dict[str, list[str]]) -> None:
-    statements = [
-        {"Effect": "Allow", "Action": action, "Resource": resources}
-        for action, resources in allowed.items()
-    ]
-    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    iot.create_policy(policyName=name, policyDocument=document)
+        site.allow("observer", {"iot:*": ["*"]})
+        yield site
 
 
 @dataclass

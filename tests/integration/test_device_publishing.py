@@ -17,9 +17,9 @@ from contracts.telemetry import json_schema
 from device.agent import Pace, Tally
 from device.errors import KitError, ProvisioningError
 from device.fleet import Replay, replay_one
-from device.kit import ConnectionKit
+from device.kit import Broker, ConnectionKit
 from device.outbox import Outbox
-from device.provisioning import Provisioner
+from device.provisioning import Provisioner, account_endpoint
 from device.readings import Boot, Reading
 from device.simulation import SITES, SimulatedRecording
 from localcloud.launch import start, stop
@@ -100,6 +100,12 @@ def test_provisioning_before_the_estate_stands_says_what_to_do(site):
     provisioner = Provisioner(site.aws.client("iot"), names, site.broker)
     with pytest.raises(ProvisioningError, match="make apply ENV=dev"):
         provisioner.provision("early", site.folder / "early")
+
+
+def test_without_a_named_broker_the_accounts_own_endpoint_is_asked_for(site):
+    iot = site.aws.client("iot")
+    own = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+    assert account_endpoint(iot) == Broker(own, port=8883, ca_file=None)
 
 
 def test_a_replayed_recording_arrives_to_the_last_reading(site, observer):

@@ -101,6 +101,16 @@ def test_a_certificate_without_the_policy_is_refused(site):
     assert "has the device policy" in refused_line(site, "unallowed")
 
 
+def test_a_policy_that_forbids_the_last_will_is_named(site):
+    kit = site.kit("will-less")
+    iot = site.aws.client("iot")
+    arn = iot.describe_certificate(certificateId=kit.certificate_id)["certificateDescription"]
+    iot.detach_policy(policyName=site.names.device_policy, target=arn["certificateArn"])
+    site.allow("will-less", {"iot:Connect": ["*"], "iot:Publish": ["*/telemetry/will-less"]})
+    iot.attach_policy(policyName="will-less", target=arn["certificateArn"])
+    assert "allows status/will-less" in refused_line(site, "will-less")
+
+
 def test_a_key_that_does_not_fit_the_certificate_is_told(site):
     kit = site.kit("unfit")
     kit.private_key.write_text(foreign("unfit")[1])
