@@ -8,7 +8,7 @@ stands for which image, `runtime` answers invocations.
 from __future__ import annotations
 
 from localcloud.context import CloudContext, Service
-from localcloud.sagemaker import permissions
+from localcloud.sagemaker import admission
 from localcloud.sagemaker.account import Account
 from localcloud.sagemaker.service import SageMaker
 from localcloud.sagemaker.settings import Settings
@@ -19,5 +19,5 @@ __all__ = ["register"]
 def register(context: CloudContext) -> Service:
     """The service, ready to be started."""
     account = Account(context)
-    permissions.enforce(account)
+    admission.admit(account)
     return SageMaker(account, Settings.read(context.project, context.environment))

@@ -35,6 +35,7 @@ class Account:
         self.context = context
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
+        self._session = boto3.Session(region_name=context.region)
 
     def arn(self, kind: str, name: str) -> str:
         """ARN of a resource, which has its name in lower case as SageMaker's have."""
@@ -45,18 +46,25 @@ class Account:
         """A client of another service in this cloud, with the service's own rights."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self.client_with(self.context.environment, service)
+                self._clients[service] = self._new_client(self.context.environment, service)
             return self._clients[service]
 
     def client_with(self, credentials: Mapping[str, str], service: str) -> Any:
         """A client with the credentials that the environment variables in a mapping hold."""
-        session = boto3.Session(
+        with self._lock:
+            return self._new_client(credentials, service)
+
+    def _new_client(self, credentials: Mapping[str, str], service: str) -> Any:
+        """From one session for all, which reads botocore's large models once; not thread-safe."""
+        return self._session.client(
+            service,
+            endpoint_url=self.context.endpoint_url,
+            region_name=self.context.region,
             aws_access_key_id=credentials.get("AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=credentials.get("AWS_SECRET_ACCESS_KEY"),
             aws_session_token=credentials.get("AWS_SESSION_TOKEN"),
-            region_name=self.context.region,
+            config=_CONFIG,
         )
-        return session.client(service, endpoint_url=self.context.endpoint_url, config=_CONFIG)
 
     def assume(self, role_arn: str) -> Role:
         """A role to act as.

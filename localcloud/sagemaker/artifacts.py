@@ -135,13 +135,14 @@ def model_source(container: Mapping[str, Any]) -> tuple[str, bool] | None:
     return source["S3Uri"], source["CompressionType"] == "Gzip"
 
 
-def exists(s3: Any, uri: str) -> bool:
-    """Whether an object, or any below a prefix, is there for this client to see."""
-    bucket, prefix = split(uri)
+def exists(s3: Any, uri: str, archived: bool) -> bool:
+    """Whether a model's archive, or anything below its prefix, is there for this client to see."""
+    bucket, key = split(uri)
     try:
-        return next(_keys(s3, bucket, prefix), None) is not None
+        first = next(_keys(s3, bucket, key), None)
     except ClientError:
         return False
+    return first == key if archived else first is not None
 
 
 def fetch_model(s3: Any, container: Mapping[str, Any], tree: Tree) -> None:

@@ -21,6 +21,7 @@ from localcloud.sagemaker.store import Record
 
 logger = logging.getLogger(__name__)
 
+_REASON_CHARACTERS = 1024  # SageMaker's limit
 _INTERRUPTED = "The local cloud was stopped while the endpoint was being {}."
 
 
@@ -169,6 +170,7 @@ class Deployments:
 
     def _fail(self, name: str, reason: str) -> None:
         """A change failed: what served before still does, and what never served is Failed."""
+        reason = reason[:_REASON_CHARACTERS]
         if name not in self._fleets:
             self._change(name, EndpointStatus="Failed", FailureReason=reason)
             return

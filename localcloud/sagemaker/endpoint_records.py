@@ -22,9 +22,10 @@ class EndpointRecords:
         self._store = parts.store
         self._tags = parts.tags
 
-    def exists(self, name: str) -> bool:
-        """Whether there is such an endpoint, in service or not."""
-        return self._store.get(KIND, name) is not None
+    def status(self, name: str) -> str | None:
+        """The endpoint's status; None where there is none."""
+        record = self._store.get(KIND, name)
+        return record["EndpointStatus"] if record else None
 
     def all(self) -> list[Record]:
         """All endpoints."""
@@ -34,7 +35,7 @@ class EndpointRecords:
         """Keep a new endpoint and return its ARN; refused where the name is taken."""
         arn = self._account.arn(KIND, name)
         with self._store.lock:
-            if self.exists(name):
+            if self.status(name):
                 raise already_exists(KIND, arn)
             now = time.time()
             common = {

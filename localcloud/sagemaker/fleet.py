@@ -173,7 +173,7 @@ class Fleet:
             tree=tree,
             python=str(self._parts.account.context.python),
             model_environment=plan.container.get("Environment", {}),
-            cloud_environment=(role or self._parts.account).environment(),
+            identity=role or self._parts.account,
             settings=replace(self._parts.settings, startup_timeout=plan.startup_timeout),
             telemetry=self._parts.telemetry,
         )

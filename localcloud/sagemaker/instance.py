@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.aws_api import AwsError
+from localcloud.sagemaker.account import Account, Role
 from localcloud.sagemaker.container import Process, Tree, serving_environment
 from localcloud.sagemaker.settings import Settings
 from localcloud.sagemaker.telemetry import Telemetry
@@ -39,7 +41,7 @@ class Serving:
     tree: Tree
     python: str
     model_environment: Mapping[str, str]
-    cloud_environment: Mapping[str, str]
+    identity: Account | Role
     settings: Settings
     telemetry: Telemetry
 
@@ -151,13 +153,16 @@ class Instance:
             return False
         self.port = _free_port()
         serving = self._serving
+        try:
+            identity = serving.identity.environment()
+        except AwsError as error:
+            self._log(f"[local cloud] {error.message}")
+            return False
         self._process = Process(
             serving.python,
             serving.script,
             serving.tree,
-            serving_environment(
-                serving.tree, self.port, serving.model_environment, serving.cloud_environment
-            ),
+            serving_environment(serving.tree, self.port, serving.model_environment, identity),
             on_line=self._log,
             on_end=self._changed.set,
         )
@@ -173,7 +178,10 @@ class Instance:
     def _watch(self) -> None:
         """Return when the process has died, is silent, or is to be stopped."""
         failures = 0
-        while not self._changed.wait(self._settings.ping_interval):
+        while not self._stopped.is_set() and self._process and self._process.exit_code is None:
+            if self._changed.wait(self._settings.ping_interval):
+                self._changed.clear()  # perhaps the late word of the process before this one
+                continue
             failures = 0 if self._ping() else failures + 1
             if failures >= self._settings.ping_failures:
                 return

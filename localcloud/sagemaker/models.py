@@ -75,7 +75,7 @@ class Models:
             if source is None:
                 return
             s3 = (role or self._account).client("s3")
-            if not artifacts.exists(s3, source[0]):
+            if not artifacts.exists(s3, *source):
                 raise validation(f"Could not find model data at {source[0]}.")
         except artifacts.ArtifactError as error:
             raise validation(str(error)) from error

@@ -58,9 +58,12 @@ class Runtime:
     async def start(self) -> None:
         """Open the pool of connections to the instances."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            # Shorter than any server's: a connection that the container is about to close would
+            # be a failed invocation.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2),
             timeout=aiohttp.ClientTimeout(total=self._parts.settings.invocation_timeout),
             auto_decompress=False,
+            skip_auto_headers=("Accept-Encoding", "User-Agent"),
         )
 
     async def stop(self) -> None:
@@ -94,12 +97,7 @@ class Runtime:
             raise InvocationError("ValidationError", 400, message)
         fleet = self._deployments.fleet(name)
         if fleet is None:
-            account = self._parts.account.context.account_id
-            if not self._records.exists(name):
-                message = f"Endpoint {name} of account {account} not found."
-                raise InvocationError("ValidationError", 400, message)
-            message = f"Endpoint {name} of account {account} is not in service."
-            raise InvocationError("ServiceUnavailable", 503, message)
+            raise self._not_in_service(name)
         target = headers.get("x-amzn-sagemaker-target-variant")
         variant = fleet.pick(target)
         if variant is None:
@@ -109,6 +107,13 @@ class Runtime:
             )
             raise InvocationError("ValidationError", 400, message)
         return variant
+
+    def _not_in_service(self, name: str) -> InvocationError:
+        """AWS calls an endpoint that has not served yet not found, too."""
+        endpoint = f"Endpoint {name} of account {self._parts.account.context.account_id}"
+        if self._records.status(name) == "SystemUpdating":
+            return InvocationError("ServiceUnavailable", 503, f"{endpoint} is being brought back.")
+        return InvocationError("ValidationError", 400, f"{endpoint} not found.")
 
     async def _pass_on(
         self,

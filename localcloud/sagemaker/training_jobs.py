@@ -22,6 +22,8 @@ from localcloud.sagemaker.training_run import TrainingRun, finish
 
 KIND = "training-job"
 RUNNING = ("InProgress", "Stopping")
+_MOST_METRICS = 40
+_LONGEST_SECONDS = 86400
 
 # Members of the request that DescribeTrainingJob gives back as they came.
 _ECHOED = (
@@ -163,12 +165,15 @@ class TrainingJobs:
             item for item in built_in if item["Name"] not in known
         ]
         if definitions:
-            algorithm["MetricDefinitions"] = definitions
+            algorithm["MetricDefinitions"] = definitions[:_MOST_METRICS]
         return {
             **{member: request[member] for member in _ECHOED if member in request},
             "TrainingJobArn": arn,
             "AlgorithmSpecification": algorithm,
-            "StoppingCondition": request.get("StoppingCondition", {"MaxRuntimeInSeconds": 86400}),
+            "StoppingCondition": {
+                "MaxRuntimeInSeconds": _LONGEST_SECONDS,
+                **request.get("StoppingCondition", {}),
+            },
             "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
             "EnableInterContainerTrafficEncryption": request.get(
                 "EnableInterContainerTrafficEncryption", False

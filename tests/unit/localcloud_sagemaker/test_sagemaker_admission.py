@@ -7,7 +7,7 @@ import pytest
 
 from localcloud.context import CloudContext
 from localcloud.sagemaker.account import Account
-from localcloud.sagemaker.permissions import resource
+from localcloud.sagemaker.admission import resource
 
 ACCOUNT = Account(
     CloudContext(

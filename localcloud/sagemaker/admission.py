@@ -1,7 +1,8 @@
-"""Teaches ministack's IAM that SageMaker has actions and resources.
+"""Teaches ministack that there is SageMaker: which requests are for it, and who may make them.
 
-Without this, requests for a service that it does not know pass unchecked: a Lambda could invoke
-an endpoint that its role does not allow.
+Without this its router would ask all of botocore's models, seconds of work at the first request,
+and its IAM would let requests for a service that it does not know pass unchecked: a Lambda could
+invoke an endpoint that its role does not allow.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from ministack.core import iam_actions
+from ministack.core import iam_actions, router
 
 from localcloud.sagemaker.account import Account
 
@@ -28,8 +29,12 @@ _RESOURCES = (
 )
 
 
-def enforce(account: Account) -> None:
-    """Have every request for SageMaker authorised, where the cloud authorises at all."""
+def admit(account: Account) -> None:
+    """Have requests for SageMaker routed to it, and authorised where the cloud authorises."""
+    router.SERVICE_PATTERNS[_SERVICE] = {
+        "target_prefixes": ["SageMaker."],
+        "host_patterns": [r"api\.sagemaker\.", r"runtime\.sagemaker\."],
+    }
     iam_actions.SERVICE_TO_IAM_NAMESPACE[_SERVICE] = _SERVICE
     iam_actions._BOTOCORE_SERVICE_MAP[_SERVICE] = ["sagemaker-runtime"]
     known = iam_actions.extract_resource_arn
