@@ -12,7 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
-import infra.bindings  # noqa: F401, I001 -- it must come before the stacks, which import bindings
+# isort: split
 from cdktf import App
 
 from contracts.names import Names

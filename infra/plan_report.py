@@ -118,6 +118,7 @@ def render(place: Place, plans: Iterable[StackPlan], saved: str | None) -> list[
 
 
 def next_command(place: Place, plans: Iterable[StackPlan]) -> str:
+    """What to say after looking at the plans."""
     environment = place.names.environment
     if all(plan.is_empty for plan in plans):
         return "nothing to apply"

@@ -35,6 +35,7 @@ class SavedPlan:
 
 
 def record_path(place: Place) -> Path:
+    """Where the record lies, beside the stacks' folders."""
     return place.folder / "plan.json"
 
 

@@ -311,35 +311,36 @@ def _word(kind: type) -> str:
 
 def _check(settings: Settings, environment: str) -> None:
     """Refuse what AWS would refuse later, and what contradicts itself."""
-    protection, delivery = settings.protection, settings.delivery
-
-    def need(condition: bool, where: str, expected: str, got: object) -> None:
-        if not condition:
+    protection, delivery, glue = settings.protection, settings.delivery, settings.glue
+    days = dataclasses.asdict(settings.retention)
+    rules: list[tuple[bool, str, object, str]] = [
+        (settings.environment.name == environment, "environment.name", settings.environment.name,
+         f"{environment!r}, as its file is called"),
+        (settings.state.backend in ("local", "s3"), "state.backend", settings.state.backend,
+         "'local' or 's3'"),
+        *((value > 0, f"retention.{name}", value, "at least 1") for name, value in days.items()),
+        (settings.retention.log_days in _LOG_RETENTION_DAYS, "retention.log_days",
+         settings.retention.log_days, f"one of {', '.join(map(str, _LOG_RETENTION_DAYS))}"),
+        (7 <= protection.key_deletion_days <= 30, "protection.key_deletion_days",
+         protection.key_deletion_days, "7 to 30"),
+        (not (protection.prevent_destroy and protection.force_destroy),
+         "protection.force_destroy", protection.force_destroy,
+         "false where prevent_destroy is true"),
+        (1 <= delivery.buffer_mb <= 128, "delivery.buffer_mb", delivery.buffer_mb, "1 to 128"),
+        (0 <= delivery.buffer_seconds <= 900, "delivery.buffer_seconds", delivery.buffer_seconds,
+         "0 to 900"),
+        (glue.worker_type in _WORKER_TYPES, "glue.worker_type", glue.worker_type,
+         f"one of {', '.join(_WORKER_TYPES)}"),
+        (glue.workers >= 2, "glue.workers", glue.workers, "at least 2, one of which drives"),
+        (settings.athena.bytes_cutoff >= 10_000_000, "athena.bytes_cutoff",
+         settings.athena.bytes_cutoff, "at least 10000000, Athena's smallest"),
+        (settings.provider.max_retries >= 0, "provider.max_retries",
+         settings.provider.max_retries, "0 or more"),
+        (settings.endpoint.initial_instance_count >= 1, "endpoint.initial_instance_count",
+         settings.endpoint.initial_instance_count, "at least 1"),
+        (settings.api.reserved_concurrency == -1 or settings.api.reserved_concurrency > 0,
+         "api.reserved_concurrency", settings.api.reserved_concurrency, "-1 or at least 1"),
+    ]  # fmt: skip
+    for holds, where, got, expected in rules:
+        if not holds:
             raise SettingsError(f"{where} must be {expected}; got {got!r}")
-
-    need(settings.environment.name == environment, "environment.name", f"{environment!r}",
-         settings.environment.name)  # fmt: skip
-    need(settings.state.backend in ("local", "s3"), "state.backend", "'local' or 's3'",
-         settings.state.backend)  # fmt: skip
-    need(settings.retention.log_days in _LOG_RETENTION_DAYS, "retention.log_days",
-         f"one of {', '.join(map(str, _LOG_RETENTION_DAYS))}", settings.retention.log_days)  # fmt: skip
-    for field in dataclasses.fields(Retention):
-        days = getattr(settings.retention, field.name)
-        need(days > 0, f"retention.{field.name}", "at least 1", days)
-    need(7 <= protection.key_deletion_days <= 30, "protection.key_deletion_days", "7 to 30",
-         protection.key_deletion_days)  # fmt: skip
-    need(not (protection.prevent_destroy and protection.force_destroy), "protection.force_destroy",
-         "false where prevent_destroy is true", protection.force_destroy)  # fmt: skip
-    need(1 <= delivery.buffer_mb <= 128, "delivery.buffer_mb", "1 to 128", delivery.buffer_mb)
-    need(0 <= delivery.buffer_seconds <= 900, "delivery.buffer_seconds", "0 to 900",
-         delivery.buffer_seconds)  # fmt: skip
-    need(settings.glue.worker_type in _WORKER_TYPES, "glue.worker_type",
-         f"one of {', '.join(_WORKER_TYPES)}", settings.glue.worker_type)  # fmt: skip
-    need(settings.glue.workers >= 2, "glue.workers", "at least 2, one of them drives",
-         settings.glue.workers)  # fmt: skip
-    need(settings.athena.bytes_cutoff >= 10_000_000, "athena.bytes_cutoff",
-         "at least 10000000, Athena's smallest", settings.athena.bytes_cutoff)  # fmt: skip
-    need(settings.provider.max_retries >= 0, "provider.max_retries", "0 or more",
-         settings.provider.max_retries)  # fmt: skip
-    need(settings.endpoint.initial_instance_count >= 1, "endpoint.initial_instance_count",
-         "at least 1", settings.endpoint.initial_instance_count)  # fmt: skip

@@ -93,8 +93,8 @@ class Terraform:
         messages = self._run(folder, data, on_message, "plan", *arguments)
         return read(folder.name, messages)
 
-    def apply(self, folder: Path, data: Path, on_message: OnMessage) -> None:
-        """Do what the saved plan says.
+    def apply(self, folder: Path, data: Path, on_message: OnMessage) -> str:
+        """Do what the saved plan says; return Terraform's own line about it.
 
         Raises
         ------
@@ -102,19 +102,20 @@ class Terraform:
             With its first fault; the summary is ``Saved plan is stale`` where it is.
         """
         try:
-            self._run(folder, data, on_message, "apply", "-auto-approve", PLAN_FILE)
+            messages = self._run(folder, data, on_message, "apply", "-auto-approve", PLAN_FILE)
         finally:
             (folder / PLAN_FILE).unlink(missing_ok=True)
+        return _summary(messages)
 
-    def destroy(self, folder: Path, data: Path, on_message: OnMessage) -> None:
-        """Remove all that the stack's state knows.
+    def destroy(self, folder: Path, data: Path, on_message: OnMessage) -> str:
+        """Remove all that the stack's state knows; return Terraform's own line about it.
 
         Raises
         ------
         TerraformError
             With its first fault.
         """
-        self._run(folder, data, on_message, "destroy", "-auto-approve")
+        return _summary(self._run(folder, data, on_message, "destroy", "-auto-approve"))
 
     def _run(
         self, folder: Path, data: Path, on_message: OnMessage, verb: str, *arguments: str
@@ -156,6 +157,13 @@ class Terraform:
         if self.plugin_cache is not None:
             variables["TF_PLUGIN_CACHE_DIR"] = str(self.plugin_cache.absolute())
         return variables
+
+
+def _summary(messages: list[Mapping[str, Any]]) -> str:
+    """The last of its summaries: the first one is the plan's."""
+    return next(
+        (m["@message"] for m in reversed(messages) if m.get("type") == "change_summary"), ""
+    )
 
 
 def _messages(process: subprocess.Popen[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

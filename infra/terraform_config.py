@@ -6,7 +6,6 @@ there is one, and else the registry.
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ _CONVENTIONAL = (
 )
 """Where Terraform itself looks for mirrors."""
 
-_ELSEWHERE = "/opt/*/registry.terraform.io"
+_ELSEWHERE = ("/opt", "*/registry.terraform.io")
 
 
 class MirrorError(Exception):
@@ -47,7 +46,7 @@ def mirror(environment: Mapping[str, str], version: str) -> Path | None:
 
 def _candidates() -> Iterable[Path]:
     yield from (Path(folder).expanduser() for folder in _CONVENTIONAL)
-    yield from (Path(found).parent for found in sorted(glob.glob(_ELSEWHERE)))
+    yield from (found.parent for found in sorted(Path(_ELSEWHERE[0]).glob(_ELSEWHERE[1])))
 
 
 def _holds(folder: Path, version: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,10 +16,9 @@ from infra import leftovers, saved_plan, terraform_binary, terraform_config
 from infra.place import STACKS, Place
 from infra.plan_report import StackPlan, render
 from infra.progress import CONSOLE, StackProgress, shown
+from infra.provider import VERSION as PROVIDER_VERSION
 from infra.synthesis import synthesise
 from infra.terraform import Terraform, TerraformError, forget
-
-PROVIDER_VERSION = "5.100.0"
 
 
 class ConfirmationError(Exception):
@@ -92,7 +90,7 @@ def apply(place: Place) -> None:
         for stack in pending:
             _apply_stack(terraform, place, progress, stack)
     print(f"the estate of {place.names.environment} is as planned at {saved.commit}")
-    print("next   make device")
+    print(f"next   make device ENV={place.names.environment}")
 
 
 def _apply_stack(terraform: Terraform, place: Place, progress: Progress, stack: StackPlan) -> None:
@@ -100,7 +98,9 @@ def _apply_stack(terraform: Terraform, place: Place, progress: Progress, stack: 
     total = len(stack.changes) + stack.count("replace")
     line = StackProgress(progress, f"apply {stack.stack}", total)
     try:
-        terraform.apply(place.stack_folder(stack.stack), place.data_folder(stack.stack), line)
+        summary = terraform.apply(
+            place.stack_folder(stack.stack), place.data_folder(stack.stack), line
+        )
     except TerraformError as error:
         if error.summary == "Saved plan is stale":
             raise TerraformError(
@@ -110,7 +110,7 @@ def _apply_stack(terraform: Terraform, place: Place, progress: Progress, stack: 
             ) from None
         raise
     line.finish()
-    print(f"· {stack.stack} applied in {time.monotonic() - began:.0f} s: {stack.summary}")
+    print(f"· {stack.stack} applied in {time.monotonic() - began:.0f} s: {summary}")
 
 
 def destroy(place: Place, confirmation: str | None) -> None:
@@ -133,9 +133,8 @@ def destroy(place: Place, confirmation: str | None) -> None:
         with CONSOLE.status("synthesising the stacks"):
             synthesise([environment], place.names, place.home / "terraform", place.backend)
     session = boto3.Session(region_name=place.names.region)
-    say: Callable[[str], None] = lambda text: print(f"· {text}")  # noqa: E731 -- it is a value
-    leftovers.remove_releases(session, place.names, say)
-    leftovers.remove_devices(session, place.names, say)
+    leftovers.remove_releases(session, place.names, _say)
+    leftovers.remove_devices(session, place.names, _say)
     with shown() as progress:
         for stack in reversed(STACKS):
             _destroy_stack(terraform, place, progress, stack)
@@ -143,12 +142,16 @@ def destroy(place: Place, confirmation: str | None) -> None:
     print(f"the estate of {environment} is gone")
 
 
+def _say(text: str) -> None:
+    print(f"· {text}")
+
+
 def _destroy_stack(terraform: Terraform, place: Place, progress: Progress, stack: str) -> None:
     began = time.monotonic()
     folder, data = place.stack_folder(stack), place.data_folder(stack)
     terraform.init(folder, data)
     line = StackProgress(progress, f"destroy {stack}", None)
-    terraform.destroy(folder, data, line)
+    summary = terraform.destroy(folder, data, line)
     line.finish()
     forget(folder, data)
-    print(f"· {stack} destroyed in {time.monotonic() - began:.0f} s")
+    print(f"· {stack} destroyed in {time.monotonic() - began:.0f} s: {summary}")

@@ -50,7 +50,7 @@ class DataKey(Construct):
                 "kms:ReEncrypt*",
                 "kms:GenerateDataKey*",
                 "kms:DescribeKey",
-            ),  # fmt: skip
+            ),
             ("*",),  # a key's policy is about that key
             principals={"Service": f"logs.{names.region}.amazonaws.com"},
             conditions={

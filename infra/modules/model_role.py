@@ -64,7 +64,7 @@ class ModelRole(Construct):
                         ("cloudwatch:PutMetricData",),
                         ("*",),  # metrics have no ARN; the condition leaves SageMaker's own
                         conditions={
-                            "StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}
+                            "StringLike": {"cloudwatch:namespace": "*aws/sagemaker/*"}
                         },
                     ),
                     use_of_data_key(names),

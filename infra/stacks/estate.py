@@ -11,10 +11,8 @@ from constructs import Construct, Node
 
 from contracts.names import Names
 from infra.packaging import Package, store
+from infra.provider import VERSION as PROVIDER_VERSION
 from infra.settings import Settings
-
-PROVIDER_VERSION = "5.100.0"
-"""The release that the bindings are generated from, and the mirror holds."""
 
 TERRAFORM_VERSION = "~> 1.11.0"
 """State locking in S3 without a table of its own came with 1.10."""
