@@ -43,7 +43,7 @@ $(VENV)/uv/bin/uv:
 $(VENV)/.ready: requirements/lakecast.lock pyproject.toml $(VENV)/uv/bin/uv
 	@test -x $(PY) || $(VENV)/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	@echo "· installing locked dependencies (about 2.5 GB, a few minutes the first time)"
-	@$(VENV)/uv/bin/uv pip sync --quiet $(UV_TORCH) --python $(PY) requirements/lakecast.lock
+	@$(VENV)/uv/bin/uv pip sync --quiet --compile-bytecode $(UV_TORCH) --python $(PY) requirements/lakecast.lock
 	@$(VENV)/uv/bin/uv pip install --quiet --no-deps --python $(PY) --editable .
 	@touch $@
 
@@ -118,7 +118,8 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 .PHONY: device etl train deploy forecast evaluate
 device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
-	@$(IN_ENV) $(PY) -m device fleet $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(FLEET_OPTIONS)
+	@$(IN_ENV) $(PY) -m device fleet $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter-out local,$(ENV)),--within-quota) $(FLEET_OPTIONS)
+	@echo 'next: make etl'
 
 etl: setup ## raw messages to readings, series and channels (START=, END=, CUT=)
 	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(CUT),--cut $(CUT))
@@ -127,13 +128,13 @@ train: setup ## train DeepAR on the channels
 	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS)
 
 deploy: setup ## put the newest model behind the endpoint
-	@$(IN_ENV) $(PY) -m forecasting deploy --settings $(SETTINGS)
+	@$(IN_ENV) $(PY) -m forecasting deploy --settings $(SETTINGS) $(foreach variant,$(VARIANT),--variant $(variant))
 
 forecast: setup ## ask the API (DEVICE=, POLLUTANT=ozone)
-	@$(IN_ENV) $(PY) -m forecasting forecast --device '$(DEVICE)' --pollutant '$(POLLUTANT)'
+	@$(IN_ENV) $(PY) -m forecasting forecast --device '$(DEVICE)' --pollutant '$(POLLUTANT)' $(if $(ORIGIN),--origin $(ORIGIN))
 
 evaluate: setup ## the last day's forecasts beside what came and the baselines
-	@$(IN_ENV) $(PY) -m forecasting evaluate --output .lakecast/evaluation
+	@$(IN_ENV) $(PY) -m forecasting evaluate --output .lakecast/evaluation $(if $(ORIGIN),--origin $(ORIGIN))
 
 .PHONY: bench
 bench: setup ## speed, each as a ratio against a named rival in one run

@@ -71,12 +71,11 @@ class Estate:
 
     def readings(self) -> tuple[int, int]:
         """Rows, and distinct identities, of the curated readings, as Athena counts them."""
-        row = self._athena(
-            "SELECT count(*), count(DISTINCT concat(device_id, '|', coalesce(boot_id, ''), '|', "
-            "coalesce(cast(sequence AS varchar), cast(timestamp AS varchar)))) "
-            "FROM telemetry"
+        rows = self._athena("SELECT count(*) FROM telemetry")
+        identities = self._athena(
+            "SELECT count(*) FROM (SELECT DISTINCT device_id, boot_id, sequence FROM telemetry)"
         )
-        return int(row[0]), int(row[1])
+        return int(rows[0]), int(identities[0])
 
     def _athena(self, query: str) -> list[str]:
         athena = self.client("athena")
