@@ -79,9 +79,11 @@ class Estate:
 
     def _athena(self, query: str) -> list[str]:
         athena = self.client("athena")
-        execution = athena.start_query_execution(QueryString=query, WorkGroup=self.names.workgroup)[
-            "QueryExecutionId"
-        ]
+        execution = athena.start_query_execution(
+            QueryString=query,
+            QueryExecutionContext={"Database": self.names.database},
+            WorkGroup=self.names.workgroup,
+        )["QueryExecutionId"]
         deadline = time.monotonic() + ATHENA_TIMEOUT
         while True:
             status = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"][
