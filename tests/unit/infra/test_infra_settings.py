@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contracts.names import ENVIRONMENTS
+from infra.settings import FOLDER, Settings, SettingsError
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_has_valid_settings(environment):
+    settings = Settings.load(environment)
+
+    assert settings.environment.name == environment
+    assert set(settings.tags.of(environment)) == {
+        "project",
+        "environment",
+        "owner",
+        "cost-centre",
+        "data-class",
+    }
+    assert settings.alarms.targets == []
+
+
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_data_of_staging_and_prod_is_protected(environment):
+    settings = Settings.load(environment)
+
+    assert settings.protection.prevent_destroy
+    assert not settings.protection.force_destroy
+    assert settings.storage.lifecycle
+    assert settings.state.backend == "s3"
+
+
+def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> Path:
+    text = (FOLDER / f"{environment}.toml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / f"{environment}.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('name = "prod"', 'name = "dev"', "environment.name must be 'prod'"),
+        ("log_days = 365", "log_days = 300", "retention.log_days must be one of"),
+        ("log_days = 365", 'log_days = "365"', "retention.log_days must be a whole number"),
+        ("log_days = 365", "log_days = true", "retention.log_days must be a whole number"),
+        ("force_destroy = false", "force_destroy = true", "protection.force_destroy must be false"),
+        ("key_deletion_days = 30", "key_deletion_days = 5", "protection.key_deletion_days"),
+        ("buffer_mb = 64", "buffer_mb = 256", "delivery.buffer_mb must be 1 to 128"),
+        ("buffer_mb = 64", "", "delivery.buffer_mb is missing"),
+        ("workers = 10", "wrokers = 10", "glue.wrokers is not a setting"),
+        ('epochs = "100"', "epochs = 100", "training.hyperparameters must hold strings"),
+        ("targets = []", "targets = [1]", "alarms.targets must hold strings"),
+        ("[budget]", "[bugdet]", "bugdet is not a setting"),
+        ("[budget]", "[budget", "is not TOML"),
+        ("reserved_concurrency = 50", "reserved_concurrency = 0", "api.reserved_concurrency"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(tmp_path, old, new, complaint):
+    folder = changed(tmp_path, old, new)
+
+    with pytest.raises(SettingsError) as refusal:
+        Settings.load("prod", folder)
+
+    assert complaint in str(refusal.value)
+    assert "prod.toml" in str(refusal.value)
+
+
+def test_an_unknown_environment_is_refused():
+    with pytest.raises(SettingsError, match="ENV must be one of local, dev, staging, prod"):
+        Settings.load("production")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"dev\.toml is missing"):
+        Settings.load("dev", tmp_path)
