@@ -68,7 +68,7 @@ lines = st.lists(objects | st.text(alphabet='{}[]",\\ a', max_size=8), max_size=
 
 
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],

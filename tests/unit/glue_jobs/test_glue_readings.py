@@ -189,7 +189,7 @@ glued = st.lists(some, min_size=1, max_size=3).map("".join)
 
 
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],  # one example is hundreds of lines: the assertion names the faulty one

@@ -1,0 +1,120 @@
+"""Series and channels: regular hours, gaps that stay gaps, and nothing of the held-out day."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from glue_spark import spark
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from contracts.forecast_input import RECENT_HOURS, RecentHistory
+from contracts.telemetry import POLLUTANTS
+from glue_jobs.channels import category_index, channels, recent_writer, trained_series
+from glue_jobs.objects import object_writer
+from glue_jobs.series import histories, hourly_means, on_regular_grid, one_row_a_value
+
+START = datetime(2026, 6, 1, 22, tzinfo=UTC)
+LAST = START + timedelta(hours=3)
+CUT = START + timedelta(hours=2)
+
+# device, minutes after START, ozone, carbon monoxide
+READINGS = [
+    ("a", 5, 1.0, None),
+    ("a", 55, 3.0, None),
+    ("a", 60, None, None),
+    ("a", 185, 8.0, 7.0),
+    ("b", 61, 4.0, None),
+    ("late", 130, 5.0, None),
+]
+
+
+@pytest.fixture(scope="module")
+def wide() -> DataFrame:
+    rows = [
+        (device, START + timedelta(minutes=minutes), ozone, None, carbon, None, None)
+        for device, minutes, ozone, carbon in READINGS
+    ]
+    columns = ", ".join(f"{name} double" for name in POLLUTANTS)
+    readings = spark().createDataFrame(rows, f"device_id string, timestamp timestamp, {columns}")
+    return on_regular_grid(hourly_means(readings), LAST).cache()
+
+
+@pytest.fixture(scope="module")
+def by_device(wide: DataFrame) -> DataFrame:
+    return histories(wide).orderBy("device_id").cache()
+
+
+def test_every_hour_from_a_devices_first_to_the_last_of_all_is_there(wide: DataFrame) -> None:
+    rows = one_row_a_value(wide).where("pollutant = 'ozone'").orderBy("device_id", "hour")
+    found = rows.select("device_id", F.unix_timestamp("hour").alias("at"), "value", "date")
+    assert [tuple(row) for row in found.collect()] == [
+        (device, int(START.timestamp()) + 3600 * hour, value, date)
+        for device, hour, value, date in [
+            ("a", 0, 2.0, "2026-06-01"),
+            ("a", 1, None, "2026-06-01"),
+            ("a", 2, None, "2026-06-02"),
+            ("a", 3, 8.0, "2026-06-02"),
+            ("b", 1, 4.0, "2026-06-01"),
+            ("b", 2, None, "2026-06-02"),
+            ("b", 3, None, "2026-06-02"),
+            ("late", 2, 5.0, "2026-06-02"),
+            ("late", 3, None, "2026-06-02"),
+        ]
+    ]
+
+
+def test_only_series_with_a_value_before_the_cut_are_trained(by_device: DataFrame) -> None:
+    trained = trained_series(by_device, CUT)
+    assert trained == {("a", "ozone"), ("b", "ozone")}
+    assert category_index(trained).devices == ("a", "b")
+    assert category_index(trained).pollutants == ("ozone",)
+
+
+def test_train_ends_at_the_cut_and_test_is_the_whole_series(by_device: DataFrame) -> None:
+    categories = category_index({("a", "ozone"), ("b", "carbon_monoxide"), ("b", "ozone")})
+    train, test = channels(by_device, CUT, categories)
+    assert [tuple(row) for row in train.collect()] == [
+        ("2026-06-01 22:00:00", [2.0, None], [0, 0]),
+        ("2026-06-01 23:00:00", [4.0], [1, 0]),
+    ]
+    assert [tuple(row) for row in test.collect()] == [
+        ("2026-06-01 22:00:00", [2.0, None, None, 8.0], [0, 0]),
+        ("2026-06-01 23:00:00", [4.0, None, None], [1, 0]),
+    ]
+
+
+def recent(tmp_path: Path, by_device: DataFrame) -> dict[str, RecentHistory]:
+    categories = category_index(trained_series(by_device, CUT))
+    rows = by_device.withColumn("start", F.unix_timestamp("start"))
+    rows.foreachPartition(recent_writer(f"file://{tmp_path}/", categories, object_writer))
+    return {
+        path.stem: RecentHistory.from_json(path.read_text()) for path in tmp_path.glob("*.json")
+    }
+
+
+def test_each_device_gets_its_history_with_gaps(tmp_path: Path, by_device: DataFrame) -> None:
+    found = recent(tmp_path, by_device)
+    assert set(found) == {"a", "b", "late"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json"}, "no drafts are left"
+    assert found["a"].start == "2026-06-01 22:00:00"
+    assert found["a"].target["ozone"] == [2.0, None, None, 8.0]
+    assert found["a"].target["carbon_monoxide"] == [None, None, None, 7.0]
+    assert found["a"].cat == {"ozone": [0, 0]}
+    assert found["late"].cat == {}, "the model has never seen it"
+    assert found["late"].target["ozone"] == [5.0, None]
+
+
+def test_a_long_history_is_cut_to_its_last_hours(tmp_path: Path) -> None:
+    hours = RECENT_HOURS + 5
+    row: dict[str, Any] = {"device_id": "a", "start": int(START.timestamp())}
+    row |= {name: [float(hour) for hour in range(hours)] for name in POLLUTANTS}
+    write = recent_writer(f"file://{tmp_path}/", category_index({("a", "ozone")}), object_writer)
+    write([row])
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["start"] == "2026-06-02 03:00:00"
+    assert document["target"]["ozone"] == [float(hour) for hour in range(5, hours)]
