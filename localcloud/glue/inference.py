@@ -86,7 +86,8 @@ def infer(keys: list[str], body: Body) -> Table:
     return Table(
         classification=kind,
         compression=compression,
-        columns=tuple((name, type_) for name, type_ in columns if name not in names),
+        # what was null wherever it was seen may be anything
+        columns=tuple((name, type_ or "string") for name, type_ in columns if name not in names),
         partition_keys=partition_keys,
         partitions=partitions,
         records=sum(count for _, _, _, count in found),
@@ -134,12 +135,12 @@ def identifier(name: str) -> str:
 
 
 def merged(schemas: Iterable[Iterable[Column]]) -> list[Column]:
-    """Columns of several objects in the order of their first appearance."""
+    """Columns of several rows or objects in the order of their first appearance."""
     columns: dict[str, str] = {}
     for schema in schemas:
         for name, type_ in schema:
             columns[name] = common_type(columns.get(name, type_), type_)
-    return [(name, type_ or "string") for name, type_ in columns.items()]
+    return list(columns.items())
 
 
 _WIDENING = ["int", "bigint", "double"]

@@ -36,10 +36,9 @@ def summary(error: BaseException) -> str:
 
     Java's exceptions come with their stack; the lines that say what happened are its first ones.
     """
-    text = "".join(traceback.format_exception_only(error))
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in str(error).splitlines()]
     said = [line for line in lines if line and not line.startswith(("at ", "...", "Caused by"))]
-    return " ".join(said[:3])
+    return f"{type(error).__name__}: {' '.join(said[:3])}".removesuffix(": ")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ spark.read.parquet("file:///nowhere")
     conf = {"--conf": "spark.sql.shuffle.partitions=3 --conf spark.x=a b"}
     run = estate.ended(estate.job("spark-fails", script, DefaultArguments=conf))
     assert run["JobRunState"] == "FAILED"
-    assert run["ErrorMessage"].startswith("pyspark.errors.exceptions.captured.AnalysisException:")
+    assert run["ErrorMessage"].startswith("AnalysisException: [PATH_NOT_FOUND]")
     assert "\n" not in run["ErrorMessage"]
     assert estate.log("/aws-glue/jobs/output", run["Id"]) == "3.5.6 3 a b"
 
