@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-import types
-import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from contracts.names import ENVIRONMENTS
+from infra.toml_table import TableError, read
 
 FOLDER = Path(__file__).parent / "environments"
 
@@ -262,51 +260,11 @@ class Settings:
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path} is not TOML: {error}") from None
         try:
-            settings: Settings = _read(cls, document, "")
+            settings: Settings = read(cls, document)
             _check(settings, environment)
-        except SettingsError as error:
+        except (SettingsError, TableError) as error:
             raise SettingsError(f"{path}: {error}") from None
         return settings
-
-
-def _read(kind: type, document: Any, where: str) -> Any:
-    """Build a dataclass from a TOML table; complain of what is missing, unknown or of no use."""
-    if not isinstance(document, dict):
-        raise SettingsError(f"[{where}] must be a table; got {document!r}")
-    hints = typing.get_type_hints(kind)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    prefix = f"{where}." if where else ""
-    unknown = sorted(set(document) - set(fields))
-    if unknown:
-        raise SettingsError(f"{prefix}{unknown[0]} is not a setting; known: {', '.join(fields)}")
-    values = {}
-    for name, field in fields.items():
-        if name in document:
-            values[name] = _value(hints[name], document[name], f"{prefix}{name}")
-        elif field.default is dataclasses.MISSING:
-            raise SettingsError(f"{prefix}{name} is missing")
-    return kind(**values)
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _read(typing.cast(type, kind), value, where)
-    if isinstance(kind, types.UnionType):
-        kind = next(one for one in typing.get_args(kind) if one is not type(None))
-    origin = typing.get_origin(kind) or kind
-    # bool is an int to Python, but not to whoever writes a settings file
-    if not isinstance(value, origin) or (origin is int and isinstance(value, bool)):
-        raise SettingsError(f"{where} must be {_word(origin)}; got {value!r}")
-    items = value.values() if isinstance(value, dict) else value if origin is list else ()
-    for item in items:
-        if not isinstance(item, str):
-            raise SettingsError(f"{where} must hold strings; got {item!r}")
-    return value
-
-
-def _word(kind: type) -> str:
-    words = {str: "a string", int: "a whole number", bool: "true or false", list: "a list"}
-    return words.get(kind, "a table")
 
 
 def _check(settings: Settings, environment: str) -> None:
