@@ -23,7 +23,7 @@ from device.connection import Connection
 from device.errors import DeviceError, RecordingError
 from device.fleet import Replay, replay_fleet, summary, thing_name_of
 from device.kit import MQTT_PORT, Broker, ConnectionKit
-from device.outbox import Outbox
+from device.outbox import Limits, Outbox
 from device.provisioning import Provisioner, account_endpoint
 from device.readings import Boot, Recording
 from device.recordings import UCI_BEIJING, ColumnMap, find_recordings
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     stop, wake = _stop_on_signals(), threading.Event()
     messages = Boot.new(kit.thing_name).messages(sensor.station, sensor.readings())
     with (
-        Outbox(kit.outbox) as outbox,
+        Outbox(kit.outbox, _limits(options)) as outbox,
         Connection(kit, within_quota=True, on_change=wake.set) as link,
         report.live(kit, link) as progress,
     ):
@@ -83,7 +83,7 @@ def replay(options: argparse.Namespace) -> int:
     wanted = options.station or options.thing
     for recording in recordings:
         if wanted in (recording.station.name, thing_name_of(recording.station.name)):
-            return _replay([Replay(kit, recording)], options)
+            return _replay([Replay(kit, recording, limits=_limits(options))], options)
     known = ", ".join(recording.station.name for recording in recordings)
     raise RecordingError(f"no station {wanted!r}; name one with --station: {known}")
 
@@ -96,7 +96,8 @@ def fleet(options: argparse.Namespace) -> int:
     for number, recording in enumerate(recordings):
         thing_name = thing_name_of(recording.station.name)
         kit = provisioner.provision(thing_name, options.kits / thing_name)
-        replays.append(Replay(kit, recording, faulty=options.faulty and number == 0))
+        faulty = options.faulty and number == 0
+        replays.append(Replay(kit, recording, faulty, _limits(options)))
     return _replay(replays, options)
 
 
@@ -152,6 +153,10 @@ def _provisioner(options: argparse.Namespace) -> Provisioner:
     return Provisioner(iot, names, broker)
 
 
+def _limits(options: argparse.Namespace) -> Limits:
+    return Limits(options.keep_mb * 1024 * 1024, timedelta(days=options.keep_days))
+
+
 def _stop_on_signals() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -200,6 +205,21 @@ def _parser() -> argparse.ArgumentParser:
         default=timedelta(seconds=10),
         metavar="SECONDS",
         help="when stopped, wait that long for acknowledgements (10)",
+    )
+    limits = Limits()
+    drain.add_argument(
+        "--keep-days",
+        type=_positive,
+        default=limits.max_age.days,
+        metavar="DAYS",
+        help="drop messages that wait longer, oldest first (%(default)s)",
+    )
+    drain.add_argument(
+        "--keep-mb",
+        type=_positive,
+        default=limits.max_bytes // (1024 * 1024),
+        metavar="MB",
+        help="drop the oldest messages when more than so much waits (%(default)s)",
     )
     seed = argparse.ArgumentParser(add_help=False)
     seed.add_argument("--seed", type=int, default=0, help="of the simulation (%(default)s)")

@@ -84,6 +84,8 @@ class Tally:
         Messages that an earlier run had left in the outbox and that the broker now has.
     left
         Messages that stay in the outbox.
+    dropped
+        Messages, of this run and of earlier ones, that the outbox had no room for or held too long.
     first, last
         When the earliest and the latest reading was taken.
     """
@@ -93,6 +95,7 @@ class Tally:
     acknowledged: int = 0
     carried_over: int = 0
     left: int = 0
+    dropped: int = 0
     first: datetime | None = None
     last: datetime | None = None
 
@@ -129,15 +132,15 @@ class Agent:
         self._again: list[int] = []
         self._again_at = 0.0
         self._published = 0
+        self._sent = 0
         self._earlier = outbox.newest
         self._tally = Tally(left=len(outbox))
 
     @property
     def tally(self) -> Tally:
         """What was done so far; also after `run` failed."""
-        # No one else uses the outbox, so this run's numbers follow each other without gaps.
-        sent = max(0, self._published - self._earlier)
-        return replace(self._tally, sent=sent, left=len(self._outbox))
+        outbox = self._outbox
+        return replace(self._tally, sent=self._sent, left=len(outbox), dropped=outbox.dropped)
 
     def run(self, messages: Iterator[Message], stop: threading.Event) -> Tally:
         """Work until the messages end or ``stop`` is set, then drain.
@@ -211,7 +214,8 @@ class Agent:
     def _take(self, messages: Iterator[Message]) -> int:
         batch = list(messages)
         if batch:
-            self._outbox.put(self._topic, [message.payload for message in batch])
+            payloads = [message.payload for message in batch]
+            self._outbox.put(self._topic, payloads, spare=self._in_flight)
             times = [message.taken_at for message in batch if message.taken_at]
             tally = self._tally
             self._tally = replace(
@@ -233,6 +237,7 @@ class Agent:
         fresh = self._outbox.after(self._published, room - len(parcels))
         if fresh:
             self._published = fresh[-1].number
+            self._sent += sum(parcel.number > self._earlier for parcel in fresh)
         for parcel in parcels + fresh:
             self._in_flight.add(parcel.number)
             result = self._link.publish(parcel.topic, parcel.payload)

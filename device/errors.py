@@ -23,6 +23,10 @@ class OutboxError(DeviceError):
     """The outbox can't be opened or written."""
 
 
+class OutboxBusyError(OutboxError):
+    """Another agent has the outbox open."""
+
+
 class RecordingError(DeviceError):
     """A recording, or the description of its columns, can't be read."""
 

@@ -16,7 +16,7 @@ from device.agent import Agent, Pace, Tally
 from device.connection import Connection
 from device.errors import DeviceError
 from device.kit import ConnectionKit
-from device.outbox import Outbox
+from device.outbox import Limits, Outbox
 from device.readings import Boot, Message, Recording, rfc3339
 
 _GLANCE_SECONDS = 0.2
@@ -35,11 +35,14 @@ class Replay:
     ----------
     faulty
         Also publish `broken_messages`, so that a trial shows what becomes of them.
+    limits
+        Of the outbox; None is the outbox's own.
     """
 
     kit: ConnectionKit
     recording: Recording
     faulty: bool = False
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Outcome:
             "acknowledged": self.tally.acknowledged,
             "carried_over": self.tally.carried_over,
             "left": self.tally.left,
+            "dropped": self.tally.dropped,
             "broken_sent": self.broken_sent,
             "first": _iso(self.tally.first),
             "last": _iso(self.tally.last),
@@ -100,7 +104,7 @@ def replay_one(
     agent: Agent | None = None
     try:
         with (
-            Outbox(kit.outbox) as outbox,
+            Outbox(kit.outbox, replay.limits) as outbox,
             Connection(kit, within_quota=within_quota, on_change=wake.set) as link,
         ):
             arguments = (outbox, link, topic(kit.thing_name), pace)
@@ -160,6 +164,7 @@ def summary(outcomes: Sequence[Outcome], started: datetime, finished: datetime) 
         "carried_over": sum(outcome.tally.carried_over for outcome in outcomes),
         "broken_sent": sum(outcome.broken_sent for outcome in outcomes),
         "left": sum(outcome.tally.left for outcome in outcomes),
+        "dropped": sum(outcome.tally.dropped for outcome in outcomes),
         "first": _iso(min(firsts, default=None)),
         "last": _iso(max(lasts, default=None)),
         "started": rfc3339(started),

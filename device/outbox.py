@@ -3,25 +3,44 @@
 A message is committed before it is published and deleted after its PUBACK, so whatever dies in
 between, it is sent at least once. SQLite in WAL mode with ``synchronous=FULL`` syncs every commit
 to the disk: https://www.sqlite.org/pragma.html#pragma_synchronous
+
+What may wait is bounded. Where a bound is reached, the oldest messages go, and each one that goes
+is counted, by reason, in the same transaction: nothing is lost in silence.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from device.errors import OutboxError
+from device.errors import OutboxBusyError, OutboxError
 
-_SCHEMA = """
+CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)
+"""The year of this package: a clock that shows less was never set."""
+
+_TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     topic TEXT NOT NULL,
-    payload BLOB NOT NULL
-)
+    payload BLOB NOT NULL,
+    put_at REAL NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS drops (
+    reason TEXT PRIMARY KEY,
+    messages INTEGER NOT NULL
+);
 """
+_COUNT_DROPS = """
+INSERT INTO drops VALUES (?, ?)
+ON CONFLICT (reason) DO UPDATE SET messages = messages + excluded.messages
+"""
+_AGE_CHECK_SECONDS = 60.0
 
 
 class Parcel(NamedTuple):
@@ -32,17 +51,68 @@ class Parcel(NamedTuple):
     payload: bytes
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much may wait; beyond it the oldest messages are dropped.
+
+    Parameters
+    ----------
+    max_bytes
+        Of all payloads together. The file needs about a third more, and up to 4 MB of log.
+    max_age
+        Since a message was put in. What was put in while the clock was not set has no age.
+
+    Raises
+    ------
+    ValueError
+        A limit is not positive.
+    """
+
+    max_bytes: int = 256 * 1024 * 1024
+    max_age: timedelta = timedelta(days=30)
+
+    def __post_init__(self) -> None:
+        if self.max_bytes <= 0 or self.max_age <= timedelta(0):
+            raise ValueError(f"limits of the outbox must be positive; got {self}")
+
+
+@dataclass(frozen=True)
+class Drops:
+    """Messages that were dropped since the outbox was made."""
+
+    age: int = 0
+    size: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.age + self.size
+
+
 class Outbox:
-    """A durable queue of messages, for one process at a time.
+    """A durable, bounded queue of messages, for one process at a time.
+
+    Parameters
+    ----------
+    clock
+        Seconds since 1970, for the age of messages.
 
     Raises
     ------
     OutboxError
-        Another process has it open; the file is no outbox; or the disk is full or read-only.
+        Another process has it open (`OutboxBusyError`); the file is no outbox; or the disk is full
+        or read-only.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        limits: Limits | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.path = path
+        self._limits = limits or Limits()
+        self._clock = clock
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(
@@ -53,27 +123,54 @@ class Outbox:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(_SCHEMA)
-            self._waiting: int = self._db.execute("SELECT count(*) FROM outbox").fetchone()[0]
-            self._newest = self._last_number()
+            self._make_tables()
+            self._read_state()
+            self._dropped_earlier = self._drops.total
+        with self._transaction():
+            self._enforce(spare=())
 
     @property
     def newest(self) -> int:
         """Number of the newest message that was ever put in; 0 when there was none."""
         return self._newest
 
+    @property
+    def size(self) -> int:
+        """Bytes of all payloads that wait."""
+        return self._bytes
+
+    @property
+    def drops(self) -> Drops:
+        """What was dropped since the outbox was made, in this run and all before."""
+        return self._drops
+
+    @property
+    def dropped(self) -> int:
+        """Messages dropped since it was opened."""
+        return self._drops.total - self._dropped_earlier
+
     def __len__(self) -> int:
         return self._waiting
 
-    def put(self, topic: str, payloads: Sequence[bytes]) -> None:
-        """Add messages in one transaction: when this returns, they are on the disk."""
+    def put(self, topic: str, payloads: Sequence[bytes], *, spare: Collection[int] = ()) -> None:
+        """Add messages in one transaction: when this returns, they are on the disk.
+
+        Parameters
+        ----------
+        spare
+            Numbers of messages that are on their way to the broker; others are dropped first, and
+            these never, so that no message counts as dropped that arrives.
+        """
+        now = self._clock()
         with self._transaction():
             self._db.executemany(
-                "INSERT INTO outbox (topic, payload) VALUES (?, ?)",
-                [(topic, payload) for payload in payloads],
+                "INSERT INTO outbox (topic, payload, put_at) VALUES (?, ?, ?)",
+                [(topic, payload, now) for payload in payloads],
             )
             self._newest = self._last_number()
-        self._waiting += len(payloads)
+            self._waiting += len(payloads)
+            self._bytes += sum(len(payload) for payload in payloads)
+            self._enforce(spare)
 
     def after(self, number: int, limit: int) -> list[Parcel]:
         """Up to ``limit`` messages that were put in after the one of that number, oldest first."""
@@ -94,10 +191,13 @@ class Outbox:
     def remove(self, numbers: Collection[int]) -> None:
         """Delete acknowledged messages in one transaction."""
         with self._transaction():
-            removed = self._db.executemany(
-                "DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers]
-            ).rowcount
-        self._waiting -= removed
+            self._delete(numbers)
+
+    def oldest(self) -> datetime | None:
+        """When the oldest message that waits was put in, as the clock then was."""
+        with self._explained():
+            row = self._db.execute("SELECT put_at FROM outbox ORDER BY id LIMIT 1").fetchone()
+        return datetime.fromtimestamp(row[0], UTC) if row else None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -109,19 +209,77 @@ class Outbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _make_tables(self) -> None:
+        for statement in _TABLES.split(";"):
+            self._db.execute(statement)
+        columns = {row[1] for row in self._db.execute("PRAGMA table_info(outbox)")}
+        if "put_at" not in columns:  # made by an agent that knew no bounds
+            self._db.execute("ALTER TABLE outbox ADD COLUMN put_at REAL NOT NULL DEFAULT 0")
+
+    def _read_state(self) -> None:
+        self._waiting: int
+        self._bytes: int
+        self._waiting, self._bytes = self._db.execute(
+            "SELECT count(*), coalesce(sum(length(payload)), 0) FROM outbox"
+        ).fetchone()
+        self._newest = self._last_number()
+        self._drops = Drops(**dict(self._db.execute("SELECT reason, messages FROM drops")))
+        self._age_checked = float("-inf")
+
+    def _enforce(self, spare: Collection[int]) -> None:
+        """Drop from the oldest on while a bound is passed."""
+        now = self._clock()
+        if self._bytes <= self._limits.max_bytes and (
+            abs(now - self._age_checked) < _AGE_CHECK_SECONDS
+        ):
+            return
+        self._age_checked = now
+        expired: list[int] = []
+        surplus: list[int] = []
+        excess = self._bytes - self._limits.max_bytes
+        floor, before = CLOCK_FLOOR.timestamp(), now - self._limits.max_age.total_seconds()
+        kept = set(spare)
+        rows = self._db.execute("SELECT id, length(payload), put_at FROM outbox ORDER BY id")
+        for number, size, put_at in rows:
+            too_old = floor <= put_at < before
+            if number in kept:
+                continue
+            if not too_old and excess <= 0:
+                break
+            (expired if too_old else surplus).append(number)
+            excess -= size
+        rows.close()
+        for reason, numbers in (("age", expired), ("size", surplus)):
+            if numbers:
+                self._delete(numbers)
+                self._db.execute(_COUNT_DROPS, (reason, len(numbers)))
+        self._drops = Drops(self._drops.age + len(expired), self._drops.size + len(surplus))
+
+    def _delete(self, numbers: Collection[int]) -> None:
+        for number in numbers:
+            row = self._db.execute(
+                "DELETE FROM outbox WHERE id = ? RETURNING length(payload)", (number,)
+            ).fetchone()
+            if row:
+                self._waiting -= 1
+                self._bytes -= row[0]
+
     def _last_number(self) -> int:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
         return int(row[0]) if row else 0
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        """All or nothing, in the file and in what is remembered of it."""
         with self._explained():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk may have ended it
+                    self._db.execute("ROLLBACK")
+                self._read_state()
                 raise
 
     @contextmanager
@@ -130,7 +288,10 @@ class Outbox:
             yield
         except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-                reason = "another agent runs with it; stop that one first"
-            else:
-                reason = f"{error}; see that the folder can be written and the disk has room"
-            raise OutboxError(f"outbox {self.path}: {reason}") from error
+                raise OutboxBusyError(
+                    f"outbox {self.path}: another agent runs with it; stop that one first"
+                ) from error
+            raise OutboxError(
+                f"outbox {self.path}: {error}; see that the folder can be written and the disk "
+                "has room"
+            ) from error

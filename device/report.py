@@ -63,6 +63,8 @@ def replayed(outcomes: Sequence[Outcome], summary: Mapping[str, Any]) -> None:
     )
     if summary["carried_over"]:
         console.print(f"{summary['carried_over']:,} more that an earlier run had left")
+    if summary["dropped"]:
+        console.print(_dropped(summary["dropped"]))
     if summary["broken_sent"]:
         console.print(f"{summary['broken_sent']} broken messages sent on purpose")
 
@@ -105,3 +107,12 @@ def live_end(kit: ConnectionKit, tally: Tally) -> None:
         console.print(
             f"{tally.left:,} stay in {kit.outbox}; the next run sends them first", highlight=False
         )
+    if tally.dropped:
+        console.print(_dropped(tally.dropped), highlight=False)
+
+
+def _dropped(messages: int) -> str:
+    return (
+        f"{messages:,} of the oldest messages were dropped: the outbox was full, or held them "
+        "too long (--keep-mb, --keep-days)"
+    )

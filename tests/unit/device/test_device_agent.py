@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from device.agent import BATCH, WINDOW, Agent, Pace
 from device.errors import OutboxError, RefusedError, UnreachableError
-from device.outbox import Outbox
+from device.outbox import Limits, Outbox
 from device.readings import Message
 
 TOPIC = "telemetry/harbour"
@@ -175,7 +176,7 @@ def test_a_live_agent_takes_one_reading_at_a_time(outbox):
 
 
 def test_a_full_disk_ends_the_agent_before_anything_is_published(outbox, monkeypatch):
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OutboxError("database or disk is full")
 
     monkeypatch.setattr(outbox, "put", full)
@@ -183,6 +184,30 @@ def test_a_full_disk_ends_the_agent_before_anything_is_published(outbox, monkeyp
     with pytest.raises(OutboxError, match="disk is full"):
         run(outbox, broker, messages(3))
     assert broker.published == []
+
+
+def test_what_the_outbox_dropped_is_told(tmp_path):
+    with Outbox(tmp_path / "small.sqlite3", Limits(max_bytes=10)) as outbox:
+        outbox.put(TOPIC, [b"left over"])
+        broker = Broker(connected=False)
+        agent = Agent(outbox, broker, TOPIC, FAST, wake=threading.Event())
+        agent._take(messages(12))  # "0" to "9", "10", "11": 14 bytes
+        assert (agent.tally.dropped, agent.tally.left) == (5, 8)
+        broker.connected = True
+        tally = agent.run(messages(0), threading.Event())
+    assert broker.published == [str(n).encode() for n in range(4, 12)]
+    assert (tally.taken, tally.sent, tally.acknowledged, tally.dropped) == (12, 8, 8, 5)
+
+
+def test_what_is_on_its_way_to_the_broker_is_not_dropped(tmp_path):
+    with Outbox(tmp_path / "small.sqlite3", Limits(max_bytes=4)) as outbox:
+        broker = Broker(lambda _: None)
+        agent = Agent(outbox, broker, TOPIC, FAST, wake=threading.Event())
+        agent._take(messages(2))
+        agent._publish(0.0)
+        agent._take(islice(messages(8), 2, 8))
+        assert [parcel.payload for parcel in outbox.after(0, 9)] == [b"0", b"1", b"6", b"7"]
+        assert outbox.dropped == 4
 
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 249.9, -5])

@@ -37,7 +37,9 @@ def test_a_delay_below_250_ms_or_no_number_is_refused(capsys, delay):
     assert "argument --delay" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--days=0", "--stations=-1", "--drain=-1", "--patience=nan"])
+@pytest.mark.parametrize(
+    "option", ["--days=0", "--stations=-1", "--drain=-1", "--keep-mb=0", "--patience=nan"]
+)
 def test_amounts_that_make_no_sense_are_refused(capsys, option):
     with pytest.raises(SystemExit) as ended:
         main(["fleet", option])

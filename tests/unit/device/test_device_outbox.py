@@ -7,12 +7,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from device.errors import OutboxError
-from device.outbox import Outbox
+from device.outbox import CLOCK_FLOOR, Drops, Limits, Outbox
 
 TOPIC = "telemetry/harbour"
 
@@ -112,6 +113,77 @@ def test_a_failing_batch_leaves_nothing_behind(path):
             outbox.put(TOPIC, [b"1", None])  # type: ignore[list-item]
         assert payloads(outbox) == []
         assert len(outbox) == 0
+
+
+def test_over_its_size_the_oldest_are_dropped_and_counted(path):
+    with Outbox(path, Limits(max_bytes=5)) as outbox:
+        outbox.put(TOPIC, [b"11", b"22"])
+        assert (outbox.size, outbox.drops) == (4, Drops())
+        outbox.put(TOPIC, [b"33", b"44"])
+        assert payloads(outbox) == [b"33", b"44"]
+        assert (len(outbox), outbox.size, outbox.drops) == (2, 4, Drops(size=2))
+
+
+def test_beyond_their_age_messages_are_dropped_and_counted_also_at_the_start(path):
+    now = CLOCK_FLOOR.timestamp()
+    limits = Limits(max_age=timedelta(hours=2))
+    with Outbox(path, limits, clock=lambda: now) as outbox:
+        outbox.put(TOPIC, [b"1", b"2"])
+        now += 3600
+        outbox.put(TOPIC, [b"3"])
+        now += 3601
+        outbox.put(TOPIC, [b"4"])
+        assert payloads(outbox) == [b"3", b"4"]
+        assert (outbox.drops, outbox.dropped) == (Drops(age=2), 2)
+    now += 3600
+    with Outbox(path, limits, clock=lambda: now) as outbox:
+        assert payloads(outbox) == [b"4"]
+        assert (outbox.drops, outbox.dropped) == (Drops(age=3), 1)
+
+
+def test_what_was_put_in_while_the_clock_was_unset_has_no_age(path):
+    now = 5.0
+    with Outbox(path, clock=lambda: now) as outbox:
+        outbox.put(TOPIC, [b"1"])
+    now = CLOCK_FLOOR.timestamp() + 1e8
+    with Outbox(path, clock=lambda: now) as outbox:
+        assert payloads(outbox) == [b"1"]
+
+
+def test_what_is_on_its_way_is_spared(path):
+    with Outbox(path, Limits(max_bytes=4)) as outbox:
+        outbox.put(TOPIC, [b"1", b"2", b"3"])
+        outbox.put(TOPIC, [b"4", b"5", b"6"], spare={1, 3})
+        assert payloads(outbox) == [b"1", b"3", b"5", b"6"]
+
+
+def test_the_file_stays_bounded_however_much_goes_through(path):
+    with Outbox(path, Limits(max_bytes=200_000)) as outbox:
+        for _ in range(100):
+            outbox.put(TOPIC, [b"x" * 300] * 200)
+        assert outbox.size <= 200_000
+        assert outbox.drops.size == 20_000 - len(outbox)
+    assert path.stat().st_size < 500_000
+
+
+def test_an_outbox_from_before_the_bounds_is_taken_over(path):
+    path.parent.mkdir()
+    with sqlite3.connect(path) as old:
+        old.execute(
+            "CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, "
+            "topic TEXT NOT NULL, payload BLOB NOT NULL)"
+        )
+        old.execute("INSERT INTO outbox (topic, payload) VALUES (?, ?)", (TOPIC, b"old"))
+    old.close()
+    with Outbox(path) as outbox:
+        outbox.put(TOPIC, [b"new"])
+        assert payloads(outbox) == [b"old", b"new"]
+
+
+@pytest.mark.parametrize("limits", [{"max_bytes": 0}, {"max_age": timedelta(0)}])
+def test_bounds_that_let_nothing_wait_are_refused(limits):
+    with pytest.raises(ValueError, match="must be positive"):
+        Limits(**limits)
 
 
 def test_a_second_agent_is_turned_away(path):
