@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add, or_
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -108,7 +111,11 @@ def _parsed(raw_line: Column) -> Column:
 def _values_as_text() -> Column:
     """All fields of the message as text, where that is needed: it is a second parse."""
     keys = F.json_object_keys("raw_line")
-    has_unknown = F.size(F.array_except(keys, F.array(*map(F.lit, KNOWN_FIELDS)))) > 0
+    present = [F.col(f"parsed.message.{name}").isNotNull().cast("int") for name in KNOWN_FIELDS]
+    # As many keys as known fields with a value: there can be no other. Counting is cheap.
+    may_have_unknown = F.size(keys) != reduce(add, present)
+    known = F.array(*map(F.lit, KNOWN_FIELDS))
+    has_unknown = may_have_unknown & (F.size(F.array_except(keys, known)) > 0)
     return F.when(
         F.col("is_object") & (F.col("has_wrong_type") | has_unknown),
         F.from_json("raw_line", "map<string, string>"),
@@ -176,7 +183,7 @@ def _verdict() -> Column:
             column("taken_at").isNull(),
             F.format_string("expected RFC 3339; got %s", "timestamp"),
         ),
-        ("out_of_range", _out_of_range() != "", _out_of_range()),
+        ("out_of_range", _is_out_of_range(), _out_of_range()),
     ]
     verdict: Column | None = None
     for reason, condition, detail in faults:
@@ -200,20 +207,30 @@ def _wrong_types() -> Column:
     )
 
 
-def _out_of_range() -> Column:
-    def unless(holds: Column, name: str, value: Column) -> Column:
-        return F.when(~holds, F.concat(F.lit(f"{name}: "), value.cast("string")))
-
-    time = F.col("taken_at")
+def _limits() -> dict[str, Column]:
+    """What must hold of each value that is there."""
+    time, infinity = F.col("taken_at"), F.lit(float("inf"))
     latest = F.col("received") + F.expr(CLOCK_TOLERANCE)
-    infinity = float("inf")
+    return {
+        "sequence": F.col("sequence") >= 0,
+        "longitude": F.col("longitude").between(-180, 180),
+        "latitude": F.col("latitude").between(-90, 90),
+        "timestamp": (time >= F.lit(EARLIEST).cast("timestamp")) & (time <= latest),
+        **{name: F.abs(name) < infinity for name in CONCENTRATIONS},
+    }
+
+
+def _is_out_of_range() -> Column:
+    return reduce(or_, (F.coalesce(~holds, F.lit(False)) for holds in _limits().values()))
+
+
+def _out_of_range() -> Column:
     return F.concat_ws(
         ", ",
-        unless(F.col("sequence") >= 0, "sequence", F.col("sequence")),
-        unless(F.col("longitude").between(-180, 180), "longitude", F.col("longitude")),
-        unless(F.col("latitude").between(-90, 90), "latitude", F.col("latitude")),
-        unless((time >= F.lit(EARLIEST).cast("timestamp")) & (time <= latest), "timestamp", time),
-        *(unless(F.abs(name) < infinity, name, F.col(name)) for name in CONCENTRATIONS),
+        *(
+            F.when(~holds, F.concat(F.lit(f"{name}: "), F.col(name).cast("string")))
+            for name, holds in _limits().items()
+        ),
     )
 
 

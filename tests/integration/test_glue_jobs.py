@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import boto3
@@ -15,7 +18,8 @@ from glue_testbed import ARRIVED, WINDOW, Estate, message
 from contracts import lake
 from contracts.forecast_input import CategoryIndex, RecentHistory
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET
-from glue_jobs.job_client import JobFailedError
+from glue_jobs.job_client import JobFailedError, Window
+from localcloud.launch import LocalCloud
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -30,7 +34,9 @@ def estate(aws: boto3.Session) -> Estate:
 
 @pytest.fixture(scope="module")
 def too_early(estate: Estate) -> str:
-    """What `build_series` says before there are readings."""
+    """What the jobs say before there are messages, and before there are readings."""
+    with pytest.raises(JobFailedError, match=r"no messages in s3://.*; say `make device"):
+        estate.run(TELEMETRY_TO_PARQUET, Window())
     with pytest.raises(JobFailedError) as failed:
         estate.run(BUILD_SERIES)
     return str(failed.value)
@@ -73,12 +79,28 @@ def landed(estate: Estate, too_early: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def lake_twice(estate: Estate, landed: dict) -> dict:
-    """The tables after the first run, and the counts of a second run over the same window."""
+def lake_twice(estate: Estate, landed: dict, cloud: LocalCloud) -> dict:
+    """The tables after the first run and after the verb has worked off all that there is."""
     places = (lake.TELEMETRY, lake.QUARANTINE)
     before = [estate.table(place) for place in places]
-    counts = estate.run(TELEMETRY_TO_PARQUET)
-    return {"before": before, "after": [estate.table(place) for place in places], "counts": counts}
+    verb = subprocess.run(
+        [sys.executable, "-m", "glue_jobs", "run", TELEMETRY_TO_PARQUET],
+        env={**os.environ, **cloud.env, "LAKECAST_ENV": "staging"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert verb.returncode == 0, verb.stderr
+    (newest,) = estate.glue.get_job_runs(
+        JobName=estate.names.job(TELEMETRY_TO_PARQUET), MaxResults=1
+    )["JobRuns"]
+    key = f"{lake.RUNS.prefix}{TELEMETRY_TO_PARQUET}/{newest['Id']}.json"
+    return {
+        "before": before,
+        "after": [estate.table(place) for place in places],
+        "counts": json.loads(estate.body(lake.RUNS, key)),
+        "printed": verb.stdout,
+    }
 
 
 def test_every_message_ends_in_exactly_one_place(estate: Estate, landed: dict) -> None:
@@ -122,6 +144,14 @@ def test_the_same_window_twice_leaves_the_same_tables(lake_twice: dict, landed: 
     assert lake_twice["counts"]["kept"] == 0
     assert lake_twice["counts"]["read"] == landed["read"]
     assert lake_twice["counts"]["quarantined"] == landed["quarantined"]
+
+
+def test_the_verb_prints_what_was_counted_and_what_comes_next(lake_twice: dict) -> None:
+    words = lake_twice["printed"].split()
+    counts = lake_twice["counts"]
+    assert words[words.index("read") + 2] == str(counts["read"])
+    assert words[words.index("foreign_device") + 2] == "1"
+    assert lake_twice["printed"].rstrip().endswith("next: make train ENV=staging")
 
 
 def test_late_reading_joins_its_day(estate: Estate, lake_twice: dict) -> None:

