@@ -136,6 +136,10 @@ forecast: setup ## ask the API (DEVICE=, POLLUTANT=ozone)
 evaluate: setup ## the last day's forecasts beside what came and the baselines
 	@$(IN_ENV) $(PY) -m forecasting evaluate --output .lakecast/evaluation $(if $(ORIGIN),--origin $(ORIGIN))
 
+.PHONY: backtest
+backtest: setup ## forecasts of recorded months beside the baselines (DATA=, OUT=, TRAIN_END=2016-09-01, TEST_END=2017-02-28, ORIGIN_STEP=1, MODEL=, SEED=)
+	@$(PY) -m forecasting backtest --data '$(DATA)' --out '$(or $(OUT),.lakecast/backtest.parquet)' $(if $(TRAIN_END),--train-end $(TRAIN_END)) $(if $(TEST_END),--test-end $(TEST_END)) $(if $(ORIGIN_STEP),--origin-step $(ORIGIN_STEP)) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
 bench: setup ## speed, each as a ratio against a named rival in one run
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(PY) $$benchmark; done

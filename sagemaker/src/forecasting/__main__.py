@@ -1,4 +1,4 @@
-"""``python -m forecasting train|deploy|forecast|evaluate``."""
+"""``python -m forecasting train|deploy|forecast|evaluate|backtest``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from forecasting import commands
 from forecasting.api_client import ForecastRequest
 from forecasting.deployment import DEFAULT_VARIANT, Variant
 from forecasting.errors import ForecastingError
+from forecasting.forecasters import CHAMPION, MODELS
 from forecasting.settings import Settings
 
 
@@ -26,8 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     console = Console()
     try:
-        session = boto3.Session()
-        _run(options, session, Names.from_aws(session), console)
+        if options.command == "backtest":
+            _backtest(options, console)
+        else:
+            session = boto3.Session()
+            _run(options, session, Names.from_aws(session), console)
     except (ForecastingError, BotoCoreError, ClientError) as error:
         print(f"forecasting {options.command}: {_one_line(error)}", file=sys.stderr)
         return 1
@@ -65,6 +69,16 @@ def _run(
             origin=options.origin,
             shown=(options.device, options.pollutant or "particulate_matter"),
         )
+
+
+def _backtest(options: argparse.Namespace, console: Console) -> None:
+    from forecasting import backtest_command  # noqa: PLC0415  (pandas, 1 s)
+    from forecasting.backtest import Plan  # noqa: PLC0415
+
+    plan = Plan(options.train_end, options.test_end, options.origin_step)
+    backtest_command.run(
+        options.data, plan, options.out, console, model=options.model, seed=options.seed
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,7 +119,33 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--origin", type=_hour, help="first hour of the forecast, such as 2024-05-01T00:00Z"
         )
+    _add_backtest(commands_.add_parser("backtest", help="forecasts of recorded months, judged"))
     return parser
+
+
+def _add_backtest(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data", type=Path, required=True, help="folder of CSV files in UCI's Beijing format"
+    )
+    command.add_argument(
+        "--train-end", type=_day, default="2016-09-01", help="first day that is not trained on"
+    )
+    command.add_argument(
+        "--test-end", type=_day, default="2017-02-28", help="first day without an origin"
+    )
+    command.add_argument("--origin-step", type=int, default=1, help="days between origins")
+    command.add_argument("--out", type=Path, required=True, help="Parquet file of the forecasts")
+    command.add_argument("--model", default=CHAMPION, help=f"one of {', '.join(MODELS)}")
+    command.add_argument("--seed", type=int, default=1)
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007  (local time, as in the files)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a day such as 2016-09-01; got {text!r}"
+        ) from None
 
 
 def _hour(text: str) -> datetime:

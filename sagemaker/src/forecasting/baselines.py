@@ -25,7 +25,7 @@ def persistence(history: Floats, hours: int) -> Floats:
         Nothing was ever observed.
     """
     observed = _observed(history)
-    changes = np.array([_change_quantiles(history, lead) for lead in range(1, hours + 1)])
+    changes = np.array([change_quantiles(history, lead) for lead in range(1, hours + 1)])
     return _not_negative(observed[-1] + changes)
 
 
@@ -45,7 +45,7 @@ def daily_seasonal_naive(history: Floats, hours: int) -> Floats:
         last = np.where(np.isfinite(day), day, last)
     last = np.where(np.isfinite(last), last, mean)
     repeated = np.resize(last, hours)
-    return _not_negative(repeated[:, None] + _change_quantiles(history, SEASON))
+    return _not_negative(repeated[:, None] + change_quantiles(history, SEASON))
 
 
 BASELINES: Mapping[str, Callable[[Floats, int], Floats]] = {
@@ -66,10 +66,10 @@ def _not_negative(forecast: Floats) -> Floats:
     return np.where(forecast > 0, forecast, 0.0)
 
 
-def _change_quantiles(history: Floats, hours: int) -> Floats:
+def change_quantiles(history: Floats, hours: int, levels: Floats = LEVELS) -> Floats:
     """Quantiles of the changes over so many hours; zeros where no two hours lie so far apart."""
     changes = history[hours:] - history[: len(history) - hours]
     changes = changes[np.isfinite(changes)]
     if not len(changes):
-        return np.zeros(len(LEVELS))
-    return np.asarray(np.quantile(changes, LEVELS), dtype=np.float64)
+        return np.zeros(len(levels))
+    return np.asarray(np.quantile(changes, levels), dtype=np.float64)

@@ -1,0 +1,81 @@
+"""What a model must do to be backtested, and the models there are, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+
+from forecasting.errors import ForecastingError
+from forecasting.history import History
+from forecasting.metrics import LEVELS, Floats
+
+BANDS: Mapping[int, tuple[float, float]] = {50: (0.25, 0.75), 80: (0.1, 0.9), 95: (0.025, 0.975)}
+"""Quantiles that bound the band holding so many percent of what comes."""
+
+BAND_LEVELS: Floats = np.unique(
+    np.concatenate([LEVELS, [level for band in BANDS.values() for level in band]])
+)
+"""Quantiles of a backtested forecast: those that are published, and the bounds of `BANDS`."""
+
+PUBLISHED = np.searchsorted(BAND_LEVELS, LEVELS)
+"""Where the published quantiles stand among `BAND_LEVELS`."""
+
+Report = Callable[[float], None]
+"""Told what share of a long work, 0 to 1, is done."""
+
+
+class Forecaster(Protocol):
+    """A model of all stations and pollutants."""
+
+    def fit(self, history: History, report: Report) -> None:
+        """Learn from a history; nothing after it is ever shown to ``fit``."""
+
+    def predict(self, history: History) -> Floats:
+        """Forecast the `HORIZON` hours from a history's end on, without learning anew.
+
+        Returns
+        -------
+        Shape (stations, `TARGETS`, hours, `BAND_LEVELS`), µg/m³: finite, not negative, not
+        descending from one quantile to the next.
+        """
+
+
+def forecaster(name: str, seed: int) -> Forecaster:
+    """A new model by its name.
+
+    Raises
+    ------
+    ForecastingError
+        There is none of that name.
+    """
+    if name not in MODELS:
+        raise ForecastingError(f"MODEL must be one of {', '.join(MODELS)}; got {name!r}")
+    return MODELS[name](seed)
+
+
+def _persistence(_: int) -> Forecaster:
+    from forecasting.naive_forecasters import Persistence  # noqa: PLC0415
+
+    return Persistence()
+
+
+def _seasonal_naive(season: int) -> Callable[[int], Forecaster]:
+    def make(_: int) -> Forecaster:
+        from forecasting.naive_forecasters import SeasonalNaive  # noqa: PLC0415
+
+        return SeasonalNaive(season)
+
+    return make
+
+
+MODELS: Mapping[str, Callable[[int], Forecaster]] = {
+    "persistence": _persistence,
+    "naive-24": _seasonal_naive(24),
+    "naive-168": _seasonal_naive(168),
+}
+"""Makers of models, given a seed."""
+
+CHAMPION = "persistence"
+BASELINES = ("persistence", "naive-24", "naive-168")
