@@ -38,8 +38,9 @@ def topic(thing_name: str) -> str:
 def status_topic(thing_name: str) -> str:
     """MQTT topic on which that thing says that it came and went, and its last will that it is lost.
 
+    All of it is retained; ``telemetry_status.v1.schema.json`` describes the document.
     The device policy must allow publishing on it: AWS refuses a connection whose will it would not
-    let the device publish.
+    let the device publish, and retain.
     """
     return f"status/{thing_name}"
 
@@ -47,5 +48,12 @@ def status_topic(thing_name: str) -> str:
 def json_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a version 1 message."""
     path = Path(__file__).with_name("telemetry.v1.schema.json")
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def status_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of what a device says of itself."""
+    path = Path(__file__).with_name("telemetry_status.v1.schema.json")
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema

@@ -19,10 +19,10 @@ from contracts.names import Names
 from contracts.telemetry import topic
 from device import report
 from device.agent import Agent, Pace
-from device.connection import Connection
 from device.errors import DeviceError, RecordingError
 from device.fleet import Replay, replay_fleet, summary, thing_name_of
 from device.kit import MQTT_PORT, Broker, ConnectionKit
+from device.link import TRANSPORTS, transport
 from device.outbox import Limits, Outbox
 from device.provisioning import Provisioner, account_endpoint
 from device.readings import Boot, Recording
@@ -62,15 +62,26 @@ def run(options: argparse.Namespace) -> int:
     kit = ConnectionKit.load(options.kits / options.thing)
     site = next(site for site in SITES if site.station.name == options.site)
     sensor = LiveSimulation(site, options.seed)
-    pace = Pace(options.delay, drain=options.drain)
+    heartbeat = timedelta(seconds=options.heartbeat) if options.heartbeat else None
+    pace = Pace(options.delay, drain=options.drain, heartbeat=heartbeat)
     stop, wake = _stop_on_signals(), threading.Event()
-    messages = Boot.new(kit.thing_name).messages(sensor.station, sensor.readings())
+    boot = Boot.new(kit.thing_name)
+    messages = boot.messages(sensor.station, sensor.readings())
+    about = {"boot_id": str(boot.boot_id), "transport": options.transport}
     with (
         Outbox(kit.outbox, _limits(options)) as outbox,
-        Connection(kit, within_quota=True, on_change=wake.set) as link,
+        transport(options.transport, kit, within_quota=True, on_change=wake.set) as link,
         report.live(kit, link) as progress,
     ):
-        agent = Agent(outbox, link, topic(kit.thing_name), pace, wake=wake, progress=progress)
+        agent = Agent(
+            outbox,
+            link,
+            topic(kit.thing_name),
+            pace,
+            wake=wake,
+            progress=progress,
+            about=about,
+        )
         tally = agent.run(messages, stop)
     report.live_end(kit, tally)
     return 0
@@ -83,7 +94,7 @@ def replay(options: argparse.Namespace) -> int:
     wanted = options.station or options.thing
     for recording in recordings:
         if wanted in (recording.station.name, thing_name_of(recording.station.name)):
-            return _replay([Replay(kit, recording, limits=_limits(options))], options)
+            return _replay([_replay_of(kit, recording, options)], options)
     known = ", ".join(recording.station.name for recording in recordings)
     raise RecordingError(f"no station {wanted!r}; name one with --station: {known}")
 
@@ -96,9 +107,14 @@ def fleet(options: argparse.Namespace) -> int:
     for number, recording in enumerate(recordings):
         thing_name = thing_name_of(recording.station.name)
         kit = provisioner.provision(thing_name, options.kits / thing_name)
-        faulty = options.faulty and number == 0
-        replays.append(Replay(kit, recording, faulty, _limits(options)))
+        replays.append(_replay_of(kit, recording, options, faulty=options.faulty and number == 0))
     return _replay(replays, options)
+
+
+def _replay_of(
+    kit: ConnectionKit, recording: Recording, options: argparse.Namespace, *, faulty: bool = False
+) -> Replay:
+    return Replay(kit, recording, faulty, _limits(options), options.transport)
 
 
 def _replay(replays: list[Replay], options: argparse.Namespace) -> int:
@@ -206,6 +222,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="when stopped, wait that long for acknowledgements (10)",
     )
+    drain.add_argument(
+        "--transport",
+        choices=TRANSPORTS,
+        default=TRANSPORTS[0],
+        help="MQTT library: the AWS IoT Device SDK, or Paho in pure Python (%(default)s)",
+    )
     limits = Limits()
     drain.add_argument(
         "--keep-days",
@@ -261,6 +283,13 @@ def _parser() -> argparse.ArgumentParser:
         help="milliseconds between readings, at least 250 (1000)",
     )
     commands.choices["run"].add_argument(
+        "--heartbeat",
+        type=_natural,
+        default=60,
+        metavar="SECONDS",
+        help="report the device's state on its status topic that often; 0 is never (60)",
+    )
+    commands.choices["run"].add_argument(
         "--site",
         default=SITES[0].station.name,
         choices=[site.station.name for site in SITES],
@@ -277,6 +306,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a positive number; got {text}")
+    return value
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more; got {text}")
     return value
 
 

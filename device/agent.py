@@ -8,15 +8,15 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from device.connection import Link
 from device.errors import RefusedError, UnreachableError
+from device.link import NOT_AUTHORIZED, Link
 from device.outbox import Outbox
 from device.readings import Message
 
@@ -24,7 +24,7 @@ MIN_DELAY = timedelta(milliseconds=250)
 """Shortest time between two live readings."""
 
 WINDOW = 400
-"""Messages published and not yet acknowledged. The SDK holds further to what the broker allows
+"""Messages published and not yet acknowledged. The link holds further to what the broker allows
 (Receive Maximum; 100 on AWS)."""
 
 BATCH = 400
@@ -32,7 +32,7 @@ BATCH = 400
 
 RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5
-_NOT_AUTHORIZED = 0x87
+NO_ROOM_SECONDS = 0.1
 _FIRST_ERROR = 0x80
 
 
@@ -49,6 +49,8 @@ class Pace:
         None waits as long as the connection stands.
     patience
         How long to go without a session; None is for ever.
+    heartbeat
+        How often to report how the device is; None is never.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class Pace:
     delay: timedelta | None = None
     drain: timedelta = timedelta(seconds=10)
     patience: timedelta | None = None
+    heartbeat: timedelta | None = None
 
     def __post_init__(self) -> None:
         if self.delay is not None and self.delay < MIN_DELAY:
@@ -109,6 +112,8 @@ class Agent:
         Set by whoever has news for the agent: the connection, or a signal.
     progress
         Told, now and then, what was done so far.
+    about
+        What every heartbeat says besides: boot, transport.
     """
 
     def __init__(
@@ -120,6 +125,7 @@ class Agent:
         *,
         wake: threading.Event,
         progress: Callable[[Tally], None] = lambda _: None,
+        about: Mapping[str, object] | None = None,
     ) -> None:
         self._outbox = outbox
         self._link = link
@@ -127,6 +133,7 @@ class Agent:
         self._pace = pace
         self._wake = wake
         self._progress = progress
+        self._about = dict(about or {})
         self._results: queue.SimpleQueue[tuple[int, Future[int]]] = queue.SimpleQueue()
         self._in_flight: set[int] = set()
         self._again: list[int] = []
@@ -156,6 +163,7 @@ class Agent:
         """
         due = time.monotonic()
         offline_since = due
+        beat_due = due + self._heartbeat
         ending_since: float | None = None
         more = True
         while True:
@@ -174,11 +182,33 @@ class Agent:
                 due = max(due + self._delay, now)
             self._publish(now)
             self._progress(self.tally)
+            if self._link.connected and now >= beat_due:
+                beat_due = now + self._heartbeat
+                self._link.report(self._facts())
             if not more:
                 ending_since = now if ending_since is None else ending_since
                 if self._finished(now - ending_since, stop):
+                    if self._pace.heartbeat:
+                        self._link.report(self._facts())
                     return self.tally
-            self._wait(due - now if more and self._pace.delay is not None else IDLE_SECONDS)
+            idle = IDLE_SECONDS if self._link.room else NO_ROOM_SECONDS
+            self._wait(min(idle, due - now) if more and self._pace.delay is not None else idle)
+
+    @property
+    def _heartbeat(self) -> float:
+        return self._pace.heartbeat.total_seconds() if self._pace.heartbeat else float("inf")
+
+    def _facts(self) -> dict[str, object]:
+        """What a heartbeat says; see ``telemetry_status.v1.schema.json`` in contracts."""
+        tally, drops = self.tally, self._outbox.drops
+        return self._about | {
+            "queue_depth": tally.left,
+            "queue_bytes": self._outbox.size,
+            "dropped": asdict(drops),
+            "reconnects": max(0, self._link.sessions - 1),
+            "taken": tally.taken,
+            "acknowledged": tally.acknowledged + tally.carried_over,
+        }
 
     @property
     def _delay(self) -> float:
@@ -227,7 +257,7 @@ class Agent:
         return len(batch)
 
     def _publish(self, now: float) -> None:
-        room = WINDOW - len(self._in_flight)
+        room = min(WINDOW - len(self._in_flight), self._link.room)
         if not self._link.connected or room <= 0:
             return
         parcels = []
@@ -256,7 +286,7 @@ class Agent:
             code = None if done.exception() else done.result()
             if code is not None and code < _FIRST_ERROR:
                 acknowledged.append(number)
-            elif code == _NOT_AUTHORIZED:
+            elif code == NOT_AUTHORIZED:
                 refused.append(number)
             else:
                 self._again.append(number)

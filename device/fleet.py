@@ -13,9 +13,9 @@ from typing import Any
 
 from contracts.telemetry import POLLUTANTS, topic
 from device.agent import Agent, Pace, Tally
-from device.connection import Connection
 from device.errors import DeviceError
 from device.kit import ConnectionKit
+from device.link import TRANSPORTS, transport
 from device.outbox import Limits, Outbox
 from device.readings import Boot, Message, Recording, rfc3339
 
@@ -37,12 +37,15 @@ class Replay:
         Also publish `broken_messages`, so that a trial shows what becomes of them.
     limits
         Of the outbox; None is the outbox's own.
+    transport
+        One of `TRANSPORTS`.
     """
 
     kit: ConnectionKit
     recording: Recording
     faulty: bool = False
     limits: Limits | None = None
+    transport: str = TRANSPORTS[0]
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def replay_one(
     try:
         with (
             Outbox(kit.outbox, replay.limits) as outbox,
-            Connection(kit, within_quota=within_quota, on_change=wake.set) as link,
+            transport(replay.transport, kit, within_quota=within_quota, on_change=wake.set) as link,
         ):
             arguments = (outbox, link, topic(kit.thing_name), pace)
             agent = Agent(*arguments, wake=wake, progress=progress)

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from device.agent import Tally
-from device.connection import Link
 from device.fleet import Outcome, Replay
 from device.kit import ConnectionKit
+from device.link import Link
 
 
 @contextmanager

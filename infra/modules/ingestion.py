@@ -90,6 +90,9 @@ class Ingestion(Construct):
                         ("iot:Publish",),
                         (f"{iot}:topic/{topic(thing)}", f"{iot}:topic/{status_topic(thing)}"),
                     ),
+                    Statement(  # the last word on each device stays, its last will too
+                        "Retain", ("iot:RetainPublish",), (f"{iot}:topic/{status_topic(thing)}",)
+                    ),
                 )
             ),
         )

@@ -102,7 +102,11 @@ def field_with_estate(home: Path) -> Iterator[Field]:
         topics = [f"{arn}:topic/{kind}/{THING}" for kind in ("telemetry", "status")]
         site.allow(
             names.device_policy,
-            {"iot:Connect": [f"{arn}:client/{THING}"], "iot:Publish": topics},
+            {
+                "iot:Connect": [f"{arn}:client/{THING}"],
+                "iot:Publish": topics,
+                "iot:RetainPublish": topics[1:],
+            },
         )
         site.allow("observer", {"iot:*": ["*"]})
         yield site
@@ -126,8 +130,10 @@ class Observer:
         return {(r["boot_id"], r["sequence"]) for r in self.readings(thing_name)}
 
     def statuses(self, thing_name: str) -> list[str]:
-        told = list(self.payloads.get(f"status/{thing_name}", ()))
-        return [json.loads(payload)["status"] for payload in told]
+        return [document["status"] for document in self.status_documents(thing_name)]
+
+    def status_documents(self, thing_name: str) -> list[dict[str, Any]]:
+        return [json.loads(told) for told in list(self.payloads.get(f"status/{thing_name}", ()))]
 
 
 @contextmanager

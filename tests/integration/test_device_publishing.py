@@ -18,6 +18,7 @@ from device.agent import Pace, Tally
 from device.errors import KitError, ProvisioningError
 from device.fleet import Replay, replay_one
 from device.kit import Broker, ConnectionKit
+from device.link import TRANSPORTS, transport
 from device.outbox import Outbox
 from device.provisioning import Provisioner, account_endpoint
 from device.readings import Boot, Reading
@@ -40,6 +41,12 @@ def observer(site: Field) -> Iterator[Observer]:
         yield watching
 
 
+@pytest.fixture(params=TRANSPORTS)
+def by(request: pytest.FixtureRequest) -> str:
+    """The transport; both must keep the same promises."""
+    return str(request.param)
+
+
 def recording(days: int) -> SimulatedRecording:
     return SimulatedRecording(SITES[0], END - timedelta(days=days), END)
 
@@ -49,8 +56,10 @@ def identities(kit: ConnectionKit, source: SimulatedRecording) -> set[tuple[str,
     return {(str(boot.boot_id), reading.place) for reading in source.readings()}
 
 
-def replayed(kit: ConnectionKit, source: SimulatedRecording, **options):
-    return replay_one(Replay(kit, source), PACE, threading.Event(), within_quota=False, **options)
+def replayed(kit: ConnectionKit, source: SimulatedRecording, by: str = "awsiot", **options):
+    return replay_one(
+        Replay(kit, source, transport=by), PACE, threading.Event(), within_quota=False, **options
+    )
 
 
 def test_a_provisioned_device_is_a_thing_with_certificate_and_policy(site):
@@ -108,29 +117,31 @@ def test_without_a_named_broker_the_accounts_own_endpoint_is_asked_for(site):
     assert account_endpoint(iot) == Broker(own, port=8883, ca_file=None)
 
 
-def test_a_replayed_recording_arrives_to_the_last_reading(site, observer):
-    kit, week = site.kit("replayed"), recording(7)
-    outcome = replayed(kit, week)
+def test_a_replayed_recording_arrives_to_the_last_reading(site, observer, by):
+    name = f"replayed-{by}"
+    kit, week = site.kit(name), recording(7)
+    outcome = replayed(kit, week, by)
     wanted = identities(kit, week)
-    await_that(lambda: observer.identities("replayed") >= wanted, "all readings")
+    await_that(lambda: observer.identities(name) >= wanted, "all readings")
     assert outcome.failure is None
-    assert outcome.tally.acknowledged == len(wanted) == len(observer.readings("replayed"))
+    assert outcome.tally.acknowledged == len(wanted) == len(observer.readings(name))
     validator = Draft202012Validator(json_schema())
-    for message in observer.readings("replayed"):
+    for message in observer.readings(name):
         validator.validate(message)
 
 
-def test_a_wire_that_is_cut_loses_nothing(site, observer):
+def test_a_wire_that_is_cut_loses_nothing(site, observer, by):
+    name = f"cut-{by}"
     wire = Wire(site.broker, cuts=[40_000, 60_000, 80_000])
-    kit, month = site.kit("cut", wire.broker), recording(60)
-    outcome = replayed(kit, month)
+    kit, month = site.kit(name, wire.broker), recording(60)
+    outcome = replayed(kit, month, by)
     wire.close()
     wanted = identities(kit, month)
-    await_that(lambda: observer.identities("cut") >= wanted, "all readings")
+    await_that(lambda: observer.identities(name) >= wanted, "all readings")
     assert wire.times_cut == 3
     assert outcome.failure is None
     assert (outcome.tally.acknowledged, outcome.tally.left) == (len(wanted), 0)
-    assert observer.identities("cut") == wanted
+    assert observer.identities(name) == wanted
 
 
 def test_a_killed_replay_that_runs_again_ends_with_every_reading_once_by_identity(site, observer):
@@ -172,39 +183,67 @@ def test_a_fleet_tells_what_it_sent_and_its_faults_apart(site, observer):
     )
 
 
-def test_a_live_device_that_is_told_to_stop_ends_in_order(site, observer):
-    kit = site.kit("live")
-    process = site.start("run", "--thing=live", "--delay=250")
-    await_that(lambda: len(observer.readings("live")) >= 3, "three readings")
+def test_a_live_device_that_is_told_to_stop_ends_in_order(site, observer, by):
+    name = f"live-{by}"
+    kit = site.kit(name)
+    process = site.start("run", f"--thing={name}", "--delay=250", f"--transport={by}")
+    await_that(lambda: len(observer.readings(name)) >= 3, "three readings")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, err
-    readings = observer.readings("live")
+    readings = observer.readings(name)
     assert [reading["sequence"] for reading in readings] == list(range(len(readings)))
     assert f"{len(readings)} readings taken, {len(readings)} acknowledged" in out
-    await_that(lambda: "stopped" in observer.statuses("live"), "the goodbye")
-    assert observer.statuses("live") == ["started", "stopped"]
+    await_that(lambda: "stopped" in observer.statuses(name), "the goodbye")
+    assert observer.statuses(name) == ["started", "online", "stopped"]
+    last = observer.status_documents(name)[-1]
+    assert (last["queue_depth"], last["taken"], last["reconnects"]) == (0, len(readings), 0)
+    assert last["boot_id"] in boots(observer, name)
     with Outbox(kit.outbox) as outbox:
         assert len(outbox) == 0
 
 
-def test_a_live_device_that_dies_leaves_its_last_will_and_starts_another_boot(site, observer):
-    site.kit("dying")
+def boots(observer: Observer, name: str) -> dict[str, list[int]]:
+    """Sequences of each boot, each where it first came."""
+    found: dict[str, list[int]] = {}
+    for reading in observer.readings(name):
+        sequences = found.setdefault(reading["boot_id"], [])
+        if reading["sequence"] not in sequences:
+            sequences.append(reading["sequence"])
+    return found
+
+
+def test_a_live_device_that_dies_leaves_its_last_will_and_starts_another_boot(site, observer, by):
+    name = f"dying-{by}"
+    site.kit(name)
     for count in (1, 2):
-        process = site.start("run", "--thing=dying", "--delay=250")
-        await_that(
-            lambda n=count: len({r["boot_id"] for r in observer.readings("dying")}) == n, "a boot"
-        )
+        process = site.start("run", f"--thing={name}", "--delay=250", f"--transport={by}")
+        await_that(lambda n=count: len(boots(observer, name)) == n, "a boot")
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        await_that(lambda n=count: observer.statuses("dying").count("lost") == n, "the will")
+        await_that(lambda n=count: observer.statuses(name).count("lost") == n, "the will")
+    for sequences in boots(observer, name).values():
+        assert sequences == list(range(len(sequences)))
 
 
-def test_readings_taken_offline_are_sent_by_the_next_run(site, observer):
+def test_the_last_word_on_a_device_is_retained(site):
+    kit = site.kit("retained")
+    with transport("paho", kit, within_quota=True) as link:
+        await_that(lambda: link.connected, "a session")
+    iot = site.aws.client("iot-data")
+    message = await_that(
+        lambda: json.loads(iot.get_retained_message(topic="status/retained")["payload"]),
+        "what the broker kept",
+    )
+    assert message["status"] == "stopped"
+
+
+def test_readings_taken_offline_are_sent_by_the_next_run(site, observer, by):
+    name = f"offline-{by}"
     nowhere = Wire(site.broker, cuts=[])
-    kit = site.kit("offline", nowhere.broker)
+    kit = site.kit(name, nowhere.broker)
     nowhere.close()
-    process = site.start("run", "--thing=offline", "--delay=250", "--drain=0")
+    process = site.start("run", f"--thing={name}", "--delay=250", "--drain=0", f"--transport={by}")
     log, sizes = kit.outbox.with_name(f"{kit.outbox.name}-wal"), set[int]()
 
     def written() -> bool:
@@ -217,25 +256,26 @@ def test_readings_taken_offline_are_sent_by_the_next_run(site, observer):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
-    assert "not connected: AWS_IO_SOCKET_CONNECTION_REFUSED" in err
+    refused = {"awsiot": "AWS_IO_SOCKET_CONNECTION_REFUSED", "paho": "[Errno 111] Connection"}
+    assert f"not connected: {refused[by]}" in err
     assert "the next run sends them first" in out
     with Outbox(kit.outbox) as outbox:
         kept = [json.loads(parcel.payload) for parcel in outbox.after(0, 100)]
     assert len(kept) >= 2
-    outcome = replayed(site.kit("offline"), recording(1))
+    outcome = replayed(site.kit(name), recording(1), by)
     assert outcome.tally.carried_over == len(kept)
     await_that(
-        lambda: {(r["boot_id"], r["sequence"]) for r in kept} <= observer.identities("offline"),
+        lambda: {(r["boot_id"], r["sequence"]) for r in kept} <= observer.identities(name),
         "the readings of the first run",
     )
 
 
-def test_a_broker_that_is_restarted_loses_nothing_on_the_way_to_the_lake(site):
+def test_a_broker_that_is_restarted_loses_nothing_on_the_way_to_the_lake(site, by):
     """Last in this file: everyone else's sessions end with the broker."""
-    bucket = telemetry.bucket(site.aws, "device-restart")
-    stream = telemetry.stream(site.aws, "device-restart", bucket)
-    telemetry.rule(site.aws, "device_restart", stream, bucket)
-    kit, whole = site.kit("restarted"), recording(150)
+    bucket = telemetry.bucket(site.aws, f"device-restart-{by}")
+    stream = telemetry.stream(site.aws, f"device-restart-{by}", bucket)
+    telemetry.rule(site.aws, f"device_restart_{by}", stream, bucket)
+    kit, whole = site.kit(f"restarted-{by}"), recording(150)
     under_way, stopped = threading.Event(), threading.Event()
 
     class Gated:
@@ -254,7 +294,9 @@ def test_a_broker_that_is_restarted_loses_nothing_on_the_way_to_the_lake(site):
             under_way.set()
 
     outcomes = []
-    agent = threading.Thread(target=lambda: outcomes.append(replayed(kit, Gated(), progress=note)))
+    agent = threading.Thread(
+        target=lambda: outcomes.append(replayed(kit, Gated(), by, progress=note))
+    )
     agent.start()
     assert under_way.wait(TIMEOUT)
     stop(site.cloud.config)

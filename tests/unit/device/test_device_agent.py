@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -30,9 +31,15 @@ class Broker:
     connected: bool = True
     refusal: str | None = None
     trouble: str | None = None
+    sessions: int = 1
+    room: int = 1_000
     published: list[bytes] = field(default_factory=list)
     unanswered: int = 0
     most_unanswered: int = 0
+    reports: list[dict[str, object]] = field(default_factory=list)
+
+    def report(self, facts: Mapping[str, object]) -> None:
+        self.reports.append(dict(facts))
 
     def publish(self, topic: str, payload: bytes) -> Future[int]:
         assert topic == TOPIC
@@ -184,6 +191,47 @@ def test_a_full_disk_ends_the_agent_before_anything_is_published(outbox, monkeyp
     with pytest.raises(OutboxError, match="disk is full"):
         run(outbox, broker, messages(3))
     assert broker.published == []
+
+
+def test_a_heartbeat_tells_how_the_device_is(tmp_path):
+    with Outbox(tmp_path / "small.sqlite3", Limits(max_bytes=2)) as outbox:
+        outbox.put(TOPIC, [b"x", b"y", b"z"])
+        broker, stop = Broker(lambda p: SUCCESS if p == b"z" else None, sessions=3), Event()
+        pace = Pace(drain=timedelta(0), heartbeat=timedelta(microseconds=1))
+        agent = Agent(
+            outbox,
+            broker,
+            TOPIC,
+            pace,
+            wake=Event(),
+            progress=lambda tally: stop.set() if tally.carried_over else None,
+            about={"transport": "paho"},
+        )
+        agent.run(messages(1), stop)
+    assert broker.reports[-1] == {
+        "transport": "paho",
+        "queue_depth": 1,
+        "queue_bytes": 1,
+        "dropped": {"age": 0, "size": 2},
+        "reconnects": 2,
+        "taken": 1,
+        "acknowledged": 1,
+    }
+    assert len(broker.reports) > 1
+
+
+def test_a_replay_has_no_heartbeat(outbox):
+    broker = Broker()
+    run(outbox, broker, messages(3))
+    assert broker.reports == []
+
+
+def test_no_more_is_published_than_the_link_has_room_for(outbox):
+    broker = Broker(room=2)
+    agent = Agent(outbox, broker, TOPIC, FAST, wake=Event())
+    agent._take(messages(5))
+    agent._publish(0.0)
+    assert broker.published == [b"0", b"1"]
 
 
 def test_what_the_outbox_dropped_is_told(tmp_path):

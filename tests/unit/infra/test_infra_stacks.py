@@ -171,6 +171,7 @@ def test_a_device_speaks_in_its_own_name_only(estate):
             f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/telemetry/{thing}",
             f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/status/{thing}",
         ],
+        "iot:RetainPublish": [f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/status/{thing}"],
     }
 
 

@@ -1,0 +1,221 @@
+"""MQTT 5 over mutual TLS, by Eclipse Paho: pure Python, so it runs where the AWS SDK has no wheel.
+
+Paho has no jitter in its own reconnecting, and hides why a connection failed; so a thread here
+connects, waits for the session to end, and connects again after a full-jitter exponential backoff.
+Paho publishes again, over the new connection, what was not acknowledged.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from typing import Any
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from contracts.telemetry import status_topic
+from device.errors import KitError
+from device.kit import ConnectionKit
+from device.link import (
+    KEEP_ALIVE_SECONDS,
+    MAX_RECONNECT_MS,
+    MIN_RECONNECT_MS,
+    STOP_SECONDS,
+    Session,
+    unusable,
+)
+
+RECEIVE_MAXIMUM = 100
+"""Of AWS IoT Core, messages unacknowledged at once; Paho does not heed the broker's own figure."""
+
+PUBLISHES_A_SECOND = 80
+BURST = 20
+"""Together they never pass 100 in any second: AWS IoT Core's quota of a connection."""
+
+_QUEUED = (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN)
+"""Without a session Paho says NO_CONN and keeps the message: that is no failure."""
+
+
+class Allowance:
+    """A token bucket: how many messages may go now."""
+
+    def __init__(
+        self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._tokens = float(burst)
+        self._at = clock()
+
+    @property
+    def room(self) -> int:
+        """Whole tokens there are."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        return int(self._tokens)
+
+    def take(self) -> None:
+        """Spend one."""
+        self._tokens -= 1
+
+
+class PahoConnection(Session):
+    """One device's session.
+
+    Parameters
+    ----------
+    within_quota
+        Keep AWS IoT Core's quota of a connection, 100 publishes a second.
+    on_change
+        Called, from a thread of this connection, when the session begins or ends.
+    """
+
+    def __init__(
+        self,
+        kit: ConnectionKit,
+        *,
+        within_quota: bool,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(kit, on_change)
+        self._allowance = Allowance(PUBLISHES_A_SECOND, BURST) if within_quota else None
+        self._books = threading.Lock()  # never held while Paho is called: Paho has locks too
+        self._unacknowledged: dict[int, Future[int]] = {}
+        self._early: dict[int, int] = {}
+        self._answered = False
+        self._over = threading.Event()
+        self._ending = threading.Event()
+        self._keeper = threading.Thread(
+            target=self._keep_connected, name=f"mqtt-{kit.thing_name}", daemon=True
+        )
+        self._client = client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=kit.thing_name,
+            protocol=paho.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.max_inflight_messages_set(RECEIVE_MAXIMUM)
+        client.will_set(status_topic(kit.thing_name), self._status("lost"), qos=1, retain=True)
+        try:
+            client.tls_set(
+                ca_certs=str(kit.ca_file) if kit.ca_file else None,
+                certfile=str(kit.certificate),
+                keyfile=str(kit.private_key),
+            )
+        except (OSError, ValueError) as error:
+            raise KitError(unusable(kit, error)) from error
+
+    @property
+    def room(self) -> int:
+        return self._allowance.room if self._allowance else 1_000_000
+
+    def __enter__(self) -> PahoConnection:
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Say goodbye and disconnect in order, so that the broker does not send the will."""
+        if self.connected:
+            wait([self._publish_status("stopped")], timeout=STOP_SECONDS)
+        self._ending.set()
+        self._client.disconnect()
+        self._over.set()  # after `_ending`, so that the keeper sees one of them
+        self._keeper.join(STOP_SECONDS)
+
+    def publish(self, topic: str, payload: bytes) -> Future[int]:
+        if self._allowance:
+            self._allowance.take()
+        return self._send(topic, payload, retain=False)
+
+    def report(self, facts: Mapping[str, object]) -> None:
+        self._facts = dict(facts)
+        if self.connected:
+            self._publish_status("online")
+
+    def _publish_status(self, status: str) -> Future[int]:
+        return self._send(status_topic(self._kit.thing_name), self._status(status), retain=True)
+
+    def _send(self, topic: str, payload: bytes, *, retain: bool) -> Future[int]:
+        acknowledged: Future[int] = Future()
+        try:
+            sent = self._client.publish(topic, payload, qos=1, retain=retain)
+        except ValueError as error:  # longer than MQTT allows
+            acknowledged.set_exception(error)
+            return acknowledged
+        if sent.rc not in _QUEUED:
+            acknowledged.set_exception(OSError(paho.error_string(sent.rc)))
+            return acknowledged
+        with self._books:
+            # The PUBACK may have come before this line.
+            code = self._early.pop(sent.mid, None)
+            if code is None:
+                self._unacknowledged[sent.mid] = acknowledged
+        if code is not None:
+            acknowledged.set_result(code)
+        return acknowledged
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _props: Any) -> None:
+        with self._books:
+            acknowledged = self._unacknowledged.pop(mid, None)
+            if acknowledged is None:
+                self._early[mid] = reason.value
+        if acknowledged is not None:
+            acknowledged.set_result(reason.value)
+
+    def _keep_connected(self) -> None:
+        attempt = 0
+        while not self._ending.is_set() and not self.refusal:
+            sessions = self.sessions
+            self._answered = False
+            self._over.clear()
+            try:
+                self._client.connect(
+                    self._kit.host, self._kit.port, KEEP_ALIVE_SECONDS, clean_start=True
+                )
+            except ssl.SSLEOFError as error:
+                self._failed(str(error))
+            except ssl.SSLError as error:
+                self._failed(f"TLS: {error}", tls=True)
+            except ConnectionResetError as error:
+                self._failed(str(error))
+            except OSError as error:
+                self._failed(str(error), network=True)
+            else:
+                self._client.loop_start()
+                if not self._ending.is_set():
+                    self._over.wait()
+                self._client.loop_stop()
+            attempt = 0 if self.sessions > sessions else attempt + 1
+            ceiling = min(MAX_RECONNECT_MS, MIN_RECONNECT_MS * 2**attempt) / 1000
+            self._ending.wait(random.uniform(0, ceiling))  # noqa: S311 - jitter, not secrets
+
+    def _on_connect(
+        self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        self._answered = True
+        if reason.is_failure:
+            self._failed(reason.getName(), code=reason.value)
+        else:
+            self._publish_status("started")
+            self._began()
+
+    def _on_disconnect(
+        self, _client: Any, _data: Any, flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._ended(f"the broker ended the session: {reason.getName()}", reason.value)
+        elif self.connected:
+            self._ended(f"the connection was lost: {reason.getName()}")
+        elif not self._ending.is_set() and not self._answered:
+            self._failed("it hung up before the session began")
+        self._over.set()
