@@ -31,7 +31,8 @@ START_FORMAT = "%Y-%m-%d %H:%M:%S"
 class CategoryIndex:
     """Which integer stands for which device and which pollutant in ``cat = [device, pollutant]``.
 
-    Indices are positions, so a model is only valid with the index it was trained with.
+    Indices are positions, so a model is only valid with an index that begins with the one it was
+    trained with. That is why an index grows at its ends and never loses or moves an entry.
     """
 
     devices: tuple[str, ...]
@@ -39,8 +40,22 @@ class CategoryIndex:
 
     @classmethod
     def of(cls, devices: Iterable[str], pollutants: Iterable[str]) -> CategoryIndex:
-        """Index sorted devices; pollutants keep the order of the contract."""
-        return cls(tuple(sorted(set(devices))), tuple(pollutants))
+        """A new index: devices sorted, pollutants as they come."""
+        return cls((), ()).extended(devices, pollutants)
+
+    def extended(self, devices: Iterable[str], pollutants: Iterable[str]) -> CategoryIndex:
+        """This index with what it lacks appended, sorted devices and pollutants as they come."""
+        return CategoryIndex(
+            (*self.devices, *sorted(set(devices) - set(self.devices))),
+            (*self.pollutants, *(p for p in pollutants if p not in self.pollutants)),
+        )
+
+    def begins_with(self, other: CategoryIndex) -> bool:
+        """Whether all of the other's positions mean the same here."""
+        return (
+            self.devices[: len(other.devices)] == other.devices
+            and self.pollutants[: len(other.pollutants)] == other.pollutants
+        )
 
     def cat(self, device_id: str, pollutant: str) -> list[int]:
         """Categories of a series.

@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.forecast_input import HORIZON
+from contracts.forecast_input import HORIZON, CategoryIndex
 from contracts.names import BUILD_SERIES
 from contracts.telemetry import POLLUTANTS
 from glue_jobs.arguments import SeriesArguments
@@ -68,14 +69,15 @@ def run(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
             f"at {first:%Y-%m-%d %H:%M} and end at {last:%Y-%m-%d %H:%M}; send a longer history or "
             "give a later --cut"
         )
-    categories = category_index(trained)
+    index = f"{arguments.channels}categories.json"
+    categories = category_index(trained, _known_categories(spark, index))
 
     counts = _write_series(wide, arguments.series)
     for name, channel in zip(("train", "test"), channels(by_device, cut, categories), strict=True):
         channel.write.mode("overwrite").options(**_static(NO_SUCCESS_FILE)).parquet(
             f"{arguments.channels}{name}/"
         )
-    object_writer()(f"{arguments.channels}categories.json", categories.to_json())
+    object_writer()(index, categories.to_json())
     in_unix_time = by_device.withColumn("start", F.unix_timestamp("start"))
     in_unix_time.foreachPartition(recent_writer(arguments.recent, categories, object_writer))
     devices = by_device.count()
@@ -88,6 +90,17 @@ def run(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
         "last": _iso(last),
         "cut": _iso(cut),
     }
+
+
+def _known_categories(spark: SparkSession, index: str) -> CategoryIndex | None:
+    """The index that an earlier run left, if one did."""
+    try:
+        row = spark.read.text(index, wholetext=True).first()
+    except AnalysisException as error:
+        if error.getErrorClass() != "PATH_NOT_FOUND":
+            raise
+        return None
+    return CategoryIndex.from_json(row["value"]) if row else None
 
 
 def _span(means: DataFrame) -> tuple[datetime, datetime]:

@@ -27,11 +27,17 @@ def trained_series(histories: DataFrame, cut: datetime) -> set[tuple[str, str]]:
     return {(row["device_id"], p) for row in rows for p in POLLUTANTS if row[p]}
 
 
-def category_index(trained: Iterable[tuple[str, str]]) -> CategoryIndex:
-    """Index of the devices and pollutants in training; others have no category to forecast with."""
+def category_index(
+    trained: Iterable[tuple[str, str]], known: CategoryIndex | None = None
+) -> CategoryIndex:
+    """Index of the devices and pollutants in training; others have no category to forecast with.
+
+    What an index from an earlier run ``known`` knows keeps its position, so that a model which was
+    trained with it still reads today's categories right.
+    """
     pairs = list(trained)
     measured = {pollutant for _, pollutant in pairs}
-    return CategoryIndex.of(
+    return (known or CategoryIndex((), ())).extended(
         (device for device, _ in pairs), (p for p in POLLUTANTS if p in measured)
     )
 

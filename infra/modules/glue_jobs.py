@@ -180,7 +180,7 @@ _DESCRIPTIONS = {
 _PLACES = {
     TELEMETRY_TO_PARQUET: {
         "raw_telemetry": lake.RAW_TELEMETRY,
-        "raw_errors": lake.Location("raw", "errors/"),
+        "raw_errors": lake.RAW_RULE_ERRORS,
         "telemetry": lake.TELEMETRY,
         "quarantine": lake.QUARANTINE,
         "runs": lake.RUNS,

@@ -168,14 +168,15 @@ def test_late_reading_joins_its_day(estate: Estate, lake_twice: dict) -> None:
 def test_series_channels_and_histories_follow_from_the_readings(
     estate: Estate, lake_twice: dict
 ) -> None:
+    index = f"{lake.CHANNELS.prefix}categories.json"
+    earlier = CategoryIndex.of(["south"], ["particulate_matter"])
+    estate.put(lake.CHANNELS.purpose, index, earlier.to_json().encode())
     counts = estate.run(BUILD_SERIES)
     assert (counts["devices"], counts["series"]) == (3, 15)
     assert counts["values"] + counts["gaps"] == len(estate.table(lake.SERIES_HOURLY))
-    categories = CategoryIndex.from_json(
-        estate.body(lake.CHANNELS, f"{lake.CHANNELS.prefix}categories.json").decode()
-    )
-    assert categories.devices == ("north", "old", "south")
-    assert categories.pollutants == ("ozone", "particulate_matter")
+    categories = CategoryIndex.from_json(estate.body(lake.CHANNELS, index).decode())
+    assert categories.devices == ("south", "north", "old")  # the earlier index keeps its positions
+    assert categories.pollutants == ("particulate_matter", "ozone")
     objects = [key for key in estate.keys(lake.CHANNELS) if not key.endswith("categories.json")]
     assert all(key.endswith(".parquet") for key in objects)
     train, test = (channel(estate, objects, name) for name in ("train", "test"))

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contracts.forecast_input import CategoryIndex
 from contracts.lake import CHANNELS, TRAINING_OUTPUT
 from contracts.names import Names
 from forecasting.errors import ForecastingError
@@ -253,7 +254,7 @@ def _check_variants(variants: Sequence[Variant]) -> None:
 
 
 def _check_categories(s3: Any, names: Names, job: str) -> None:
-    """A model reads categories by position, so it is only valid with the index it learnt."""
+    """A model reads categories by position: the lake's index must begin with the one it learnt."""
     bucket = names.bucket(TRAINING_OUTPUT.purpose)
     trained = _object(s3, bucket, categories_key(job))
     current = _object(s3, bucket, f"{CHANNELS.prefix}{CATEGORIES}")
@@ -262,10 +263,12 @@ def _check_categories(s3: Any, names: Names, job: str) -> None:
             f"training job {job} has no index of categories at s3://{bucket}/{categories_key(job)}:"
             " it was not started by `make train`"
         )
-    if current is not None and json.loads(current) != json.loads(trained):
+    if current is not None and not CategoryIndex.from_json(current.decode()).begins_with(
+        CategoryIndex.from_json(trained.decode())
+    ):
         raise ForecastingError(
-            f"the lake has other devices than training job {job} was trained with, so its "
-            "categories mean others now: say `make train` first"
+            f"the lake's categories mean other devices than those that training job {job} was "
+            "trained with: say `make train` first"
         )
 
 

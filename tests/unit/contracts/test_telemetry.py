@@ -59,6 +59,16 @@ def test_category_index_is_the_same_however_devices_are_ordered() -> None:
     assert one.cat("b", "ozone") == [1, 0]
 
 
+def test_a_grown_index_keeps_what_every_position_means() -> None:
+    trained = CategoryIndex.of(["b", "d"], ["ozone"])
+    grown = trained.extended(["a", "b", "c"], ["nitrogen_dioxide", "ozone"])
+    assert grown.devices == ("b", "d", "a", "c")
+    assert grown.pollutants == ("ozone", "nitrogen_dioxide")
+    assert grown.begins_with(trained)
+    assert not trained.begins_with(grown)
+    assert not CategoryIndex.of(["a", "b", "d"], ["ozone"]).begins_with(trained)
+
+
 def test_unknown_category_is_named() -> None:
     with pytest.raises(KeyError, match="device 'c' is not in the category index"):
         CategoryIndex.of(["a"], telemetry.POLLUTANTS).cat("c", "ozone")

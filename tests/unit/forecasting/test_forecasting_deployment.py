@@ -22,11 +22,11 @@ OLD, NEW = Variant("champion", "job-1"), Variant("champion", "job-2")
 class Account:
     """S3 and SageMaker as far as a deployment uses them; jobs are ``job-…``, all completed."""
 
-    def __init__(self, categories='{"devices": ["a"]}'):
+    def __init__(self, categories='{"devices": ["a"], "pollutants": ["ozone"]}'):
         self.objects = {
             "channels/categories.json": categories,
-            "training/job-1/categories.json": '{"devices":["a"]}',
-            "training/job-2/categories.json": '{"devices":["a"]}',
+            "training/job-1/categories.json": '{"devices":["a"],"pollutants":["ozone"]}',
+            "training/job-2/categories.json": '{"devices":["a"],"pollutants":["ozone"]}',
         }
         self.models, self.configurations, self.calls = {}, {}, []
         self.endpoint = None
@@ -171,10 +171,16 @@ def test_a_change_under_way_is_waited_for():
 
 
 def test_a_model_of_other_categories_than_the_lakes_is_refused():
-    account = Account(categories='{"devices": ["a", "b"]}')
+    account = Account(categories='{"devices": ["0", "a"], "pollutants": ["ozone"]}')
     with pytest.raises(ForecastingError, match=r"other devices.*say `make train` first"):
         deploy(account, OLD)
     assert account.endpoint is None
+
+
+def test_a_model_goes_on_serving_when_the_lake_has_more_devices():
+    account = Account(categories='{"devices": ["a", "b"], "pollutants": ["ozone"]}')
+    deploy(account, OLD)
+    assert account.endpoint is not None
 
 
 @pytest.mark.parametrize(
@@ -183,7 +189,9 @@ def test_a_model_of_other_categories_than_the_lakes_is_refused():
 )
 def test_a_job_without_a_model_is_refused(job, complaint):
     account = Account()
-    account.objects[f"training/{job}/categories.json"] = json.dumps({"devices": ["a"]})
+    account.objects[f"training/{job}/categories.json"] = json.dumps(
+        {"devices": ["a"], "pollutants": ["ozone"]}
+    )
     with pytest.raises(ForecastingError, match=complaint):
         deploy(account, Variant("champion", job))
 

@@ -75,6 +75,13 @@ def test_only_series_with_a_value_before_the_cut_are_trained(by_device: DataFram
     assert category_index(trained).pollutants == ("ozone",)
 
 
+def test_categories_of_an_earlier_run_keep_their_positions():
+    earlier = category_index({("b", "ozone"), ("d", "ozone")})
+    now = category_index({("a", "ozone"), ("d", "carbon_monoxide")}, earlier)
+    assert now.devices == ("b", "d", "a")
+    assert now.pollutants == ("ozone", "carbon_monoxide")
+
+
 def test_train_ends_at_the_cut_and_test_is_the_whole_series(by_device: DataFrame) -> None:
     categories = category_index({("a", "ozone"), ("b", "carbon_monoxide"), ("b", "ozone")})
     train, test = channels(by_device, CUT, categories)
