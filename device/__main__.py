@@ -19,6 +19,7 @@ from contracts.names import Names
 from contracts.telemetry import topic
 from device import report
 from device.agent import Agent, Pace
+from device.clock import SystemClock
 from device.errors import DeviceError, RecordingError
 from device.fleet import Replay, replay_fleet, summary, thing_name_of
 from device.kit import MQTT_PORT, Broker, ConnectionKit
@@ -61,12 +62,13 @@ def run(options: argparse.Namespace) -> int:
     """Read a simulated sensor and publish, until told to stop."""
     kit = ConnectionKit.load(options.kits / options.thing)
     site = next(site for site in SITES if site.station.name == options.site)
-    sensor = LiveSimulation(site, options.seed)
+    clock = SystemClock()
+    sensor = LiveSimulation(site, options.seed, clock.now)
     heartbeat = timedelta(seconds=options.heartbeat) if options.heartbeat else None
     pace = Pace(options.delay, drain=options.drain, heartbeat=heartbeat)
     stop, wake = _stop_on_signals(), threading.Event()
     boot = Boot.new(kit.thing_name)
-    messages = boot.messages(sensor.station, sensor.readings())
+    messages = boot.live_messages(sensor.station, sensor.readings(), clock)
     about = {"boot_id": str(boot.boot_id), "transport": options.transport}
     with (
         Outbox(kit.outbox, _limits(options)) as outbox,
@@ -81,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
             wake=wake,
             progress=progress,
             about=about,
+            clock=clock,
         )
         tally = agent.run(messages, stop)
     report.live_end(kit, tally)

@@ -15,10 +15,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
+from device.clock import Clock, SystemClock, is_set
 from device.errors import RefusedError, UnreachableError
 from device.link import NOT_AUTHORIZED, Link
 from device.outbox import Outbox
-from device.readings import Message
+from device.readings import Message, dated
 
 MIN_DELAY = timedelta(milliseconds=250)
 """Shortest time between two live readings."""
@@ -126,6 +127,7 @@ class Agent:
         wake: threading.Event,
         progress: Callable[[Tally], None] = lambda _: None,
         about: Mapping[str, object] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._outbox = outbox
         self._link = link
@@ -134,6 +136,7 @@ class Agent:
         self._wake = wake
         self._progress = progress
         self._about = dict(about or {})
+        self._clock = clock or SystemClock()
         self._results: queue.SimpleQueue[tuple[int, Future[int]]] = queue.SimpleQueue()
         self._in_flight: set[int] = set()
         self._again: list[int] = []
@@ -169,6 +172,7 @@ class Agent:
         while True:
             now = time.monotonic()
             self._settle()
+            self._date_held()
             if self._link.refusal:
                 raise RefusedError(self._link.refusal)
             offline_since = now if self._link.connected else offline_since
@@ -244,8 +248,7 @@ class Agent:
     def _take(self, messages: Iterator[Message]) -> int:
         batch = list(messages)
         if batch:
-            payloads = [message.payload for message in batch]
-            self._outbox.put(self._topic, payloads, spare=self._in_flight)
+            self._keep(batch)
             times = [message.taken_at for message in batch if message.taken_at]
             tally = self._tally
             self._tally = replace(
@@ -255,6 +258,20 @@ class Agent:
                 last=max(times + ([tally.last] if tally.last else []), default=None),
             )
         return len(batch)
+
+    def _keep(self, batch: list[Message]) -> None:
+        """Put messages into the outbox; those without a date are held."""
+        spare = self._in_flight
+        undated = [(m.payload, m.uptime) for m in batch if m.uptime is not None]
+        if undated:
+            self._outbox.hold(self._topic, undated, self._clock.start, spare)
+        if payloads := [message.payload for message in batch if message.uptime is None]:
+            self._date_held()  # or they would come out after later ones
+            self._outbox.put(self._topic, payloads, spare=spare)
+
+    def _date_held(self) -> None:
+        if self._outbox.held and is_set(self._clock.now()):
+            self._outbox.date(self._clock, dated)
 
     def _publish(self, now: float) -> None:
         room = min(WINDOW - len(self._in_flight), self._link.room)

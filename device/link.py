@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Protocol
 
 from contracts.telemetry import status_topic
+from device.clock import is_set
 from device.errors import KitError
 from device.kit import ConnectionKit
 from device.readings import rfc3339
@@ -192,6 +193,8 @@ class Session:
             self.refusal = self._refused(f"the broker answered {trouble}")
         elif self.sessions or network:
             pass
+        elif not is_set(datetime.now(UTC)):  # to such a clock no certificate is valid yet
+            self.trouble = f"the clock is not set ({trouble})"
         elif tls:
             self.refusal = (
                 f"no TLS session with {self._kit.host}:{self._kit.port} as "

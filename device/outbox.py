@@ -6,6 +6,9 @@ to the disk: https://www.sqlite.org/pragma.html#pragma_synchronous
 
 What may wait is bounded. Where a bound is reached, the oldest messages go, and each one that goes
 is counted, by reason, in the same transaction: nothing is lost in silence.
+
+Messages of a station whose clock is not set are held: they wait with the others, but don't come out
+before they are dated.
 """
 
 from __future__ import annotations
@@ -14,22 +17,22 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from device.clock import CLOCK_FLOOR, Clock
 from device.errors import OutboxBusyError, OutboxError
-
-CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)
-"""The year of this package: a clock that shows less was never set."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     topic TEXT NOT NULL,
     payload BLOB NOT NULL,
-    put_at REAL NOT NULL DEFAULT 0
+    put_at REAL NOT NULL DEFAULT 0,
+    start TEXT,
+    uptime REAL
 );
 CREATE TABLE IF NOT EXISTS drops (
     reason TEXT PRIMARY KEY,
@@ -41,6 +44,7 @@ INSERT INTO drops VALUES (?, ?)
 ON CONFLICT (reason) DO UPDATE SET messages = messages + excluded.messages
 """
 _AGE_CHECK_SECONDS = 60.0
+_Row = tuple[str, bytes, float, str | None, float | None]
 
 
 class Parcel(NamedTuple):
@@ -78,14 +82,23 @@ class Limits:
 
 @dataclass(frozen=True)
 class Drops:
-    """Messages that were dropped since the outbox was made."""
+    """Messages that were dropped since the outbox was made.
+
+    Parameters
+    ----------
+    age, size
+        For the limits.
+    undated
+        Held, and then the station started anew: nobody knows when they were taken.
+    """
 
     age: int = 0
     size: int = 0
+    undated: int = 0
 
     @property
     def total(self) -> int:
-        return self.age + self.size
+        return self.age + self.size + self.undated
 
 
 class Outbox:
@@ -135,6 +148,11 @@ class Outbox:
         return self._newest
 
     @property
+    def held(self) -> int:
+        """How many of those that wait have no date yet."""
+        return self._held
+
+    @property
     def size(self) -> int:
         """Bytes of all payloads that wait."""
         return self._bytes
@@ -162,21 +180,71 @@ class Outbox:
             these never, so that no message counts as dropped that arrives.
         """
         now = self._clock()
+        self._insert([(topic, payload, now, None, None) for payload in payloads], spare)
+
+    def hold(
+        self,
+        topic: str,
+        payloads: Sequence[tuple[bytes, float]],
+        start: str,
+        spare: Collection[int],
+    ) -> None:
+        """Add messages that have no date yet, each with the uptime at which it was taken.
+
+        Parameters
+        ----------
+        start
+            Which start of the station the uptimes belong to.
+        """
+        self._insert([(topic, payload, 0.0, start, uptime) for payload, uptime in payloads], spare)
+
+    def date(self, clock: Clock, dated: Callable[[bytes, datetime], bytes]) -> None:
+        """Give all held messages the time at which they were taken, and let them come out.
+
+        Parameters
+        ----------
+        clock
+            Has been set.
+        dated
+            Writes a time into a payload.
+        """
+        now, uptime = clock.now(), clock.uptime()
+        query = "SELECT id, payload, start, uptime FROM outbox WHERE start IS NOT NULL ORDER BY id"
+        lost = []
+        with self._transaction():
+            for number, payload, start, taken in self._db.execute(query).fetchall():
+                if start != clock.start:
+                    lost.append(number)
+                    continue
+                moment = now - timedelta(seconds=uptime - taken)
+                written = dated(payload, moment)
+                self._bytes += len(written) - len(payload)
+                self._db.execute(
+                    "UPDATE outbox SET payload = ?, put_at = ?, start = NULL, uptime = NULL "
+                    "WHERE id = ?",
+                    (written, moment.timestamp(), number),
+                )
+            self._drop(undated=lost)
+            self._held = 0
+
+    def _insert(self, rows: Sequence[_Row], spare: Collection[int]) -> None:
         with self._transaction():
             self._db.executemany(
-                "INSERT INTO outbox (topic, payload, put_at) VALUES (?, ?, ?)",
-                [(topic, payload, now) for payload in payloads],
+                "INSERT INTO outbox (topic, payload, put_at, start, uptime) VALUES (?, ?, ?, ?, ?)",
+                rows,
             )
             self._newest = self._last_number()
-            self._waiting += len(payloads)
-            self._bytes += sum(len(payload) for payload in payloads)
+            self._waiting += len(rows)
+            self._held += sum(start is not None for *_, start, _ in rows)
+            self._bytes += sum(len(payload) for _, payload, *_ in rows)
             self._enforce(spare)
 
     def after(self, number: int, limit: int) -> list[Parcel]:
         """Up to ``limit`` messages that were put in after the one of that number, oldest first."""
         with self._explained():
             rows = self._db.execute(
-                "SELECT id, topic, payload FROM outbox WHERE id > ? ORDER BY id LIMIT ?",
+                "SELECT id, topic, payload FROM outbox WHERE id > ? AND start IS NULL "
+                "ORDER BY id LIMIT ?",
                 (number, limit),
             )
             return [Parcel(*row) for row in rows]
@@ -213,15 +281,15 @@ class Outbox:
         for statement in _TABLES.split(";"):
             self._db.execute(statement)
         columns = {row[1] for row in self._db.execute("PRAGMA table_info(outbox)")}
-        if "put_at" not in columns:  # made by an agent that knew no bounds
-            self._db.execute("ALTER TABLE outbox ADD COLUMN put_at REAL NOT NULL DEFAULT 0")
+        for column in ("put_at REAL NOT NULL DEFAULT 0", "start TEXT", "uptime REAL"):
+            if column.split()[0] not in columns:  # made by an earlier version of the agent
+                self._db.execute(f"ALTER TABLE outbox ADD COLUMN {column}")
 
     def _read_state(self) -> None:
-        self._waiting: int
-        self._bytes: int
-        self._waiting, self._bytes = self._db.execute(
-            "SELECT count(*), coalesce(sum(length(payload)), 0) FROM outbox"
+        sizes: tuple[int, int, int] = self._db.execute(
+            "SELECT count(*), coalesce(sum(length(payload)), 0), count(start) FROM outbox"
         ).fetchone()
+        self._waiting, self._bytes, self._held = sizes
         self._newest = self._last_number()
         self._drops = Drops(**dict(self._db.execute("SELECT reason, messages FROM drops")))
         self._age_checked = float("-inf")
@@ -249,20 +317,27 @@ class Outbox:
             (expired if too_old else surplus).append(number)
             excess -= size
         rows.close()
-        for reason, numbers in (("age", expired), ("size", surplus)):
-            if numbers:
-                self._delete(numbers)
-                self._db.execute(_COUNT_DROPS, (reason, len(numbers)))
-        self._drops = Drops(self._drops.age + len(expired), self._drops.size + len(surplus))
+        self._drop(age=expired, size=surplus)
+
+    def _drop(self, **numbers: Collection[int]) -> None:
+        """Delete messages and count them by the reason they go for."""
+        for reason, dropped in numbers.items():
+            if dropped:
+                self._delete(dropped)
+                self._db.execute(_COUNT_DROPS, (reason, len(dropped)))
+                so_far = getattr(self._drops, reason)
+                self._drops = replace(self._drops, **{reason: so_far + len(dropped)})
 
     def _delete(self, numbers: Collection[int]) -> None:
         for number in numbers:
             row = self._db.execute(
-                "DELETE FROM outbox WHERE id = ? RETURNING length(payload)", (number,)
+                "DELETE FROM outbox WHERE id = ? RETURNING length(payload), start IS NOT NULL",
+                (number,),
             ).fetchone()
             if row:
                 self._waiting -= 1
                 self._bytes -= row[0]
+                self._held -= row[1]
 
     def _last_number(self) -> int:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()

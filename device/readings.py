@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from contracts.telemetry import POLLUTANTS, SCHEMA_VERSION
+from device.clock import Clock, is_set
 
 REPLAY_NAMESPACE = uuid.UUID("6a1f8c52-5f0e-4b7e-9d4c-2f3a70c1e9b5")
 """Namespace of the name-based UUIDs (RFC 9562, version 5) that identify replays."""
@@ -75,10 +76,17 @@ class Recording(Sensor, Protocol):
 
 @dataclass(frozen=True)
 class Message:
-    """What is published: the payload, and for the books when its reading was taken."""
+    """What is published: the payload, and for the books when its reading was taken.
+
+    Parameters
+    ----------
+    uptime
+        Where the clock was not set when it was taken, the station's uptime instead; None is dated.
+    """
 
     payload: bytes
     taken_at: datetime | None = None
+    uptime: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,23 @@ class Boot:
     def messages(self, station: Station, readings: Iterable[Reading]) -> Iterator[Message]:
         """Messages of readings, made as they are asked for."""
         return (self.message(station, reading) for reading in readings)
+
+    def live_messages(
+        self, station: Station, readings: Iterable[Reading], clock: Clock
+    ) -> Iterator[Message]:
+        """Messages of readings that are being taken, by a clock that may not be set yet."""
+        for reading in readings:
+            message = self.message(station, reading)
+            if is_set(reading.taken_at):
+                yield message
+            else:
+                yield Message(message.payload, uptime=clock.uptime())
+
+
+def dated(payload: bytes, moment: datetime) -> bytes:
+    """A message with its true time in place of what an unset clock showed."""
+    body = json.loads(payload) | {"timestamp": rfc3339(moment)}
+    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
 
 
 def rfc3339(moment: datetime) -> str:

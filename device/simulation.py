@@ -250,7 +250,8 @@ class LiveSimulation:
             while now >= begin + HOUR:
                 begin, before = begin + HOUR, after
                 _, after = next(hours)
-            yield Reading(place, now, _between(before, after, (now - begin) / HOUR))
+            share = max(0.0, (now - begin) / HOUR)  # a clock that is not set shows less
+            yield Reading(place, now, _between(before, after, share))
             place += 1
 
 

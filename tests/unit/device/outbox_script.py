@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from device.outbox import CLOCK_FLOOR, Limits, Outbox
+from device.clock import CLOCK_FLOOR
+from device.outbox import Limits, Outbox
 
 STEPS = 60
 LIMITS = Limits(max_bytes=2_000, max_age=timedelta(hours=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -212,12 +213,40 @@ def test_a_heartbeat_tells_how_the_device_is(tmp_path):
         "transport": "paho",
         "queue_depth": 1,
         "queue_bytes": 1,
-        "dropped": {"age": 0, "size": 2},
+        "dropped": {"age": 0, "size": 2, "undated": 0},
         "reconnects": 2,
         "taken": 1,
         "acknowledged": 1,
     }
     assert len(broker.reports) > 1
+
+
+def test_readings_of_an_unset_clock_are_published_once_it_is_set_and_in_order(outbox):
+    @dataclass
+    class Clock:
+        shown: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+        start: str = "first"
+
+        def now(self) -> datetime:
+            return self.shown
+
+        def uptime(self) -> float:
+            return 0.0
+
+    clock, broker = Clock(), Broker()
+
+    def source() -> Iterator[Message]:
+        yield Message(b'{"sequence":0}', uptime=0.0)
+        yield Message(b'{"sequence":1}', uptime=0.0)
+        clock.shown = datetime(2026, 6, 1, tzinfo=UTC)
+        yield Message(b'{"sequence":2}', clock.shown)
+
+    pace = Pace(delay=timedelta(milliseconds=250))
+    agent = Agent(outbox, broker, TOPIC, pace, wake=Event(), clock=clock)
+    tally = agent.run(source(), Event())
+    assert [json.loads(payload)["sequence"] for payload in broker.published] == [0, 1, 2]
+    assert json.loads(broker.published[0])["timestamp"] == "2026-06-01T00:00:00Z"
+    assert (tally.taken, tally.acknowledged, tally.left) == (3, 3, 0)
 
 
 def test_a_replay_has_no_heartbeat(outbox):

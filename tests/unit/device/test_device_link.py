@@ -48,6 +48,12 @@ def test_a_broker_that_keeps_hanging_up_refuses(session):
     assert f"hung up {UNEXPLAINED_FAILURES} times" in session.refusal
 
 
+def test_with_an_unset_clock_certificates_are_not_blamed(session, monkeypatch):
+    monkeypatch.setattr("device.link.is_set", lambda _: False)
+    session._failed("not yet valid", tls=True)
+    assert (session.refusal, session.trouble) == (None, "the clock is not set (not yet valid)")
+
+
 def test_once_there_was_a_session_certificates_are_not_blamed(session):
     session._began()
     session._ended("closed")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from device.clock import CLOCK_FLOOR
 from device.errors import OutboxError
-from device.outbox import CLOCK_FLOOR, Drops, Limits, Outbox
+from device.outbox import Drops, Limits, Outbox
 
 TOPIC = "telemetry/harbour"
 
