@@ -25,8 +25,10 @@ endif
 
 .PHONY: help
 help: ## list the verbs
-	@printf 'Lakecast: from sensor readings to probabilistic forecasts.\n\nusage: make VERB [ENV=local|dev|staging|prod] [OPTION=…]\n\n'
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf 'Lakecast: from sensor readings to probabilistic forecasts.\n\n'
+	@printf 'usage: make VERB [ENV=local|dev|staging|prod] [OPTION=…]\n'
+	@awk -F':.*## ' '/^# ---/{gsub(/^# --- | -+$$/, ""); printf "\n%s\n", $$0} \
+	  /^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set-up -----------------------------------------------------------------
 
@@ -53,7 +55,7 @@ lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml anew into requirements/
 
 # --- checks -----------------------------------------------------------------
 
-.PHONY: lint fmt type test
+.PHONY: lint fmt type test test-glue test-glue-docker
 lint: setup ## ruff, mypy, actionlint, zizmor, checkov
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -72,12 +74,18 @@ type: setup ## mypy, strict
 test: setup ## all tests: real Terraform, Spark and training against a local cloud of their own
 	@$(VENV)/bin/pytest $(TESTS)
 
+test-glue: setup ## only the tests of the Glue jobs and of the local Glue
+	@$(VENV)/bin/pytest tests/unit/glue_jobs tests/unit/localcloud_glue tests/integration/test_glue_*.py
+
+test-glue-docker: ## the jobs' unit tests in AWS's own Glue image (needs Docker)
+	@docker compose run --rm glue-tests
+
 # --- the local cloud ----------------------------------------------------------
 
 PORT ?= 4566
 MQTT_PORT ?= 8883
 
-.PHONY: up down demo
+.PHONY: up down status demo
 demo: setup ## the whole way on this machine, from device to forecast (DATA= a folder of UCI Beijing CSV files, DAYS=)
 	@$(PY) -m localcloud.demo --port $(PORT) --mqtt-port $(MQTT_PORT) $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS))
 
@@ -86,6 +94,9 @@ up: setup ## start the local cloud (PORT=4566, MQTT_PORT=8883)
 
 down: setup ## stop the local cloud; its state stays
 	@$(PY) -m localcloud down
+
+status: setup ## say whether the local cloud runs, and where
+	@$(PY) -m localcloud status
 
 # --- the estate -------------------------------------------------------------
 
@@ -99,7 +110,7 @@ plan: setup ## show what would change and save the plan
 apply: setup ## apply the saved plan
 	@$(IN_ENV) $(PY) -m infra apply --env $(ENV)
 
-destroy: setup ## remove the estate and its releases (outside local: CONFIRM=$(ENV))
+destroy: setup ## remove the estate and its releases (outside local: CONFIRM=<env>)
 	@$(IN_ENV) $(PY) -m infra destroy --env $(ENV) $(if $(CONFIRM),--confirm $(CONFIRM))
 
 drift: setup ## exit 2 where the estate differs from its code
@@ -140,6 +151,10 @@ evaluate: setup ## the last day's forecasts beside what came and the baselines
 backtest: setup ## forecasts of recorded months beside the baselines (DATA=, OUT=, TRAIN_END=2016-09-01, TEST_END=2017-02-28, ORIGIN_STEP=1, MODEL=, SEED=)
 	@$(PY) -m forecasting backtest --data '$(DATA)' --out '$(or $(OUT),.lakecast/backtest.parquet)' $(if $(TRAIN_END),--train-end $(TRAIN_END)) $(if $(TEST_END),--test-end $(TEST_END)) $(if $(ORIGIN_STEP),--origin-step $(ORIGIN_STEP)) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED))
 
-.PHONY: bench
+.PHONY: bench bench-api
 bench: setup ## speed, each as a ratio against a named rival in one run
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(PY) $$benchmark; done
+	@for name in ingestion etl inference; do echo "== benchmarks/$$name.py"; $(PY) benchmarks/$$name.py; done
+	@echo 'next: make bench-api, with a model deployed'
+
+bench-api: setup ## latency of the API against the endpoint alone and the predictor alone
+	@$(IN_ENV) $(PY) benchmarks/api.py
