@@ -1,4 +1,8 @@
-"""``lakecast-device``: provision a device, run it live, replay recordings, one or a fleet."""
+"""Take a sensor's readings to the lake by MQTT, losing none.
+
+Begin with `provision`, which makes the device's certificate; then `run`. Where readings don't
+arrive, `doctor` tells why. `replay` and `fleet` send recorded or simulated stations at once.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.names import Names
 from contracts.telemetry import topic
+from device import doctor as doctors
 from device import report
 from device.agent import Agent, Pace
 from device.clock import SystemClock
@@ -88,6 +93,16 @@ def run(options: argparse.Namespace) -> int:
         tally = agent.run(messages, stop)
     report.live_end(kit, tally)
     return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Look at all a device needs to reach its broker; exit 1 where something is wrong."""
+    kit = ConnectionKit.load(options.kits / options.thing)
+    ill = report.findings(kit, doctors.examine(kit, SystemClock()))
+    if not ill:
+        return 0
+    print(f"lakecast-device: {', '.join(ill)}: see above", file=sys.stderr)
+    return 1
 
 
 def replay(options: argparse.Namespace) -> int:
@@ -184,7 +199,11 @@ def _stop_on_signals() -> threading.Event:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lakecast-device", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="lakecast-device",
+        description=__doc__,
+        epilog="`lakecast-device COMMAND --help` lists a command's options.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     kits = argparse.ArgumentParser(add_help=False)
@@ -271,11 +290,13 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     def command(name: str, function: object, parents: list[argparse.ArgumentParser]) -> None:
-        sub = commands.add_parser(name, help=function.__doc__, parents=parents)
+        told = function.__doc__
+        sub = commands.add_parser(name, help=told, description=told, parents=parents)
         sub.set_defaults(command=function)
 
     command("provision", provision, [kits, thing, broker])
     command("run", run, [kits, thing, seed, drain])
+    command("doctor", doctor, [kits, thing])
     command("replay", replay, [kits, thing, source])
     command("fleet", fleet, [kits, broker, source])
     commands.choices["run"].add_argument(

@@ -108,6 +108,8 @@ class Outbox:
     ----------
     clock
         Seconds since 1970, for the age of messages.
+    expire
+        Whether to drop at once what is beyond the limits.
 
     Raises
     ------
@@ -116,12 +118,19 @@ class Outbox:
         or read-only.
     """
 
+    _waiting: int
+    _bytes: int
+    _held: int
+    _newest: int
+    _drops: Drops
+
     def __init__(
         self,
         path: Path,
         limits: Limits | None = None,
         *,
         clock: Callable[[], float] = time.time,
+        expire: bool = True,
     ) -> None:
         self.path = path
         self._limits = limits or Limits()
@@ -139,8 +148,9 @@ class Outbox:
             self._make_tables()
             self._read_state()
             self._dropped_earlier = self._drops.total
-        with self._transaction():
-            self._enforce(spare=())
+        with self._transaction():  # also where there is nothing to drop: can it be written?
+            if expire:
+                self._enforce(spare=())
 
     @property
     def newest(self) -> int:
@@ -286,10 +296,9 @@ class Outbox:
                 self._db.execute(f"ALTER TABLE outbox ADD COLUMN {column}")
 
     def _read_state(self) -> None:
-        sizes: tuple[int, int, int] = self._db.execute(
+        self._waiting, self._bytes, self._held = self._db.execute(
             "SELECT count(*), coalesce(sum(length(payload)), 0), count(start) FROM outbox"
         ).fetchone()
-        self._waiting, self._bytes, self._held = sizes
         self._newest = self._last_number()
         self._drops = Drops(**dict(self._db.execute("SELECT reason, messages FROM drops")))
         self._age_checked = float("-inf")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from device.agent import Tally
+from device.doctor import Finding
 from device.fleet import Outcome, Replay
 from device.kit import ConnectionKit
 from device.link import Link
@@ -67,6 +69,21 @@ def replayed(outcomes: Sequence[Outcome], summary: Mapping[str, Any]) -> None:
         console.print(_dropped(summary["dropped"]))
     if summary["broken_sent"]:
         console.print(f"{summary['broken_sent']} broken messages sent on purpose")
+
+
+def findings(kit: ConnectionKit, found: Iterable[Finding]) -> list[str]:
+    """A line for each finding, as it comes; returns what is not well."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"{kit.thing_name}, kit {kit.folder}", markup=False)
+    ill = []
+    for finding in found:
+        mark = "ok  " if finding.well else "FAIL"
+        line = Text(f"{mark}  {finding.subject:<12}  {finding.detail}")
+        line.stylize("green" if finding.well else "bold red", 0, len(mark))
+        console.print(line)
+        if not finding.well:
+            ill.append(finding.subject)
+    return ill
 
 
 @contextmanager

@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from device_certificates import foreign
 from device_field import Field, Wire, field_with_estate
 
 from contracts.telemetry import topic
@@ -35,35 +33,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
 def by(request: pytest.FixtureRequest) -> str:
     """The transport; each refusal must be told by both."""
     return str(request.param)
-
-
-def foreign(common_name: str, issuer: str = "A foreign authority") -> tuple[str, str]:
-    """A certificate that no broker knows, and its key."""
-    key, authority = (
-        ec.generate_private_key(ec.SECP256R1()),
-        ec.generate_private_key(ec.SECP256R1()),
-    )
-    now = datetime.now(UTC)
-
-    def name(text: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name(common_name))
-        .issuer_name(name(issuer))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(authority, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
 
 
 def refused_line(site: Field, thing_name: str, by: str = "awsiot") -> str:
