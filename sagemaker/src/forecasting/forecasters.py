@@ -70,12 +70,19 @@ def _seasonal_naive(season: int) -> Callable[[int], Forecaster]:
     return make
 
 
+def _boosting(seed: int) -> Forecaster:
+    from forecasting.boosting import Boosting  # noqa: PLC0415  (LightGBM)
+
+    return Boosting(seed)
+
+
 MODELS: Mapping[str, Callable[[int], Forecaster]] = {
+    "boosting": _boosting,
     "persistence": _persistence,
     "naive-24": _seasonal_naive(24),
     "naive-168": _seasonal_naive(168),
 }
 """Makers of models, given a seed."""
 
-CHAMPION = "persistence"
+CHAMPION = "boosting"
 BASELINES = ("persistence", "naive-24", "naive-168")

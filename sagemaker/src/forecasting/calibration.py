@@ -1,0 +1,98 @@
+"""Bands that hold the share they promise, learned from forecasts of hours not trained on.
+
+Split-conformal prediction with the model's own spread as the unit of what it missed (Romano,
+Patterson & Candès 2019, "Conformalized quantile regression"; Lei et al. 2018 for the unit): every
+quantile keeps its side of the median and is moved nearer or further by one factor, for which
+just its share of the held-out values would have come to lie below it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.forecasters import BAND_LEVELS
+from forecasting.metrics import Floats
+
+LEAD_GROUPS = ((1, 2), (3, 6), (7, 12), (13, 24))
+"""First and last lead that share their factors."""
+
+LEAST_SPREAD = 1e-3
+"""Of the median: nearer than this a quantile's distance from it says nothing about the spread."""
+
+FEWEST = 200
+"""Held-out values below which a quantile is left as the model has it."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Factors of the distances from the median.
+
+    Parameters
+    ----------
+    base_levels
+        Quantiles that the model forecasts, 0.5 among them.
+    factors
+        Shape (`LEAD_GROUPS`, `BAND_LEVELS`).
+    """
+
+    base_levels: Floats
+    factors: Floats
+
+    @classmethod
+    def learn(
+        cls,
+        base_levels: Floats,
+        forecast: Floats,
+        actual: Floats,
+        leads: npt.NDArray[np.int64],
+    ) -> Calibration:
+        """Learn from forecasts of values that the model had not seen.
+
+        Parameters
+        ----------
+        forecast
+            Shape (rows, base levels), ascending.
+        actual
+            What came, without missing values, shape (rows,).
+        leads
+            Lead of every row.
+        """
+        factors = np.ones((len(LEAD_GROUPS), len(BAND_LEVELS)))
+        for group, (first, last) in enumerate(LEAD_GROUPS):
+            mine = (leads >= first) & (leads <= last)
+            if mine.sum() < FEWEST:
+                continue
+            median, distances = _distances(base_levels, forecast[mine])
+            missed = actual[mine] - median
+            for number, level in enumerate(BAND_LEVELS):
+                if level != 0.5:
+                    ratio = missed / distances[:, number]
+                    share = level if level > 0.5 else 1 - level
+                    factors[group, number] = max(0.0, float(np.quantile(ratio, share)))
+        return cls(base_levels, factors)
+
+    def apply(self, forecast: Floats, leads: npt.NDArray[np.int64]) -> Floats:
+        """Calibrated quantiles, shape (rows, `BAND_LEVELS`), ascending and not negative."""
+        median, distances = _distances(self.base_levels, forecast)
+        group = np.searchsorted([last for _, last in LEAD_GROUPS], leads)
+        moved = median[:, None] + distances * self.factors[group]
+        return np.sort(np.clip(moved, 0, None), axis=1)
+
+
+def _distances(base_levels: Floats, forecast: Floats) -> tuple[Floats, Floats]:
+    """The median, and how far each of `BAND_LEVELS` lies from it, signed and never zero.
+
+    Levels between those of the model are interpolated; those beyond take the outermost.
+    """
+    median = forecast[:, int(np.flatnonzero(base_levels == 0.5)[0])]
+    right = np.clip(np.searchsorted(base_levels, BAND_LEVELS), 1, len(base_levels) - 1)
+    span = base_levels[right] - base_levels[right - 1]
+    weight = np.clip((BAND_LEVELS - base_levels[right - 1]) / span, 0, 1)
+    quantiles = forecast[:, right - 1] * (1 - weight) + forecast[:, right] * weight
+    least = LEAST_SPREAD * np.maximum(np.abs(median), 1e-9)[:, None]
+    side = np.where(BAND_LEVELS < 0.5, -1.0, 1.0)
+    spread = np.maximum(np.abs(quantiles - median[:, None]), least)
+    return median, side * spread * (BAND_LEVELS != 0.5)
