@@ -142,7 +142,7 @@ deploy: setup ## put the newest model behind the endpoint
 	@$(IN_ENV) $(PY) -m forecasting deploy --settings $(SETTINGS) $(foreach variant,$(VARIANT),--variant $(variant))
 
 forecast: setup ## ask the API (DEVICE=, POLLUTANT=ozone)
-	@$(IN_ENV) $(PY) -m forecasting forecast --device '$(DEVICE)' --pollutant '$(POLLUTANT)' $(if $(ORIGIN),--origin $(ORIGIN))
+	@$(IN_ENV) $(PY) -m forecasting forecast --device '$(DEVICE)' --pollutant '$(or $(POLLUTANT),ozone)' $(if $(ORIGIN),--origin $(ORIGIN))
 
 evaluate: setup ## the last day's forecasts beside what came and the baselines
 	@$(IN_ENV) $(PY) -m forecasting evaluate --output .lakecast/evaluation $(if $(ORIGIN),--origin $(ORIGIN))

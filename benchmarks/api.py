@@ -22,6 +22,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "sagemaker" / "src")]
 sys.path.append(str(ROOT / "sagemaker" / "containers" / "deepar"))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the container serves
+warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")  # advice to their authors
 
 import boto3  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
