@@ -25,6 +25,7 @@ from device import doctor as doctors
 from device import report
 from device.agent import Agent, Pace
 from device.clock import SystemClock
+from device.column_map import SHIPPED, ColumnMap
 from device.errors import DeviceError, RecordingError
 from device.fleet import Replay, replay_fleet, summary, thing_name_of
 from device.kit import MQTT_PORT, Broker, ConnectionKit
@@ -32,7 +33,7 @@ from device.link import TRANSPORTS, transport
 from device.outbox import Limits, Outbox
 from device.provisioning import Provisioner, account_endpoint
 from device.readings import Boot, Recording
-from device.recordings import UCI_BEIJING, ColumnMap, find_recordings
+from device.recordings import find_recordings
 from device.simulation import SITES, LiveSimulation, SimulatedRecording, sites
 
 DEVICES = Path(".lakecast/devices")
@@ -161,7 +162,7 @@ def _replay(replays: list[Replay], options: argparse.Namespace) -> int:
 
 def _recordings(options: argparse.Namespace) -> list[Recording]:
     if options.data:
-        columns = ColumnMap.from_toml(options.columns) if options.columns else UCI_BEIJING
+        columns = ColumnMap.named(options.columns)
         days = options.days or RECORDED_DAYS
         return list(find_recordings(options.data, columns, days=days, limit=options.stations))
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -272,7 +273,12 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--data", type=Path, help="folder of CSV files; else stations are simulated"
     )
-    source.add_argument("--columns", type=Path, help="TOML column map (UCI Beijing)")
+    source.add_argument(
+        "--columns",
+        default="uci-beijing",
+        metavar="MAP",
+        help=f"how to read it: {', '.join(SHIPPED)}, or a TOML file (%(default)s)",
+    )
     source.add_argument(
         "--days", type=_positive, help=f"last days ({SIMULATED_DAYS}; with --data {RECORDED_DAYS})"
     )

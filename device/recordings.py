@@ -1,7 +1,6 @@
 """Recorded sensors: CSV files, one a station, with a description of their columns.
 
-Built in is the Beijing Multi-Site Air Quality data set of the UCI Machine Learning Repository
-(https://doi.org/10.24432/C5RK5G): hourly, local time (UTC+8), µg/m³.
+How a folder's columns are read is said by a `ColumnMap`; ``column_maps/`` holds some.
 """
 
 from __future__ import annotations
@@ -9,17 +8,14 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
-import math
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from contracts.telemetry import POLLUTANTS
+from device.column_map import UCI_BEIJING, ColumnMap
 from device.errors import RecordingError
 from device.readings import Reading, Station
 
@@ -27,118 +23,6 @@ T = TypeVar("T")
 
 STATIONS_FILE = "stations.csv"
 """Beside the recordings: columns station, longitude, latitude."""
-
-
-@dataclass(frozen=True)
-class ColumnMap:
-    """How to read a folder of CSV files.
-
-    Parameters
-    ----------
-    file_pattern
-        Regular expression of the whole file name; its group ``station`` is the station's name.
-    columns
-        Column of each pollutant, values in µg/m³. Pollutants without one are not measured.
-    time
-        One column with ISO 8601 times, or the columns year, month, day and hour.
-    utc_offset_hours
-        Of times that carry no offset of their own.
-    missing
-        What stands for a missing value.
-    """
-
-    file_pattern: str
-    columns: Mapping[str, str]
-    time: tuple[str, ...]
-    utc_offset_hours: float = 0
-    missing: tuple[str, ...] = ("", "NA")
-
-    def __post_init__(self) -> None:
-        if "station" not in re.compile(self.file_pattern).groupindex:
-            raise ValueError(f"file_pattern has no group (?P<station>…): {self.file_pattern!r}")
-        if unknown := set(self.columns) - set(POLLUTANTS):
-            raise ValueError(
-                f"[columns] may name {', '.join(POLLUTANTS)}; got {', '.join(sorted(unknown))}"
-            )
-        if len(self.time) not in (1, 4):
-            raise ValueError("time is one column, or the four of year, month, day and hour")
-        object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
-
-    @classmethod
-    def from_toml(cls, path: Path) -> ColumnMap:
-        """Read a description, keys as the parameters above.
-
-        Raises
-        ------
-        RecordingError
-            The file is missing or does not describe a folder of CSV files.
-        """
-        try:
-            document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-            if isinstance(document.get("time"), str):
-                document["time"] = [document["time"]]
-            for key in {"time", "missing"} & set(document):
-                document[key] = tuple(document[key])
-            return cls(**document)
-        except (OSError, TypeError, ValueError, re.error) as error:
-            raise RecordingError(f"column map {path}: {error}") from error
-
-    def describe(self) -> str:
-        """All that decides how a row is read, as one stable text."""
-        return f"{sorted(self.columns.items())} {self.time} {self.utc_offset_hours} {self.missing}"
-
-    def time_of(self, row: Mapping[str, str]) -> datetime:
-        """When a row was measured, in UTC.
-
-        Raises
-        ------
-        ValueError
-            A part of the time is no number, or there is no such day.
-        """
-        if len(self.time) == 1:
-            moment = datetime.fromisoformat(row[self.time[0]])
-        else:
-            year, month, day, hour = (int(row[column]) for column in self.time)
-            moment = datetime(year, month, day, hour)  # noqa: DTZ001 - the offset follows
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=timezone(timedelta(hours=self.utc_offset_hours)))
-        return moment.astimezone(UTC)
-
-    def concentrations_of(self, row: Mapping[str, str]) -> dict[str, float | None]:
-        """µg/m³ by pollutant; None where the file has nothing.
-
-        Raises
-        ------
-        ValueError
-            A value is neither a finite number nor one of `missing`.
-        """
-        return {name: self._number(row, column) for name, column in self.columns.items()}
-
-    def _number(self, row: Mapping[str, str], column: str) -> float | None:
-        text = row[column].strip()
-        if text in self.missing:
-            return None
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise ValueError(f"column {column}: expected a number or nothing; got {text!r}")
-        return value
-
-
-UCI_BEIJING = ColumnMap(
-    file_pattern=r"PRSA_Data_(?P<station>[^_]+)_.*\.csv(\.gz)?",
-    columns={
-        "ozone": "O3",
-        "particulate_matter": "PM2.5",
-        "carbon_monoxide": "CO",
-        "sulfur_dioxide": "SO2",
-        "nitrogen_dioxide": "NO2",
-    },
-    time=("year", "month", "day", "hour"),
-    utc_offset_hours=8,
-)
 
 
 @dataclass(frozen=True)
@@ -166,7 +50,7 @@ class CsvRecording:
         RecordingError
             A row can't be read; says which.
         """
-        for place, (moment, row) in _parsed(self.path, self._timed_row):
+        for place, (moment, row) in _parsed(self.path, self._timed_row, self.columns.delimiter):
             if row is not None:
                 yield Reading(place, moment, row)
 
@@ -176,9 +60,13 @@ class CsvRecording:
         return moment, self.columns.concentrations_of(row) if inside else None
 
 
-def _parsed(path: Path, parse: Callable[[dict[str, str]], T]) -> Iterator[tuple[int, T]]:
-    """Parse every row of a file; what fails says which row it was."""
-    for place, row in enumerate(_rows(path)):
+def _parsed(
+    path: Path, parse: Callable[[dict[str, str]], T], delimiter: str = ","
+) -> Iterator[tuple[int, T]]:
+    """Parse every row of a file that is not blank; what fails says which row it was."""
+    for place, row in enumerate(_rows(path, delimiter)):
+        if not any(isinstance(value, str) and value.strip() for value in row.values()):
+            continue
         try:
             value = parse(row)
         except KeyError as error:
@@ -188,11 +76,11 @@ def _parsed(path: Path, parse: Callable[[dict[str, str]], T]) -> Iterator[tuple[
         yield place, value
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+def _rows(path: Path, delimiter: str) -> Iterator[dict[str, str]]:
     opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8", newline="") as lines:
-            yield from csv.DictReader(lines)
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
+            yield from csv.DictReader(lines, delimiter=delimiter)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise RecordingError(f"{path}: {error}") from error
 
@@ -247,7 +135,8 @@ def find_recordings(
 def _files_by_station(folder: Path, columns: ColumnMap) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if not (match := re.fullmatch(columns.file_pattern, path.name)):
+        match = re.fullmatch(columns.file_pattern, path.name)
+        if not match or path.name == STATIONS_FILE:
             continue
         name = match["station"]
         if name in files:
@@ -273,7 +162,7 @@ def _station(row: dict[str, str]) -> Station:
 
 
 def _times(path: Path, columns: ColumnMap) -> list[datetime]:
-    times = [moment for _, moment in _parsed(path, columns.time_of)]
+    times = [moment for _, moment in _parsed(path, columns.time_of, columns.delimiter)]
     if not times:
         raise RecordingError(f"{path} holds no rows")
     return times

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from device.column_map import SHIPPED, UCI_BEIJING, ColumnMap
 from device.errors import RecordingError
-from device.recordings import UCI_BEIJING, ColumnMap, find_recordings
+from device.recordings import find_recordings
 
 HEADER = (
     '"No","year","month","day","hour","PM2.5","PM10","SO2","NO2","CO","O3","TEMP","PRES",'
@@ -207,6 +208,72 @@ def test_a_bad_column_map_is_told(tmp_path, toml, told):
     path.write_text(toml)
     with pytest.raises(RecordingError, match=told):
         ColumnMap.from_toml(path)
+
+
+ITALY = """Date;Time;CO(GT);PT08.S1(CO);NMHC(GT);NO2(GT);T;;
+10/03/2004;18.00.00;2,6;1360;150;113;13,6;;
+10/03/2004;19.00.00;-200;1292;112;-200,0;13,3;;
+;;;;;;;;
+"""
+
+
+def test_uci_air_quality_of_italy_is_read_as_it_is(tmp_path):
+    (tmp_path / "AirQualityUCI.csv").write_text(ITALY)
+    (tmp_path / "stations.csv").write_text("station,longitude,latitude\nAirQualityUCI,9.19,45.46\n")
+    [recording] = find_recordings(tmp_path, ColumnMap.named("uci-air-quality"))
+    first, second = recording.readings()
+    assert first.taken_at == datetime(2004, 3, 10, 17, tzinfo=UTC)
+    assert first.concentrations == {"carbon_monoxide": 2600, "nitrogen_dioxide": 113}
+    assert second.concentrations == {"carbon_monoxide": None, "nitrogen_dioxide": None}
+    assert recording.expected == 2
+
+
+def test_london_style_files_are_read_each_with_the_columns_it_has(tmp_path):
+    (tmp_path / "stations.csv").write_text(
+        "station,longitude,latitude\nmy1,-0.15,51.52\nkc1,0,51\n"
+    )
+    (tmp_path / "my1.csv").write_text("date,no2,o3,co\n2020-07-01 00:00:00,41.5,12,0.25\n")
+    (tmp_path / "kc1.csv").write_bytes(b"\xef\xbb\xbfdate,pm25\r\n2020-07-01 01:00,NaN\r\n")
+    kensington, marylebone = find_recordings(tmp_path, ColumnMap.named("london"))
+    [reading] = marylebone.readings()
+    assert reading.taken_at == datetime(2020, 7, 1, tzinfo=UTC)
+    assert reading.concentrations == {
+        "nitrogen_dioxide": 41.5,
+        "ozone": 12,
+        "carbon_monoxide": 250,
+    }
+    assert [r.concentrations for r in kensington.readings()] == [{"particulate_matter": None}]
+
+
+def test_the_maps_that_are_shipped_can_be_read_and_others_are_told():
+    assert SHIPPED == ("london", "uci-air-quality", "uci-beijing")
+    assert all(ColumnMap.named(name).columns for name in SHIPPED)
+    with pytest.raises(RecordingError, match="no such file, and none of london, uci-air-quality"):
+        ColumnMap.named("paris")
+
+
+def test_what_identifies_a_replay_of_beijing_never_changes():
+    """Else a replay after an upgrade would put every reading into the lake a second time."""
+    assert UCI_BEIJING.describe() == (
+        "[('carbon_monoxide', 'CO'), ('nitrogen_dioxide', 'NO2'), ('ozone', 'O3'), "
+        "('particulate_matter', 'PM2.5'), ('sulfur_dioxide', 'SO2')] "
+        "('year', 'month', 'day', 'hour') 8 ('', 'NA')"
+    )
+
+
+def test_another_way_to_read_a_file_is_another_recording():
+    plain = ColumnMap("(?P<station>.)", {"ozone": "O3"}, ("t",))
+    others = [
+        ColumnMap("(?P<station>.)", {"ozone": "O3"}, ("t",), **other)
+        for other in (
+            {"factors": {"ozone": 2.0}},
+            {"decimal": ","},
+            {"delimiter": ";"},
+            {"time_format": "%Y"},
+            {"optional": True},
+        )
+    ]
+    assert len({columns.describe() for columns in [plain, *others]}) == 6
 
 
 @pytest.mark.real_data
