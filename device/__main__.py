@@ -34,7 +34,8 @@ from device.outbox import Limits, Outbox
 from device.provisioning import Provisioner, account_endpoint
 from device.readings import Boot, Recording
 from device.recordings import find_recordings
-from device.simulation import SITES, LiveSimulation, SimulatedRecording, sites
+from device.sensors import Feed, Setting, guarded, open_sensor
+from device.simulation import SITES, SimulatedRecording, sites
 
 DEVICES = Path(".lakecast/devices")
 SIMULATED_DAYS = 60
@@ -65,17 +66,21 @@ def provision(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read a simulated sensor and publish, until told to stop."""
+    """Read a sensor and publish, until told to stop or the sensor ends."""
     kit = ConnectionKit.load(options.kits / options.thing)
-    site = next(site for site in SITES if site.station.name == options.site)
     clock = SystemClock()
-    sensor = LiveSimulation(site, options.seed, clock.now)
-    heartbeat = timedelta(seconds=options.heartbeat) if options.heartbeat else None
-    pace = Pace(options.delay, drain=options.drain, heartbeat=heartbeat)
+    given = {"site": options.site, "seed": str(options.seed), **dict(options.option)}
+    sensor = open_sensor(options.sensor, Setting(kit.thing_name, given, clock))
+    self_paced = bool(getattr(sensor, "self_paced", False))
+    pace = Pace(
+        None if self_paced else options.delay,
+        drain=options.drain,
+        heartbeat=timedelta(seconds=options.heartbeat) if options.heartbeat else None,
+        self_paced=self_paced,
+    )
     stop, wake = _stop_on_signals(), threading.Event()
     boot = Boot.new(kit.thing_name)
-    messages = boot.live_messages(sensor.station, sensor.readings(), clock)
-    about = {"boot_id": str(boot.boot_id), "transport": options.transport}
+    messages = guarded(boot.live_messages(sensor.station, sensor.readings(), clock))
     with (
         Outbox(kit.outbox, _limits(options)) as outbox,
         transport(options.transport, kit, within_quota=True, on_change=wake.set) as link,
@@ -88,10 +93,10 @@ def run(options: argparse.Namespace) -> int:
             pace,
             wake=wake,
             progress=progress,
-            about=about,
+            about={"boot_id": str(boot.boot_id), "transport": options.transport},
             clock=clock,
         )
-        tally = agent.run(messages, stop)
+        tally = agent.run(Feed(messages, wake.set) if self_paced else messages, stop)
     report.live_end(kit, tally)
     return 0
 
@@ -325,6 +330,20 @@ def _parser() -> argparse.ArgumentParser:
         choices=[site.station.name for site in SITES],
         help="surroundings to simulate (%(default)s)",
     )
+    commands.choices["run"].add_argument(
+        "--sensor",
+        default="simulated",
+        metavar="NAME",
+        help="what to read: simulated, csv, stdin, or another that is installed (%(default)s)",
+    )
+    commands.choices["run"].add_argument(
+        "--option",
+        action="append",
+        type=_key_and_value,
+        default=[],
+        metavar="KEY=VALUE",
+        help="of the sensor, any number of times; see device/README.md",
+    )
     commands.choices["replay"].add_argument("--station", help="whose readings (as --thing)")
     commands.choices["fleet"].add_argument(
         "--faulty", action="store_true", help="one station also sends three broken messages"
@@ -337,6 +356,13 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a positive number; got {text}")
     return value
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE; got {text!r}")
+    return key, value
 
 
 def _natural(text: str) -> int:

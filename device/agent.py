@@ -52,6 +52,8 @@ class Pace:
         How long to go without a session; None is for ever.
     heartbeat
         How often to report how the device is; None is never.
+    self_paced
+        Whether the sensor decides when there is a reading; the agent then takes each at once.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class Pace:
     drain: timedelta = timedelta(seconds=10)
     patience: timedelta | None = None
     heartbeat: timedelta | None = None
+    self_paced: bool = False
 
     def __post_init__(self) -> None:
         if self.delay is not None and self.delay < MIN_DELAY:
@@ -152,8 +155,10 @@ class Agent:
         outbox = self._outbox
         return replace(self._tally, sent=self._sent, left=len(outbox), dropped=outbox.dropped)
 
-    def run(self, messages: Iterator[Message], stop: threading.Event) -> Tally:
+    def run(self, messages: Iterator[Message | None], stop: threading.Event) -> Tally:
         """Work until the messages end or ``stop`` is set, then drain.
+
+        None among the messages says that there is none at the moment.
 
         Whatever was not acknowledged stays in the outbox and is sent first next time.
 
@@ -179,7 +184,9 @@ class Agent:
             self._check_patience(now - offline_since)
             if stop.is_set():
                 more = False
-            if more and self._pace.delay is None:
+            if more and self._pace.self_paced:
+                more = self._take_given(messages)
+            elif more and self._pace.delay is None:
                 more = self._take_ahead(messages)
             elif more and now >= due:
                 more = self._take(islice(messages, 1)) == 1
@@ -238,15 +245,30 @@ class Agent:
         bounded = stop.is_set() or self._pace.patience is None
         return bounded and draining > self._pace.drain.total_seconds()
 
-    def _take_ahead(self, messages: Iterator[Message]) -> bool:
+    def _take_given(self, messages: Iterator[Message | None]) -> bool:
+        """Take all there is at the moment; False once there will be no more."""
+        batch: list[Message] = []
+        try:
+            for message in messages:
+                if message is None:
+                    return True
+                batch.append(message)
+                if len(batch) == BATCH:
+                    self._take(iter(batch))
+                    batch.clear()
+            return False
+        finally:  # also where the sensor failed
+            self._take(iter(batch))
+
+    def _take_ahead(self, messages: Iterator[Message | None]) -> bool:
         """Keep the outbox one window ahead of the broker; False once there are no more."""
         while len(self._outbox) - len(self._in_flight) < WINDOW:
             if self._take(islice(messages, BATCH)) < BATCH:
                 return False
         return True
 
-    def _take(self, messages: Iterator[Message]) -> int:
-        batch = list(messages)
+    def _take(self, messages: Iterator[Message | None]) -> int:
+        batch = [message for message in messages if message is not None]
         if batch:
             self._keep(batch)
             times = [message.taken_at for message in batch if message.taken_at]

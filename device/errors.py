@@ -27,6 +27,10 @@ class OutboxBusyError(OutboxError):
     """Another agent has the outbox open."""
 
 
+class SensorError(DeviceError):
+    """A sensor is not installed, lacks options, or failed."""
+
+
 class RecordingError(DeviceError):
     """A recording, or the description of its columns, can't be read."""
 

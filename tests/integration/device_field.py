@@ -77,6 +77,7 @@ class Field:
         """``lakecast-device`` as its own process."""
         return subprocess.Popen(
             [sys.executable, "-m", "device", *arguments, "--kits", str(self.folder)],
+            stdin=subprocess.PIPE,
             env=os.environ | self.cloud.env | {"LAKECAST_ENV": ENVIRONMENT},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

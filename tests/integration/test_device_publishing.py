@@ -226,6 +226,34 @@ def test_a_live_device_that_dies_leaves_its_last_will_and_starts_another_boot(si
         assert sequences == list(range(len(sequences)))
 
 
+def test_readings_from_a_pipe_arrive_as_they_come_and_a_bad_line_is_passed_over(site, observer):
+    site.kit("piped")
+    place = ("--option=longitude=3.18", "--option=latitude=51.32")
+    process = site.start("run", "--thing=piped", "--sensor=stdin", *place)
+    assert process.stdin is not None
+    for number in range(3):
+        process.stdin.write(json.dumps({"ozone": number}) + "\n")
+        process.stdin.flush()
+        await_that(lambda n=number: len(observer.readings("piped")) == n + 1, "the reading")
+    _, err = process.communicate('oops\n{"ozone": 3}\n', timeout=TIMEOUT)
+    assert process.returncode == 0, err
+    assert "lakecast-device: line 4: Expecting value" in err
+    readings = observer.readings("piped")
+    assert [(r["sequence"], r["ozone"]) for r in readings] == [(n, n) for n in range(4)]
+    assert {(r["longitude"], r["latitude"]) for r in readings} == {(3.18, 51.32)}
+
+
+def test_a_pipe_that_stays_open_does_not_keep_the_agent_from_stopping(site, observer):
+    site.kit("stopped")
+    place = ("--option=longitude=0", "--option=latitude=0")
+    process = site.start("run", "--thing=stopped", "--sensor=stdin", *place)
+    await_that(lambda: "started" in observer.statuses("stopped"), "a session")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(TIMEOUT) == 0
+    assert process.stderr is not None
+    assert "Fatal" not in process.stderr.read()
+
+
 def test_the_last_word_on_a_device_is_retained(site):
     kit = site.kit("retained")
     with transport("paho", kit, within_quota=True) as link:
