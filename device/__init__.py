@@ -2,12 +2,15 @@
 
 ===============  ===============================================================================
 `readings`       what a sensor gives, and the message that is made of it
+`sensors`        sensors as plug-ins: simulated, CSV, JSON lines from a pipe, and others' own
 `simulation`     sensors that are computed: six stations of a made-up city
-`recordings`     sensors that are files: CSV with a column map, UCI Beijing built in
-`outbox`         messages wait on disk until the broker has acknowledged them
+`recordings`     sensors that are files: CSV, its columns read by a `column_map`
 `clock`          the station's time, and readings taken before it is known
-`link`           what the agent needs of MQTT; `connection` and `paho_connection` give it
+`outbox`         messages wait on disk until the broker has acknowledged them
+`link`           what the agent needs of MQTT 5 over mutual TLS
+`connection`     a link by the AWS IoT Device SDK; `paho_connection` one in pure Python
 `agent`          the loop between the three
+`doctor`         what keeps a device from its broker
 `provisioning`   thing, certificate and policy through the IoT API; the kit that results
 `fleet`          many stations replayed at once
 ===============  ===============================================================================

@@ -1,20 +1,14 @@
-"""Take a sensor's readings to the lake by MQTT, losing none.
-
-Begin with `provision`, which makes the device's certificate; then `run`. Where readings don't
-arrive, `doctor` tells why. `replay` and `fleet` send recorded or simulated stations at once.
-"""
+"""``lakecast-device``: what each of its verbs does."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,11 +19,12 @@ from device import doctor as doctors
 from device import report
 from device.agent import Agent, Pace
 from device.clock import SystemClock
-from device.column_map import SHIPPED, ColumnMap
+from device.column_map import ColumnMap
+from device.command_line import RECORDED_DAYS, SIMULATED_DAYS, parser
 from device.errors import DeviceError, RecordingError
 from device.fleet import Replay, replay_fleet, summary, thing_name_of
-from device.kit import MQTT_PORT, Broker, ConnectionKit
-from device.link import TRANSPORTS, transport
+from device.kit import Broker, ConnectionKit
+from device.link import transport
 from device.outbox import Limits, Outbox
 from device.provisioning import Provisioner, account_endpoint
 from device.readings import Boot, Recording
@@ -37,14 +32,10 @@ from device.recordings import find_recordings
 from device.sensors import Feed, Setting, guarded, open_sensor
 from device.simulation import SITES, SimulatedRecording, sites
 
-DEVICES = Path(".lakecast/devices")
-SIMULATED_DAYS = 60
-RECORDED_DAYS = 120
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser(COMMANDS).parse_args(arguments)
     try:
         code: int = options.command(options)
     except KeyboardInterrupt:  # before anything runs that could be ended in order
@@ -204,189 +195,7 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lakecast-device",
-        description=__doc__,
-        epilog="`lakecast-device COMMAND --help` lists a command's options.",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    kits = argparse.ArgumentParser(add_help=False)
-    kits.add_argument("--kits", type=Path, default=DEVICES, help="folder of kits (%(default)s)")
-    thing = argparse.ArgumentParser(add_help=False)
-    thing.add_argument("--thing", required=True, help="the device's IoT thing")
-
-    # The environment is read here, once.
-    broker = argparse.ArgumentParser(add_help=False)
-    broker.add_argument(
-        "--env",
-        default=os.environ.get("LAKECAST_ENV", "local"),
-        help="environment of the estate (LAKECAST_ENV; now %(default)s)",
-    )
-    broker.add_argument(
-        "--mqtt-host",
-        default=os.environ.get("LAKECAST_MQTT_HOST"),
-        help="broker (LAKECAST_MQTT_HOST; else the account's iot:Data-ATS endpoint)",
-    )
-    broker.add_argument(
-        "--mqtt-port",
-        type=int,
-        default=os.environ.get("LAKECAST_MQTT_PORT") or str(MQTT_PORT),
-        help="its port (LAKECAST_MQTT_PORT; now %(default)s)",
-    )
-    broker.add_argument(
-        "--mqtt-ca-file",
-        type=Path,
-        default=os.environ.get("LAKECAST_MQTT_CA_FILE") or None,
-        help="its certificate authority (LAKECAST_MQTT_CA_FILE; else the system's trust store)",
-    )
-
-    drain = argparse.ArgumentParser(add_help=False)
-    drain.add_argument(
-        "--drain",
-        type=_seconds,
-        default=timedelta(seconds=10),
-        metavar="SECONDS",
-        help="when stopped, wait that long for acknowledgements (10)",
-    )
-    drain.add_argument(
-        "--transport",
-        choices=TRANSPORTS,
-        default=TRANSPORTS[0],
-        help="MQTT library: the AWS IoT Device SDK, or Paho in pure Python (%(default)s)",
-    )
-    limits = Limits()
-    drain.add_argument(
-        "--keep-days",
-        type=_positive,
-        default=limits.max_age.days,
-        metavar="DAYS",
-        help="drop messages that wait longer, oldest first (%(default)s)",
-    )
-    drain.add_argument(
-        "--keep-mb",
-        type=_positive,
-        default=limits.max_bytes // (1024 * 1024),
-        metavar="MB",
-        help="drop the oldest messages when more than so much waits (%(default)s)",
-    )
-    seed = argparse.ArgumentParser(add_help=False)
-    seed.add_argument("--seed", type=int, default=0, help="of the simulation (%(default)s)")
-
-    source = argparse.ArgumentParser(add_help=False, parents=[seed, drain])
-    source.add_argument(
-        "--data", type=Path, help="folder of CSV files; else stations are simulated"
-    )
-    source.add_argument(
-        "--columns",
-        default="uci-beijing",
-        metavar="MAP",
-        help=f"how to read it: {', '.join(SHIPPED)}, or a TOML file (%(default)s)",
-    )
-    source.add_argument(
-        "--days", type=_positive, help=f"last days ({SIMULATED_DAYS}; with --data {RECORDED_DAYS})"
-    )
-    source.add_argument("--stations", type=_positive, help="number of stations (6; --data: all)")
-    source.add_argument("--summary", type=Path, help="write what was done to this JSON file")
-    source.add_argument(
-        "--within-quota", action="store_true", help="keep to AWS IoT's 100 messages/s a connection"
-    )
-    source.add_argument(
-        "--patience",
-        type=_seconds,
-        default=timedelta(seconds=60),
-        metavar="SECONDS",
-        help="give up after so long without a session (60)",
-    )
-
-    def command(name: str, function: object, parents: list[argparse.ArgumentParser]) -> None:
-        told = function.__doc__
-        sub = commands.add_parser(name, help=told, description=told, parents=parents)
-        sub.set_defaults(command=function)
-
-    command("provision", provision, [kits, thing, broker])
-    command("run", run, [kits, thing, seed, drain])
-    command("doctor", doctor, [kits, thing])
-    command("replay", replay, [kits, thing, source])
-    command("fleet", fleet, [kits, broker, source])
-    commands.choices["run"].add_argument(
-        "--delay",
-        type=_delay,
-        default=timedelta(seconds=1),
-        metavar="MS",
-        help="milliseconds between readings, at least 250 (1000)",
-    )
-    commands.choices["run"].add_argument(
-        "--heartbeat",
-        type=_natural,
-        default=60,
-        metavar="SECONDS",
-        help="report the device's state on its status topic that often; 0 is never (60)",
-    )
-    commands.choices["run"].add_argument(
-        "--site",
-        default=SITES[0].station.name,
-        choices=[site.station.name for site in SITES],
-        help="surroundings to simulate (%(default)s)",
-    )
-    commands.choices["run"].add_argument(
-        "--sensor",
-        default="simulated",
-        metavar="NAME",
-        help="what to read: simulated, csv, stdin, or another that is installed (%(default)s)",
-    )
-    commands.choices["run"].add_argument(
-        "--option",
-        action="append",
-        type=_key_and_value,
-        default=[],
-        metavar="KEY=VALUE",
-        help="of the sensor, any number of times; see device/README.md",
-    )
-    commands.choices["replay"].add_argument("--station", help="whose readings (as --thing)")
-    commands.choices["fleet"].add_argument(
-        "--faulty", action="store_true", help="one station also sends three broken messages"
-    )
-    return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive number; got {text}")
-    return value
-
-
-def _key_and_value(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        raise argparse.ArgumentTypeError(f"expected KEY=VALUE; got {text!r}")
-    return key, value
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected 0 or more; got {text}")
-    return value
-
-
-def _seconds(text: str) -> timedelta:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more; got {text}")
-    return timedelta(seconds=value)
-
-
-def _delay(text: str) -> timedelta:
-    try:
-        delay = timedelta(milliseconds=float(text))
-        Pace(delay)
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return delay
-
+COMMANDS = (provision, run, doctor, replay, fleet)
 
 if __name__ == "__main__":
     sys.exit(main())

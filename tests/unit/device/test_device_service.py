@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from device.__main__ import _parser, run
+from device.__main__ import COMMANDS, run
+from device.command_line import parser
 
 UNIT = Path(__file__).parents[3] / "device/systemd/lakecast-device@.service"
 
@@ -26,7 +27,7 @@ def settings(section: str) -> Iterator[tuple[str, str]]:
 def test_the_service_runs_the_agent_of_its_instance():
     command = dict(settings("Service"))["ExecStart"].replace("%i", "harbour")
     program, *arguments = shlex.split(command.replace("$DEVICE_OPTIONS", "--delay 60000"))
-    options = _parser().parse_args(arguments)
+    options = parser(COMMANDS).parse_args(arguments)
     assert Path(program).name == "lakecast-device"
     assert (options.command, options.thing) == (run, "harbour")
     state = f"/var/lib/{dict(settings('Service'))['StateDirectory']}"
@@ -34,7 +35,7 @@ def test_the_service_runs_the_agent_of_its_instance():
 
 
 def test_the_service_waits_longer_than_the_agent_drains():
-    options = _parser().parse_args(["run", "--thing", "harbour"])
+    options = parser(COMMANDS).parse_args(["run", "--thing", "harbour"])
     patience = int(dict(settings("Service"))["TimeoutStopSec"])
     assert patience > options.drain.total_seconds() + 10
 
