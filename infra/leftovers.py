@@ -47,7 +47,8 @@ def remove_releases(session: Any, names: Names, say: Say) -> None:
             if item[member].startswith(prefix)
         ]
         for name in found:
-            say(f"removing {collection[:-1].lower()} {name}")
+            what = collection[:-1].replace("Config", " configuration").lower()
+            say(f"removing {what} {name}")
             getattr(sagemaker, delete)(**{argument: name})
         if collection == "Endpoints":
             for name in found:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -111,7 +112,7 @@ class Demo:
         self._verb(
             "forecast the held-out last day over the API", "evaluate", outcome=lambda _: "see below"
         )
-        self._report()
+        self._report(estate, sent)
 
     def _estate(self) -> Estate:
         cloud = launch.find(self._config.home)
@@ -148,9 +149,11 @@ class Demo:
             outcome = work()
         step = Step(title, time.monotonic() - started, outcome)
         self._steps.append(step)
-        self._console.print(f"· {step.title}  [dim]{step.seconds:.0f} s[/]  {step.outcome}")
+        self._console.print(
+            f"· {step.title}  [dim]{step.seconds:.0f} s[/]  {step.outcome}", soft_wrap=True
+        )
 
-    def _report(self) -> None:
+    def _report(self, estate: Estate, sent: dict[str, Any]) -> None:
         table = Table(title="The way from device to forecast", title_justify="left")
         table.add_column("step")
         table.add_column("seconds", justify="right")
@@ -165,11 +168,16 @@ class Demo:
         # The tables of the evaluation are its own, as they came.
         sys.stdout.write(next(self._folder.glob("*-evaluate.log")).read_text())
         sys.stdout.flush()
-        self._console.print(
-            f"AWS's API answers at {self._config.endpoint_url}; any client that sources "
-            f"{self._config.environment_file} can speak to it.\n"
-            f"next: make forecast DEVICE=… POLLUTANT=ozone; make down stops everything"
-        )
+        device = sent["stations"][0]["thing_name"]
+        for line in (
+            "These go on answering until `make down`:",
+            f"  AWS's API     {self._config.endpoint_url} for any client that sources "
+            f"{self._config.environment_file}",
+            f"  forecast API  {estate.forecast_url()} with an x-api-key",
+            f"  MQTT broker   127.0.0.1:{self._config.mqtt_port} for devices with a certificate",
+            f"next: make forecast DEVICE={device} POLLUTANT=ozone",
+        ):
+            self._console.print(line, soft_wrap=True)
 
 
 def _plan_line(output: str) -> str:
@@ -184,7 +192,7 @@ def _last_line(output: str) -> str:
     return next(line for line in reversed(lines) if line and not line.startswith("next:"))
 
 
-def _landing(estate: Estate, sent: dict[str, int]) -> str:
+def _landing(estate: Estate, sent: dict[str, Any]) -> str:
     """Wait for Firehose: the landed lines are all that were sent and could be read by the rule."""
     expected = sent["messages_sent"] + sent["broken_sent"]
     deadline = time.monotonic() + LANDING_TIMEOUT
@@ -200,7 +208,7 @@ def _landing(estate: Estate, sent: dict[str, int]) -> str:
         time.sleep(0.5)
 
 
-def _lake(estate: Estate, sent: dict[str, int]) -> str:
+def _lake(estate: Estate, sent: dict[str, Any]) -> str:
     """Every message that was sent is in the lake once, every broken one in quarantine."""
     rows, identities = estate.readings()
     quarantined = estate.last_run(TELEMETRY_TO_PARQUET)["quarantined"]

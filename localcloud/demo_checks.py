@@ -77,6 +77,18 @@ class Estate:
         )
         return int(rows[0]), int(identities[0])
 
+    def forecast_url(self) -> str:
+        """Where the forecast API answers, in the local API Gateway's form of address."""
+        gateway = self.client("apigateway")
+        pages = gateway.get_paginator("get_rest_apis").paginate()
+        apis = [
+            api["id"] for page in pages for api in page["items"] if api["name"] == self.names.api
+        ]
+        if len(apis) != 1:
+            raise CheckError(f"expected one REST API named {self.names.api}; got {len(apis)}")
+        stage = gateway.get_stages(restApiId=apis[0])["item"][0]["stageName"]
+        return f"{self._endpoint_url}/restapis/{apis[0]}/{stage}/_user_request_/v1"
+
     def _athena(self, query: str) -> list[str]:
         athena = self.client("athena")
         execution = athena.start_query_execution(
