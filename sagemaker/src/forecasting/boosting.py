@@ -50,11 +50,16 @@ class BoostingSettings:
         Groups of days, each kept from one of the models.
     block_days
         Days in a row that go to one fold; as long as weather lasts, and longer.
+    trees
+        LightGBM's parameters.
+    outer_trees
+        Those that differ for the quantiles below 0.25 and above 0.75: they rest on few values, and
+        trees that suit the median follow the noise there.
     """
 
     origin_hours: int = 24
     leads: int = HORIZON
-    folds: int = 2
+    folds: int = 4
     block_days: int = 14
     rounds: int = 200
     trees: Mapping[str, float] = field(
@@ -67,6 +72,9 @@ class BoostingSettings:
             "bagging_freq": 1,
             "max_bin": 127,
         }
+    )
+    outer_trees: Mapping[str, float] = field(
+        default_factory=lambda: {"num_leaves": 16, "min_data_in_leaf": 800}
     )
 
 
@@ -180,6 +188,7 @@ class Boosting:
             "deterministic": True,
             "force_row_wise": True,
             "num_threads": 1,
+            "feature_pre_filter": False,  # levels differ in the least data of a leaf
             "verbose": -1,
         }
         station = x.shape[1] - 1
@@ -187,9 +196,16 @@ class Boosting:
             x, y, weight=weight, categorical_feature=[station], params=parameters
         ).construct()
         return [
-            lgb.train({**parameters, "alpha": float(level)}, data, self.settings.rounds)
+            lgb.train(
+                {**parameters, **self._at(float(level)), "alpha": float(level)},
+                data,
+                self.settings.rounds,
+            )
             for level in BASE_LEVELS
         ]
+
+    def _at(self, level: float) -> Mapping[str, float]:
+        return {} if 0.25 <= level <= 0.75 else self.settings.outer_trees
 
 
 def _quantiles(boosters: Sequence[lgb.Booster], rows: Table) -> Floats:

@@ -20,7 +20,9 @@ from forecasting.naive_forecasters import Persistence
 START = datetime(2024, 1, 1)
 DAYS = 70
 SMALL = BoostingSettings(
+    folds=2,
     block_days=7,
+    outer_trees={},
     rounds=30,
     trees={"learning_rate": 0.2, "num_leaves": 7, "min_data_in_leaf": 20, "feature_fraction": 0.5},
 )
