@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from contracts.names import Names
+from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,25 @@ RUNS = Location("curated", "runs/")
 RECENT = Location("curated", "recent/")
 CHANNELS = Location("models", "channels/")
 TRAINING_OUTPUT = Location("models", "training/")
+
+
+JOB_LOCATIONS = {
+    TELEMETRY_TO_PARQUET: {
+        "raw_telemetry": RAW_TELEMETRY,
+        "raw_errors": RAW_RULE_ERRORS,
+        "telemetry": TELEMETRY,
+        "quarantine": QUARANTINE,
+        "runs": RUNS,
+    },
+    BUILD_SERIES: {
+        "telemetry": TELEMETRY,
+        "series": SERIES_HOURLY,
+        "channels": CHANNELS,
+        "recent": RECENT,
+        "runs": RUNS,
+    },
+}
+"""Arguments of each Glue job that say where the lake lies; a run adds its window to them."""
 
 
 def arrival_prefix(arrived: datetime) -> str:

@@ -12,29 +12,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts import lake
-from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from contracts.names import TELEMETRY_TO_PARQUET, Names
 
 POLL_SECONDS = 0.5
 STATES_OF_SUCCESS = ("SUCCEEDED",)
 STATES_OF_FAILURE = ("FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 HOUR_DEPTH = 4  # YYYY/MM/DD/HH
-
-_PLACES = {
-    TELEMETRY_TO_PARQUET: {
-        "raw_telemetry": lake.RAW_TELEMETRY,
-        "raw_errors": lake.RAW_RULE_ERRORS,
-        "telemetry": lake.TELEMETRY,
-        "quarantine": lake.QUARANTINE,
-        "runs": lake.RUNS,
-    },
-    BUILD_SERIES: {
-        "telemetry": lake.TELEMETRY,
-        "series": lake.SERIES_HOURLY,
-        "channels": lake.CHANNELS,
-        "recent": lake.RECENT,
-        "runs": lake.RUNS,
-    },
-}
 
 
 class JobFailedError(Exception):
@@ -99,7 +82,7 @@ class JobClient:
         JobFailedError
             Where there is nothing to work on.
         """
-        given = {f"--{name}": at.uri(self._names) for name, at in _PLACES[job].items()}
+        given = {f"--{name}": at.uri(self._names) for name, at in lake.JOB_LOCATIONS[job].items()}
         if job == TELEMETRY_TO_PARQUET:
             given["--start"] = _iso(window.start or self._first_arrival())
             given["--end"] = _iso(window.end or datetime.now(UTC) + timedelta(hours=1))

@@ -148,7 +148,9 @@ class GlueJobs(Construct):
                 "--enable-observability-metrics": "true",
                 "--enable-continuous-cloudwatch-log": "true",
                 "--custom-logGroup-prefix": log_groups.jobs(names),
-                **{f"--{name}": place.uri(names) for name, place in _PLACES[job].items()},
+                **{
+                    f"--{name}": place.uri(names) for name, place in lake.JOB_LOCATIONS[job].items()
+                },
             },
         )
 
@@ -176,21 +178,3 @@ _DESCRIPTIONS = {
     TELEMETRY_TO_PARQUET: "Raw messages to readings, each once, and to quarantine",
     BUILD_SERIES: "Readings to regular hourly series and to DeepAR's channels",
 }
-
-_PLACES = {
-    TELEMETRY_TO_PARQUET: {
-        "raw_telemetry": lake.RAW_TELEMETRY,
-        "raw_errors": lake.RAW_RULE_ERRORS,
-        "telemetry": lake.TELEMETRY,
-        "quarantine": lake.QUARANTINE,
-        "runs": lake.RUNS,
-    },
-    BUILD_SERIES: {
-        "telemetry": lake.TELEMETRY,
-        "series": lake.SERIES_HOURLY,
-        "channels": lake.CHANNELS,
-        "recent": lake.RECENT,
-        "runs": lake.RUNS,
-    },
-}
-"""Arguments that say where the lake lies; the window of a run is given with the run."""
