@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 ENV ?= local
 PYTHON ?= python3.11
 UV_VERSION := 0.13.8
+STATE ?= .lakecast
 VENV := .venv
 PY := $(VENV)/bin/python
 SETTINGS := infra/environments/$(ENV).toml
@@ -18,7 +19,7 @@ UV_TORCH := $(if $(PIP_FIND_LINKS),,--torch-backend=cpu)
 
 # On the laptop, AWS is the local cloud: its addresses and credentials are put in front of a verb.
 ifeq ($(ENV),local)
-IN_ENV := $(PY) -m localcloud run --
+IN_ENV := $(PY) -m localcloud run --home $(STATE) --
 else
 IN_ENV :=
 endif
@@ -87,37 +88,40 @@ MQTT_PORT ?= 8883
 
 .PHONY: up down status demo
 demo: setup ## the whole way on this machine, from device to forecast (DATA= a folder of UCI Beijing CSV files, DAYS=)
-	@$(PY) -m localcloud.demo --port $(PORT) --mqtt-port $(MQTT_PORT) $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS))
+	@$(PY) -m localcloud.demo --home $(STATE) --port $(PORT) --mqtt-port $(MQTT_PORT) $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS))
 
 up: setup ## start the local cloud (PORT=4566, MQTT_PORT=8883)
-	@$(PY) -m localcloud up --port $(PORT) --mqtt-port $(MQTT_PORT)
+	@$(PY) -m localcloud up --home $(STATE) --port $(PORT) --mqtt-port $(MQTT_PORT)
 
 down: setup ## stop the local cloud; its state stays
-	@$(PY) -m localcloud down
+	@$(PY) -m localcloud down --home $(STATE)
 
 status: setup ## say whether the local cloud runs, and where
-	@$(PY) -m localcloud status
+	@$(PY) -m localcloud status --home $(STATE)
 
 # --- the estate -------------------------------------------------------------
 
-.PHONY: synth plan apply destroy drift scan
+.PHONY: tools synth plan apply destroy drift scan
+tools: setup ## find Terraform, or fetch the pinned release
+	@$(PY) -m infra tools --home $(STATE)
+
 synth: setup ## write the Terraform of all stacks
-	@$(PY) -m infra synth --env $(ENV)
+	@$(PY) -m infra synth --home $(STATE) --env $(ENV)
 
 plan: setup ## show what would change and save the plan
-	@$(IN_ENV) $(PY) -m infra plan --env $(ENV)
+	@$(IN_ENV) $(PY) -m infra plan --home $(STATE) --env $(ENV)
 
 apply: setup ## apply the saved plan
-	@$(IN_ENV) $(PY) -m infra apply --env $(ENV)
+	@$(IN_ENV) $(PY) -m infra apply --home $(STATE) --env $(ENV)
 
 destroy: setup ## remove the estate and its releases (outside local: CONFIRM=<env>)
-	@$(IN_ENV) $(PY) -m infra destroy --env $(ENV) $(if $(CONFIRM),--confirm $(CONFIRM))
+	@$(IN_ENV) $(PY) -m infra destroy --home $(STATE) --env $(ENV) $(if $(CONFIRM),--confirm $(CONFIRM))
 
 drift: setup ## exit 2 where the estate differs from its code
-	@$(IN_ENV) $(PY) -m infra drift --env $(ENV)
+	@$(IN_ENV) $(PY) -m infra drift --home $(STATE) --env $(ENV)
 
 scan: setup $(VENV)/scan/.ready ## checkov on the synthesised Terraform
-	@$(PY) -m infra scan
+	@$(PY) -m infra scan --home $(STATE)
 
 $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 	@echo "· installing checkov"
@@ -129,7 +133,7 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 .PHONY: device etl train deploy forecast evaluate
 device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
-	@$(IN_ENV) $(PY) -m device fleet $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter-out local,$(ENV)),--within-quota) $(FLEET_OPTIONS)
+	@$(IN_ENV) $(PY) -m device fleet --kits $(STATE)/devices $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter-out local,$(ENV)),--within-quota) $(FLEET_OPTIONS)
 	@echo 'next: make etl'
 
 etl: setup ## raw messages to readings, series and channels (START=, END=, CUT=)
@@ -145,11 +149,11 @@ forecast: setup ## ask the API (DEVICE=, POLLUTANT=ozone)
 	@$(IN_ENV) $(PY) -m forecasting forecast --device '$(DEVICE)' --pollutant '$(or $(POLLUTANT),ozone)' $(if $(ORIGIN),--origin $(ORIGIN))
 
 evaluate: setup ## the last day's forecasts beside what came and the baselines
-	@$(IN_ENV) $(PY) -m forecasting evaluate --output .lakecast/evaluation $(if $(ORIGIN),--origin $(ORIGIN))
+	@$(IN_ENV) $(PY) -m forecasting evaluate --output $(STATE)/evaluation $(if $(ORIGIN),--origin $(ORIGIN))
 
 .PHONY: backtest
 backtest: setup ## forecasts of recorded months beside the baselines (DATA=, OUT=, TRAIN_END=2016-09-01, TEST_END=2017-02-28, ORIGIN_STEP=1, MODEL=, SEED=)
-	@$(PY) -m forecasting backtest --data '$(DATA)' --out '$(or $(OUT),.lakecast/backtest.parquet)' $(if $(TRAIN_END),--train-end $(TRAIN_END)) $(if $(TEST_END),--test-end $(TEST_END)) $(if $(ORIGIN_STEP),--origin-step $(ORIGIN_STEP)) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED))
+	@$(PY) -m forecasting backtest --data '$(DATA)' --out '$(or $(OUT),$(STATE)/backtest.parquet)' $(if $(TRAIN_END),--train-end $(TRAIN_END)) $(if $(TEST_END),--test-end $(TEST_END)) $(if $(ORIGIN_STEP),--origin-step $(ORIGIN_STEP)) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench bench-api
 bench: setup ## speed, each as a ratio against a named rival in one run

@@ -1,4 +1,4 @@
-"""The verbs of the estate: ``python -m infra synth|plan|apply|destroy|drift|scan``."""
+"""The verbs of the estate: ``python -m infra tools|synth|plan|apply|destroy|drift|scan``."""
 
 from __future__ import annotations
 
@@ -60,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.verb == "scan":
         return scan.run(options.home)
+    if options.verb == "tools":
+        print(f"Terraform is {verbs.terraform_for(options.home).binary}")
+        return 0
     if options.verb == "synth":
         return _synth(options)
     place = find(options.env, options.home, options.backend, os.environ)
@@ -88,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra", description=__doc__)
     sub = parser.add_subparsers(dest="verb", required=True)
     for verb, what in (
+        ("tools", "find Terraform, or fetch the pinned release"),
         ("synth", "write the Terraform of all stacks"),
         ("plan", "show what would change and save the plan"),
         ("apply", "apply the saved plan"),
@@ -99,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument(
             "--home", type=Path, default=Path(".lakecast"), help="folder of all that is kept"
         )
-        if verb == "scan":
+        if verb in ("tools", "scan"):
             continue
         one.add_argument("--env", choices=ENVIRONMENTS, default="local")
         if verb == "synth":

@@ -7,6 +7,8 @@ what came out. It always starts with an empty local cloud.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -14,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +90,7 @@ class Demo:
         """
         fleet = self._folder / "fleet.json"
         source = [f"DATA={self._data}"] if self._data else []
+        self._verb("find the tools", "tools", outcome=_last_line)
         self._verb("start the local cloud", "up", outcome=lambda _: self._config.endpoint_url)
         estate = self._estate()
         self._verb("plan the estate with Terraform", "plan", outcome=_plan_line)
@@ -125,10 +128,14 @@ class Demo:
     def _verb(self, title: str, verb: str, *options: str, outcome: Callable[[str], str]) -> None:
         def work() -> str:
             log = self._folder / f"{len(self._steps) + 1}-{verb}.log"
-            ports = [f"PORT={self._config.port}", f"MQTT_PORT={self._config.mqtt_port}"]
+            cloud = [
+                f"STATE={self._config.home}",
+                f"PORT={self._config.port}",
+                f"MQTT_PORT={self._config.mqtt_port}",
+            ]
             with log.open("w") as out:
                 code = subprocess.run(
-                    ["make", verb, "ENV=local", *ports, *options],
+                    ["make", verb, "ENV=local", *cloud, *options],
                     cwd=PROJECT,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
@@ -223,6 +230,17 @@ def _lake(estate: Estate, sent: dict[str, Any]) -> str:
     return f"{rows:,} readings = messages sent; quarantined: {reasons or 'none'}"
 
 
+@contextlib.contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Refuse a second demo in one home folder: it would stop the cloud of the first."""
+    with home.with_name(f"{home.name}.demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoError(f"another demo runs in {home}; wait for its end") from None
+        yield
+
+
 def _fresh(config: CloudConfig, console: Console) -> None:
     """Make room for an empty local cloud.
 
@@ -249,10 +267,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = CloudConfig(home=options.home, port=options.port, mqtt_port=options.mqtt_port)
     days = options.days or (REAL_DATA_DAYS if options.data else SIMULATED_DAYS)
     try:
-        _fresh(config, console)
-        launch.check(config)
-        (config.home / "demo").mkdir(parents=True)
-        Demo(config, options.data, days, console).run()
+        with _only_one(config.home):
+            _fresh(config, console)
+            launch.check(config)
+            (config.home / "demo").mkdir(parents=True)
+            Demo(config, options.data, days, console).run()
     except (DemoError, CheckError, launch.LocalCloudError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

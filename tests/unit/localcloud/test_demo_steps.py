@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from localcloud import demo
+from localcloud.settings import CloudConfig
+
+
+class Counts:
+    """What the estate holds, without an estate."""
+
+    def __init__(self, rows: int, identities: int, quarantined: dict[str, int]) -> None:
+        self._readings = (rows, identities)
+        self._quarantined = quarantined
+
+    def readings(self) -> tuple[int, int]:
+        return self._readings
+
+    def last_run(self, _: str) -> dict[str, dict[str, int]]:
+        return {"quarantined": self._quarantined}
+
+
+SENT = {"messages_sent": 10, "broken_sent": 1}
+
+
+def test_a_lake_that_holds_what_was_sent_is_said_so() -> None:
+    said = demo._lake(Counts(10, 10, {"not_json": 1}), SENT)
+    assert said == "10 readings = messages sent; quarantined: 1 not_json"
+
+
+@pytest.mark.parametrize(
+    ("counts", "complaint"),
+    [
+        (Counts(9, 9, {"not_json": 1}), "expected 10 readings in the lake, each once; got 9 rows"),
+        (Counts(11, 10, {"not_json": 1}), "got 11 rows with 10 identities"),
+        (Counts(10, 10, {}), "expected 1 messages in quarantine"),
+    ],
+)
+def test_a_lost_or_doubled_message_ends_the_demo(counts: Counts, complaint: str) -> None:
+    with pytest.raises(demo.DemoError, match=complaint):
+        demo._lake(counts, SENT)
+
+
+def test_the_last_line_is_what_came_of_a_verb_and_not_the_next_one() -> None:
+    assert demo._last_line("one\ncompleted\n\nnext: make deploy\n") == "completed"
+
+
+def test_additions_of_all_stacks_are_summed() -> None:
+    output = "Plan: 49 to add, 0 to change\nPlan: 19 to add, 0 to change\nNo changes."
+    assert demo._plan_line(output) == "68 resources to add"
+
+
+def test_what_an_earlier_demo_left_is_removed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "demo").mkdir(parents=True)
+    demo._fresh(CloudConfig(home=home), Console(quiet=True))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_user_made_is_moved_aside(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "state").mkdir(parents=True)
+    demo._fresh(CloudConfig(home=home), Console(quiet=True))
+    (kept,) = tmp_path.iterdir()
+    assert kept.name.startswith("home.kept-")
+    assert (kept / "state").is_dir()
+
+
+def test_a_second_demo_in_one_home_is_refused(tmp_path: Path) -> None:
+    with (
+        demo._only_one(tmp_path / "home"),
+        pytest.raises(demo.DemoError, match="another demo runs"),
+        demo._only_one(tmp_path / "home"),
+    ):
+        pass
