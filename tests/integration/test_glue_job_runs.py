@@ -7,11 +7,11 @@ import signal
 from pathlib import Path
 
 import boto3
-import psutil
 import pytest
 from botocore.exceptions import ClientError
 from conftest import session_of
 from glue_testbed import Estate, until
+from processes import assert_ended
 
 from localcloud.launch import CloudConfig, free_port, running
 
@@ -48,10 +48,6 @@ def plain(estate: Estate, name: str, script: str, **changes) -> str:
     code = estate.names.bucket("code")
     command = {"Name": "pythonshell", "ScriptLocation": f"s3://{code}/glue/{name}.py"}
     return estate.job(name, script, Command=command, **changes)
-
-
-def alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def pids(estate: Estate, run_id: str) -> list[int]:
@@ -157,7 +153,7 @@ def test_one_run_at_a_time_unless_the_job_allows_more(estate: Estate) -> None:
     assert [one["JobRunId"] for one in stopped["SuccessfulSubmissions"]] == [run_id]
     assert stopped["Errors"][0]["ErrorDetail"]["ErrorCode"] == "EntityNotFoundException"
     assert estate.end_of(job, run_id)["JobRunState"] == "STOPPED"
-    until(lambda: not any(map(alive, processes)), "the end of the script and its child")
+    assert_ended(processes)
     runs = estate.glue.get_job_runs(JobName=job)["JobRuns"]
     assert [run["Id"] for run in runs] == [run_id]
 
@@ -170,7 +166,7 @@ def test_a_killed_script_is_a_failed_run(estate: Estate) -> None:
     run = estate.end_of(job, run_id)
     assert run["JobRunState"] == "FAILED"
     assert run["ErrorMessage"] == "Command failed: the script's process was killed by signal 9"
-    until(lambda: not alive(child), "the end of the script's child")
+    assert_ended([child])
 
 
 def test_unknown_jobs_and_malformed_requests_are_refused(estate: Estate) -> None:
@@ -217,8 +213,8 @@ def test_a_run_that_the_cloud_did_not_outlive_is_failed(tmp_path: Path, clean: b
         processes = pids(first, run_id)
         if not clean:
             os.kill(cloud.pid, signal.SIGKILL)
-            until(lambda: not any(map(alive, processes)), "the end of all children")
-    until(lambda: not any(map(alive, processes)), "the end of all children")
+            assert_ended(processes)
+    assert_ended(processes)
     with running(config) as cloud:
         glue = session_of(cloud).client("glue")
         if not clean:  # ministack keeps its own state at a clean end only; ours is always kept

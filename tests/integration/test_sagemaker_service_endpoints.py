@@ -15,6 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from processes import assert_ended
 from sagemaker_testbed import BUCKET, IMAGE, Studio, allow, cloud_with_tiny_containers, until
 
 ACCOUNT = "000000000000"
@@ -405,7 +406,7 @@ def test_endpoint_serves_again_after_the_cloud_was_down(tmp_path: Path) -> None:
         studio.config("kept", all=("kept", 1))
         studio.deployed("kept", "kept")
         pid = studio.ask("kept")["pid"]
-    assert not Path(f"/proc/{pid}").exists()
+    assert_ended([pid])
     with cloud_with_tiny_containers(home) as cloud:
         studio = Studio(cloud)
         assert studio.endpoint("kept")["EndpointStatus"] in ("SystemUpdating", "InService")
@@ -413,4 +414,4 @@ def test_endpoint_serves_again_after_the_cloud_was_down(tmp_path: Path) -> None:
         assert studio.ask("kept")["model"] == "kept"
         again = studio.ask("kept")["pid"]
         os.kill(cloud.pid, signal.SIGKILL)
-        until(lambda: not Path(f"/proc/{again}").exists(), "the end of the container")
+        assert_ended([again])

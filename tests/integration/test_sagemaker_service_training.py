@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from processes import assert_ended
 from sagemaker_testbed import (
     BUCKET,
     IMAGE,
@@ -37,15 +38,6 @@ def model_of(studio: Studio, job: dict) -> dict:
     archive = studio.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         return json.load(tar.extractfile("model.json"))
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 def waiting(studio: Studio, name: str, folder: Path, **changes) -> list[int]:
@@ -233,7 +225,7 @@ def test_stopped_job_keeps_what_its_model_folder_had(studio: Studio, tmp_path: P
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
     assert "FailureReason" not in job
     assert model_of(studio, job) == {}
-    assert not [pid for pid in pids if alive(pid)]
+    assert_ended(pids)
     with pytest.raises(ClientError, match="is in status Stopped"):
         studio.sagemaker.stop_training_job(TrainingJobName="halted")
 
@@ -242,7 +234,7 @@ def test_job_that_runs_too_long_is_stopped(studio: Studio, tmp_path: Path) -> No
     pids = waiting(studio, "too-long", tmp_path, StoppingCondition={"MaxRuntimeInSeconds": 1})
     job = studio.finished("too-long")
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert not [pid for pid in pids if alive(pid)]
+    assert_ended(pids)
 
 
 def test_killed_process_fails_its_job_and_leaves_nothing_behind(
@@ -253,7 +245,7 @@ def test_killed_process_fails_its_job_and_leaves_nothing_behind(
     job = studio.finished("shot")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].endswith("exit code: 137")
-    assert not alive(child)
+    assert_ended([child])
 
 
 def test_third_job_waits_until_one_of_two_has_ended(studio: Studio, tmp_path: Path) -> None:
@@ -307,7 +299,7 @@ def test_job_under_way_when_the_cloud_goes_down_has_failed(tmp_path: Path) -> No
         studio = Studio(cloud).prepare()
         pids = waiting(studio, "cut-short", tmp_path)
         studio.trained("kept")
-    assert not [pid for pid in pids if alive(pid)]
+    assert_ended(pids)
     with cloud_with_tiny_containers(home) as cloud:
         studio = Studio(cloud)
         job = studio.job("cut-short")
@@ -321,6 +313,6 @@ def test_containers_die_with_a_cloud_that_is_killed(tmp_path: Path) -> None:
     with cloud_with_tiny_containers(home) as cloud:
         pids = waiting(Studio(cloud).prepare(), "orphan", tmp_path)
         os.kill(cloud.pid, signal.SIGKILL)
-        until(lambda: not [pid for pid in pids if alive(pid)], "the end of the containers")
+        assert_ended(pids)
     with cloud_with_tiny_containers(home) as cloud:
         assert Studio(cloud).job("orphan")["TrainingJobStatus"] == "Failed"

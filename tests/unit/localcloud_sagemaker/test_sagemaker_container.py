@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from processes import assert_ended
 
 from localcloud.sagemaker.container import Process, Tree, serving_environment, training_environment
 
@@ -91,8 +92,7 @@ def test_children_left_behind_are_killed(tmp_path: Path) -> None:
         "import subprocess; print(subprocess.Popen(['sleep', '60']).pid)",
     )
     assert run.result() == 0
-    stat = Path(f"/proc/{run.lines[0]}/stat")
-    assert not stat.exists() or " Z " in stat.read_text()
+    assert_ended([int(run.lines[0])])
 
 
 def test_training_container_sees_its_job_and_not_the_administrator(
