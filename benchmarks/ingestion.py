@@ -7,7 +7,7 @@ mutual-TLS connection each, take turns within a run, and stand before the same t
 Firehose stream brings everything to S3. Behind the agent the way goes on to the lake: its last
 figure ends when S3 holds every message.
 
-The laptop cloud is started for this, in a temporary folder::
+The local cloud is started for this, in a temporary folder::
 
     .venv/bin/python benchmarks/ingestion.py [--messages 10000] [--rounds 3]
 """
@@ -203,7 +203,7 @@ def measure(site: Field, count: int, rounds: int) -> tuple[dict[str, list[float]
 
 @contextmanager
 def cloud() -> Iterator[Field]:
-    """A laptop cloud that leaves nothing behind."""
+    """A local cloud that leaves nothing behind."""
     with (
         tempfile.TemporaryDirectory(prefix="lakecast-ingestion-") as folder,
         field_with_estate(Path(folder)) as site,

@@ -111,7 +111,7 @@ class JsonApi:
                 return await self._fallback(method, path, headers, body, query_params)
             service = self._model.service_name
             return AwsError(
-                "UnknownOperationException", f"the laptop cloud does not serve {service}:{name}"
+                "UnknownOperationException", f"the local cloud does not serve {service}:{name}"
             ).response()
         operation = self._model.operation_model(name)
         try:

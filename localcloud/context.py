@@ -1,4 +1,4 @@
-"""What the laptop cloud gives to each service that it adds beside ministack, and asks of it."""
+"""What the local cloud gives to each service that it adds beside ministack, and asks of it."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def check_destination(request: dict[str, Any]) -> None:
         if compression not in COMPRESSIONS:
             raise AwsError(
                 "InvalidArgumentException",
-                f"the laptop cloud compresses as {' or '.join(COMPRESSIONS)}; got {compression}",
+                f"the local cloud compresses as {' or '.join(COMPRESSIONS)}; got {compression}",
             )
         prefix, errors = config.get("Prefix") or "", config.get("ErrorOutputPrefix") or ""
         if "!{" in prefix and not errors:

@@ -1,4 +1,4 @@
-"""Start, find and stop a laptop cloud from another process."""
+"""Start, find and stop a local cloud from another process."""
 
 from __future__ import annotations
 

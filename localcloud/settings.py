@@ -1,4 +1,4 @@
-"""Settings of the laptop cloud and the files in its home folder."""
+"""Settings of the local cloud and the files in its home folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACCOUNT_ID = "000000000000"
 
 @dataclass(frozen=True)
 class CloudConfig:
-    """How a laptop cloud is started.
+    """How a local cloud is started.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: one laptop cloud for the whole session, started when first asked for."""
+"""Fixtures of all tests: one local cloud for the whole session, started when first asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from localcloud.launch import LocalCloud, running
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """A laptop cloud on free ports, with a home folder of its own."""
+    """A local cloud on free ports, with a home folder of its own."""
     with running(home=tmp_path_factory.mktemp("cloud")) as started:
         yield started
 

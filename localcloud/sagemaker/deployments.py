@@ -17,7 +17,7 @@ from typing import Any
 from localcloud.sagemaker.endpoint_records import DEPLOYMENT, EndpointRecords
 from localcloud.sagemaker.fleet import Fleet, FleetError, VariantPlan
 from localcloud.sagemaker.parts import Parts
-from localcloud.sagemaker.store import Record
+from localcloud.store import Record
 
 logger = logging.getLogger(__name__)
 

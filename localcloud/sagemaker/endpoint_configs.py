@@ -9,7 +9,7 @@ from localcloud.sagemaker.errors import already_exists, not_found, not_served, v
 from localcloud.sagemaker.listing import page
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.parts import Parts
-from localcloud.sagemaker.store import Record
+from localcloud.store import Record
 
 KIND = "endpoint-config"
 _ECHOED = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from localcloud.sagemaker.errors import already_exists, in_progress, not_found, validation
 from localcloud.sagemaker.parts import Parts
-from localcloud.sagemaker.store import Record
+from localcloud.store import Record
 
 KIND = "endpoint"
 DEPLOYMENT = "Deployment"

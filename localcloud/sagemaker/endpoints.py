@@ -14,8 +14,8 @@ from localcloud.sagemaker.errors import in_progress, limit_exceeded, not_served,
 from localcloud.sagemaker.listing import page
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.parts import Parts
-from localcloud.sagemaker.store import Record
 from localcloud.sagemaker.variants import deployed_images, describe, retained
+from localcloud.store import Record
 
 _SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
 

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.utils import parse_to_aware_datetime
 
 from localcloud.sagemaker.errors import validation
-from localcloud.sagemaker.store import Record
+from localcloud.store import Record
 
 PAGE = 10  # SageMaker's default; MaxResults may ask for up to 100
 

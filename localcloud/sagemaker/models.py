@@ -9,7 +9,7 @@ from localcloud.sagemaker import artifacts
 from localcloud.sagemaker.errors import already_exists, not_found, not_served, validation
 from localcloud.sagemaker.listing import page
 from localcloud.sagemaker.parts import Parts
-from localcloud.sagemaker.store import Record
+from localcloud.store import Record
 
 KIND = "model"
 _ECHOED = ("ModelName", "ExecutionRoleArn", "VpcConfig", "InferenceExecutionConfig")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from localcloud.sagemaker.account import Account
 from localcloud.sagemaker.settings import Settings
-from localcloud.sagemaker.store import Store
 from localcloud.sagemaker.tags import Tags
 from localcloud.sagemaker.telemetry import Telemetry
+from localcloud.store import Store
 
 
 @dataclass(frozen=True)

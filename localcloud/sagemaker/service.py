@@ -16,10 +16,10 @@ from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.parts import Parts
 from localcloud.sagemaker.runtime import Runtime
 from localcloud.sagemaker.settings import Settings
-from localcloud.sagemaker.store import Store
 from localcloud.sagemaker.tags import Tags
 from localcloud.sagemaker.telemetry import Telemetry
 from localcloud.sagemaker.training_jobs import TrainingJobs
+from localcloud.store import Store
 
 
 class SageMaker:

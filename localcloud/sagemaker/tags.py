@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localcloud.sagemaker.errors import validation
-from localcloud.sagemaker.store import Store
+from localcloud.store import Store
 
 _KIND = "tags"
 _MOST = 50

@@ -17,8 +17,8 @@ from localcloud.sagemaker.errors import (
 from localcloud.sagemaker.listing import page
 from localcloud.sagemaker.metric_scan import MetricScan
 from localcloud.sagemaker.parts import Parts
-from localcloud.sagemaker.store import Record
 from localcloud.sagemaker.training_run import TrainingRun, finish
+from localcloud.store import Record
 
 KIND = "training-job"
 RUNNING = ("InProgress", "Stopping")

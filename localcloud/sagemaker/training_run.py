@@ -14,7 +14,7 @@ from localcloud.sagemaker.account import Role
 from localcloud.sagemaker.container import Process, Tree, training_environment
 from localcloud.sagemaker.metric_scan import MetricScan
 from localcloud.sagemaker.parts import Parts
-from localcloud.sagemaker.store import Record
+from localcloud.store import Record
 
 logger = logging.getLogger(__name__)
 

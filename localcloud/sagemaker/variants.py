@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localcloud.sagemaker.store import Record
+from localcloud.store import Record
 
 _RETAINABLE = {"DesiredWeight": "weight", "DesiredInstanceCount": "count"}
 

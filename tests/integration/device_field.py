@@ -1,4 +1,4 @@
-"""A laptop cloud with devices in it, an observer of their topics, and a wire that can be cut."""
+"""A local cloud with devices in it, an observer of their topics, and a wire that can be cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The estate's verbs with real Terraform, against a laptop cloud of their own."""
+"""The estate's verbs with real Terraform, against a local cloud of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The laptop cloud's own life: up, down, killed, refused, and what it keeps."""
+"""The local cloud's own life: up, down, killed, refused, and what it keeps."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from localcloud.sagemaker.store import Store
+from localcloud.store import Store
 
 
 def test_documents_outlive_the_store(tmp_path: Path) -> None:
