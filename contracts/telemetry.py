@@ -29,6 +29,11 @@ LEGACY_FIELD_NAMES = {
 }
 """Spellings of devices from before version 1, which also send no identity."""
 
+MAX_PAYLOAD_BYTES = 128 * 1024
+"""AWS IoT's limit of a message, which bounds how many readings a batch can carry.
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
+"""
+
 
 def topic(thing_name: str) -> str:
     """MQTT topic on which the thing of that name, and no other, may publish."""
@@ -47,13 +52,20 @@ def status_topic(thing_name: str) -> str:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a version 1 message."""
-    path = Path(__file__).with_name("telemetry.v1.schema.json")
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return schema
+    return _schema("telemetry.v1")
+
+
+def batch_schema() -> dict[str, Any]:
+    """JSON Schema of several version 1 readings in one message, with the message's in ``$defs``."""
+    return _schema("telemetry_batch.v1") | {"$defs": {"telemetry": json_schema()}}
 
 
 def status_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of what a device says of itself."""
-    path = Path(__file__).with_name("telemetry_status.v1.schema.json")
+    return _schema("telemetry_status.v1")
+
+
+def _schema(name: str) -> dict[str, Any]:
+    path = Path(__file__).with_name(f"{name}.schema.json")
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema

@@ -52,6 +52,41 @@ def test_reading_that_breaks_the_contract_is_invalid(validator, change) -> None:
     assert not validator.is_valid({**READING, **change})
 
 
+SHARED = {name: READING[name] for name in ("schema_version", "device_id", "boot_id")}
+OWN = {name: value for name, value in READING.items() if name not in SHARED}
+
+
+@pytest.fixture(scope="module")
+def batch_validator() -> jsonschema.Draft202012Validator:
+    schema = telemetry.batch_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_batch_holds_readings_that_share_fields(batch_validator) -> None:  # type: ignore[no-untyped-def]
+    next_boot = {**OWN, "boot_id": "00000000-0000-4000-8000-000000000000"}
+    assert batch_validator.is_valid({**SHARED, "readings": [OWN, {**OWN, "sequence": 1}]})
+    assert batch_validator.is_valid({**SHARED, "firmware": "1.2", "readings": [OWN, next_boot]})
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        [],
+        {},
+        None,
+        [OWN, 5],
+        [{**OWN, "ozone": "41.5"}],
+        [{**OWN, "sequence": -1}],
+        [{"sequence": 1}],
+        [{**OWN, "device_id": "another"}],
+        [{**OWN, "readings": [OWN]}],
+    ],
+)
+def test_batch_that_breaks_the_contract_is_invalid(batch_validator, readings) -> None:  # type: ignore[no-untyped-def]
+    assert not batch_validator.is_valid({**SHARED, "readings": readings})
+
+
 def test_category_index_is_the_same_however_devices_are_ordered() -> None:
     one = CategoryIndex.of(["b", "a", "a"], telemetry.POLLUTANTS)
     two = CategoryIndex.of(["a", "b"], telemetry.POLLUTANTS)
