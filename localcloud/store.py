@@ -1,4 +1,4 @@
-"""Where SageMaker's resources are kept, so that they outlive the process."""
+"""Where the resources of SageMaker and Glue are kept, so that they outlive the process."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ NOUNS = {
     "endpoint": "endpoint",
     "endpoint-config": "endpoint configuration",
     "model": "model",
+    "model-package": "model package",
+    "model-package-group": "model package group",
 }
 
 

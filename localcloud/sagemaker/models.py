@@ -8,6 +8,7 @@ from typing import Any
 from localcloud.sagemaker import artifacts
 from localcloud.sagemaker.errors import already_exists, not_found, not_served, validation
 from localcloud.sagemaker.listing import page
+from localcloud.sagemaker.model_packages import ModelPackages
 from localcloud.sagemaker.parts import Parts
 from localcloud.store import Record
 
@@ -18,8 +19,9 @@ _ECHOED = ("ModelName", "ExecutionRoleArn", "VpcConfig", "InferenceExecutionConf
 class Models:
     """The operations on models; a model is what to serve, and nothing runs yet."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, packages: ModelPackages) -> None:
         self._account = parts.account
+        self._packages = packages
         self._store = parts.store
         self._tags = parts.tags
 
@@ -28,7 +30,7 @@ class Models:
         arn = self._account.arn(KIND, name)
         if self._store.get(KIND, name):
             raise already_exists(KIND, arn)
-        container = _only_container(request)
+        container = self._only_container(request)
         self._see_that_data_can_be_read(container, request.get("ExecutionRoleArn"))
         with self._store.lock:
             if self._store.get(KIND, name):
@@ -67,6 +69,21 @@ class Models:
             raise not_found(KIND, self._account.arn(KIND, name))
         return model
 
+    def _only_container(self, request: dict[str, Any]) -> Record:
+        containers = request.get("Containers") or [request.get("PrimaryContainer")]
+        if len(containers) != 1:
+            raise not_served("models of more than one container (inference pipelines)")
+        container: Record | None = containers[0]
+        if container is None:
+            raise validation("Model must have a PrimaryContainer or Containers.")
+        if "ModelPackageName" in container:
+            container = {**self._packages.container(container["ModelPackageName"]), **container}
+        if "Image" not in container:
+            raise validation("A container needs an Image or a ModelPackageName.")
+        if container.get("Mode") == "MultiModel":
+            raise not_served("multi-model containers")
+        return {"Mode": "SingleModel", **container}
+
     def _see_that_data_can_be_read(self, container: Record, role_arn: str | None) -> None:
         """SageMaker looks for the data when the model is created, with the model's role."""
         role = self._account.assume(role_arn) if role_arn else None
@@ -79,17 +96,3 @@ class Models:
                 raise validation(f"Could not find model data at {source[0]}.")
         except artifacts.ArtifactError as error:
             raise validation(str(error)) from error
-
-
-def _only_container(request: dict[str, Any]) -> Record:
-    containers = request.get("Containers") or [request.get("PrimaryContainer")]
-    if len(containers) != 1:
-        raise not_served("models of more than one container (inference pipelines)")
-    container: Record | None = containers[0]
-    if container is None:
-        raise validation("Model must have a PrimaryContainer or Containers.")
-    if "Image" not in container:
-        raise not_served("containers without an Image (model packages)")
-    if container.get("Mode") == "MultiModel":
-        raise not_served("multi-model containers")
-    return {"Mode": "SingleModel", **container}

@@ -12,6 +12,8 @@ from localcloud.sagemaker.deployments import Deployments
 from localcloud.sagemaker.endpoint_configs import EndpointConfigs
 from localcloud.sagemaker.endpoint_records import EndpointRecords
 from localcloud.sagemaker.endpoints import Endpoints
+from localcloud.sagemaker.model_package_groups import ModelPackageGroups
+from localcloud.sagemaker.model_packages import ModelPackages
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.parts import Parts
 from localcloud.sagemaker.runtime import Runtime
@@ -38,7 +40,9 @@ class SageMaker:
         telemetry = Telemetry(account, settings.publish_interval)
         tags = Tags(self._store)
         parts = Parts(account, self._store, settings, telemetry, tags)
-        models = Models(parts)
+        groups = ModelPackageGroups(parts)
+        packages = ModelPackages(parts, groups)
+        models = Models(parts, packages)
         configs = EndpointConfigs(parts, models)
         self._telemetry = telemetry
         self._training_jobs = TrainingJobs(parts)
@@ -46,7 +50,7 @@ class SageMaker:
         self._deployments = Deployments(parts, records)
         self._runtime = Runtime(parts, records, self._deployments)
         endpoints = Endpoints(parts, models, configs, records, self._deployments)
-        families = (self._training_jobs, models, configs, endpoints, tags)
+        families = (self._training_jobs, groups, packages, models, configs, endpoints, tags)
         self._control = JsonApi("sagemaker", families)
 
     @property
