@@ -90,6 +90,11 @@ class Names:
         """DynamoDB table of the forecasts that were asked for and given."""
         return self.part("interactions")
 
+    @property
+    def allow_list_table(self) -> str:
+        """DynamoDB table of the serial numbers that may claim a certificate."""
+        return self.part("allow-list")
+
     # pipeline
     @property
     def thing_type(self) -> str:
@@ -99,6 +104,40 @@ class Names:
     def device_policy(self) -> str:
         """IoT policy attached to every device's certificate."""
         return self.part("device")
+
+    @property
+    def renewal_policy(self) -> str:
+        """IoT policy, on every device's certificate too, to ask for the next certificate."""
+        return self.part("renewal")
+
+    @property
+    def claim_policy(self) -> str:
+        """IoT policy attached to claim certificates."""
+        return self.part("claim")
+
+    @property
+    def claim_template(self) -> str:
+        """Provisioning template that makes a device of a serial number."""
+        return self.part("claim")
+
+    @property
+    def rotation_template(self) -> str:
+        """Provisioning template that gives a device its next certificate."""
+        return self.part("rotation")
+
+    @property
+    def provisioning_hook(self) -> str:
+        """Function that says who may be provisioned."""
+        return self.part("provisioning-hook")
+
+    @property
+    def certificate_confirmation(self) -> str:
+        """Function that switches a device's former certificates off."""
+        return self.part("certificate-confirmation")
+
+    @property
+    def confirmation_rule(self) -> str:
+        return self._identifier("confirmation")
 
     @property
     def topic_rule(self) -> str:

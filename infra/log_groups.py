@@ -20,6 +20,16 @@ def function(names: Names) -> str:
     return f"/aws/lambda/{names.forecast_function}"
 
 
+def provisioning_hook(names: Names) -> str:
+    """Who was let be provisioned, and who was not and why."""
+    return f"/aws/lambda/{names.provisioning_hook}"
+
+
+def certificate_confirmation(names: Names) -> str:
+    """Which certificates were switched off."""
+    return f"/aws/lambda/{names.certificate_confirmation}"
+
+
 def api_access(names: Names) -> str:
     """One line a request to the API."""
     return f"/aws/apigateway/{names.api}"
@@ -41,6 +51,8 @@ def log_groups(names: Names) -> dict[str, str]:
         "jobs_output": f"{jobs(names)}/output",
         "jobs_error": f"{jobs(names)}/error",
         "function": function(names),
+        "provisioning_hook": provisioning_hook(names),
+        "certificate_confirmation": certificate_confirmation(names),
         "api_access": api_access(names),
         "endpoint": endpoint(names),
     }

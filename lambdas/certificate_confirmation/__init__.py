@@ -1,0 +1,1 @@
+"""Switches off the former certificates of a device that has proven its new one."""

@@ -1,0 +1,80 @@
+"""What AWS IoT asks the hook, and what the hook answers.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/pre-provisioning-hook.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.provisioning import REQUEST_TOKEN, SERIAL_NUMBER, THING_NAME
+
+_SERIAL_NUMBER = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+_TOKEN_LENGTH = (32, 128)
+
+
+class RefusedError(Exception):
+    """A device may not be provisioned; the message says why, for the log alone.
+
+    The device is only told that it was refused.
+    """
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A device that AWS does not know yet asks to become one.
+
+    Parameters
+    ----------
+    token_digest
+        SHA-256 of the device's secret, by which it is known when it asks again.
+    certificate_id
+        Of the certificate that it is to have.
+    """
+
+    serial_number: str
+    token_digest: str = field(repr=False)
+    certificate_id: str
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Claim:
+        """Read the hook's event.
+
+        Raises
+        ------
+        RefusedError
+            Serial number or token are missing, or no such.
+        """
+        parameters = event.get("parameters") or {}
+        serial_number, token = parameters.get(SERIAL_NUMBER), parameters.get(REQUEST_TOKEN)
+        if not isinstance(serial_number, str) or not _SERIAL_NUMBER.fullmatch(serial_number):
+            raise RefusedError(
+                f"{SERIAL_NUMBER} must be 1 to 128 of a-z A-Z 0-9 : _ -; got {serial_number!r}"
+            )
+        shortest, longest = _TOKEN_LENGTH
+        if not isinstance(token, str) or not shortest <= len(token) <= longest:
+            raise RefusedError(
+                f"{serial_number}: {REQUEST_TOKEN} must be a text of {shortest} to {longest} "
+                "characters"
+            )
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        return cls(serial_number, digest, str(event["certificateId"]))
+
+
+def template_name(event: Mapping[str, Any]) -> str:
+    """The provisioning template that is to be applied."""
+    return str(event["templateArn"]).rpartition("/")[2]
+
+
+def admitted(thing_name: str) -> dict[str, Any]:
+    """The answer that lets AWS IoT go on, for a thing of that name."""
+    return {"allowProvisioning": True, "parameterOverrides": {THING_NAME: thing_name}}
+
+
+def refused() -> dict[str, Any]:
+    """The answer that makes AWS IoT tell the device AccessDenied."""
+    return {"allowProvisioning": False}

@@ -1,0 +1,77 @@
+"""The serial numbers that may claim a certificate, in DynamoDB; `device allow` writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from provisioning_hook.admission import Claim, RefusedError
+
+_MAY_BE_TAKEN = (
+    "attribute_exists(serial_number)"
+    " AND (attribute_not_exists(expires_at) OR expires_at > :epoch)"
+    " AND (attribute_not_exists(used_at) OR used_by = :token)"
+)
+_TAKE = "SET used_at = if_not_exists(used_at, :now), used_by = :token, certificate_id = :certificate"
+
+
+class AllowList:
+    """Takes a serial number once.
+
+    Parameters
+    ----------
+    dynamodb
+        boto3 client of DynamoDB.
+    table
+        Partition key ``serial_number``; ``thing_name`` is what the device will be called, and
+        ``expires_at``, in seconds since 1970, is optional.
+    """
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def take(self, claim: Claim, now: datetime) -> str:
+        """Mark a serial number as used, in one step with the look at it; the thing's name.
+
+        Taking it again with the same token is let pass: so a device whose answer was lost can ask
+        again. Two devices that ask at once are told apart by DynamoDB's condition.
+
+        Raises
+        ------
+        RefusedError
+            The serial number is not on the list, or no longer, or another device has used it.
+        """
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"serial_number": {"S": claim.serial_number}},
+                ConditionExpression=_MAY_BE_TAKEN,
+                UpdateExpression=_TAKE,
+                ExpressionAttributeValues={
+                    ":epoch": {"N": str(int(now.timestamp()))},
+                    ":now": {"S": now.astimezone(UTC).isoformat(timespec="seconds")},
+                    ":token": {"S": claim.token_digest},
+                    ":certificate": {"S": claim.certificate_id},
+                },
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            raise RefusedError(_why(claim, error.response.get("Item"), now)) from None
+        thing_name: str = answer["Attributes"]["thing_name"]["S"]
+        return thing_name
+
+
+def _why(claim: Claim, item: Mapping[str, Any] | None, now: datetime) -> str:
+    if not item:
+        return f"{claim.serial_number} is not on the allow-list"
+    if "expires_at" in item and int(item["expires_at"]["N"]) <= now.timestamp():
+        until = datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC)
+        return f"{claim.serial_number} was allowed until {until.isoformat()} only"
+    return f"{claim.serial_number} was used at {item['used_at']['S']} by another device"
