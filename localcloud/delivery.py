@@ -9,29 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import json
 import logging
 import threading
 import time
-import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from ministack.services import firehose
 
 from localcloud import roles
+from localcloud.faults import FaultSwitch
+from localcloud.s3_destination import body, encryption, hints, object_key
 from localcloud.spool import Batch, OpenBatch, left_over
 
 logger = logging.getLogger("localcloud.firehose")
 
-DEFAULT_HINTS = {"SizeInMBs": 5, "IntervalInSeconds": 300}  # AWS's
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0  # seconds; doubled from one to the other
 SERVICE = "firehose.amazonaws.com"
 
@@ -57,11 +53,14 @@ class Delivery:
         Where records wait.
     endpoint_url
         Of S3.
+    switch
+        Faults that deliveries are to have.
     """
 
-    def __init__(self, folder: Path, endpoint_url: str) -> None:
+    def __init__(self, folder: Path, endpoint_url: str, switch: FaultSwitch) -> None:
         self._folder = folder
         self._endpoint_url = endpoint_url
+        self._switch = switch
         self._open: dict[Key, OpenBatch] = {}
         self._pending: list[_Pending] = []
         self._lock = threading.Lock()
@@ -96,13 +95,13 @@ class Delivery:
         with self._lock:
             batch = self._open.get(key)
             if batch is not None and batch.purpose["version"] != stream["version"]:
-                self._pending.append(_Pending(self._open.pop(key).seal()))
+                self._close(key)
                 batch = None
             wake = batch is None
             if batch is None:
                 batch = self._open[key] = OpenBatch(self._folder, _purpose(region, stream))
             batch.append(records)
-            wake = wake or batch.size >= _size(batch)
+            wake = wake or _is_full(batch)
         if wake:
             self._awake()
 
@@ -119,9 +118,7 @@ class Delivery:
         while True:
             self._wake.clear()
             now = time.time()
-            self._seal(
-                lambda _key, batch: batch.size >= _size(batch) or _due(batch) <= now  # noqa: B023
-            )
+            self._seal(lambda _key, batch: _is_full(batch) or _due(batch) <= now)  # noqa: B023
             await self._attempt([one for one in self._pending if one.due <= now])
             with self._lock:
                 times = [_due(batch) for batch in self._open.values()]
@@ -133,7 +130,11 @@ class Delivery:
     def _seal(self, ready: Any) -> None:
         with self._lock:
             for key in [key for key, batch in self._open.items() if ready(key, batch)]:
-                self._pending.append(_Pending(self._open.pop(key).seal()))
+                self._close(key)
+
+    def _close(self, key: Key) -> None:
+        due = time.time() + self._switch.delay()
+        self._pending.append(_Pending(self._open.pop(key).seal(), due))
 
     async def _attempt(self, due: list[_Pending]) -> None:
         for one in due:
@@ -156,19 +157,24 @@ class Delivery:
                     self._pending.remove(one)
 
     def _put_object(self, batch: Batch) -> None:
-        destination = batch.purpose["destination"]
         records = list(batch.records())
         if records:
-            body = _body(destination, records)
-            bucket = destination["BucketARN"].rpartition(":")[2]
-            self._client("s3", batch.purpose).put_object(
-                Bucket=bucket,
-                Key=object_key(batch.purpose, batch.arrival),
-                Body=body,
-                ContentType="application/octet-stream",
-                **_encryption(destination),
-            )
+            self._put_once(batch, records)
+            if self._switch.happens(self._switch.faults.deliver_twice):
+                self._put_once(batch, records)
         batch.remove()
+
+    def _put_once(self, batch: Batch, records: list[bytes]) -> None:
+        destination = batch.purpose["destination"]
+        if self._switch.happens(self._switch.faults.join_records):
+            records = [record.removesuffix(b"\n") for record in records]
+        self._client("s3", batch.purpose).put_object(
+            Bucket=destination["BucketARN"].rpartition(":")[2],
+            Key=object_key(batch.purpose, batch.arrival),
+            Body=body(destination, records),
+            ContentType="application/octet-stream",
+            **encryption(destination),
+        )
 
     def _report(self, purpose: dict[str, Any], error: Exception) -> None:
         """Write a failure into the stream's log group, where AWS's users look for it."""
@@ -209,23 +215,6 @@ class Delivery:
         )
 
 
-def object_key(purpose: dict[str, Any], arrival: float) -> str:
-    """The name Firehose gives an object.
-
-    ``<prefix><stream>-<version>-<yyyy-MM-dd-HH-mm-ss>-<uuid><extension>``, in which both times are
-    the arrival of the oldest record (docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html).
-    """
-    destination = purpose["destination"]
-    zone = ZoneInfo(destination.get("CustomTimeZone") or "UTC")
-    then = datetime.fromtimestamp(arrival, UTC).astimezone(zone).timetuple()
-    prefix = firehose._evaluate_prefix(destination.get("Prefix", ""), then)
-    moment = firehose._java_time("yyyy-MM-dd-HH-mm-ss", then)
-    compressed = ".gz" if destination.get("CompressionFormat") == "GZIP" else ""
-    extension = destination.get("FileExtension") or compressed
-    name = f"{purpose['stream']}-{purpose['version']}-{moment}-{uuid.uuid4()}"
-    return f"{prefix}{name}{extension}"
-
-
 def _error_code(error: Exception) -> str:
     """AWS's names of what goes wrong in deliveries to S3.
 
@@ -249,38 +238,9 @@ def _purpose(region: str, stream: Stream) -> dict[str, Any]:
     }
 
 
-def _body(destination: dict[str, Any], records: list[bytes]) -> bytes:
-    delimiter = appended_delimiter(destination)
-    body = b"".join(record + delimiter for record in records)
-    return gzip.compress(body) if destination.get("CompressionFormat") == "GZIP" else body
-
-
-def appended_delimiter(destination: dict[str, Any]) -> bytes:
-    """What the AppendDelimiterToRecord processor adds to each record; nothing where it is off."""
-    processing = destination.get("ProcessingConfiguration") or {}
-    if not processing.get("Enabled"):
-        return b""
-    for processor in processing.get("Processors") or []:
-        if processor["Type"] == "AppendDelimiterToRecord":
-            parameters = processor.get("Parameters") or []
-            named = {one["ParameterName"]: one["ParameterValue"] for one in parameters}
-            delimiter: str = named.get("Delimiter", "\\n")
-            return delimiter.encode().decode("unicode_escape").encode()
-    return b""
-
-
-def _encryption(destination: dict[str, Any]) -> dict[str, str]:
-    kms = (destination.get("EncryptionConfiguration") or {}).get("KMSEncryptionConfig")
-    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms["AWSKMSKeyARN"]} if kms else {}
-
-
-def _hints(batch: OpenBatch) -> dict[str, int]:
-    return {**DEFAULT_HINTS, **(batch.purpose["destination"].get("BufferingHints") or {})}
-
-
-def _size(batch: OpenBatch) -> int:
-    return _hints(batch)["SizeInMBs"] * 1024 * 1024
+def _is_full(batch: OpenBatch) -> bool:
+    return batch.size >= hints(batch.purpose["destination"])[0]
 
 
 def _due(batch: OpenBatch) -> float:
-    return batch.arrival + _hints(batch)["IntervalInSeconds"]
+    return batch.arrival + hints(batch.purpose["destination"])[1]

@@ -20,6 +20,7 @@ from ministack.services import firehose
 from localcloud.aws_api import AwsError, Handler, JsonApi, Response
 from localcloud.context import CloudContext
 from localcloud.delivery import Delivery
+from localcloud.faults import FaultSwitch
 
 # AWS's quotas; that of 500 records a batch is in the service model
 MAX_RECORD = 1000 * 1024  # bytes
@@ -36,6 +37,13 @@ class UnknownStreamError(AwsError):
         )
 
 
+class BusyError(AwsError):
+    """Firehose refuses for the moment."""
+
+    def __init__(self) -> None:
+        super().__init__("ServiceUnavailableException", "Slow down.", 503)
+
+
 class Firehose:
     """The service: `handlers` for its API, and `put` for IoT rules.
 
@@ -43,10 +51,13 @@ class Firehose:
     ----------
     delivery
         Where records go.
+    switch
+        Faults that puts are to have.
     """
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, switch: FaultSwitch) -> None:
         self._delivery = delivery
+        self._switch = switch
         self._api = JsonApi(
             "firehose",
             self,
@@ -63,8 +74,13 @@ class Firehose:
     async def stop(self) -> None:
         await self._delivery.stop()
 
-    def put(self, account: str, region: str, name: str, records: list[bytes]) -> None:
+    def put(self, account: str, region: str, name: str, records: list[bytes]) -> list[int]:
         """Take records into a delivery stream.
+
+        Returns
+        -------
+        list[int]
+            Which of the records were refused for the moment; the others are safe.
 
         Raises
         ------
@@ -75,8 +91,12 @@ class Firehose:
         if stream is None:
             raise UnknownStreamError(name, account)
         if buffered_here(stream):
-            self._delivery.put(account, region, stream, records)
-            return
+            share = self._switch.faults.refuse
+            refused = [at for at in range(len(records)) if self._switch.happens(share)]
+            taken = [one for at, one in enumerate(records) if at not in set(refused)]
+            if taken:
+                self._delivery.put(account, region, stream, taken)
+            return refused
         for record in records:
             status, _, body = firehose._put_record(
                 {
@@ -86,12 +106,14 @@ class Firehose:
             )
             if status >= 400:
                 raise AwsError("ServiceUnavailableException", body.decode(), status)
+        return []
 
     def put_record(self, request: dict[str, Any]) -> dict[str, Any]:
         record = _data(request["Record"])
         if len(record) > MAX_RECORD:
             raise _too_long("record.data", MAX_RECORD)
-        self.put(get_account_id(), get_region(), request["DeliveryStreamName"], [record])
+        if self.put(get_account_id(), get_region(), request["DeliveryStreamName"], [record]):
+            raise BusyError
         return {"RecordId": _record_id(), "Encrypted": False}
 
     def put_record_batch(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -100,11 +122,16 @@ class Firehose:
             raise _too_long("records.member.data", MAX_RECORD)
         if sum(map(len, records)) > MAX_BATCH:
             raise AwsError("InvalidArgumentException", "Records size exceeds 4 MB limit")
-        self.put(get_account_id(), get_region(), request["DeliveryStreamName"], records)
+        refused = self.put(get_account_id(), get_region(), request["DeliveryStreamName"], records)
+        busy = BusyError()
+        refusal = {"ErrorCode": busy.code, "ErrorMessage": busy.message}
         return {
-            "FailedPutCount": 0,
+            "FailedPutCount": len(refused),
             "Encrypted": False,
-            "RequestResponses": [{"RecordId": _record_id()} for _ in records],
+            "RequestResponses": [
+                refusal if at in refused else {"RecordId": _record_id()}
+                for at in range(len(records))
+            ],
         }
 
     async def _control_plane(
@@ -135,7 +162,8 @@ class Firehose:
 
 def register(context: CloudContext) -> Firehose:
     """The service for a cloud."""
-    return Firehose(Delivery(context.home / "firehose", context.endpoint_url))
+    switch = FaultSwitch(context.home)
+    return Firehose(Delivery(context.home / "firehose", context.endpoint_url, switch), switch)
 
 
 def buffered_here(stream: dict[str, Any]) -> bool:

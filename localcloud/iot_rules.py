@@ -30,14 +30,18 @@ logger = logging.getLogger("localcloud.iot")
 SERVICE = "iot.amazonaws.com"
 PERMISSION_SECONDS = 5.0  # for which a role's permission is believed; IAM itself takes longer
 
+# AWS says that it tries an action again after a passing error, not how often or when. The broker
+# acknowledges a message when its rules are done with it, so one that waits here is not lost.
+RETRY_AFTER = (0.05, 0.2)  # seconds
+
 _TEMPLATE = re.compile(r"\$\{([^}]*)\}")
 
 
 class Puts(Protocol):
     """Takes records into a delivery stream."""
 
-    def put(self, account: str, region: str, name: str, records: list[bytes]) -> None:
-        """Take records into the stream called ``name``; raises where there is none."""
+    def put(self, account: str, region: str, name: str, records: list[bytes]) -> list[int]:
+        """Take records into the stream called ``name``; which were refused for the moment."""
         ...
 
 
@@ -125,13 +129,15 @@ class Rules:
         self, account: str, region: str, rule_name: str, action: dict[str, Any], event: Any
     ) -> None:
         if "firehose" in action:
-            self._to_firehose(account, region, action["firehose"], event)
+            await self._to_firehose(account, region, action["firehose"], event)
         elif "s3" in action:
             await asyncio.to_thread(self._to_s3, region, action["s3"], event)
         else:
             await self._dispatch(account, region, rule_name, action, event)
 
-    def _to_firehose(self, account: str, region: str, action: dict[str, Any], event: Any) -> None:
+    async def _to_firehose(
+        self, account: str, region: str, action: dict[str, Any], event: Any
+    ) -> None:
         name = action["deliveryStreamName"]
         batch = action.get("batchMode") and isinstance(event, list)
         permission = "firehose:PutRecordBatch" if batch else "firehose:PutRecord"
@@ -139,7 +145,17 @@ class Rules:
         self._check(action["roleArn"], permission, stream_arn, region)
         separator = action.get("separator", "").encode()
         records = [_document(one) + separator for one in (event if batch else [event])]
-        self._streams.put(account, region, name, records)
+        for wait in (*RETRY_AFTER, None):
+            refused = self._streams.put(account, region, name, records)
+            if not refused:
+                return
+            records = [records[at] for at in refused]
+            if wait is not None:
+                await asyncio.sleep(wait)
+        raise RuntimeError(
+            f"Failed to put {len(records)} records to {name}: ServiceUnavailableException, "
+            f"{1 + len(RETRY_AFTER)} times"
+        )
 
     def _to_s3(self, region: str, action: dict[str, Any], event: Any) -> None:
         session = roles.assume(action["roleArn"], SERVICE, "iot-rule", region)

@@ -76,8 +76,24 @@ class OpenBatch:
         self._file.write(_first_line(purpose, self.arrival))
 
     def append(self, records: list[bytes]) -> None:
-        """Add records; when this returns, the operating system has them."""
-        self._file.write(b"".join(_LENGTH.pack(len(one)) + one for one in records))
+        """Add records, all or none; when this returns, the operating system has them.
+
+        Raises
+        ------
+        OSError
+            They can't be written, for example because the disk is full.
+        """
+        framed = b"".join(_LENGTH.pack(len(one)) + one for one in records)
+        end = self._file.tell()
+        left = memoryview(framed)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            # What follows half a record could not be told from it any more.
+            self._file.truncate(end)
+            self._file.seek(end)
+            raise
         self.size += sum(map(len, records))
 
     def seal(self) -> Batch:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from localcloud.aws_api import AwsError
-from localcloud.delivery import appended_delimiter, object_key
 from localcloud.firehose import buffered_here, check_destination
+from localcloud.s3_destination import appended_delimiter, object_key
 
 ARRIVAL = datetime(2026, 1, 31, 23, 30, 5, tzinfo=UTC).timestamp()
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,3 +53,25 @@ def test_a_file_without_its_first_line_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "1-a.open").write_bytes(b'{"arrival": 1')
     assert left_over(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def files_no_longer_than(size: int) -> Iterator[None]:
+    """The kernel cuts writes at that length, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_records_that_cannot_be_written_leave_no_half_behind(tmp_path: Path) -> None:
+    batch = OpenBatch(tmp_path, PURPOSE)
+    batch.append([b"before"])
+    (path,) = tmp_path.iterdir()
+    with files_no_longer_than(path.stat().st_size + 50), pytest.raises(OSError, match="too large"):
+        batch.append([b"fits"] * 3 + [b"does not fit" * 10])
+    batch.append([b"after"])
+    assert batch.size == len(b"before" + b"after")
+    assert list(batch.seal().records()) == [b"before", b"after"]
