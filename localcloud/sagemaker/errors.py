@@ -28,11 +28,12 @@ def not_found(kind: str, arn: str) -> AwsError:
 
 def already_exists(kind: str, arn: str) -> AwsError:
     """Jobs are in use; models, configurations and endpoints are invalid to create again."""
-    if kind == "training-job":
+    if kind.endswith("-job"):
+        noun = kind.replace("-", " ")
         return AwsError(
             "ResourceInUse",
-            "Training job names must be unique within an AWS account and region, and a training "
-            f"job with this name already exists ({arn})",
+            f"{noun.capitalize()} names must be unique within an AWS account and region, and a "
+            f"{noun} with this name already exists ({arn})",
         )
     return validation(f'Cannot create already existing {NOUNS[kind]} "{arn}".')
 

@@ -61,13 +61,14 @@ class SageMaker:
         """Bring back what was in service; returns before it is."""
         self._telemetry.start()
         await self._runtime.start()
-        self._training_jobs.start()
+        self._training_jobs.jobs.start()
         self._deployments.start()
 
     async def stop(self) -> None:
         """End all jobs and instances and send their last words."""
         await asyncio.gather(
-            asyncio.to_thread(self._training_jobs.close), asyncio.to_thread(self._deployments.close)
+            asyncio.to_thread(self._training_jobs.jobs.close),
+            asyncio.to_thread(self._deployments.close),
         )
         await self._runtime.stop()
         await asyncio.to_thread(self._telemetry.stop)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import threading
 import time
 from typing import Any
 
-from localcloud.aws_api import AwsError
-from localcloud.sagemaker import artifacts, images
+from localcloud.sagemaker import artifacts, images, job_run
 from localcloud.sagemaker.account import Role
-from localcloud.sagemaker.container import Process, Tree, training_environment
+from localcloud.sagemaker.container import Process, training_environment
+from localcloud.sagemaker.job_run import ABANDONED, JobRun, Outcome, failure
 from localcloud.sagemaker.metric_scan import MetricScan
 from localcloud.sagemaker.parts import Parts
 from localcloud.store import Record
 
-logger = logging.getLogger(__name__)
-
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-_KIND = "training-job"
-_ABANDONED = "InternalServerError: the local cloud was stopped while the job ran."
 _MESSAGES = {
     "Pending": "Waiting until fewer training jobs run on this machine",
     "Starting": "Preparing the instances for training",
@@ -35,15 +30,13 @@ _MESSAGES = {
 }
 
 
-class TrainingRun:
-    """A thread that takes one job through its states; it always ends with a final one.
+class TrainingRun(JobRun):
+    """A training job on its way, through SageMaker's secondary statuses.
 
     Parameters
     ----------
-    role
-        The job's role: its data is read and its model written with the role's rights.
-    slots
-        How many jobs may run at a time.
+    scan
+        Reads metrics out of the log.
     """
 
     def __init__(
@@ -54,165 +47,101 @@ class TrainingRun:
         parts: Parts,
         slots: threading.BoundedSemaphore,
     ) -> None:
-        self._name = name
-        self._role = role
+        super().__init__("Training", name, role, parts, slots)
         self._scan = scan
-        self._store = parts.store
-        self._settings = parts.settings
-        self._telemetry = parts.telemetry
-        self._slots = slots
-        self._stopping = threading.Event()
-        self._changed = threading.Event()  # it is to stop, or its process has ended
-        self._abandoned = False
-        self._stream = f"{name}/algo-1-{int(time.time())}"
-        home = role.account.context.home / "sagemaker" / "training-jobs" / name
-        self._tree = Tree(home.absolute())
-        self._thread = threading.Thread(target=self._run, name=f"training-{name}", daemon=True)
+        self._ran_too_long = False
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def waits(self) -> None:
+        self._enter("Pending")
 
-    def stop(self) -> None:
-        """Ask the job to end; it becomes Stopped."""
-        self._update(status="Stopping", secondary="Stopping")
-        self._stopping.set()
-        self._changed.set()
-
-    def abandon(self) -> None:
-        """End the job because the cloud goes down; it becomes Failed."""
-        self._abandoned = True
-        self._stopping.set()
-        self._changed.set()
-
-    def join(self) -> None:
-        """Wait for the end."""
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            status, reason, secondary = self._through()
-        except artifacts.ArtifactError as error:
-            status, reason, secondary = "Failed", f"ClientError: {error}", None
-        except AwsError as error:  # its role was taken away meanwhile
-            status, reason, secondary = "Failed", f"ClientError: {error.message}", None
-        except Exception as error:  # a job must not hang because of a fault in here
-            logger.exception("training job %s failed", self._name)
-            status, reason, secondary = "Failed", f"InternalServerError: {error}", None
-        if self._abandoned:
-            status, reason, secondary = "Failed", _ABANDONED, None
-        self._telemetry.flush()
-        metrics = self._scan.final()
-        self._store.update(
-            _KIND, self._name, lambda job: finish(job, status, reason, secondary, metrics)
+    def work(self, job: Record) -> Outcome:
+        image = images.find(
+            job["AlgorithmSpecification"]["TrainingImage"], self.parts.settings.containers
         )
-        shutil.rmtree(self._tree.base, ignore_errors=True)
-
-    def _through(self) -> tuple[str, str | None, str | None]:
-        """Status, failure reason and secondary status that the job ends with."""
-        if not self._slots.acquire(blocking=False):
-            self._update(secondary="Pending")
-            while not self._slots.acquire(timeout=0.2):
-                if self._stopping.is_set():
-                    return "Stopped", None, None
-        try:
-            return self._train()
-        finally:
-            self._slots.release()
-
-    def _train(self) -> tuple[str, str | None, str | None]:
-        job = self._store.get(_KIND, self._name)
-        if job is None:
-            raise LookupError("the job's record is gone")
-        try:
-            image = images.find(
-                job["AlgorithmSpecification"]["TrainingImage"], self._settings.containers
-            )
-            script = image.script("train")
-        except images.UnknownImageError as error:
-            return "Failed", f"ClientError: Cannot pull the training image: {error}", None
+        script = image.script("train")
         self._prepare(job)
-        if self._stopping.is_set():
-            return "Stopped", None, None
-        self._update(secondary="Training", TrainingStartTime=time.time())
+        if self.stopping.is_set():
+            return "Stopped", None
+        self._enter("Training", TrainingStartTime=time.time())
         process = Process(
-            str(self._role.account.context.python),
+            str(self.role.account.context.python),
             script,
-            self._tree,
-            training_environment(self._tree, job, self._role.environment()),
+            self.tree,
+            training_environment(self.tree, job, self.role.environment()),
             on_line=self._on_line,
-            on_end=self._changed.set,
+            on_end=self.changed.set,
         )
-        code, too_long = self._await(process, job["StoppingCondition"]["MaxRuntimeInSeconds"])
-        if self._abandoned:
-            return "Failed", _ABANDONED, None
-        stopped = too_long or self._stopping.is_set()
+        seconds = job["StoppingCondition"]["MaxRuntimeInSeconds"]
+        code, self._ran_too_long = self.await_end(process, seconds)
+        if self.abandoned:
+            return "Failed", ABANDONED
+        stopped = self._ran_too_long or self.stopping.is_set()
         if code != 0 and not stopped:
-            return "Failed", _failure(code, self._tree.failure(), process), None
+            return "Failed", failure(code, self.tree.failure(), process)
         self._upload(job, stopped)
-        if stopped:
-            return "Stopped", None, "MaxRuntimeExceeded" if too_long else None
-        return "Completed", None, None
+        return ("Stopped" if stopped else "Completed"), None
+
+    def end(self, job: Record, status: str, reason: str | None) -> None:
+        too_long = status == "Stopped" and self._ran_too_long
+        finish(job, self.word, status, reason, "MaxRuntimeExceeded" if too_long else None)
+        metrics = self._scan.final()
+        if metrics:
+            job["FinalMetricDataList"] = metrics
+
+    def change_to_stopping(self, job: Record) -> None:
+        enter(job, "Stopping")
+        super().change_to_stopping(job)
 
     def _prepare(self, job: Record) -> None:
-        shutil.rmtree(self._tree.base, ignore_errors=True)
-        self._tree.create()
+        shutil.rmtree(self.tree.base, ignore_errors=True)
+        self.tree.create()
         channels = job.get("InputDataConfig", [])
-        self._tree.configure(
+        self.tree.configure(
             job.get("HyperParameters", {}), channels, job["ResourceConfig"]["InstanceType"]
         )
-        self._update(secondary="Downloading")
+        self._enter("Downloading")
         for channel in channels:
             try:
-                artifacts.download_channel(self._role, channel, self._tree)
+                artifacts.download_channel(self.role, channel, self.tree)
             except artifacts.ArtifactError as error:
                 raise artifacts.ArtifactError(f"Data download failed: {error}") from error
 
-    def _await(self, process: Process, seconds: float) -> tuple[int, bool]:
-        """Exit code, and whether the job ran longer than it may."""
-        in_time = self._changed.wait(seconds)
-        code = process.exit_code
-        if code is not None:
-            return code, False
-        grace = 0 if self._abandoned else self._settings.stop_grace
-        return process.stop(grace), not in_time
-
     def _upload(self, job: Record, stopped: bool) -> None:
         if not stopped:
-            self._update(secondary="Uploading")
+            self._enter("Uploading")
         target = job["ModelArtifacts"]["S3ModelArtifacts"]
-        written = any(self._tree.model.iterdir())
+        written = any(self.tree.model.iterdir())
         if not written and stopped:
             return
         if not written:
             self._on_line(
-                f"[local cloud] the container ended well but wrote nothing to {self._tree.model}; "
+                f"[local cloud] the container ended well but wrote nothing to {self.tree.model}; "
                 "the model archive is empty"
             )
-        further = self._tree.output / "data"
+        further = self.tree.output / "data"
         try:
-            artifacts.upload_archive(self._role, self._tree.model, target)
+            artifacts.upload_archive(self.role, self.tree.model, target)
             if any(further.iterdir()):
                 output = f"{target.rpartition('/')[0]}/output.tar.gz"
-                artifacts.upload_archive(self._role, further, output)
+                artifacts.upload_archive(self.role, further, output)
         except artifacts.ArtifactError as error:
             raise artifacts.ArtifactError(f"Artifact upload failed: {error}") from error
 
     def _on_line(self, line: str) -> None:
-        self._telemetry.log(LOG_GROUP, self._stream, line)
+        self.log(line)
         for name, value in self._scan.read(line):
-            self._telemetry.measure(LOG_GROUP, name, value, "None", {"TrainingJobName": self._name})
+            self.parts.telemetry.measure(
+                LOG_GROUP, name, value, "None", {"TrainingJobName": self.name}
+            )
 
-    def _update(self, *, secondary: str, status: str | None = None, **members: Any) -> None:
+    def _enter(self, secondary: str, **members: Any) -> None:
         def change(job: Record) -> None:
-            if status is None and job["TrainingJobStatus"] == "Stopping":
+            if job["TrainingJobStatus"] == "Stopping":
                 return  # a job that was told to stop does not go back to Training
             enter(job, secondary)
             job.update(members)
-            if status:
-                job["TrainingJobStatus"] = status
 
-        self._store.update(_KIND, self._name, change)
+        self.parts.store.update("training-job", self.name, change)
 
 
 def enter(job: Record, secondary: str) -> None:
@@ -228,29 +157,15 @@ def enter(job: Record, secondary: str) -> None:
 
 
 def finish(
-    job: Record,
-    status: str,
-    reason: str | None,
-    secondary: str | None = None,
-    metrics: list[dict[str, Any]] | None = None,
+    job: Record, word: str, status: str, reason: str | None, secondary: str | None = None
 ) -> None:
-    """Give a job its final state."""
+    """Give a training job its final state and its last secondary status, by default the same."""
     enter(job, secondary or status)
-    now = job["LastModifiedTime"]
     last = job["SecondaryStatusTransitions"][-1]
-    last["EndTime"] = now
-    job["TrainingJobStatus"] = status
-    job["TrainingEndTime"] = now
+    job_run.finish(job, word, status, reason)
+    last["EndTime"] = now = job["LastModifiedTime"]
     if reason:
-        job["FailureReason"] = last["StatusMessage"] = reason[:1024]
-    if metrics:
-        job["FinalMetricDataList"] = metrics
+        last["StatusMessage"] = job["FailureReason"]
     if "TrainingStartTime" in job:
         seconds = round(now - job["TrainingStartTime"])
         job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = max(1, seconds)
-
-
-def _failure(code: int, written: str, process: Process) -> str:
-    """SageMaker's FailureReason of a container that exited with an error."""
-    said = written or "\n".join(process.last_lines)[-700:]
-    return f"AlgorithmError: {said or 'no output'}, exit code: {code}"
