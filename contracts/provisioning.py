@@ -10,7 +10,7 @@ from __future__ import annotations
 SERIAL_NUMBER = "SerialNumber"
 """Template parameter: the device's serial number, looked up in the allow-list."""
 
-REQUEST_TOKEN = "ClientRequestToken"
+REQUEST_TOKEN = "ClientRequestToken"  # noqa: S105 - a parameter's name
 """Template parameter: a secret that the device keeps until its kit is whole. Who asks again with
 the same one is answered again, so a claim that was cut short can be finished."""
 

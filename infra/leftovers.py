@@ -71,7 +71,7 @@ def _await_deletion(sagemaker: Any, endpoint: str) -> None:
 
 
 def remove_devices(session: Any, names: Names, say: Say) -> None:
-    """Delete the things of the environment's type and every certificate that bears its policy.
+    """Delete the things of the environment's type and every certificate that bears its policies.
 
     Their connection kits are of no use afterwards.
     """
@@ -87,12 +87,13 @@ def remove_devices(session: Any, names: Names, say: Say) -> None:
         for principal in iot.list_thing_principals(thingName=thing)["principals"]:
             iot.detach_thing_principal(thingName=thing, principal=principal)
         iot.delete_thing(thingName=thing)
-    for certificate in _certificates(iot, names.device_policy):
-        iot.detach_policy(policyName=names.device_policy, target=certificate)
-        if not iot.list_attached_policies(target=certificate)["policies"]:
-            certificate_id = certificate.rpartition("/")[2]
-            iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
-            iot.delete_certificate(certificateId=certificate_id, forceDelete=True)
+    for policy in (names.device_policy, names.renewal_policy, names.claim_policy):
+        for certificate in _certificates(iot, policy):
+            iot.detach_policy(policyName=policy, target=certificate)
+            if not iot.list_attached_policies(target=certificate)["policies"]:
+                certificate_id = certificate.rpartition("/")[2]
+                iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
+                iot.delete_certificate(certificateId=certificate_id, forceDelete=True)
 
 
 def _certificates(iot: Any, policy: str) -> Iterator[str]:

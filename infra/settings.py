@@ -147,13 +147,52 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Provisioning:
+    """New devices.
+
+    Parameters
+    ----------
+    claims
+        Whether devices with a claim certificate are provisioned at all.
+    """
+
+    claims: bool
+
+
+@dataclass(frozen=True)
 class Glue:
-    """Workers of the Glue jobs, and when the crawler runs (None: when started)."""
+    """Workers of the Glue jobs, and when the crawler runs (None: when started).
+
+    Parameters
+    ----------
+    concurrent_runs
+        Arrival windows that may be worked off at a time, each by as many workers.
+    """
 
     worker_type: str
     workers: int
     timeout_minutes: int
+    concurrent_runs: int
     crawler_schedule: str | None = None
+
+
+@dataclass(frozen=True)
+class Quality:
+    """When the data is too bad, or none comes.
+
+    Parameters
+    ----------
+    max_quarantined_share
+        Share of a run's messages, 0 to 1, above which the run is failed and an alarm raised.
+    least_messages
+        Messages that a run must have read for it to be failed so.
+    alarm_without_run_hours
+        Hours without a run that succeeded after which an alarm is raised, 1 to 24; 0 for none.
+    """
+
+    max_quarantined_share: float
+    least_messages: int
+    alarm_without_run_hours: int
 
 
 @dataclass(frozen=True)
@@ -233,7 +272,9 @@ class Settings:
     protection: Protection
     storage: Storage
     delivery: Delivery
+    provisioning: Provisioning
     glue: Glue
+    quality: Quality
     athena: Athena
     training: Training
     endpoint: Endpoint
@@ -270,6 +311,7 @@ class Settings:
 def _check(settings: Settings, environment: str) -> None:
     """Refuse what AWS would refuse later, and what contradicts itself."""
     protection, delivery, glue = settings.protection, settings.delivery, settings.glue
+    quality = settings.quality
     days = dataclasses.asdict(settings.retention)
     rules: list[tuple[bool, str, object, str]] = [
         (settings.environment.name == environment, "environment.name", settings.environment.name,
@@ -290,6 +332,13 @@ def _check(settings: Settings, environment: str) -> None:
         (glue.worker_type in _WORKER_TYPES, "glue.worker_type", glue.worker_type,
          f"one of {', '.join(_WORKER_TYPES)}"),
         (glue.workers >= 2, "glue.workers", glue.workers, "at least 2, one of which drives"),
+        (glue.concurrent_runs >= 1, "glue.concurrent_runs", glue.concurrent_runs, "at least 1"),
+        (0 <= quality.max_quarantined_share <= 1, "quality.max_quarantined_share",
+         quality.max_quarantined_share, "0 to 1"),
+        (quality.least_messages >= 0, "quality.least_messages", quality.least_messages,
+         "0 or more"),
+        (0 <= quality.alarm_without_run_hours <= 24, "quality.alarm_without_run_hours",
+         quality.alarm_without_run_hours, "0 to 24, CloudWatch's longest period"),
         (settings.athena.bytes_cutoff >= 10_000_000, "athena.bytes_cutoff",
          settings.athena.bytes_cutoff, "at least 10000000, Athena's smallest"),
         (settings.provider.max_retries >= 0, "provider.max_retries",

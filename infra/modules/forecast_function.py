@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdktf_cdktf_provider_aws.lambda_function import (
-    LambdaFunction,
-    LambdaFunctionEnvironment,
-    LambdaFunctionLoggingConfig,
-    LambdaFunctionTracingConfig,
-)
 from constructs import Construct
 
 from contracts.lake import RECENT
 from contracts.names import Names
 from infra import log_groups
-from infra.modules.policy import (
-    RoleInputs,
-    ServiceRole,
-    Statement,
-    use_of_data_key,
-    writing_to_log_group,
-)
+from infra.modules.function import Function, FunctionInputs
+from infra.modules.policy import Statement, use_of_data_key
 from infra.packaging import Package
 from infra.skips import skip
 
@@ -52,65 +41,45 @@ class ForecastFunctionInputs:
     tracing: bool
 
 
-class ForecastFunction(Construct):
+class ForecastFunction(Function):
     """Reads a device's history, asks the endpoint, keeps the interaction."""
 
     def __init__(self, scope: Construct, id_: str, inputs: ForecastFunctionInputs) -> None:
-        super().__init__(scope, id_)
         names = inputs.names
-        role = ServiceRole(
-            self,
-            "role",
-            RoleInputs(
-                name=names.part("forecast-api"),
-                service="lambda.amazonaws.com",
-                description="The forecast API's function",
-                statements=_statements(names, inputs.tracing),
-            ),
-        )
-        self.function = LambdaFunction(
-            self,
-            "this",
-            function_name=names.forecast_function,
-            description="Answers the forecast API",
-            role=role.arn,
-            runtime="python3.11",
-            handler="forecast_api.handler.handler",
-            filename=inputs.code.source,
-            source_code_hash=inputs.code.base64_sha256,
-            memory_size=MEMORY_MB,
-            timeout=TIMEOUT_SECONDS,
-            reserved_concurrent_executions=inputs.reserved_concurrency,
-            environment=LambdaFunctionEnvironment(
+        super().__init__(
+            scope,
+            id_,
+            FunctionInputs(
+                names=names,
+                name=names.forecast_function,
+                description="Answers the forecast API",
+                handler="forecast_api.handler.handler",
+                code=inputs.code,
+                log_group=log_groups.function(names),
+                timeout_seconds=TIMEOUT_SECONDS,
+                memory_mb=MEMORY_MB,
+                statements=_statements(names),
                 variables={
                     "LAKECAST_ENV": names.environment,
                     "ENDPOINT_NAME": names.endpoint,
                     "CURATED_BUCKET": names.bucket("curated"),
                     "INTERACTIONS_TABLE": names.interactions_table,
                     "INTERACTION_RETENTION_DAYS": str(inputs.interaction_days),
-                }
+                },
+                reserved_concurrency=inputs.reserved_concurrency,
+                tracing=inputs.tracing,
             ),
-            logging_config=LambdaFunctionLoggingConfig(
-                log_format="Text", log_group=log_groups.function(names)
-            ),
-            tracing_config=LambdaFunctionTracingConfig(
-                mode="Active" if inputs.tracing else "PassThrough"
-            ),
-            depends_on=[role.policy],  # its first run needs what the policy allows
         )
         skip(
             self.function,
             CKV_AWS_116="it is called synchronously, so a failure is the caller's answer",
-            CKV_AWS_117="it calls only services of AWS over TLS; a VPC would add endpoints to pay",
-            CKV_AWS_173="its variables are names; AWS's own key encrypts them at rest",
-            CKV_AWS_272="code comes from the pipeline's role alone, and is known by its hash",
         )
 
 
-def _statements(names: Names, tracing: bool) -> tuple[Statement, ...]:
+def _statements(names: Names) -> tuple[Statement, ...]:
     curated = f"arn:aws:s3:::{names.bucket('curated')}"
     region = f"{names.region}:{names.account_id}"
-    statements = [
+    return (
         Statement(
             "AskEndpoint",
             ("sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"),
@@ -129,14 +98,4 @@ def _statements(names: Names, tracing: bool) -> tuple[Statement, ...]:
             (f"arn:aws:dynamodb:{region}:table/{names.interactions_table}",),
         ),
         use_of_data_key(names),
-        writing_to_log_group(names, log_groups.function(names)),
-    ]
-    if tracing:
-        statements.append(
-            Statement(
-                "Trace",
-                ("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
-                ("*",),  # X-Ray's write actions have no resources
-            )
-        )
-    return tuple(statements)
+    )

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from contracts.names import Names
 from infra.log_groups import log_groups
+from infra.modules.allow_list import AllowList, AllowListInputs
 from infra.modules.analytics import Analytics, AnalyticsInputs
 from infra.modules.bucket import Ageing, Bucket, BucketInputs
 from infra.modules.catalogue import Catalogue, CatalogueInputs
@@ -38,6 +39,11 @@ class DataStack(EstateStack):
             self,
             "interactions",
             InteractionsInputs(names.interactions_table, key.arn, protection.prevent_destroy),
+        )
+        AllowList(
+            self,
+            "allow_list",
+            AllowListInputs(names.allow_list_table, key.arn, protection.prevent_destroy),
         )
         Catalogue(self, "catalogue", CatalogueInputs(names))
         Analytics(

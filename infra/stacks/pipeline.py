@@ -5,10 +5,15 @@ from __future__ import annotations
 from constructs import Construct
 
 from contracts.names import GLUE_JOBS
+from infra.modules.certificate_confirmation import (
+    CertificateConfirmation,
+    CertificateConfirmationInputs,
+)
+from infra.modules.fleet_provisioning import FleetProvisioning, FleetProvisioningInputs
 from infra.modules.glue_jobs import GlueJobs, GlueJobsInputs
 from infra.modules.ingestion import Ingestion, IngestionInputs
 from infra.modules.model_role import ModelRole, ModelRoleInputs
-from infra.packaging import REPOSITORY, zip_of
+from infra.packaging import REPOSITORY, Package, zip_of
 from infra.stacks.estate import EstateStack, Target
 
 
@@ -18,12 +23,29 @@ class PipelineStack(EstateStack):
     def __init__(self, scope: Construct, target: Target) -> None:
         super().__init__(scope, "pipeline", target)
         Ingestion(self, "ingestion", IngestionInputs(target.names, target.settings.delivery))
+        FleetProvisioning(
+            self,
+            "provisioning",
+            FleetProvisioningInputs(
+                names=target.names,
+                enabled=target.settings.provisioning.claims,
+                hook=self._function_code("provisioning_hook"),
+            ),
+        )
+        CertificateConfirmation(
+            self,
+            "confirmation",
+            CertificateConfirmationInputs(
+                target.names, self._function_code("certificate_confirmation")
+            ),
+        )
         GlueJobs(
             self,
             "glue",
             GlueJobsInputs(
                 names=target.names,
                 glue=target.settings.glue,
+                quality=target.settings.quality,
                 scripts={
                     job: self.package(
                         (REPOSITORY / f"glue_jobs/{job}.py").read_bytes(), f"{job}.py"
@@ -37,3 +59,7 @@ class PipelineStack(EstateStack):
             ),
         )
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
+
+    def _function_code(self, package: str) -> Package:
+        folders = {"contracts": REPOSITORY / "contracts", package: REPOSITORY / "lambdas" / package}
+        return self.package(zip_of(folders), f"{package}.zip")

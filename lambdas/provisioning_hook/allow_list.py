@@ -15,7 +15,9 @@ _MAY_BE_TAKEN = (
     " AND (attribute_not_exists(expires_at) OR expires_at > :epoch)"
     " AND (attribute_not_exists(used_at) OR used_by = :token)"
 )
-_TAKE = "SET used_at = if_not_exists(used_at, :now), used_by = :token, certificate_id = :certificate"
+_TAKE = (
+    "SET used_at = if_not_exists(used_at, :now), used_by = :token, certificate_id = :certificate"
+)
 
 
 class AllowList:

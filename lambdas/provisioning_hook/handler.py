@@ -62,10 +62,7 @@ class Hook:
         """Answer one event of AWS IoT (payload version 2020-04-01); writes one line of log."""
         template = template_name(event)
         try:
-            way = self._ways.get(template)
-            if way is None:
-                raise RefusedError(f"expected one of {', '.join(self._ways)}")
-            thing_name = way(event)
+            thing_name = self._ways.get(template, _no_way)(event)
         except RefusedError as refusal:
             _log("WARNING", event, template=template, refused=str(refusal))
             return refused()
@@ -88,6 +85,10 @@ class Hook:
         if certificate not in held:
             raise RefusedError(f"{thing_name} does not hold certificate {certificate}")
         return str(thing_name)
+
+
+def _no_way(event: Mapping[str, Any]) -> str:
+    raise RefusedError(f"no such template is ours: {event['templateArn']}")
 
 
 def _log(level: str, event: Mapping[str, Any], **fields: Any) -> None:
