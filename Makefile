@@ -29,7 +29,7 @@ help: ## list the verbs
 	@printf 'Lakecast: from sensor readings to probabilistic forecasts.\n\n'
 	@printf 'usage: make VERB [ENV=local|dev|staging|prod] [OPTION=…]\n'
 	@awk -F':.*## ' '/^# ---/{gsub(/^# --- | -+$$/, ""); printf "\n%s\n", $$0} \
-	  /^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set-up -----------------------------------------------------------------
 
@@ -50,13 +50,26 @@ $(VENV)/.ready: requirements/lakecast.lock pyproject.toml $(VENV)/uv/bin/uv
 	@$(VENV)/uv/bin/uv pip install --quiet --no-deps --python $(PY) --editable .
 	@touch $@
 
+# A second lane for the jobs. Its Python is 3.13 where there is one (pyenv's shims want to be told).
+GLUE_6 := $(VENV)/glue-6
+GLUE_6_PYTHON ?= $(shell PYENV_VERSION=3.13 python3.13 -c 'import sys; print(sys.executable)' 2> /dev/null || echo $(PYTHON))
+
+.PHONY: setup-glue-6
+setup-glue-6: $(GLUE_6)/.ready ## install AWS Glue 6.0's Spark into .venv/glue-6 (GLUE_6_PYTHON=)
+
+$(GLUE_6)/.ready: requirements/glue-6.lock $(VENV)/uv/bin/uv
+	@echo "· installing Glue 6.0's Spark for $$($(GLUE_6_PYTHON) --version) (about 1 GB)"
+	@$(VENV)/uv/bin/uv venv --quiet --clear --python $(GLUE_6_PYTHON) $(GLUE_6)
+	@$(VENV)/uv/bin/uv pip sync --quiet --compile-bytecode --python $(GLUE_6)/bin/python requirements/glue-6.lock
+	@touch $@
+
 .PHONY: lock
 lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml anew into requirements/
 	@requirements/lock $(VENV)/uv/bin/uv
 
 # --- checks -----------------------------------------------------------------
 
-.PHONY: lint fmt type test test-glue test-glue-docker
+.PHONY: lint fmt type test test-glue test-glue-5 test-glue-6 test-glue-docker
 lint: setup ## ruff, mypy, actionlint, zizmor, checkov
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -72,11 +85,17 @@ fmt: setup ## format the code and mend what ruff can
 type: setup ## mypy, strict
 	@$(VENV)/bin/mypy
 
-test: setup ## all tests: real Terraform, Spark and training against a local cloud of their own
+test: setup $(if $(TESTS),,test-glue-6) ## all tests, the Glue jobs' in both lanes: real Terraform, Spark and training
 	@$(VENV)/bin/pytest $(TESTS)
 
-test-glue: setup ## only the tests of the Glue jobs and of the local Glue
+test-glue: test-glue-6 test-glue-5 ## only the tests of the Glue jobs, in both lanes
+
+test-glue-5: setup $(GLUE_6)/.ready ## Spark 3.5 and Python 3.11: the jobs, and the local Glue
 	@$(VENV)/bin/pytest tests/unit/glue_jobs tests/unit/localcloud_glue tests/integration/test_glue_*.py
+
+# tests/conftest.py is for what needs the local cloud, which this environment has not.
+test-glue-6: $(GLUE_6)/.ready ## Spark 4.1 and Python 3.13: the jobs
+	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit tests/unit/glue_jobs tests/unit/contracts
 
 test-glue-docker: ## the jobs' unit tests in AWS's own Glue image (needs Docker)
 	@docker compose run --rm glue-tests

