@@ -95,7 +95,7 @@ def contestants(spark: SparkSession) -> dict[str, Contestant]:
     def job(raw: Path, out: Path) -> int:
         places = {
             name: f"file://{out}/{name}/"
-            for name in ("raw_errors", "telemetry", "quarantine", "runs")
+            for name in ("raw_errors", "telemetry", "quarantine")
         }
         window = {"start": ARRIVED, "end": ARRIVED + timedelta(hours=OBJECTS)}
         arguments = TelemetryArguments(

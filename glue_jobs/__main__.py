@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.names import GLUE_JOBS, Names
-from glue_jobs.job_client import FinishedRun, JobClient, JobFailedError, Window
+from glue_jobs.errors import JobFailedError
+from glue_jobs.job_client import FinishedRun, JobClient, Watch, Window
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,7 +39,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(client: JobClient, job: str, window: Window, console: Console) -> FinishedRun:
     with console.status(f"{job}: starting") as status:
-        return client.run(job, window, lambda state: status.update(f"{job}: {state.lower()}"))
+        return client.run(
+            job, window, Watch(lambda state: status.update(f"{job}: {state.lower()}"))
+        )
 
 
 def _table(run: FinishedRun) -> Table:

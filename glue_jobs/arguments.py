@@ -9,6 +9,64 @@ from awsglue.utils import getResolvedOptions
 
 
 @dataclass(frozen=True)
+class ReportArguments:
+    """Of every job: where, and as whose, a run says what it did, and when it is failed.
+
+    Parameters
+    ----------
+    runs
+        URI of the table of runs.
+    environment
+        Name of the environment, a dimension of the metrics.
+    metrics_namespace
+        CloudWatch namespace.
+    max_quarantined_share
+        Share of the messages, 0 to 1, above which a run is failed.
+    least_messages
+        Messages below which it is not, whatever the share.
+    run_id
+        AWS Glue's id of the run.
+    """
+
+    runs: str
+    environment: str
+    metrics_namespace: str
+    max_quarantined_share: float
+    least_messages: int
+    run_id: str
+
+    @classmethod
+    def of(cls, argv: list[str]) -> ReportArguments:
+        """From a command line.
+
+        Raises
+        ------
+        ValueError
+            Where a number is none or out of its range.
+        """
+        words = ("runs", "environment", "metrics_namespace")
+        options = getResolvedOptions(argv, [*words, "max_quarantined_share", "least_messages"])
+        share, least = options["max_quarantined_share"], options["least_messages"]
+        try:
+            numbers = float(share), int(least)
+        except ValueError:
+            numbers = -1.0, -1
+        if not (0 <= numbers[0] <= 1 and numbers[1] >= 0):
+            raise ValueError(
+                "expected --max_quarantined_share from 0 to 1 and --least_messages of 0 or more; "
+                f"got {share!r} and {least!r}"
+            )
+        return cls(
+            runs=_folder(options["runs"]),
+            environment=options["environment"],
+            metrics_namespace=options["metrics_namespace"],
+            max_quarantined_share=numbers[0],
+            least_messages=numbers[1],
+            run_id=_run_id(options),
+        )
+
+
+@dataclass(frozen=True)
 class TelemetryArguments:
     """Of ``telemetry_to_parquet``.
 
@@ -18,8 +76,6 @@ class TelemetryArguments:
         URIs of what Firehose delivered and of the topic rule's error documents.
     telemetry, quarantine
         URIs of the tables that are written.
-    runs
-        URI below which the job leaves its counts.
     start, end
         Arrival window ``[start, end)``.
     run_id
@@ -30,7 +86,6 @@ class TelemetryArguments:
     raw_errors: str
     telemetry: str
     quarantine: str
-    runs: str
     start: datetime
     end: datetime
     run_id: str
@@ -44,7 +99,7 @@ class TelemetryArguments:
         ValueError
             Where a time is not ISO 8601 or the window is empty.
         """
-        folders = ("raw_telemetry", "raw_errors", "telemetry", "quarantine", "runs")
+        folders = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
         options = getResolvedOptions(argv, [*folders, "start", "end"])
         start, end = (_time(options, name) for name in ("start", "end"))
         if start >= end:
@@ -67,8 +122,6 @@ class SeriesArguments:
         URI of the table of readings.
     series, channels, recent
         URIs of what is written.
-    runs
-        URI below which the job leaves its counts.
     cut
         First hour that the training channel does not see; by default the last 24 hours of the
         data are held out.
@@ -80,7 +133,6 @@ class SeriesArguments:
     series: str
     channels: str
     recent: str
-    runs: str
     cut: datetime | None
     run_id: str
 
@@ -93,7 +145,7 @@ class SeriesArguments:
         ValueError
             Where ``--cut`` is not an hour in ISO 8601.
         """
-        folders = ("telemetry", "series", "channels", "recent", "runs")
+        folders = ("telemetry", "series", "channels", "recent")
         # getResolvedOptions knows no optional arguments.
         optional = ["cut"] if any(a == "--cut" or a.startswith("--cut=") for a in argv) else []
         options = getResolvedOptions(argv, [*folders, *optional])

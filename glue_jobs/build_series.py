@@ -15,11 +15,11 @@ from pyspark.sql import functions as F  # noqa: N812
 from contracts.forecast_input import HORIZON, CategoryIndex
 from contracts.names import BUILD_SERIES
 from contracts.telemetry import POLLUTANTS
-from glue_jobs.arguments import SeriesArguments
+from glue_jobs.arguments import ReportArguments, SeriesArguments
 from glue_jobs.channels import category_index, channels, recent_writer, trained_series
 from glue_jobs.folders import partition_dates, subfolders_of
 from glue_jobs.objects import object_writer
-from glue_jobs.report import JobError, publish, run_job
+from glue_jobs.report import JobError, reported, run_job
 from glue_jobs.series import histories, hourly_means, on_regular_grid, one_row_a_value
 from glue_jobs.session import spark_session
 from glue_jobs.tables import READINGS, read_days
@@ -32,8 +32,11 @@ NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 def main(argv: list[str]) -> None:
     """Read the arguments, do the work, say what was done."""
     arguments = SeriesArguments.of(argv)
-    spark = spark_session(BUILD_SERIES)
-    publish(BUILD_SERIES, run(spark, arguments), arguments.runs, arguments.run_id)
+    reported(
+        BUILD_SERIES,
+        ReportArguments.of(argv),
+        lambda: run(spark_session(BUILD_SERIES), arguments),
+    )
 
 
 def run(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Start the Glue jobs through AWS's API and wait for them: what ``make etl`` does."""
+"""Start the Glue jobs through AWS's API and wait for them."""
 
 from __future__ import annotations
 
-import json
+import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,15 +13,18 @@ from botocore.exceptions import ClientError
 
 from contracts import lake
 from contracts.names import TELEMETRY_TO_PARQUET, Names
+from contracts.runs import run_key
+from glue_jobs.arrivals import Arrivals
+from glue_jobs.errors import JobFailedError, NoEstateError
+from glue_jobs.run_record import RunRecord
 
 POLL_SECONDS = 0.5
 STATES_OF_SUCCESS = ("SUCCEEDED",)
 STATES_OF_FAILURE = ("FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
-HOUR_DEPTH = 4  # YYYY/MM/DD/HH
-
-
-class JobFailedError(Exception):
-    """A job can't be started or has failed; the message is one line that says why."""
+PATIENCE_SECONDS = 120.0
+"""How long a start waits for another run to end: Glue counts one for a moment after its end."""
+DELIVERY_DELAY = timedelta(hours=1)
+"""After this long, all that arrived has been delivered; Firehose buffers 15 minutes at most."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,24 @@ class FinishedRun:
     counts: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Watch:
+    """How a run is followed.
+
+    Parameters
+    ----------
+    on_state
+        Told the run's state whenever it is asked for.
+    stop
+        Once it is set, the run is stopped.
+    """
+
+    on_state: Callable[[str], None] = lambda state: None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
 class JobClient:
-    """The jobs of one environment.
+    """The jobs of one environment. It may be used by several threads.
 
     Parameters
     ----------
@@ -72,7 +91,8 @@ class JobClient:
     def __init__(self, session: Any, names: Names) -> None:
         self._glue = session.client("glue")
         self._s3 = session.client("s3")
-        self._names = names
+        self.names = names
+        self.arrivals = Arrivals(self._s3, names)
 
     def arguments(self, job: str, window: Window) -> dict[str, str]:
         """Arguments of a run, by names and the lake's layout.
@@ -82,47 +102,108 @@ class JobClient:
         JobFailedError
             Where there is nothing to work on.
         """
-        given = {f"--{name}": at.uri(self._names) for name, at in lake.JOB_LOCATIONS[job].items()}
+        given = {f"--{name}": at.uri(self.names) for name, at in lake.JOB_LOCATIONS[job].items()}
         if job == TELEMETRY_TO_PARQUET:
-            given["--start"] = _iso(window.start or self._first_arrival())
-            given["--end"] = _iso(window.end or datetime.now(UTC) + timedelta(hours=1))
+            given["--start"] = iso(window.start or self.arrivals.first_hour())
+            given["--end"] = iso(window.end or datetime.now(UTC) + timedelta(hours=1))
         elif window.cut is not None:
-            given["--cut"] = _iso(window.cut)
+            given["--cut"] = iso(window.cut)
         return given
 
-    def run(self, job: str, window: Window, on_state: Callable[[str], None]) -> FinishedRun:
-        """Run a job to its end.
+    def concurrent_runs(self, job: str) -> int:
+        """How many runs of a job there may be at a time.
 
-        Parameters
-        ----------
-        on_state
-            Told the run's state whenever it is asked for.
+        Raises
+        ------
+        NoEstateError
+            Where the job does not exist.
+        """
+        try:
+            definition = self._glue.get_job(JobName=self.names.job(job))["Job"]
+        except self._glue.exceptions.EntityNotFoundException:
+            raise NoEstateError(f"the Glue job {self.names.job(job)}", self.names) from None
+        allowed: int = definition.get("ExecutionProperty", {}).get("MaxConcurrentRuns", 1)
+        return allowed
+
+    def run(self, job: str, window: Window, watch: Watch | None = None) -> FinishedRun:
+        """Run a job to its end.
 
         Raises
         ------
         JobFailedError
             Where the job does not exist, or the run did not succeed.
         """
-        name = self._names.job(job)
-        try:
-            self._glue.get_job(JobName=name)
-            run_id = self._glue.start_job_run(JobName=name, Arguments=self.arguments(job, window))
-        except self._glue.exceptions.EntityNotFoundException:
+        watch = watch or Watch()
+        run = self._wait(job, self._start(job, self.arguments(job, window), watch), watch)
+        record = self.record(job, run["Id"])
+        if record is None:
             raise JobFailedError(
-                f"no estate here: the Glue job {name} does not exist in {self._names.region}; "
-                f"say `make plan apply ENV={self._names.environment}` first"
-            ) from None
-        except ClientError as error:
-            raise JobFailedError(f"{name} can't be started: {error}") from None
-        finished = self._wait(name, run_id["JobRunId"], on_state)
-        counts = self._counts(job, finished["Id"])
-        return FinishedRun(job, finished["Id"], finished["ExecutionTime"], counts)
+                f"{self.names.job(job)} succeeded as {run['Id']}, but left no row in "
+                f"{lake.RUNS.uri(self.names)}"
+            )
+        return FinishedRun(job, run["Id"], run["ExecutionTime"], record.said())
 
-    def _wait(self, name: str, run_id: str, on_state: Callable[[str], None]) -> dict[str, Any]:
+    def record(self, job: str, run_id: str) -> RunRecord | None:
+        """The row of a run that has ended; None where it could not write one."""
+        run = self._glue.get_job_run(JobName=self.names.job(job), RunId=run_id)["JobRun"]
+        day, last = (run[at].astimezone(UTC) for at in ("StartedOn", "LastModifiedOn"))
+        while day.date() <= last.date():  # Glue starts the script some time after the run
+            key = f"{lake.RUNS.prefix}{run_key(day, run_id)}"
+            try:
+                found = self._s3.get_object(Bucket=self.names.bucket(lake.RUNS.purpose), Key=key)
+            except self._s3.exceptions.NoSuchKey:
+                day += timedelta(days=1)
+            else:
+                return RunRecord.from_parquet(found["Body"].read())
+        return None
+
+    def succeeded_since(self, job: str, since: datetime) -> set[tuple[str, str]]:
+        """Arrival windows that runs since a time have worked off, as those were given them.
+
+        A run that began before all that arrived in its window was delivered is left out.
+        """
+        done = set()
+        for run in self._runs(job):
+            if run["StartedOn"] < since:
+                break
+            start, end = (run.get("Arguments", {}).get(name) for name in ("--start", "--end"))
+            if run["JobRunState"] not in STATES_OF_SUCCESS or not start or not end:
+                continue
+            if datetime.fromisoformat(end) + DELIVERY_DELAY <= run["StartedOn"]:
+                done.add((start, end))
+        return done
+
+    def _runs(self, job: str) -> Iterator[dict[str, Any]]:
+        """Newest first."""
+        pages = self._glue.get_paginator("get_job_runs").paginate(JobName=self.names.job(job))
+        for page in pages:
+            yield from page["JobRuns"]
+
+    def _start(self, job: str, arguments: dict[str, str], watch: Watch) -> str:
+        name = self.names.job(job)
+        self.concurrent_runs(job)  # says what is missing
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                run_id: str = self._glue.start_job_run(JobName=name, Arguments=arguments)[
+                    "JobRunId"
+                ]
+            except self._glue.exceptions.ConcurrentRunsExceededException as error:
+                if time.monotonic() > patience or watch.stop.is_set():
+                    raise JobFailedError(f"{name} can't be started: {error}") from None
+                time.sleep(POLL_SECONDS)
+            except ClientError as error:
+                raise JobFailedError(f"{name} can't be started: {error}") from None
+            else:
+                return run_id
+
+    def _wait(self, job: str, run_id: str, watch: Watch) -> dict[str, Any]:
+        name = self.names.job(job)
+        stopping = False
         while True:
             run: dict[str, Any] = self._glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]
             state = run["JobRunState"]
-            on_state(state)
+            watch.on_state(state)
             if state in STATES_OF_SUCCESS:
                 return run
             if state in STATES_OF_FAILURE:
@@ -132,55 +213,12 @@ class JobClient:
                     f"{name} ended as {state}: {reason} "
                     f"(CloudWatch log group {group}/error, stream {run_id})"
                 )
+            if watch.stop.is_set() and not stopping:
+                stopping = True
+                self._glue.batch_stop_job_run(JobName=name, JobRunIds=[run_id])
             time.sleep(POLL_SECONDS)
 
-    def _counts(self, job: str, run_id: str) -> dict[str, Any]:
-        key = f"{lake.RUNS.prefix}{job}/{run_id}.json"
-        body = self._s3.get_object(Bucket=self._names.bucket(lake.RUNS.purpose), Key=key)["Body"]
-        counts: dict[str, Any] = json.loads(body.read())
-        return counts
 
-    def _first_arrival(self) -> datetime:
-        """First hour that holds raw messages or errors; folders are named so that names sort."""
-        found = [
-            hour
-            for place in (lake.RAW_TELEMETRY, lake.RAW_RULE_ERRORS)
-            if (hour := self._first_hour(place)) is not None
-        ]
-        if not found:
-            raise JobFailedError(
-                f"there are no messages in {lake.RAW_TELEMETRY.uri(self._names)}; say "
-                f"`make device ENV={self._names.environment}` first, and wait until Firehose has "
-                "delivered"
-            )
-        return min(found)
-
-    def _first_hour(self, place: lake.Location) -> datetime | None:
-        prefix, parts = place.prefix, []
-        for _ in range(HOUR_DEPTH):
-            names = sorted(n for n in self._folders(place.purpose, prefix) if n.isdecimal())
-            if not names:
-                return None
-            parts.append(int(names[0]))
-            prefix = f"{prefix}{names[0]}/"
-        year, month, day, hour = parts
-        return datetime(year, month, day, hour, tzinfo=UTC)
-
-    def _folders(self, purpose: str, prefix: str) -> Iterator[str]:
-        bucket = self._names.bucket(purpose)
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=prefix, Delimiter="/"
-        )
-        try:
-            for page in pages:
-                for folder in page.get("CommonPrefixes", []):
-                    yield folder["Prefix"].removeprefix(prefix).rstrip("/")
-        except self._s3.exceptions.NoSuchBucket:
-            raise JobFailedError(
-                f"no estate here: the bucket {bucket} does not exist; say "
-                f"`make plan apply ENV={self._names.environment}` first"
-            ) from None
-
-
-def _iso(time: datetime) -> str:
+def iso(time: datetime) -> str:
+    """A time as the jobs and the verbs are given it."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -10,16 +10,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-PutObject = Callable[[str, str], None]
-"""Writes a text to a URI."""
+PutObject = Callable[[str, str | bytes], None]
+"""Writes a JSON text, or bytes, to a URI."""
 
 
 def object_writer() -> PutObject:
     """A writer for ``s3://`` and ``file://``; it keeps its client, so make one a partition."""
     clients: list[Any] = []
 
-    def put(uri: str, text: str) -> None:
+    def put(uri: str, content: str | bytes) -> None:
         parts = urlsplit(uri)
+        body, kind = (
+            (content.encode(), "application/json")
+            if isinstance(content, str)
+            else (content, "application/octet-stream")
+        )
         if parts.scheme == "s3":
             if not clients:
                 import boto3  # noqa: PLC0415 (not needed where a disk is written to)
@@ -28,14 +33,14 @@ def object_writer() -> PutObject:
             clients[0].put_object(
                 Bucket=parts.netloc,
                 Key=parts.path.lstrip("/"),
-                Body=text.encode(),
-                ContentType="application/json",
+                Body=body,
+                ContentType=kind,
             )
         elif parts.scheme == "file":
             path = Path(uri.removeprefix("file://"))
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.draft")
-            draft.write_text(text, encoding="utf-8")
+            draft.write_bytes(body)
             draft.replace(path)
         else:
             raise ValueError(f"expected a URI beginning with s3:// or file://; got {uri}")

@@ -14,13 +14,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 from contracts.lake import RAW_RULE_ERRORS, RAW_TELEMETRY
 from contracts.names import TELEMETRY_TO_PARQUET
-from glue_jobs.arguments import TelemetryArguments
+from glue_jobs.arguments import ReportArguments, TelemetryArguments
 from glue_jobs.folders import arrival_folders, partition_dates, subfolders_of
 from glue_jobs.merging import counting_new, merge
 from glue_jobs.messages import read_messages, read_rule_errors
 from glue_jobs.quarantine import replace_quarantine
 from glue_jobs.readings import classify
-from glue_jobs.report import publish, run_job
+from glue_jobs.report import reported, run_job
 from glue_jobs.session import spark_session
 from glue_jobs.tables import READINGS, read_days, replace_days
 
@@ -28,8 +28,12 @@ from glue_jobs.tables import READINGS, read_days, replace_days
 def main(argv: list[str]) -> None:
     """Read the arguments, do the work, say what was done."""
     arguments = TelemetryArguments.of(argv)
-    spark = spark_session(TELEMETRY_TO_PARQUET)
-    publish(TELEMETRY_TO_PARQUET, run(spark, arguments), arguments.runs, arguments.run_id)
+    reported(
+        TELEMETRY_TO_PARQUET,
+        ReportArguments.of(argv),
+        lambda: run(spark_session(TELEMETRY_TO_PARQUET), arguments),
+        window=(arguments.start, arguments.end),
+    )
 
 
 def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:

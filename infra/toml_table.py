@@ -59,5 +59,11 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 
 
 def _word(kind: type) -> str:
-    words = {str: "a string", int: "a whole number", bool: "true or false", list: "a list"}
+    words = {
+        str: "a string",
+        int: "a whole number",
+        float: "a number with a point",
+        bool: "true or false",
+        list: "a list",
+    }
     return words.get(kind, "a table")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from cdktf_cdktf_provider_aws.glue_catalog_database import GlueCatalogDatabase
 from constructs import Construct
 
-from contracts.lake import QUARANTINE, SERIES_HOURLY, TELEMETRY
+from contracts import runs
+from contracts.lake import QUARANTINE, RUNS, SERIES_HOURLY, TELEMETRY
 from contracts.names import Names
 from contracts.telemetry import POLLUTANTS
 from infra.modules.curated_table import Column, CuratedTable, CuratedTableInputs
@@ -40,6 +41,8 @@ _SERIES_COLUMNS = (
     Column("value", "double", "mean of the hour in µg/m³; null is a gap"),
 )
 
+_RUNS_COLUMNS = tuple(Column(name, *rest) for name, rest in runs.COLUMNS.items())
+
 
 @dataclass(frozen=True)
 class CatalogueInputs:
@@ -49,7 +52,7 @@ class CatalogueInputs:
 
 
 class Catalogue(Construct):
-    """The database with ``telemetry``, ``quarantine`` and ``series_hourly``."""
+    """The database with ``telemetry``, ``quarantine``, ``series_hourly`` and ``runs``."""
 
     def __init__(self, scope: Construct, id_: str, inputs: CatalogueInputs) -> None:
         super().__init__(scope, id_)
@@ -67,6 +70,7 @@ class Catalogue(Construct):
              _QUARANTINE_COLUMNS),
             ("series_hourly", SERIES_HOURLY, "Regular hourly series of devices and pollutants",
              _SERIES_COLUMNS),
+            ("runs", RUNS, "What each run of a Glue job did, by the day it began", _RUNS_COLUMNS),
         ):  # fmt: skip
             CuratedTable(
                 self,

@@ -17,10 +17,11 @@ from constructs import Construct
 
 from contracts import lake
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from contracts.runs import NAMESPACE
 from infra import log_groups
 from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 from infra.packaging import Package
-from infra.settings import Glue
+from infra.settings import Glue, Quality
 
 GLUE_VERSION = "5.1"
 _LIBRARY = "glue/lakecast.zip"
@@ -32,6 +33,8 @@ class GlueJobsInputs:
 
     Parameters
     ----------
+    quality
+        When a run is failed for what it could not read.
     scripts
         The script of each of `contracts.names.GLUE_JOBS`.
     library
@@ -40,6 +43,7 @@ class GlueJobsInputs:
 
     names: Names
     glue: Glue
+    quality: Quality
     scripts: Mapping[str, Package]
     library: Package
 
@@ -51,6 +55,7 @@ class GlueJobs(Construct):
         super().__init__(scope, id_)
         self._names = inputs.names
         self._glue = inputs.glue
+        self._quality = inputs.quality
         self._library = self._upload("library", _LIBRARY, inputs.library)
         self._role = self._service_role()
         for job, package in inputs.scripts.items():
@@ -115,8 +120,9 @@ class GlueJobs(Construct):
                               # Glue names groups after the prefix and the security configuration
                               (f"{logs}/{names.part('jobs')}*", f"{logs}/crawlers*")),
                     Statement("PublishMetrics", ("cloudwatch:PutMetricData",),
-                              ("*",),  # metrics have no ARN; the condition leaves Glue's own
-                              conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}}),
+                              ("*",),  # metrics have no ARN: the condition leaves Glue's and ours
+                              conditions={"StringEquals": {
+                                  "cloudwatch:namespace": ["Glue", NAMESPACE]}}),
                     use_of_data_key(names, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"),
                 ),
             ),
@@ -137,7 +143,9 @@ class GlueJobs(Construct):
             timeout=glue.timeout_minutes,
             max_retries=0,  # who started it decides: a run is repeatable, but costs again
             security_configuration=names.part("glue"),
-            execution_property=GlueJobExecutionProperty(max_concurrent_runs=1),
+            execution_property=GlueJobExecutionProperty(
+                max_concurrent_runs=glue.concurrent_runs if job in _CONCURRENT else 1
+            ),
             command=GlueJobCommand(
                 name="glueetl", python_version="3", script_location=f"s3://{code}/{script.key}"
             ),
@@ -148,6 +156,10 @@ class GlueJobs(Construct):
                 "--enable-observability-metrics": "true",
                 "--enable-continuous-cloudwatch-log": "true",
                 "--custom-logGroup-prefix": log_groups.jobs(names),
+                "--environment": names.environment,
+                "--metrics_namespace": NAMESPACE,
+                "--max_quarantined_share": str(self._quality.max_quarantined_share),
+                "--least_messages": str(self._quality.least_messages),
                 **{
                     f"--{name}": place.uri(names) for name, place in lake.JOB_LOCATIONS[job].items()
                 },
@@ -173,6 +185,9 @@ class GlueJobs(Construct):
             ),
         )
 
+
+_CONCURRENT = (TELEMETRY_TO_PARQUET,)
+"""Jobs of which several runs may go on at a time, each on a window of its own."""
 
 _DESCRIPTIONS = {
     TELEMETRY_TO_PARQUET: "Raw messages to readings, each once, and to quarantine",

@@ -19,7 +19,9 @@ from botocore.exceptions import ClientError
 
 from contracts import lake
 from contracts.names import GLUE_JOBS, Names
+from contracts.runs import NAMESPACE
 from glue_jobs.job_client import JobClient, Window
+from glue_jobs.run_record import RunRecord
 
 PROJECT = Path(__file__).resolve().parents[2]
 ARRIVED = datetime(2026, 6, 3, 10, tzinfo=UTC)
@@ -67,6 +69,7 @@ class Estate:
             "Action": ["s3:*", "glue:*"],
             "Resource": [f"arn:aws:s3:::{self.names.part('')}*", "arn:aws:glue:*"],
         }
+        metrics = {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*"}
         iam.create_role(
             RoleName=name,
             AssumeRolePolicyDocument=json.dumps(
@@ -76,7 +79,7 @@ class Estate:
         iam.put_role_policy(
             RoleName=name,
             PolicyName="lake",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may]}),
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may, metrics]}),
         )
 
     def job(self, name: str, script: str, **changes: Any) -> str:
@@ -86,7 +89,13 @@ class Estate:
         definition = {
             "Role": self.names.role_arn("glue"),
             "Command": {"Name": "glueetl", "ScriptLocation": f"s3://{code}/glue/{name}.py"},
-            "DefaultArguments": {"--extra-py-files": f"s3://{code}/glue/lakecast.zip"},
+            "DefaultArguments": {
+                "--extra-py-files": f"s3://{code}/glue/lakecast.zip",
+                "--environment": self.names.environment,
+                "--metrics_namespace": NAMESPACE,
+                "--max_quarantined_share": "0.2",
+                "--least_messages": "10",
+            },
             "GlueVersion": "5.1",
             "Timeout": 5,
             **changes,
@@ -108,7 +117,7 @@ class Estate:
 
     def run(self, job: str, window: Window = WINDOW) -> dict[str, Any]:
         """Counts of a run of one of ours."""
-        return self.client.run(job, window, lambda state: None).counts
+        return self.client.run(job, window).counts
 
     def ended(self, job: str, arguments: dict[str, str] | None = None) -> dict[str, Any]:
         """A run of any job, at its end."""
@@ -140,6 +149,13 @@ class Estate:
             date = key.partition("date=")[2].partition("/")[0]
             rows += [{**row, "date": date} for row in read.to_pylist()]
         return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
+
+    def record(self, job: str) -> RunRecord:
+        """The row that the newest run of one of ours left in the table of runs."""
+        (newest,) = self.glue.get_job_runs(JobName=self.names.job(job), MaxResults=1)["JobRuns"]
+        record = self.client.record(job, newest["Id"])
+        assert record is not None, newest
+        return record
 
     def log(self, group: str, stream: str) -> str:
         events = self.logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]

@@ -18,7 +18,8 @@ from glue_testbed import ARRIVED, WINDOW, Estate, message
 from contracts import lake
 from contracts.forecast_input import CategoryIndex, RecentHistory
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET
-from glue_jobs.job_client import JobFailedError, Window
+from glue_jobs.errors import JobFailedError
+from glue_jobs.job_client import Window
 from localcloud.launch import LocalCloud
 
 pytestmark = pytest.mark.timeout(300)
@@ -91,14 +92,10 @@ def lake_twice(estate: Estate, landed: dict, cloud: LocalCloud) -> dict:
         check=False,
     )
     assert verb.returncode == 0, verb.stderr
-    (newest,) = estate.glue.get_job_runs(
-        JobName=estate.names.job(TELEMETRY_TO_PARQUET), MaxResults=1
-    )["JobRuns"]
-    key = f"{lake.RUNS.prefix}{TELEMETRY_TO_PARQUET}/{newest['Id']}.json"
     return {
         "before": before,
         "after": [estate.table(place) for place in places],
-        "counts": json.loads(estate.body(lake.RUNS, key)),
+        "counts": estate.record(TELEMETRY_TO_PARQUET).said(),
         "printed": verb.stdout,
     }
 

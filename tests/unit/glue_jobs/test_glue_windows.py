@@ -38,7 +38,7 @@ class Lake:
             TelemetryArguments(
                 **{
                     name: f"file://{self.root}/{name.removeprefix('raw_telemetry') or 'raw'}/"
-                    for name in ("raw_telemetry", "raw_errors", "telemetry", "quarantine", "runs")
+                    for name in ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
                 },
                 start=start,
                 end=end,
@@ -97,7 +97,7 @@ def test_nothing_to_read_is_no_failure(lake: Lake) -> None:
 
 
 def test_arguments_are_read_as_glue_gives_them() -> None:
-    places = ("raw_telemetry", "raw_errors", "telemetry", "quarantine", "runs")
+    places = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
     words = [word for name in places for word in (f"--{name}", f"s3://b/{name}")]
     window = ["--start", "2026-06-03T10:00:00Z", "--end", "2026-06-03T13:00:00+02:00"]
     given = TelemetryArguments.of(["job.py", *words, *window, "--JOB_RUN_ID", "jr_1"])
@@ -110,7 +110,7 @@ def test_arguments_are_read_as_glue_gives_them() -> None:
 
 
 def test_the_cut_is_optional_and_a_full_hour() -> None:
-    places = ("telemetry", "series", "channels", "recent", "runs")
+    places = ("telemetry", "series", "channels", "recent")
     words = [word for name in places for word in (f"--{name}", f"s3://b/{name}/")]
     assert SeriesArguments.of(["job.py", *words]).cut is None
     assert SeriesArguments.of(["job.py", *words, "--cut", "2026-06-03T10:00:00Z"]).cut == TEN
