@@ -123,9 +123,9 @@ class JobRun:
         code = self._supervise(script, command)
         if self._wanted_to_end.is_set():
             return "STOPPED", ""
+        staging.put_back()  # on AWS, too, what a job wrote before it failed is there
         if code != 0:
             return "FAILED", staging.in_s3_terms(script.failure(code))
-        staging.put_back()
         return "SUCCEEDED", ""
 
     def _supervise(self, script: ScriptProcess, command: list[str]) -> int:

@@ -1,8 +1,9 @@
-"""A job's S3 locations on this disk: fetched before it runs, put back when it has succeeded.
+"""A job's S3 locations on this disk: fetched before it runs, put back when it has ended.
 
 Spark has no S3 file system outside AWS that can be had from a package registry, so a job finds a
 ``file://`` URI wherever it was given an ``s3://`` one. AWS's jobs read and write S3 as they go;
-here what a job writes appears when it has succeeded, and not at all when it has failed.
+here what a job writes appears when its script has ended, well or not, and not at all when the run
+was stopped.
 """
 
 from __future__ import annotations
