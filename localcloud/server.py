@@ -21,7 +21,7 @@ from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 from ministack import app as ministack
 
-from localcloud import access, firehose, glue, mending, mqtt, sagemaker
+from localcloud import access, firehose, glue, mending, mqtt, provisioning, sagemaker
 from localcloud.application import Application
 from localcloud.context import CloudContext, Service
 from localcloud.iot_rules import Rules
@@ -61,6 +61,7 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     access.demand_signatures()
     mending.install()
     mqtt.listen_on_loopback_only()
+    provisioning.install()
     context = _context(config)
     streams = firehose.register(context)
     Rules(streams, context.endpoint_url).install()
