@@ -8,6 +8,8 @@ import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from contracts.names import topic_rule
+from contracts.telemetry import basic_ingest_topic, topic
 from device.errors import KitError
 
 SETTINGS = "device.json"
@@ -45,6 +47,10 @@ class ConnectionKit:
         Where the certificate is registered; a kit is of no use elsewhere.
     ca
         Name of the CA file in the folder; None is the system's trust store.
+    identity
+        Folder, in the kit's, of certificate and key; empty where they lie beside ``device.json``.
+        A new identity is a new folder, so that ``device.json`` goes from one to the next in one
+        step.
     """
 
     folder: Path
@@ -55,14 +61,15 @@ class ConnectionKit:
     host: str
     port: int
     ca: str | None
+    identity: str = ""
 
     @property
     def certificate(self) -> Path:
-        return self.folder / CERTIFICATE
+        return self.folder / self.identity / CERTIFICATE
 
     @property
     def private_key(self) -> Path:
-        return self.folder / PRIVATE_KEY
+        return self.folder / self.identity / PRIVATE_KEY
 
     @property
     def ca_file(self) -> Path | None:
@@ -71,6 +78,12 @@ class ConnectionKit:
     @property
     def outbox(self) -> Path:
         return self.folder / OUTBOX
+
+    def topic(self, *, basic_ingest: bool = False) -> str:
+        """Where readings go: to the broker's topic, or by Basic Ingest to the estate's rule."""
+        if basic_ingest:
+            return basic_ingest_topic(topic_rule(self.environment), self.thing_name)
+        return topic(self.thing_name)
 
     @classmethod
     def load(cls, folder: Path) -> ConnectionKit:
@@ -120,7 +133,10 @@ class ConnectionKit:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else may read, and that appears whole or not at all."""
+    """Write a file that nobody else may read, and that appears whole or not at all.
+
+    When this returns, a power cut does not take it back.
+    """
     unfinished = path.with_name(f".{path.name}.new")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -129,3 +145,8 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
