@@ -41,12 +41,42 @@ def download_channel(role: Role, channel: Mapping[str, Any], tree: Tree) -> int:
         raise ArtifactError(
             f"channel {channel['ChannelName']}: the local cloud serves S3 sources in File mode only"
         )
-    target = tree.data / channel["ChannelName"]
+    return download(role, source, tree.data / channel["ChannelName"])
+
+
+def download(role: Role, source: Mapping[str, Any], target: Path) -> int:
+    """Put all that an S3 data source names into a folder, and return the number of files.
+
+    Raises
+    ------
+    ArtifactError
+        Where nothing is found or nothing may be read.
+    """
     s3 = role.client("s3")
     try:
         return sum(_download(s3, *item, target) for item in _objects(s3, source, role))
     except (ClientError, BotoCoreError) as error:
         raise ArtifactError(f"{error} ({source['S3Uri']}, as {role.arn})") from error
+
+
+def upload(role: Role, folder: Path, uri: str) -> int:
+    """Put every file of a folder below an S3 address, and return their number.
+
+    Raises
+    ------
+    ArtifactError
+        Where the role may not write.
+    """
+    bucket, prefix = split(uri)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    s3 = role.client("s3")
+    try:
+        for path in files:
+            place = PurePosixPath(prefix) / path.relative_to(folder).as_posix()
+            s3.upload_file(str(path), bucket, str(place))
+    except Exception as error:  # boto3's S3UploadFailedError is neither of botocore's
+        raise ArtifactError(f"{error} ({uri}, as {role.arn})") from error
+    return len(files)
 
 
 def _objects(

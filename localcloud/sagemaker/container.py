@@ -26,6 +26,7 @@ from localcloud import leash
 _LEASH = Path(leash.__file__)
 _LAST_LINES = 15
 _FAILURE_CHARACTERS = 1024  # SageMaker's limit for a FailureReason
+_ROOT = "/opt/ml"
 # Of the local cloud's own environment a container sees no more than this.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
@@ -90,7 +91,31 @@ class Tree:
 
     def failure(self) -> str:
         """What the container wrote to ``output/failure``; empty where it wrote nothing."""
-        path = self.output / "failure"
+        return self._said("failure")
+
+    def message(self) -> str:
+        """What a processing container wrote to ``output/message``, its exit message."""
+        return self._said("message")
+
+    def place(self, path: str) -> Path:
+        """Where a path of the container, such as ``/opt/ml/processing/input``, lies here.
+
+        Raises
+        ------
+        ValueError
+            The path is not below ``/opt/ml``.
+        """
+        place = (self.base / path.removeprefix(_ROOT).lstrip("/")).resolve()
+        if not path.startswith(f"{_ROOT}/") or not place.is_relative_to(self.base.resolve()):
+            raise ValueError(f"expected a path below {_ROOT}; got {path}")
+        return place
+
+    def in_here(self, text: str) -> str:
+        """A text in which the container's ``/opt/ml/`` is this tree."""
+        return text.replace(f"{_ROOT}/", f"{self.base}/")
+
+    def _said(self, name: str) -> str:
+        path = self.output / name
         if not path.is_file():
             return ""
         return path.read_text(errors="replace").strip()[:_FAILURE_CHARACTERS]
@@ -149,6 +174,20 @@ def training_environment(
     }
 
 
+def processing_environment(
+    tree: Tree, job: Mapping[str, Any], cloud: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of a processing container; paths of the container's are this machine's."""
+    return {
+        **_inherited(),
+        **cloud,
+        "SAGEMAKER_BASE_DIR": str(tree.base),
+        "PROCESSING_JOB_NAME": job["ProcessingJobName"],
+        "PROCESSING_JOB_ARN": job["ProcessingJobArn"],
+        **{name: tree.in_here(value) for name, value in job.get("Environment", {}).items()},
+    }
+
+
 def serving_environment(
     tree: Tree, port: int, model: Mapping[str, str], cloud: Mapping[str, str]
 ) -> dict[str, str]:
@@ -195,6 +234,7 @@ class Process:
         *,
         on_line: Callable[[str], None],
         on_end: Callable[[], None],
+        arguments: Sequence[str] = (),
     ) -> None:
         self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._on_line = on_line
@@ -202,7 +242,7 @@ class Process:
         self._ended = threading.Event()
         self._code = 0
         self._popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_LEASH), python, str(script)],
+            [sys.executable, "-I", "-S", str(_LEASH), python, str(script), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

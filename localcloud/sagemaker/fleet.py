@@ -167,7 +167,7 @@ class Fleet:
         except artifacts.ArtifactError as error:
             raise FleetError(f"Production variant {name}: {error}") from error
         serving = Serving(
-            endpoint=self._endpoint,
+            log_group=f"/aws/sagemaker/Endpoints/{self._endpoint}",
             variant=name,
             script=script,
             tree=tree,

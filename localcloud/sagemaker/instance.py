@@ -33,9 +33,15 @@ class InstanceError(Exception):
 
 @dataclass(frozen=True)
 class Serving:
-    """What all instances of a variant have in common."""
+    """What all instances of a variant have in common.
 
-    endpoint: str
+    Parameters
+    ----------
+    log_group
+        CloudWatch's, which each instance has a stream in.
+    """
+
+    log_group: str
     variant: str
     script: Path
     tree: Tree
@@ -102,7 +108,7 @@ class Instance:
             self._first_start()
             self._stay()
         except Exception as error:  # whoever waits for this instance must hear of it
-            logger.exception("instance %s of %s", self.id, self._serving.endpoint)
+            logger.exception("instance %s of %s", self.id, self._serving.log_group)
             self._failure = f"InternalServerError: {error}"
         finally:
             self.healthy = False
@@ -199,8 +205,8 @@ class Instance:
             connection.close()
 
     def _log(self, line: str) -> None:
-        group = f"/aws/sagemaker/Endpoints/{self._serving.endpoint}"
-        self._serving.telemetry.log(group, f"{self._serving.variant}/{self.id}", line)
+        serving = self._serving
+        serving.telemetry.log(serving.log_group, f"{serving.variant}/{self.id}", line)
 
 
 def _free_port() -> int:

@@ -51,7 +51,7 @@ class JobRun:
         self.changed = threading.Event()  # it is to stop, or its process has ended
         self.abandoned = False
         self._slots = slots
-        self._log_group = f"/aws/sagemaker/{word}Jobs"
+        self.log_group = f"/aws/sagemaker/{word}Jobs"
         self._stream = f"{name}/algo-1-{int(time.time())}"
         home: Path = role.account.context.home / "sagemaker" / f"{self._kind}s" / name
         self.tree = Tree(home.absolute())
@@ -92,7 +92,7 @@ class JobRun:
 
     def log(self, line: str) -> None:
         """Put a line into the job's log."""
-        self.parts.telemetry.log(self._log_group, self._stream, line)
+        self.parts.telemetry.log(self.log_group, self._stream, line)
 
     def update(self, **members: Any) -> None:
         """Set members of the job's record."""

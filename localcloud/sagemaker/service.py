@@ -16,11 +16,13 @@ from localcloud.sagemaker.model_package_groups import ModelPackageGroups
 from localcloud.sagemaker.model_packages import ModelPackages
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.parts import Parts
+from localcloud.sagemaker.processing_jobs import ProcessingJobs
 from localcloud.sagemaker.runtime import Runtime
 from localcloud.sagemaker.settings import Settings
 from localcloud.sagemaker.tags import Tags
 from localcloud.sagemaker.telemetry import Telemetry
 from localcloud.sagemaker.training_jobs import TrainingJobs
+from localcloud.sagemaker.transform_jobs import TransformJobs
 from localcloud.store import Store
 
 
@@ -45,12 +47,17 @@ class SageMaker:
         models = Models(parts, packages)
         configs = EndpointConfigs(parts, models)
         self._telemetry = telemetry
-        self._training_jobs = TrainingJobs(parts)
+        training = TrainingJobs(parts)
+        processing = ProcessingJobs(parts)
+        transform = TransformJobs(parts, models)
+        self._jobs = (training.jobs, processing.jobs, transform.jobs)
         records = EndpointRecords(parts)
         self._deployments = Deployments(parts, records)
         self._runtime = Runtime(parts, records, self._deployments)
         endpoints = Endpoints(parts, models, configs, records, self._deployments)
-        families = (self._training_jobs, groups, packages, models, configs, endpoints, tags)
+        registry = (groups, packages)
+        jobs = (training, processing, transform)
+        families = (*jobs, *registry, models, configs, endpoints, tags)
         self._control = JsonApi("sagemaker", families)
 
     @property
@@ -61,13 +68,14 @@ class SageMaker:
         """Bring back what was in service; returns before it is."""
         self._telemetry.start()
         await self._runtime.start()
-        self._training_jobs.jobs.start()
+        for jobs in self._jobs:
+            jobs.start()
         self._deployments.start()
 
     async def stop(self) -> None:
         """End all jobs and instances and send their last words."""
         await asyncio.gather(
-            asyncio.to_thread(self._training_jobs.jobs.close),
+            *(asyncio.to_thread(jobs.close) for jobs in self._jobs),
             asyncio.to_thread(self._deployments.close),
         )
         await self._runtime.stop()

@@ -49,7 +49,7 @@ def instance_of(tmp_path: Path) -> Iterator[Callable[..., Instance]]:
     def make(turn: str, startup_timeout: float) -> Instance:
         lines: list[str] = []
         serving = Serving(
-            endpoint="e",
+            log_group="g",
             variant="v",
             script=script,
             tree=tree,
