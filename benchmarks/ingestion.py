@@ -43,10 +43,12 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from contracts.telemetry import topic  # noqa: E402
-from device.agent import WINDOW, Agent, Pace  # noqa: E402
+from device.agent import Agent  # noqa: E402
 from device.connection import Connection  # noqa: E402
 from device.kit import ConnectionKit  # noqa: E402
 from device.outbox import Outbox  # noqa: E402
+from device.pace import Pace  # noqa: E402
+from device.publishing import WINDOW  # noqa: E402
 from device.readings import Boot, Message  # noqa: E402
 from device.simulation import FIRST_HOUR, HOUR, SITES, SimulatedRecording  # noqa: E402
 from localcloud.launch import LocalCloudError  # noqa: E402

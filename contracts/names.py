@@ -19,6 +19,11 @@ BUILD_SERIES = "build_series"
 GLUE_JOBS = (TELEMETRY_TO_PARQUET, BUILD_SERIES)
 
 
+def topic_rule(environment: str) -> str:
+    """IoT rule that takes readings to the lake; devices know their environment and no more."""
+    return f"lakecast_{environment}_telemetry"
+
+
 @dataclass(frozen=True)
 class Names:
     """Names in one environment, one account and one region.
@@ -141,7 +146,7 @@ class Names:
 
     @property
     def topic_rule(self) -> str:
-        return self._identifier("telemetry")
+        return topic_rule(self.environment)
 
     @property
     def delivery_stream(self) -> str:

@@ -40,6 +40,15 @@ def topic(thing_name: str) -> str:
     return f"telemetry/{thing_name}"
 
 
+def basic_ingest_topic(rule: str, thing_name: str) -> str:
+    """MQTT topic that takes the same message to one rule alone, past the message broker.
+
+    The rule sees `topic` of the thing: AWS takes the first three levels off.
+    https://docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
+    """
+    return f"$aws/rules/{rule}/{topic(thing_name)}"
+
+
 def status_topic(thing_name: str) -> str:
     """MQTT topic on which that thing says that it came and went, and its last will that it is lost.
 

@@ -14,10 +14,10 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.names import Names
-from contracts.telemetry import topic
 from device import doctor as doctors
 from device import report
-from device.agent import Agent, Pace
+from device.agent import Agent
+from device.batching import MAX_READINGS, Batching
 from device.clock import SystemClock
 from device.column_map import ColumnMap
 from device.command_line import RECORDED_DAYS, SIMULATED_DAYS, parser
@@ -25,10 +25,13 @@ from device.errors import DeviceError, RecordingError
 from device.fleet import Replay, replay_fleet, summary, thing_name_of
 from device.kit import Broker, ConnectionKit
 from device.link import transport
-from device.outbox import Limits, Outbox
+from device.outbox import Outbox
+from device.pace import Pace
 from device.provisioning import Provisioner, account_endpoint
 from device.readings import Boot, Recording
 from device.recordings import find_recordings
+from device.retention import Limits
+from device.sampling import SamplingShadow
 from device.sensors import Feed, Setting, guarded, open_sensor
 from device.simulation import SITES, SimulatedRecording, sites
 
@@ -80,12 +83,14 @@ def run(options: argparse.Namespace) -> int:
         agent = Agent(
             outbox,
             link,
-            topic(kit.thing_name),
+            kit.topic(basic_ingest=options.basic_ingest),
             pace,
             wake=wake,
             progress=progress,
             about={"boot_id": str(boot.boot_id), "transport": options.transport},
             clock=clock,
+            batching=_batching(options),
+            sampling=SamplingShadow(kit.thing_name, pace.delay, wake=wake, tell=report.told(kit)),
         )
         tally = agent.run(Feed(messages, wake.set) if self_paced else messages, stop)
     report.live_end(kit, tally)
@@ -129,7 +134,15 @@ def fleet(options: argparse.Namespace) -> int:
 def _replay_of(
     kit: ConnectionKit, recording: Recording, options: argparse.Namespace, *, faulty: bool = False
 ) -> Replay:
-    return Replay(kit, recording, faulty, _limits(options), options.transport)
+    return Replay(
+        kit,
+        recording,
+        faulty,
+        _limits(options),
+        options.transport,
+        _batching(options),
+        basic_ingest=options.basic_ingest,
+    )
 
 
 def _replay(replays: list[Replay], options: argparse.Namespace) -> int:
@@ -138,7 +151,7 @@ def _replay(replays: list[Replay], options: argparse.Namespace) -> int:
     started = datetime.now(UTC)
     with report.replaying(replays) as progress:
         outcomes = replay_fleet(
-            replays, pace, stop, within_quota=options.within_quota, progress=progress
+            replays, pace, stop, within_quota=not options.unthrottled, progress=progress
         )
     document = summary(outcomes, started, datetime.now(UTC))
     if options.summary:
@@ -186,6 +199,12 @@ def _provisioner(options: argparse.Namespace) -> Provisioner:
 
 def _limits(options: argparse.Namespace) -> Limits:
     return Limits(options.keep_mb * 1024 * 1024, timedelta(days=options.keep_days))
+
+
+def _batching(options: argparse.Namespace) -> Batching:
+    """Either bound alone makes batches too."""
+    unbounded = 1 if options.batch_seconds is None else MAX_READINGS
+    return Batching(options.batch_readings or unbounded, options.batch_seconds)
 
 
 def _stop_on_signals() -> threading.Event:

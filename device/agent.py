@@ -1,78 +1,33 @@
-"""The agent's loop: take readings, keep them in the outbox, publish, delete what is acknowledged.
+"""The agent's loop: take readings, keep them in the outbox, have them published.
 
-One thread does all of it; the MQTT client only reports acknowledgements into a queue.
+One thread does all of it.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from itertools import islice
 
+from contracts.device_shadow import SAMPLING_INTERVAL
+from device.batching import Batching
 from device.clock import Clock, SystemClock, is_set
 from device.errors import RefusedError, UnreachableError
-from device.link import NOT_AUTHORIZED, Link
+from device.link import Link
 from device.outbox import Outbox
+from device.pace import Pace, Rhythm
+from device.publishing import WINDOW, Publisher
 from device.readings import Message, dated
+from device.sampling import SamplingShadow
 
-MIN_DELAY = timedelta(milliseconds=250)
-"""Shortest time between two live readings."""
-
-WINDOW = 400
-"""Messages published and not yet acknowledged. The link holds further to what the broker allows
-(Receive Maximum; 100 on AWS)."""
-
-BATCH = 400
+TAKE = 400
 """Recorded readings put into the outbox in one transaction."""
 
-RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5
 NO_ROOM_SECONDS = 0.1
-_FIRST_ERROR = 0x80
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast, and with how much patience.
-
-    Parameters
-    ----------
-    delay
-        Between two readings; None is as fast as the broker acknowledges.
-    drain
-        How long after the last reading, or after being told to stop, to wait for acknowledgements.
-        None waits as long as the connection stands.
-    patience
-        How long to go without a session; None is for ever.
-    heartbeat
-        How often to report how the device is; None is never.
-    self_paced
-        Whether the sensor decides when there is a reading; the agent then takes each at once.
-
-    Raises
-    ------
-    ValueError
-        ``delay`` is shorter than `MIN_DELAY`.
-    """
-
-    delay: timedelta | None = None
-    drain: timedelta = timedelta(seconds=10)
-    patience: timedelta | None = None
-    heartbeat: timedelta | None = None
-    self_paced: bool = False
-
-    def __post_init__(self) -> None:
-        if self.delay is not None and self.delay < MIN_DELAY:
-            raise ValueError(
-                f"the delay between readings must be at least {_ms(MIN_DELAY)} ms; "
-                f"got {_ms(self.delay)} ms"
-            )
 
 
 @dataclass(frozen=True)
@@ -118,6 +73,10 @@ class Agent:
         Told, now and then, what was done so far.
     about
         What every heartbeat says besides: boot, transport.
+    batching
+        How many readings share a message; each has its own where none is given.
+    sampling
+        Where the cloud says how often to take a reading; None keeps to the pace.
     """
 
     def __init__(
@@ -131,6 +90,8 @@ class Agent:
         progress: Callable[[Tally], None] = lambda _: None,
         about: Mapping[str, object] | None = None,
         clock: Clock | None = None,
+        batching: Batching | None = None,
+        sampling: SamplingShadow | None = None,
     ) -> None:
         self._outbox = outbox
         self._link = link
@@ -140,20 +101,22 @@ class Agent:
         self._progress = progress
         self._about = dict(about or {})
         self._clock = clock or SystemClock()
-        self._results: queue.SimpleQueue[tuple[int, Future[int]]] = queue.SimpleQueue()
-        self._in_flight: set[int] = set()
-        self._again: list[int] = []
-        self._again_at = 0.0
-        self._published = 0
-        self._sent = 0
-        self._earlier = outbox.newest
+        self._sampling = sampling
+        self._publisher = Publisher(outbox, link, batching or Batching(), wake)
+        self._rhythm = Rhythm(pace.delay) if pace.delay else None
         self._tally = Tally(left=len(outbox))
 
     @property
     def tally(self) -> Tally:
         """What was done so far; also after `run` failed."""
-        outbox = self._outbox
-        return replace(self._tally, sent=self._sent, left=len(outbox), dropped=outbox.dropped)
+        return replace(
+            self._tally,
+            sent=self._publisher.sent,
+            acknowledged=self._publisher.acknowledged,
+            carried_over=self._publisher.carried_over,
+            left=len(self._outbox),
+            dropped=self._outbox.dropped,
+        )
 
     def run(self, messages: Iterator[Message | None], stop: threading.Event) -> Tally:
         """Work until the messages end or ``stop`` is set, then drain.
@@ -169,29 +132,21 @@ class Agent:
         UnreachableError
             No session for longer than the pace's patience.
         """
-        due = time.monotonic()
-        offline_since = due
-        beat_due = due + self._heartbeat
+        offline_since = time.monotonic()
+        beat_due = offline_since + self._heartbeat
         ending_since: float | None = None
         more = True
         while True:
             now = time.monotonic()
-            self._settle()
+            self._publisher.settle()
             self._date_held()
             if self._link.refusal:
                 raise RefusedError(self._link.refusal)
             offline_since = now if self._link.connected else offline_since
             self._check_patience(now - offline_since)
-            if stop.is_set():
-                more = False
-            if more and self._pace.self_paced:
-                more = self._take_given(messages)
-            elif more and self._pace.delay is None:
-                more = self._take_ahead(messages)
-            elif more and now >= due:
-                more = self._take(islice(messages, 1)) == 1
-                due = max(due + self._delay, now)
-            self._publish(now)
+            self._follow_shadow()
+            more = more and not stop.is_set() and self._take_due(messages, now)
+            self._publisher.publish(now, hurry=not more)
             self._progress(self.tally)
             if self._link.connected and now >= beat_due:
                 beat_due = now + self._heartbeat
@@ -202,8 +157,7 @@ class Agent:
                     if self._pace.heartbeat:
                         self._link.report(self._facts())
                     return self.tally
-            idle = IDLE_SECONDS if self._link.room else NO_ROOM_SECONDS
-            self._wait(min(idle, due - now) if more and self._pace.delay is not None else idle)
+            self._wait(self._rhythm.due - now if more and self._rhythm else IDLE_SECONDS)
 
     @property
     def _heartbeat(self) -> float:
@@ -212,6 +166,7 @@ class Agent:
     def _facts(self) -> dict[str, object]:
         """What a heartbeat says; see ``telemetry_status.v1.schema.json`` in contracts."""
         tally, drops = self.tally, self._outbox.drops
+        rhythm = self._rhythm
         return self._about | {
             "queue_depth": tally.left,
             "queue_bytes": self._outbox.size,
@@ -219,11 +174,8 @@ class Agent:
             "reconnects": max(0, self._link.sessions - 1),
             "taken": tally.taken,
             "acknowledged": tally.acknowledged + tally.carried_over,
+            **({SAMPLING_INTERVAL: rhythm.interval.total_seconds()} if rhythm else {}),
         }
-
-    @property
-    def _delay(self) -> float:
-        return self._pace.delay.total_seconds() if self._pace.delay else 0.0
 
     def _check_patience(self, offline: float) -> None:
         patience = self._pace.patience
@@ -245,6 +197,23 @@ class Agent:
         bounded = stop.is_set() or self._pace.patience is None
         return bounded and draining > self._pace.drain.total_seconds()
 
+    def _follow_shadow(self) -> None:
+        if self._sampling:
+            self._sampling.tend(self._link)
+            if self._rhythm and self._sampling.interval:
+                self._rhythm.interval = self._sampling.interval
+
+    def _take_due(self, messages: Iterator[Message | None], now: float) -> bool:
+        """Take what it is time for; False once there will be no more."""
+        if self._pace.self_paced:
+            return self._take_given(messages)
+        if self._rhythm is None:
+            return self._take_ahead(messages)
+        if now < self._rhythm.due:
+            return True
+        self._rhythm.taken(now)
+        return self._take(islice(messages, 1)) == 1
+
     def _take_given(self, messages: Iterator[Message | None]) -> bool:
         """Take all there is at the moment; False once there will be no more."""
         batch: list[Message] = []
@@ -253,7 +222,7 @@ class Agent:
                 if message is None:
                     return True
                 batch.append(message)
-                if len(batch) == BATCH:
+                if len(batch) == TAKE:
                     self._take(iter(batch))
                     batch.clear()
             return False
@@ -262,8 +231,8 @@ class Agent:
 
     def _take_ahead(self, messages: Iterator[Message | None]) -> bool:
         """Keep the outbox one window ahead of the broker; False once there are no more."""
-        while len(self._outbox) - len(self._in_flight) < WINDOW:
-            if self._take(islice(messages, BATCH)) < BATCH:
+        while len(self._outbox) - len(self._publisher.in_flight) < WINDOW:
+            if self._take(islice(messages, TAKE)) < TAKE:
                 return False
         return True
 
@@ -283,7 +252,7 @@ class Agent:
 
     def _keep(self, batch: list[Message]) -> None:
         """Put messages into the outbox; those without a date are held."""
-        spare = self._in_flight
+        spare = self._publisher.in_flight
         undated = [(m.payload, m.uptime) for m in batch if m.uptime is not None]
         if undated:
             self._outbox.hold(self._topic, undated, self._clock.start, spare)
@@ -295,60 +264,7 @@ class Agent:
         if self._outbox.held and is_set(self._clock.now()):
             self._outbox.date(self._clock, dated)
 
-    def _publish(self, now: float) -> None:
-        room = min(WINDOW - len(self._in_flight), self._link.room)
-        if not self._link.connected or room <= 0:
-            return
-        parcels = []
-        if self._again and now >= self._again_at:
-            parcels = self._outbox.get(self._again[:room])
-            self._again = self._again[room:]
-        fresh = self._outbox.after(self._published, room - len(parcels))
-        if fresh:
-            self._published = fresh[-1].number
-            self._sent += sum(parcel.number > self._earlier for parcel in fresh)
-        for parcel in parcels + fresh:
-            self._in_flight.add(parcel.number)
-            result = self._link.publish(parcel.topic, parcel.payload)
-            result.add_done_callback(partial(self._report, parcel.number))
-
-    def _report(self, number: int, done: Future[int]) -> None:
-        self._results.put((number, done))
-        self._wake.set()
-
-    def _settle(self) -> None:
-        """Delete what is acknowledged; note what must be published again."""
-        acknowledged, refused = [], []
-        while not self._results.empty():
-            number, done = self._results.get_nowait()
-            self._in_flight.discard(number)
-            code = None if done.exception() else done.result()
-            if code is not None and code < _FIRST_ERROR:
-                acknowledged.append(number)
-            elif code == NOT_AUTHORIZED:
-                refused.append(number)
-            else:
-                self._again.append(number)
-                self._again_at = time.monotonic() + RETRY_SECONDS
-        if acknowledged:
-            self._outbox.remove(acknowledged)
-            ours = sum(number > self._earlier for number in acknowledged)
-            self._tally = replace(
-                self._tally,
-                acknowledged=self._tally.acknowledged + ours,
-                carried_over=self._tally.carried_over + len(acknowledged) - ours,
-            )
-        if refused:
-            topic = self._outbox.get(refused[:1])[0].topic
-            raise RefusedError(
-                f"the broker does not let this device publish on {topic} (NOT_AUTHORIZED); "
-                "see the policy attached to its certificate"
-            )
-
     def _wait(self, seconds: float) -> None:
-        self._wake.wait(max(0.0, min(seconds, IDLE_SECONDS)))
+        longest = IDLE_SECONDS if self._link.room else NO_ROOM_SECONDS
+        self._wake.wait(max(0.0, min(seconds, longest)))
         self._wake.clear()
-
-
-def _ms(duration: timedelta) -> str:
-    return f"{duration / timedelta(milliseconds=1):g}"

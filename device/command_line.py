@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from device.agent import Pace
+from device.batching import MAX_READINGS, Batching
 from device.column_map import SHIPPED
 from device.kit import MQTT_PORT
 from device.link import TRANSPORTS
-from device.outbox import Limits
+from device.pace import Pace
+from device.retention import Limits
 from device.simulation import SITES
 
 Command = Callable[[argparse.Namespace], int]
@@ -102,6 +103,23 @@ def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
         metavar="MB",
         help="drop the oldest messages when more than so much waits (%(default)s)",
     )
+    drain.add_argument(
+        "--batch-readings",
+        type=_batch,
+        metavar="N",
+        help=f"send up to so many readings in one message, at most {MAX_READINGS} (1)",
+    )
+    drain.add_argument(
+        "--batch-seconds",
+        type=_seconds,
+        metavar="SECONDS",
+        help="send a message that long after its first reading, however few it holds (when full)",
+    )
+    drain.add_argument(
+        "--basic-ingest",
+        action="store_true",
+        help="send readings to the estate's rule alone: no messaging charge, no subscribers",
+    )
     seed = argparse.ArgumentParser(add_help=False)
     seed.add_argument("--seed", type=int, default=0, help="of the simulation (%(default)s)")
 
@@ -121,7 +139,9 @@ def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
     source.add_argument("--stations", type=_positive, help="number of stations (6; --data: all)")
     source.add_argument("--summary", type=Path, help="write what was done to this JSON file")
     source.add_argument(
-        "--within-quota", action="store_true", help="keep to AWS IoT's 100 messages/s a connection"
+        "--unthrottled",
+        action="store_true",
+        help="for brokers without AWS IoT's quotas of 100 messages and 512 KiB a second",
     )
     source.add_argument(
         "--patience",
@@ -188,6 +208,13 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a positive number; got {text}")
     return value
+
+
+def _batch(text: str) -> int:
+    try:
+        return Batching(int(text)).readings
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _key_and_value(text: str) -> tuple[str, str]:

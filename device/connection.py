@@ -7,9 +7,9 @@ connection, what was not acknowledged.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from typing import Any
+from typing import Any, TypeVar
 
 from awscrt import mqtt5
 from awscrt.exceptions import AwsCrtError
@@ -23,12 +23,15 @@ from device.link import (
     MAX_RECONNECT_MS,
     MIN_RECONNECT_MS,
     STOP_SECONDS,
+    OnMessage,
     Session,
     unusable,
 )
 
 PING_TIMEOUT_MS = 10_000
 ACK_TIMEOUT_SECONDS = 30
+
+Told = TypeVar("Told")
 
 _NO_NETWORK = ("AWS_IO_SOCKET_CONNECTION_REFUSED", "AWS_IO_SOCKET_TIMEOUT", "AWS_IO_DNS")
 
@@ -77,6 +80,7 @@ class Connection(Session):
                     flow.AWS_IOT_CORE_DEFAULTS if within_quota else flow.NONE
                 ),
                 enable_metrics_collection=False,
+                on_publish_received=self._on_publish,
                 on_lifecycle_connection_success=self._on_success,
                 on_lifecycle_connection_failure=self._on_failure,
                 on_lifecycle_disconnection=self._on_disconnection,
@@ -98,17 +102,14 @@ class Connection(Session):
         self._stopped.wait(STOP_SECONDS)
 
     def publish(self, topic: str, payload: bytes) -> Future[int]:
-        acknowledged: Future[int] = Future()
-
-        def settle(done: Future[Any]) -> None:
-            if (error := done.exception()) is not None:
-                acknowledged.set_exception(error)
-            else:
-                acknowledged.set_result(int(done.result().puback.reason_code))
-
         packet = mqtt5.PublishPacket(topic=topic, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE)
-        self._client.publish(packet).add_done_callback(settle)
-        return acknowledged
+        return _told(self._client.publish(packet), lambda done: int(done.puback.reason_code))
+
+    def subscribe(self, topics: Sequence[str], on_message: OnMessage) -> Future[Sequence[int]]:
+        self._on_message = on_message
+        wanted = [mqtt5.Subscription(topic, mqtt5.QoS.AT_LEAST_ONCE) for topic in topics]
+        answer = self._client.subscribe(mqtt5.SubscribePacket(wanted))
+        return _told(answer, lambda done: [int(code) for code in done.reason_codes])
 
     def report(self, facts: Mapping[str, object]) -> None:
         self._facts = dict(facts)
@@ -122,6 +123,9 @@ class Connection(Session):
             qos=mqtt5.QoS.AT_LEAST_ONCE,
             retain=True,
         )
+
+    def _on_publish(self, data: mqtt5.PublishReceivedData) -> None:
+        self._on_message(data.publish_packet.topic, data.publish_packet.payload or b"")
 
     def _on_success(self, _: mqtt5.LifecycleConnectSuccessData) -> None:
         self._client.publish(self._status_packet("started"))
@@ -142,6 +146,20 @@ class Connection(Session):
         else:
             trouble = _text(data.exception)
             self._failed(trouble, network=trouble.startswith(_NO_NETWORK), tls="TLS" in trouble)
+
+
+def _told(answer: Future[Any], tell: Callable[[Any], Told]) -> Future[Told]:
+    """What the SDK's answer tells, once it is there."""
+    told: Future[Told] = Future()
+
+    def settle(done: Future[Any]) -> None:
+        if (error := done.exception()) is not None:
+            told.set_exception(error)
+        else:
+            told.set_result(tell(done.result()))
+
+    answer.add_done_callback(settle)
+    return told
 
 
 def _text(error: BaseException | None) -> str:

@@ -9,15 +9,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from contracts.telemetry import POLLUTANTS, topic
-from device.agent import Agent, Pace, Tally
+from contracts.telemetry import POLLUTANTS
+from device.agent import Agent, Tally
+from device.batching import Batching
 from device.errors import DeviceError
 from device.kit import ConnectionKit
 from device.link import TRANSPORTS, transport
-from device.outbox import Limits, Outbox
+from device.outbox import Outbox
+from device.pace import Pace
 from device.readings import Boot, Message, Recording, rfc3339
+from device.retention import Limits
 
 _GLANCE_SECONDS = 0.2
 
@@ -39,6 +43,10 @@ class Replay:
         Of the outbox; None is the outbox's own.
     transport
         One of `TRANSPORTS`.
+    batching
+        How many readings share a message.
+    basic_ingest
+        Whether they go to the estate's rule alone.
     """
 
     kit: ConnectionKit
@@ -46,6 +54,8 @@ class Replay:
     faulty: bool = False
     limits: Limits | None = None
     transport: str = TRANSPORTS[0]
+    batching: Batching = field(default_factory=Batching)
+    basic_ingest: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,13 +120,14 @@ def replay_one(
             Outbox(kit.outbox, replay.limits) as outbox,
             transport(replay.transport, kit, within_quota=within_quota, on_change=wake.set) as link,
         ):
-            arguments = (outbox, link, topic(kit.thing_name), pace)
-            agent = Agent(*arguments, wake=wake, progress=progress)
+            to = kit.topic(basic_ingest=replay.basic_ingest)
+            make = partial(Agent, outbox, link, to, pace, wake=wake, batching=replay.batching)
+            agent = make(progress=progress)
             tally = agent.run(boot.messages(recording.station, recording.readings()), stop)
             broken = 0
             if replay.faulty and not stop.is_set():
                 fault = Boot.of_recording(kit.thing_name, "faulty")
-                broken = Agent(*arguments, wake=wake).run(broken_messages(fault), stop).acknowledged
+                broken = make().run(broken_messages(fault), stop).acknowledged
             failure = f"{tally.left} messages stay in {kit.outbox}" if tally.left else None
             return Outcome(replay, tally, broken, failure)
     except DeviceError as error:
@@ -128,7 +139,7 @@ def replay_fleet(
     pace: Pace,
     stop: threading.Event,
     *,
-    within_quota: bool = False,
+    within_quota: bool = True,
     progress: Callable[[Mapping[str, Tally]], None] = lambda _: None,
 ) -> list[Outcome]:
     """Replay stations at once; returns what became of each, in the order given.

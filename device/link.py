@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from types import TracebackType
@@ -34,6 +34,9 @@ UNEXPLAINED_FAILURES = 4
 """So often the broker may hang up without a word before the first session; AWS does just that
 when a certificate is unknown or not active, or its policy does not let the device connect."""
 
+FIRST_ERROR = 0x80
+"""Reason codes of MQTT 5 below it tell success."""
+
 NOT_AUTHORIZED = 0x87
 SESSION_TAKEN_OVER = 0x8E
 _NEVER = (
@@ -44,6 +47,10 @@ _NEVER = (
     0x8A,  # banned
     0x8C,  # bad authentication method
 )
+
+
+OnMessage = Callable[[str, bytes], None]
+"""Takes a topic and a payload."""
 
 
 class Link(Protocol):
@@ -71,6 +78,12 @@ class Link(Protocol):
 
     def publish(self, topic: str, payload: bytes) -> Future[int]:
         """Publish at QoS 1; the result is the PUBACK's reason code."""
+
+    def subscribe(self, topics: Sequence[str], on_message: OnMessage) -> Future[Sequence[int]]:
+        """Subscribe, for this session, at QoS 1; the result is the SUBACK's reason codes.
+
+        ``on_message`` is called from the library's thread, with what comes on whichever topic.
+        """
 
     def report(self, facts: Mapping[str, object]) -> None:
         """Publish how the device is, retained; its goodbye will say the same."""
@@ -140,6 +153,7 @@ class Session:
         self._connected = threading.Event()
         self._failures = 0
         self._facts: Mapping[str, object] = {}
+        self._on_message: OnMessage = lambda _topic, _payload: None
         self.sessions = 0
         self.refusal: str | None = None
         self.trouble: str | None = None

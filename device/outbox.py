@@ -1,8 +1,7 @@
 """Messages wait here, on disk, until the broker has acknowledged them.
 
 A message is committed before it is published and deleted after its PUBACK, so whatever dies in
-between, it is sent at least once. SQLite in WAL mode with ``synchronous=FULL`` syncs every commit
-to the disk: https://www.sqlite.org/pragma.html#pragma_synchronous
+between, it is sent at least once.
 
 What may wait is bounded. Where a bound is reached, the oldest messages go, and each one that goes
 is counted, by reason, in the same transaction: nothing is lost in silence.
@@ -13,32 +12,18 @@ before they are dated.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from device.clock import CLOCK_FLOOR, Clock
-from device.errors import OutboxBusyError, OutboxError
+from device.clock import Clock
+from device.outbox_file import explained, opened
+from device.retention import Drops, Limits
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    topic TEXT NOT NULL,
-    payload BLOB NOT NULL,
-    put_at REAL NOT NULL DEFAULT 0,
-    start TEXT,
-    uptime REAL
-);
-CREATE TABLE IF NOT EXISTS drops (
-    reason TEXT PRIMARY KEY,
-    messages INTEGER NOT NULL
-);
-"""
 _COUNT_DROPS = """
 INSERT INTO drops VALUES (?, ?)
 ON CONFLICT (reason) DO UPDATE SET messages = messages + excluded.messages
@@ -53,52 +38,6 @@ class Parcel(NamedTuple):
     number: int
     topic: str
     payload: bytes
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much may wait; beyond it the oldest messages are dropped.
-
-    Parameters
-    ----------
-    max_bytes
-        Of all payloads together. The file needs about a third more, and up to 4 MB of log.
-    max_age
-        Since a message was put in. What was put in while the clock was not set has no age.
-
-    Raises
-    ------
-    ValueError
-        A limit is not positive.
-    """
-
-    max_bytes: int = 256 * 1024 * 1024
-    max_age: timedelta = timedelta(days=30)
-
-    def __post_init__(self) -> None:
-        if self.max_bytes <= 0 or self.max_age <= timedelta(0):
-            raise ValueError(f"limits of the outbox must be positive; got {self}")
-
-
-@dataclass(frozen=True)
-class Drops:
-    """Messages that were dropped since the outbox was made.
-
-    Parameters
-    ----------
-    age, size
-        For the limits.
-    undated
-        Held, and then the station started anew: nobody knows when they were taken.
-    """
-
-    age: int = 0
-    size: int = 0
-    undated: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.age + self.size + self.undated
 
 
 class Outbox:
@@ -135,19 +74,10 @@ class Outbox:
         self.path = path
         self._limits = limits or Limits()
         self._clock = clock
-        with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(
-                path, timeout=0, isolation_level=None, check_same_thread=False
-            )
-            # Two agents on one outbox would publish everything twice, so the first keeps the lock
-            # until it ends, however it ends.
-            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._make_tables()
+        self._db = opened(path)
+        with explained(path):
             self._read_state()
-            self._dropped_earlier = self._drops.total
+        self._dropped_earlier = self._drops.total
         with self._transaction():  # also where there is nothing to drop: can it be written?
             if expire:
                 self._enforce(spare=())
@@ -251,7 +181,7 @@ class Outbox:
 
     def after(self, number: int, limit: int) -> list[Parcel]:
         """Up to ``limit`` messages that were put in after the one of that number, oldest first."""
-        with self._explained():
+        with explained(self.path):
             rows = self._db.execute(
                 "SELECT id, topic, payload FROM outbox WHERE id > ? AND start IS NULL "
                 "ORDER BY id LIMIT ?",
@@ -262,7 +192,7 @@ class Outbox:
     def get(self, numbers: Iterable[int]) -> list[Parcel]:
         """Messages of these numbers that still wait."""
         query = "SELECT id, topic, payload FROM outbox WHERE id = ?"
-        with self._explained():
+        with explained(self.path):
             rows = (self._db.execute(query, (number,)).fetchone() for number in numbers)
             return [Parcel(*row) for row in rows if row]
 
@@ -273,7 +203,7 @@ class Outbox:
 
     def oldest(self) -> datetime | None:
         """When the oldest message that waits was put in, as the clock then was."""
-        with self._explained():
+        with explained(self.path):
             row = self._db.execute("SELECT put_at FROM outbox ORDER BY id LIMIT 1").fetchone()
         return datetime.fromtimestamp(row[0], UTC) if row else None
 
@@ -286,14 +216,6 @@ class Outbox:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _make_tables(self) -> None:
-        for statement in _TABLES.split(";"):
-            self._db.execute(statement)
-        columns = {row[1] for row in self._db.execute("PRAGMA table_info(outbox)")}
-        for column in ("put_at REAL NOT NULL DEFAULT 0", "start TEXT", "uptime REAL"):
-            if column.split()[0] not in columns:  # made by an earlier version of the agent
-                self._db.execute(f"ALTER TABLE outbox ADD COLUMN {column}")
 
     def _read_state(self) -> None:
         self._waiting, self._bytes, self._held = self._db.execute(
@@ -311,20 +233,8 @@ class Outbox:
         ):
             return
         self._age_checked = now
-        expired: list[int] = []
-        surplus: list[int] = []
-        excess = self._bytes - self._limits.max_bytes
-        floor, before = CLOCK_FLOOR.timestamp(), now - self._limits.max_age.total_seconds()
-        kept = set(spare)
         rows = self._db.execute("SELECT id, length(payload), put_at FROM outbox ORDER BY id")
-        for number, size, put_at in rows:
-            too_old = floor <= put_at < before
-            if number in kept:
-                continue
-            if not too_old and excess <= 0:
-                break
-            (expired if too_old else surplus).append(number)
-            excess -= size
+        expired, surplus = self._limits.beyond(rows, self._bytes, now, spare)
         rows.close()
         self._drop(age=expired, size=surplus)
 
@@ -355,7 +265,7 @@ class Outbox:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing, in the file and in what is remembered of it."""
-        with self._explained():
+        with explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -365,17 +275,3 @@ class Outbox:
                     self._db.execute("ROLLBACK")
                 self._read_state()
                 raise
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-                raise OutboxBusyError(
-                    f"outbox {self.path}: another agent runs with it; stop that one first"
-                ) from error
-            raise OutboxError(
-                f"outbox {self.path}: {error}; see that the folder can be written and the disk "
-                "has room"
-            ) from error

@@ -11,7 +11,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -26,6 +26,7 @@ from device.link import (
     MAX_RECONNECT_MS,
     MIN_RECONNECT_MS,
     STOP_SECONDS,
+    OnMessage,
     Session,
     unusable,
 )
@@ -87,8 +88,8 @@ class PahoConnection(Session):
         super().__init__(kit, on_change)
         self._allowance = Allowance(PUBLISHES_A_SECOND, BURST) if within_quota else None
         self._books = threading.Lock()  # never held while Paho is called: Paho has locks too
-        self._unacknowledged: dict[int, Future[int]] = {}
-        self._early: dict[int, int] = {}
+        self._unanswered: dict[int, Future[Any]] = {}
+        self._early: dict[int, Any] = {}
         self._answered = False
         self._over = threading.Event()
         self._ending = threading.Event()
@@ -104,6 +105,8 @@ class PahoConnection(Session):
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_received
         client.max_inflight_messages_set(RECEIVE_MAXIMUM)
         client.will_set(status_topic(kit.thing_name), self._status("lost"), qos=1, retain=True)
         try:
@@ -137,6 +140,13 @@ class PahoConnection(Session):
             self._allowance.take()
         return self._send(topic, payload, retain=False)
 
+    def subscribe(self, topics: Sequence[str], on_message: OnMessage) -> Future[Sequence[int]]:
+        self._on_message = on_message
+        code, mid = self._client.subscribe([(topic, 1) for topic in topics])
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            return _failed(OSError(paho.error_string(code)))
+        return self._answer_to(mid)
+
     def report(self, facts: Mapping[str, object]) -> None:
         self._facts = dict(facts)
         if self.connected:
@@ -146,31 +156,41 @@ class PahoConnection(Session):
         return self._send(status_topic(self._kit.thing_name), self._status(status), retain=True)
 
     def _send(self, topic: str, payload: bytes, *, retain: bool) -> Future[int]:
-        acknowledged: Future[int] = Future()
         try:
             sent = self._client.publish(topic, payload, qos=1, retain=retain)
         except ValueError as error:  # longer than MQTT allows
-            acknowledged.set_exception(error)
-            return acknowledged
+            return _failed(error)
         if sent.rc not in _QUEUED:
-            acknowledged.set_exception(OSError(paho.error_string(sent.rc)))
-            return acknowledged
+            return _failed(OSError(paho.error_string(sent.rc)))
+        return self._answer_to(sent.mid)
+
+    def _answer_to(self, mid: int) -> Future[Any]:
+        """What the broker will answer to a packet, or has answered before this was called."""
+        future: Future[Any] = Future()
         with self._books:
-            # The PUBACK may have come before this line.
-            code = self._early.pop(sent.mid, None)
-            if code is None:
-                self._unacknowledged[sent.mid] = acknowledged
-        if code is not None:
-            acknowledged.set_result(code)
-        return acknowledged
+            answer = self._early.pop(mid, None)
+            if answer is None:
+                self._unanswered[mid] = future
+        if answer is not None:
+            future.set_result(answer)
+        return future
+
+    def _answered_with(self, mid: int, answer: Any) -> None:
+        with self._books:
+            future = self._unanswered.pop(mid, None)
+            if future is None:
+                self._early[mid] = answer
+        if future is not None:
+            future.set_result(answer)
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _props: Any) -> None:
-        with self._books:
-            acknowledged = self._unacknowledged.pop(mid, None)
-            if acknowledged is None:
-                self._early[mid] = reason.value
-        if acknowledged is not None:
-            acknowledged.set_result(reason.value)
+        self._answered_with(mid, reason.value)
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: Any, _props: Any) -> None:
+        self._answered_with(mid, [reason.value for reason in reasons])
+
+    def _on_received(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        self._on_message(message.topic, bytes(message.payload))
 
     def _keep_connected(self) -> None:
         attempt = 0
@@ -219,3 +239,9 @@ class PahoConnection(Session):
         elif not self._ending.is_set() and not self._answered:
             self._failed("it hung up before the session began")
         self._over.set()
+
+
+def _failed(error: Exception) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    return future

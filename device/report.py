@@ -113,6 +113,16 @@ def live(kit: ConnectionKit, link: Link) -> Iterator[Callable[[Tally], None]]:
         yield show
 
 
+def told(kit: ConnectionKit) -> Callable[[str], None]:
+    """Lines of news in the log of a running device."""
+    console = Console(stderr=True)
+
+    def tell(line: str) -> None:
+        console.print(f"{kit.thing_name}: {line}", highlight=False, soft_wrap=True, markup=False)
+
+    return tell
+
+
 def live_end(kit: ConnectionKit, tally: Tally) -> None:
     """What was done, and what stays."""
     console = Console(soft_wrap=True)

@@ -21,9 +21,10 @@ from cdktf_cdktf_provider_aws.kinesis_firehose_delivery_stream import (
 )
 from constructs import Construct
 
+from contracts.device_shadow import shadow_topic
 from contracts.lake import RAW_DELIVERY_ERRORS, RAW_RULE_ERRORS, RAW_TELEMETRY
 from contracts.names import Names
-from contracts.telemetry import status_topic, topic
+from contracts.telemetry import basic_ingest_topic, status_topic, topic
 from infra import log_groups
 from infra.literal import literal
 from infra.modules.policy import (
@@ -69,10 +70,22 @@ class Ingestion(Construct):
         self._topic_rule(stream)
 
     def _device_policy(self) -> None:
-        """A device is who its certificate's thing is, and speaks in its own name only."""
+        """A device is who its certificate's thing is, and speaks in its own name only.
+
+        Of its shadow it may ask for all and report; what it hears has four topics, of which a
+        wildcard stands for the end: an IoT policy may have 2,048 characters.
+        """
         names = self._names
         thing = "${iot:Connection.Thing.ThingName}"
         iot = f"arn:aws:iot:{names.region}:{names.account_id}"
+        said = (
+            topic(thing),
+            basic_ingest_topic(names.topic_rule, thing),
+            status_topic(thing),
+            shadow_topic(thing, "get"),
+            shadow_topic(thing, "update"),
+        )
+        heard = shadow_topic(thing, "*")
         IotPolicy(
             self,
             "device_policy",
@@ -86,10 +99,10 @@ class Ingestion(Construct):
                         conditions={"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
                     ),
                     Statement(
-                        "Publish",
-                        ("iot:Publish",),
-                        (f"{iot}:topic/{topic(thing)}", f"{iot}:topic/{status_topic(thing)}"),
+                        "Publish", ("iot:Publish",), tuple(f"{iot}:topic/{one}" for one in said)
                     ),
+                    Statement("Subscribe", ("iot:Subscribe",), (f"{iot}:topicfilter/{heard}",)),
+                    Statement("Receive", ("iot:Receive",), (f"{iot}:topic/{heard}",)),
                     Statement(  # the last word on each device stays, its last will too
                         "Retain", ("iot:RetainPublish",), (f"{iot}:topic/{status_topic(thing)}",)
                     ),

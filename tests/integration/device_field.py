@@ -20,7 +20,9 @@ import boto3
 from conftest import session_of
 from paho.mqtt import client as paho
 
+from contracts.device_shadow import shadow_topic
 from contracts.names import Names
+from contracts.telemetry import basic_ingest_topic, status_topic, topic
 from device.kit import Broker, ConnectionKit
 from device.provisioning import Provisioner
 from localcloud.launch import LocalCloud, running
@@ -100,13 +102,22 @@ def field_with_estate(home: Path) -> Iterator[Field]:
         aws.client("iot").create_thing_type(thingTypeName=names.thing_type)
         site = Field(cloud, aws, names, home / "devices")
         arn = f"arn:aws:iot:{names.region}:{names.account_id}"
-        topics = [f"{arn}:topic/{kind}/{THING}" for kind in ("telemetry", "status")]
+        shadow = shadow_topic(THING, "")
+        said = [
+            topic(THING),
+            basic_ingest_topic(names.topic_rule, THING),
+            status_topic(THING),
+            f"{shadow}get",
+            f"{shadow}update",
+        ]
         site.allow(
             names.device_policy,
             {
                 "iot:Connect": [f"{arn}:client/{THING}"],
-                "iot:Publish": topics,
-                "iot:RetainPublish": topics[1:],
+                "iot:Publish": [f"{arn}:topic/{one}" for one in said],
+                "iot:RetainPublish": [f"{arn}:topic/{status_topic(THING)}"],
+                "iot:Subscribe": [f"{arn}:topicfilter/{shadow}*"],
+                "iot:Receive": [f"{arn}:topic/{shadow}*"],
             },
         )
         site.allow("observer", {"iot:*": ["*"]})

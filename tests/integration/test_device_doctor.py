@@ -14,7 +14,8 @@ from device_field import Field, Wire, field_with_estate
 from device.clock import SystemClock
 from device.doctor import examine
 from device.kit import ConnectionKit
-from device.outbox import Limits, Outbox
+from device.outbox import Outbox
+from device.retention import Limits
 
 
 @dataclass(frozen=True)

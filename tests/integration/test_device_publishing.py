@@ -14,12 +14,13 @@ from device_field import TIMEOUT, Field, Observer, Wire, await_that, field_with_
 from jsonschema import Draft202012Validator
 
 from contracts.telemetry import json_schema
-from device.agent import Pace, Tally
+from device.agent import Tally
 from device.errors import KitError, ProvisioningError
 from device.fleet import Replay, replay_one
 from device.kit import Broker, ConnectionKit
 from device.link import TRANSPORTS, transport
 from device.outbox import Outbox
+from device.pace import Pace
 from device.provisioning import Provisioner, account_endpoint
 from device.readings import Boot, Reading
 from device.simulation import SITES, SimulatedRecording

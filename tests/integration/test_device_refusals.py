@@ -13,11 +13,12 @@ from device_certificates import foreign
 from device_field import Field, Wire, field_with_estate
 
 from contracts.telemetry import topic
-from device.agent import Agent, Pace
+from device.agent import Agent
 from device.errors import RefusedError
 from device.kit import ConnectionKit
 from device.link import TRANSPORTS, transport
 from device.outbox import Outbox
+from device.pace import Pace
 from device.readings import Message
 
 PACE = Pace(patience=timedelta(seconds=30))

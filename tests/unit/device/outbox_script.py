@@ -16,7 +16,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from device.clock import CLOCK_FLOOR
-from device.outbox import Limits, Outbox
+from device.outbox import Outbox
+from device.retention import Limits
 
 STEPS = 60
 LIMITS = Limits(max_bytes=2_000, max_age=timedelta(hours=1))

@@ -14,10 +14,13 @@ from threading import Event
 
 import pytest
 
-from device.agent import BATCH, WINDOW, Agent, Pace
+from device.agent import TAKE, Agent
 from device.errors import OutboxError, RefusedError, UnreachableError
-from device.outbox import Limits, Outbox
+from device.outbox import Outbox
+from device.pace import Pace
+from device.publishing import WINDOW
 from device.readings import Message
+from device.retention import Limits
 
 TOPIC = "telemetry/harbour"
 SUCCESS, NO_SUBSCRIBERS, QUOTA_EXCEEDED, NOT_AUTHORIZED = 0x00, 0x10, 0x97, 0x87
@@ -64,7 +67,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 @pytest.fixture(autouse=True)
 def no_pause_before_publishing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("device.agent.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("device.publishing.RETRY_SECONDS", 0.0)
     monkeypatch.setattr("device.agent.IDLE_SECONDS", 0.01)
 
 
@@ -79,7 +82,7 @@ def run(outbox, broker, source, pace=FAST, stop=None):
 
 
 def test_everything_is_published_in_order_and_the_outbox_ends_empty(outbox):
-    broker, count = Broker(), 2 * BATCH + 7
+    broker, count = Broker(), 2 * TAKE + 7
     tally = run(outbox, broker, messages(count))
     assert broker.published == [str(n).encode() for n in range(count)]
     assert (tally.taken, tally.sent, tally.acknowledged, tally.left) == (count, count, count, 0)
@@ -259,7 +262,7 @@ def test_no_more_is_published_than_the_link_has_room_for(outbox):
     broker = Broker(room=2)
     agent = Agent(outbox, broker, TOPIC, FAST, wake=Event())
     agent._take(messages(5))
-    agent._publish(0.0)
+    agent._publisher.publish(0.0, hurry=True)
     assert broker.published == [b"0", b"1"]
 
 
@@ -281,7 +284,7 @@ def test_what_is_on_its_way_to_the_broker_is_not_dropped(tmp_path):
         broker = Broker(lambda _: None)
         agent = Agent(outbox, broker, TOPIC, FAST, wake=threading.Event())
         agent._take(messages(2))
-        agent._publish(0.0)
+        agent._publisher.publish(0.0, hurry=True)
         agent._take(islice(messages(8), 2, 8))
         assert [parcel.payload for parcel in outbox.after(0, 9)] == [b"0", b"1", b"6", b"7"]
         assert outbox.dropped == 4

@@ -14,8 +14,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from contracts.telemetry import json_schema
 from device.clock import CLOCK_FLOOR, SystemClock, is_set
-from device.outbox import Drops, Limits, Outbox
+from device.outbox import Outbox
 from device.readings import Boot, Message, dated
+from device.retention import Drops, Limits
 from device.simulation import SITES, LiveSimulation
 
 TOPIC = "telemetry/harbour"

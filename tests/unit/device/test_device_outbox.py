@@ -14,7 +14,8 @@ import pytest
 
 from device.clock import CLOCK_FLOOR
 from device.errors import OutboxError
-from device.outbox import Drops, Limits, Outbox
+from device.outbox import Outbox
+from device.retention import Drops, Limits
 
 TOPIC = "telemetry/harbour"
 

@@ -13,9 +13,10 @@ from threading import Event
 
 import pytest
 
-from device.agent import Agent, Pace
+from device.agent import Agent
 from device.errors import SensorError
 from device.outbox import Outbox
+from device.pace import Pace
 from device.readings import Message, Reading, Station
 from device.sensors import GROUP, Feed, JsonLines, Setting, guarded, names, open_sensor
 

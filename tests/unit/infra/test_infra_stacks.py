@@ -165,14 +165,23 @@ def test_a_device_speaks_in_its_own_name_only(estate):
         for action in listed(statement["Action"])
     }
     thing = "${iot:Connection.Thing.ThingName}"
+    iot = f"arn:aws:iot:{REGION}:{ACCOUNT}"
+    shadow = f"$aws/things/{thing}/shadow/name/sampling"
+    rule = estate.names.topic_rule
     assert allowed == {
-        "iot:Connect": [f"arn:aws:iot:{REGION}:{ACCOUNT}:client/{thing}"],
+        "iot:Connect": [f"{iot}:client/{thing}"],
         "iot:Publish": [
-            f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/telemetry/{thing}",
-            f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/status/{thing}",
+            f"{iot}:topic/telemetry/{thing}",
+            f"{iot}:topic/$aws/rules/{rule}/telemetry/{thing}",
+            f"{iot}:topic/status/{thing}",
+            f"{iot}:topic/{shadow}/get",
+            f"{iot}:topic/{shadow}/update",
         ],
-        "iot:RetainPublish": [f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/status/{thing}"],
+        "iot:Subscribe": [f"{iot}:topicfilter/{shadow}/*"],
+        "iot:Receive": [f"{iot}:topic/{shadow}/*"],
+        "iot:RetainPublish": [f"{iot}:topic/status/{thing}"],
     }
+    assert len("".join(policy.replace("$${", "${").split())) <= 2048  # AWS IoT's limit
 
 
 def test_every_resource_is_tagged_by_the_provider(estate):
