@@ -18,16 +18,17 @@ from device import doctor as doctors
 from device import report
 from device.agent import Agent
 from device.batching import MAX_READINGS, Batching
+from device.certificate_commands import COMMANDS as CERTIFICATE_COMMANDS
 from device.clock import SystemClock
 from device.column_map import ColumnMap
 from device.command_line import RECORDED_DAYS, SIMULATED_DAYS, parser
 from device.errors import DeviceError, RecordingError
 from device.fleet import Replay, replay_fleet, summary, thing_name_of
-from device.kit import Broker, ConnectionKit
+from device.kit import ConnectionKit
 from device.link import transport
 from device.outbox import Outbox
 from device.pace import Pace
-from device.provisioning import Provisioner, account_endpoint
+from device.provisioning import Provisioner, broker_of
 from device.readings import Boot, Recording
 from device.recordings import find_recordings
 from device.retention import Limits
@@ -189,11 +190,7 @@ def _provisioner(options: argparse.Namespace) -> Provisioner:
     session = boto3.Session()
     iot = session.client("iot")
     names = Names.from_aws(session, options.env)
-    broker = (
-        Broker(options.mqtt_host, options.mqtt_port, options.mqtt_ca_file)
-        if options.mqtt_host
-        else account_endpoint(iot)
-    )
+    broker = broker_of(iot, options.mqtt_host, options.mqtt_port, options.mqtt_ca_file)
     return Provisioner(iot, names, broker)
 
 
@@ -214,7 +211,7 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-COMMANDS = (provision, run, doctor, replay, fleet)
+COMMANDS = (provision, run, doctor, replay, fleet, *CERTIFICATE_COMMANDS)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from device import certificate_options
 from device.batching import MAX_READINGS, Batching
 from device.column_map import SHIPPED
 from device.kit import MQTT_PORT
@@ -26,6 +27,9 @@ DESCRIPTION = """Take a sensor's readings to the lake by MQTT, losing none.
 
 Begin with `provision`, which makes the device's certificate; then `run`. Where readings don't
 arrive, `doctor` tells why. `replay` and `fleet` send recorded or simulated stations at once.
+
+A device in the field makes its own certificate by `claim`, and its next one by `rotate`; an
+operator lets it by `claim-kit` and `allow`, and cuts it off by `revoke`.
 """
 
 
@@ -35,7 +39,7 @@ def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
     Parameters
     ----------
     commands
-        Functions named as their verbs are: provision, run, doctor, replay, fleet.
+        Functions named as their verbs are, with an underscore for a hyphen.
     """
     made = argparse.ArgumentParser(
         prog="lakecast-device",
@@ -157,11 +161,13 @@ def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
         "doctor": [kits, thing],
         "replay": [kits, thing, source],
         "fleet": [kits, broker, source],
+        **certificate_options.parents(kits, thing, broker),
     }
     for command in commands:
-        name, told = command.__name__, command.__doc__
+        name, told = command.__name__.replace("_", "-"), command.__doc__
         verb = verbs.add_parser(name, help=told, description=told, parents=options[name])
         verb.set_defaults(command=command)
+    certificate_options.add(verbs.choices)
     verbs.choices["run"].add_argument(
         "--delay",
         type=_delay,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -123,7 +122,7 @@ class ConnectionKit:
         )
         try:
             if broker.ca_file:
-                shutil.copyfile(broker.ca_file, self.folder / CA)
+                write_private(self.folder / CA, broker.ca_file.read_text(encoding="ascii"))
             document = asdict(kit)
             del document["folder"]
             write_private(self.folder / SETTINGS, json.dumps(document, indent=2) + "\n")

@@ -1,7 +1,8 @@
 """Make a thing of a device: certificate, policy and connection kit through AWS IoT's API.
 
-Thing type and policy belong to the estate (Terraform); the certificates belong to the devices and
-are made here, one each, so that one stolen device can be shut out alone.
+Thing type and policies belong to the estate (Terraform); the certificates belong to the devices and
+are made here, one each, so that one stolen device can be shut out alone. This is the way of who may
+use AWS's API; devices in the field have theirs, `device.claim`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from device.errors import KitError, ProvisioningError
 from device.kit import CERTIFICATE, PRIVATE_KEY, SETTINGS, Broker, ConnectionKit, write_private
 
 _THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+
+
+def is_thing_name(text: str) -> bool:
+    """Whether AWS IoT takes it for a thing's name."""
+    return _THING_NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,11 @@ class Provisioner:
         Raises
         ------
         ProvisioningError
-            The name is not a thing's name, or thing type or policy are missing, or AWS refused.
+            The name is not a thing's name, or thing type or policies are missing, or AWS refused.
         KitError
             The folder holds a kit of another thing, environment or account, or can't be written.
         """
-        if not _THING_NAME.fullmatch(thing_name):
+        if not is_thing_name(thing_name):
             raise ProvisioningError(
                 f"a thing's name is 1 to 128 of a-z A-Z 0-9 : _ -; got {thing_name!r}"
             )
@@ -56,16 +62,21 @@ class Provisioner:
             self.iot.create_thing(thingName=thing_name, thingTypeName=self.names.thing_type)
             kit = self._kept(thing_name, folder) or self._new(thing_name, folder)
             certificate_arn = self._certificate(kit.certificate_id)["certificateArn"]
-            self.iot.attach_policy(policyName=self.names.device_policy, target=certificate_arn)
+            for policy in self._policies:
+                self.iot.attach_policy(policyName=policy, target=certificate_arn)
             self.iot.attach_thing_principal(thingName=thing_name, principal=certificate_arn)
         except (ClientError, BotoCoreError) as error:
             raise ProvisioningError(f"provisioning {thing_name}: {error}") from error
         return kit.save(self.broker)
 
+    @property
+    def _policies(self) -> tuple[str, str]:
+        return self.names.device_policy, self.names.renewal_policy
+
     def _require_estate(self) -> None:
         for what, call, name in (
             ("thing type", self.iot.describe_thing_type, {"thingTypeName": self.names.thing_type}),
-            ("policy", self.iot.get_policy, {"policyName": self.names.device_policy}),
+            *(("policy", self.iot.get_policy, {"policyName": name}) for name in self._policies),
         ):
             try:
                 call(**name)
@@ -122,14 +133,16 @@ class Provisioner:
         return kit
 
 
-def account_endpoint(iot: Any) -> Broker:
-    """The account's own endpoint, signed by Amazon Trust Services.
+def broker_of(iot: Any, host: str | None, port: int, ca_file: Path | None) -> Broker:
+    """The broker that is named, or the account's own endpoint, signed by Amazon Trust Services.
 
     Raises
     ------
     ProvisioningError
-        AWS refused.
+        AWS refused to say the endpoint.
     """
+    if host:
+        return Broker(host, port, ca_file)
     try:
         answer = iot.describe_endpoint(endpointType="iot:Data-ATS")
     except (ClientError, BotoCoreError) as error:

@@ -1,0 +1,160 @@
+"""Requests to AWS IoT over MQTT, and their answers on topics of their own.
+
+By Paho alone, which runs wherever the agent does: these sessions are short, and need neither the
+agent's last will nor its reconnecting.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from device.errors import KitError, RefusedError, UnreachableError
+
+TIMEOUT_SECONDS = 15.0
+"""AWS IoT waits five seconds for a provisioning hook."""
+
+_T = TypeVar("_T")
+
+_FIRST_ERROR = 0x80
+_GLANCE_SECONDS = 0.2
+
+
+class Credentials(Protocol):
+    """What connects: a connection kit, or a claim kit."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def ca_file(self) -> Path | None: ...
+    @property
+    def certificate(self) -> Path: ...
+    @property
+    def private_key(self) -> Path: ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came on one of the topics that an answer may come on."""
+
+    topic: str
+    document: dict[str, Any]
+
+
+class Exchange:
+    """One MQTT session in which requests are answered; use it in a ``with`` block.
+
+    Entering raises `UnreachableError` where there is no way to the broker and `RefusedError` where
+    it does not let this client in.
+    """
+
+    def __init__(
+        self, credentials: Credentials, client_id: str, *, timeout: float = TIMEOUT_SECONDS
+    ) -> None:
+        self._credentials = credentials
+        self._client_id = client_id
+        self._timeout = timeout
+        self._acknowledged: queue.Queue[list[int]] = queue.Queue()
+        self._answers: queue.Queue[Answer] = queue.Queue()
+        self._over = threading.Event()
+        self._client = client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        client.on_connect = lambda _c, _d, _f, code, _p: self._acknowledged.put([code.value])
+        client.on_publish = lambda _c, _d, _m, code, _p: self._acknowledged.put([code.value])
+        client.on_subscribe = lambda _c, _d, _m, codes, _p: self._acknowledged.put(
+            [code.value for code in codes]
+        )
+        client.on_message = self._on_message
+        client.on_disconnect = lambda *_: self._over.set()
+        ca_file = credentials.ca_file
+        try:
+            client.tls_set(
+                ca_certs=str(ca_file) if ca_file else None,
+                certfile=str(credentials.certificate),
+                keyfile=str(credentials.private_key),
+            )
+        except (OSError, ValueError) as error:
+            raise KitError(
+                f"{credentials.certificate.parent}: certificate, key or CA can't be used ({error})"
+            ) from error
+
+    def __enter__(self) -> Exchange:
+        where = f"{self._credentials.host}:{self._credentials.port}"
+        try:
+            self._client.connect(self._credentials.host, self._credentials.port)
+        except ssl.SSLError as error:
+            raise RefusedError(f"no TLS session with {where}: {error}") from error
+        except OSError as error:
+            raise UnreachableError(f"{where} can't be reached: {error}") from error
+        self._client.loop_start()
+        try:
+            self._acknowledgement(f"the certificate {self._credentials.certificate}")
+        except Exception:
+            self._client.loop_stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def ask(self, topic: str, request: Mapping[str, object], answered_on: Sequence[str]) -> Answer:
+        """Subscribe to the topics of the answer, publish a request, and wait for one of them.
+
+        Raises
+        ------
+        RefusedError
+            The broker lets this client not subscribe or publish there.
+        UnreachableError
+            No answer came in time, or the session ended.
+        """
+        self._client.subscribe([(one, 1) for one in answered_on])
+        self._acknowledgement(f"subscribing to {', '.join(answered_on)}")
+        self._client.publish(topic, json.dumps(request), qos=1)
+        self._acknowledgement(f"publishing on {topic}")
+        while True:
+            answer = self._next(self._answers, f"an answer to {topic}")
+            if answer.topic in answered_on:
+                return answer
+
+    def _acknowledgement(self, what: str) -> None:
+        for code in self._next(self._acknowledged, f"the broker's word on {what}"):
+            if code >= _FIRST_ERROR:
+                raise RefusedError(
+                    f"{self._credentials.host}:{self._credentials.port} refuses {what} to "
+                    f"{self._client_id}: reason code {code:#x}"
+                )
+
+    def _next(self, source: queue.Queue[_T], what: str) -> _T:
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return source.get(timeout=_GLANCE_SECONDS)
+            except queue.Empty:
+                pass
+            if self._over.is_set() and source.empty():
+                raise RefusedError(
+                    f"{self._credentials.host}:{self._credentials.port} hung up before {what} "
+                    "came; see that the certificate is active and its policy allows this"
+                )
+            if time.monotonic() > deadline:
+                raise UnreachableError(f"waited {self._timeout:.0f} s in vain for {what}")
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        self._answers.put(Answer(message.topic, json.loads(message.payload)))
