@@ -103,7 +103,7 @@ class ModelPackages:
             and approval in (None, package.get("ModelApprovalStatus"))
         ]
         found, following = page(matching, request, name="ModelPackageName")
-        summaries = [{key: one[key] for key in _SUMMARY if key in one} for one in found]
+        summaries = [_summary(one) for one in found]
         return {"ModelPackageSummaryList": summaries, **following}
 
     def update_model_package(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -169,12 +169,17 @@ class ModelPackages:
 
     def _announce(self, package: Record) -> None:
         """Tell EventBridge; a rule that starts the rollout waits for this."""
-        detail = {
-            member: package[member]
-            for member in (*_SUMMARY, "ModelMetrics", "CustomerMetadataProperties")
-            if member in package
-        }
+        told = ("ModelMetrics", "CustomerMetadataProperties")
+        detail = _summary(package) | {key: package[key] for key in told if key in package}
         events.emit("aws.sagemaker", _CHANGE, package["ModelPackageArn"], detail)
+
+
+def _summary(package: Record) -> Record:
+    """A version has a number in its group and no name of its own."""
+    summary = {member: package[member] for member in _SUMMARY if member in package}
+    if "ModelPackageVersion" in summary:
+        del summary["ModelPackageName"]
+    return summary
 
 
 def _is_of_kind(package: Record, kind: str | None, group: str | None) -> bool:

@@ -144,3 +144,82 @@ def test_endpoint_of_two_variants_lives_its_whole_life(
     for config in ("even", "uneven"):
         resources.EndpointConfig.get(config).delete()
     assert "one" not in {model.model_name for model in resources.Model.get_all()}
+
+
+def test_version_is_registered_transformed_with_and_judged(
+    sdk: SimpleNamespace, studio: Studio
+) -> None:
+    resources, shapes = sdk.resources, sdk.shapes
+    studio.model("registered")  # puts the archive there
+    resources.ModelPackageGroup.create(model_package_group_name="forecasts")
+    archive = f"s3://{BUCKET}/archives/registered/model.tar.gz"
+    # ModelPackage.create reads a name out of an answer that has only an ARN
+    arn = studio.sagemaker.create_model_package(
+        ModelPackageGroupName="forecasts",
+        InferenceSpecification={"Containers": [{"Image": IMAGE, "ModelDataUrl": archive}]},
+    )["ModelPackageArn"]
+    package = resources.ModelPackage.get(arn)
+    assert (package.model_package_version, package.model_approval_status) == (
+        1,
+        "PendingManualApproval",
+    )
+    studio.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    assert resources.ModelPackage.get(arn).model_approval_status == "Approved"
+
+    resources.Model.create(
+        model_name="registered-1",
+        execution_role_arn=studio.role,
+        primary_container=shapes.ContainerDefinition(model_package_name=package.model_package_arn),
+    )
+    transform = resources.TransformJob.create(
+        transform_job_name="candidate",
+        model_name="registered-1",
+        transform_input=shapes.TransformInput(
+            data_source=shapes.TransformDataSource(
+                s3_data_source=shapes.TransformS3DataSource(
+                    s3_data_type="S3Prefix", s3_uri=f"s3://{BUCKET}/data/train/"
+                )
+            ),
+            split_type="Line",
+        ),
+        transform_output=shapes.TransformOutput(
+            s3_output_path=f"s3://{BUCKET}/answers", assemble_with="Line"
+        ),
+        transform_resources=shapes.TransformResources(
+            instance_type="ml.m5.large", instance_count=1
+        ),
+    )
+    transform.wait(poll=1, timeout=60)
+    assert transform.transform_job_status == "Completed"
+
+    report = shapes.ProcessingS3Output(
+        s3_uri=f"s3://{BUCKET}/report",
+        local_path="/opt/ml/processing/output",
+        s3_upload_mode="EndOfJob",
+    )
+    processing = resources.ProcessingJob.create(
+        processing_job_name="evaluation",
+        role_arn=studio.role,
+        app_specification=shapes.AppSpecification(image_uri=IMAGE),
+        processing_resources=shapes.ProcessingResources(
+            cluster_config=shapes.ProcessingClusterConfig(
+                instance_count=1, instance_type="ml.m5.large", volume_size_in_gb=1
+            )
+        ),
+        processing_inputs=[
+            shapes.ProcessingInput(
+                input_name="answers",
+                s3_input=shapes.ProcessingS3Input(
+                    s3_uri=f"s3://{BUCKET}/answers",
+                    local_path="/opt/ml/processing/input/answers",
+                    s3_data_type="S3Prefix",
+                    s3_input_mode="File",
+                ),
+            )
+        ],
+        processing_output_config=shapes.ProcessingOutputConfig(
+            outputs=[shapes.ProcessingOutput(output_name="report", s3_output=report)]
+        ),
+    )
+    processing.wait(poll=1, timeout=60)
+    assert processing.exit_message == "counted 2"
