@@ -97,7 +97,7 @@ test-glue-5: setup $(GLUE_6)/.ready ## Spark 3.5 and Python 3.11: the jobs, and 
 test-glue-6: $(GLUE_6)/.ready ## Spark 4.1 and Python 3.13: the jobs
 	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit tests/unit/glue_jobs tests/unit/contracts
 
-test-glue-docker: ## the jobs' unit tests in AWS's own Glue image (needs Docker)
+test-glue-docker: ## the jobs' unit tests in AWS's own Glue image (needs Docker; GLUE_IMAGE=)
 	@docker compose run --rm glue-tests
 
 # --- the local cloud ----------------------------------------------------------
