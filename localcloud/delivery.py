@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 
 from localcloud import roles
 from localcloud.faults import FaultSwitch
+from localcloud.metrics import Meter
 from localcloud.s3_destination import body, encryption, hints, object_key
 from localcloud.spool import Batch, OpenBatch, left_over
 
@@ -55,12 +56,15 @@ class Delivery:
         Of S3.
     switch
         Faults that deliveries are to have.
+    meter
+        Where deliveries are counted.
     """
 
-    def __init__(self, folder: Path, endpoint_url: str, switch: FaultSwitch) -> None:
+    def __init__(self, folder: Path, endpoint_url: str, switch: FaultSwitch, meter: Meter) -> None:
         self._folder = folder
         self._endpoint_url = endpoint_url
         self._switch = switch
+        self._meter = meter
         self._open: dict[Key, OpenBatch] = {}
         self._pending: list[_Pending] = []
         self._lock = threading.Lock()
@@ -144,6 +148,7 @@ class Delivery:
                 wait = min(FIRST_RETRY * 2**one.attempts, LAST_RETRY)
                 one.attempts += 1
                 one.due = time.time() + wait
+                self._measure(one.batch, {"DeliveryToS3.Success": 0.0})
                 logger.warning(
                     "delivery of %s failed, attempt %d, next in %.0f s: %s",
                     one.batch.purpose["stream"],
@@ -162,7 +167,26 @@ class Delivery:
             self._put_once(batch, records)
             if self._switch.happens(self._switch.faults.deliver_twice):
                 self._put_once(batch, records)
+            self._measure(
+                batch,
+                {
+                    "DeliveryToS3.Success": 1.0,
+                    "DeliveryToS3.Records": len(records),
+                    "DeliveryToS3.Bytes": sum(map(len, records)),
+                },
+            )
         batch.remove()
+
+    def _measure(self, batch: Batch, values: dict[str, float]) -> None:
+        """Also says how old the oldest record is, delivered or not."""
+        purpose = batch.purpose
+        account: str = purpose["arn"].split(":")[4]
+        self._meter.measure(
+            (account, purpose["region"]),
+            "AWS/Firehose",
+            {"DeliveryStreamName": purpose["stream"]},
+            {**values, "DeliveryToS3.DataFreshness": time.time() - batch.arrival},
+        )
 
     def _put_once(self, batch: Batch, records: list[bytes]) -> None:
         destination = batch.purpose["destination"]

@@ -21,6 +21,7 @@ from localcloud.aws_api import AwsError, Handler, JsonApi, Response
 from localcloud.context import CloudContext
 from localcloud.delivery import Delivery
 from localcloud.faults import FaultSwitch
+from localcloud.metrics import Meter
 
 # AWS's quotas; that of 500 records a batch is in the service model
 MAX_RECORD = 1000 * 1024  # bytes
@@ -53,11 +54,14 @@ class Firehose:
         Where records go.
     switch
         Faults that puts are to have.
+    meter
+        Where what comes in is counted.
     """
 
-    def __init__(self, delivery: Delivery, switch: FaultSwitch) -> None:
+    def __init__(self, delivery: Delivery, switch: FaultSwitch, meter: Meter) -> None:
         self._delivery = delivery
         self._switch = switch
+        self._meter = meter
         self._api = JsonApi(
             "firehose",
             self,
@@ -96,6 +100,16 @@ class Firehose:
             taken = [one for at, one in enumerate(records) if at not in set(refused)]
             if taken:
                 self._delivery.put(account, region, stream, taken)
+            self._meter.measure(
+                (account, region),
+                "AWS/Firehose",
+                {"DeliveryStreamName": name},
+                {
+                    "IncomingRecords": len(taken),
+                    "IncomingBytes": sum(map(len, taken)),
+                    "ThrottledRecords": len(refused),
+                },
+            )
             return refused
         for record in records:
             status, _, body = firehose._put_record(
@@ -160,10 +174,11 @@ class Firehose:
         return answer
 
 
-def register(context: CloudContext) -> Firehose:
+def register(context: CloudContext, meter: Meter) -> Firehose:
     """The service for a cloud."""
     switch = FaultSwitch(context.home)
-    return Firehose(Delivery(context.home / "firehose", context.endpoint_url, switch), switch)
+    delivery = Delivery(context.home / "firehose", context.endpoint_url, switch, meter)
+    return Firehose(delivery, switch, meter)
 
 
 def buffered_here(stream: dict[str, Any]) -> bool:

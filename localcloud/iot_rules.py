@@ -24,6 +24,7 @@ from botocore.config import Config
 from ministack.services import firehose, iot
 
 from localcloud import roles
+from localcloud.metrics import Meter
 
 logger = logging.getLogger("localcloud.iot")
 
@@ -55,6 +56,7 @@ class _Published:
 
 
 _published: contextvars.ContextVar[_Published] = contextvars.ContextVar("published")
+_handles_error: contextvars.ContextVar[bool] = contextvars.ContextVar("handles", default=False)
 
 
 class Rules:
@@ -66,20 +68,25 @@ class Rules:
         Firehose.
     endpoint_url
         Of S3.
+    meter
+        Where messages and actions are counted.
     """
 
-    def __init__(self, streams: Puts, endpoint_url: str) -> None:
+    def __init__(self, streams: Puts, endpoint_url: str, meter: Meter) -> None:
         self._streams = streams
         self._endpoint_url = endpoint_url
+        self._meter = meter
         self._believed: dict[tuple[str, str, str], float] = {}
         self._dispatch = iot._dispatch_rule_action
         self._run = iot._run_rule_actions
+        self._run_error_action = iot._dispatch_rule_error_action
         self._call = iot._eval_select_function
 
     def install(self) -> None:
         """Put the additions in ministack's way."""
         iot._dispatch_rule_action = self._dispatch_action
         iot._run_rule_actions = self._run_actions
+        iot._dispatch_rule_error_action = self._dispatch_error_action
         iot._eval_select_function = self._call_function
         iot._RULE_ACTION_RESOURCE_KEYS.update(
             {"firehose": ("deliveryStreamName",), "s3": ("bucketName",)}
@@ -106,6 +113,7 @@ class Rules:
         token = _published.set(_Published(topic, payload or b"", client_id))
         try:
             problem = unreadable(rule, payload)
+            self._count_match(account, region, rule, unreadable=problem is not None)
             if problem is None:
                 await self._run(account, region, rule, payload, topic, client_id)
                 return
@@ -125,7 +133,40 @@ class Rules:
         finally:
             _published.reset(token)
 
+    async def _dispatch_error_action(self, *arguments: Any) -> None:
+        token = _handles_error.set(True)
+        try:
+            await self._run_error_action(*arguments)
+        finally:
+            _handles_error.reset(token)
+
     async def _dispatch_action(
+        self, account: str, region: str, rule_name: str, action: dict[str, Any], event: Any
+    ) -> None:
+        what = "ErrorAction" if _handles_error.get() else ""
+        kind = next(iter(action), "")
+        dimensions = {"RuleName": rule_name, "ActionType": kind[:1].upper() + kind[1:]}
+        outcome = "Failure"
+        try:
+            await self._act(account, region, rule_name, action, event)
+            outcome = "Success"
+        finally:
+            values = {f"{what}{outcome}": 1.0}
+            self._meter.measure((account, region), "AWS/IoT", dimensions, values)
+
+    def _count_match(
+        self, account: str, region: str, rule: dict[str, Any] | None, *, unreadable: bool
+    ) -> None:
+        """AWS's metrics of a rule that a message has come to."""
+        if not rule or rule.get("ruleDisabled"):
+            return
+        scope, named = (account, region), {"RuleName": rule["ruleName"]}
+        self._meter.measure(scope, "AWS/IoT", {}, {"RulesExecuted": 1.0})
+        self._meter.measure(scope, "AWS/IoT", named, {"TopicMatch": 1.0})
+        if unreadable:
+            self._meter.measure(scope, "AWS/IoT", named, {"ParseError": 1.0})
+
+    async def _act(
         self, account: str, region: str, rule_name: str, action: dict[str, Any], event: Any
     ) -> None:
         if "firehose" in action:

@@ -22,9 +22,11 @@ from hypercorn.config import Config
 from ministack import app as ministack
 
 from localcloud import access, firehose, glue, mending, mqtt, provisioning, sagemaker
+from localcloud.alarms import Alarms
 from localcloud.application import Application
 from localcloud.context import CloudContext, Service
 from localcloud.iot_rules import Rules
+from localcloud.metrics import Meter
 from localcloud.settings import (
     LOOPBACK,
     CloudConfig,
@@ -63,9 +65,18 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     mqtt.listen_on_loopback_only()
     provisioning.install()
     context = _context(config)
-    streams = firehose.register(context)
-    Rules(streams, context.endpoint_url).install()
-    services: list[Service] = [streams, glue.register(context), sagemaker.register(context)]
+    meter = Meter()
+    streams = firehose.register(context, meter)
+    Rules(streams, context.endpoint_url, meter).install()
+    alarms = Alarms()
+    alarms.install()
+    services: list[Service] = [
+        meter,
+        alarms,
+        streams,
+        glue.register(context),
+        sagemaker.register(context),
+    ]
     for service in services:
         ministack.SERVICE_HANDLERS.update(service.handlers)
 

@@ -12,6 +12,7 @@ from ministack.services import iot
 
 from localcloud import iot_rules
 from localcloud.iot_rules import Rules, substituted, unreadable
+from localcloud.metrics import Meter
 
 SQL = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
 
@@ -23,7 +24,7 @@ class NoStreams:
 
 @pytest.fixture
 def message(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    rules = Rules(NoStreams(), "http://127.0.0.1:1")
+    rules = Rules(NoStreams(), "http://127.0.0.1:1", Meter())
     monkeypatch.setattr(iot, "_eval_select_function", rules._call_function)
     token = iot_rules._published.set(iot_rules._Published("telemetry/sensor-1", b"{}", "client-1"))
     yield
