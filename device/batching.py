@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from contracts.telemetry import MAX_PAYLOAD_BYTES
 from device.outbox import Parcel
 
-MAX_BYTES = 127 * 1024
-"""AWS IoT takes packets of up to 128 KB; the rest is left to the topic and the header:
-https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits"""
+MAX_BYTES = MAX_PAYLOAD_BYTES - 1024
+"""Of one batch. Brokers count the topic and the header too; the difference is left to them."""
 
 MAX_READINGS = 400
 """Of one batch."""

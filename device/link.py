@@ -116,8 +116,8 @@ def transport(
     Parameters
     ----------
     within_quota
-        Keep AWS IoT Core's quota of a connection, 100 publishes a second. Right for live devices;
-        a replay to a broker without such quotas goes without.
+        Keep AWS IoT Core's quotas of a connection, 100 publishes and 512 KiB a second; a replay to
+        a broker without such quotas may go without.
     on_change
         Called, from the library's thread, when the session begins or ends.
 

@@ -38,12 +38,17 @@ PUBLISHES_A_SECOND = 80
 BURST = 20
 """Together they never pass 100 in any second: AWS IoT Core's quota of a connection."""
 
+BYTES_A_SECOND = 320 * 1024
+BURST_BYTES = 64 * 1024
+"""Together, and with the one message that may overdraw them, they never pass 512 KiB in any second:
+the other quota of a connection."""
+
 _QUEUED = (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN)
 """Without a session Paho says NO_CONN and keeps the message: that is no failure."""
 
 
 class Allowance:
-    """A token bucket: how many messages may go now."""
+    """A token bucket: how many messages, or bytes, may go now."""
 
     def __init__(
         self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic
@@ -60,11 +65,11 @@ class Allowance:
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        return int(self._tokens)
+        return max(0, int(self._tokens))
 
-    def take(self) -> None:
-        """Spend one."""
-        self._tokens -= 1
+    def take(self, tokens: int) -> None:
+        """Spend some, even more than there are: what was overdrawn must come back first."""
+        self._tokens -= tokens
 
 
 class PahoConnection(Session):
@@ -73,7 +78,7 @@ class PahoConnection(Session):
     Parameters
     ----------
     within_quota
-        Keep AWS IoT Core's quota of a connection, 100 publishes a second.
+        Keep AWS IoT Core's quotas of a connection, 100 publishes and 512 KiB a second.
     on_change
         Called, from a thread of this connection, when the session begins or ends.
     """
@@ -86,7 +91,9 @@ class PahoConnection(Session):
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(kit, on_change)
-        self._allowance = Allowance(PUBLISHES_A_SECOND, BURST) if within_quota else None
+        self._within_quota = within_quota
+        self._publishes = Allowance(PUBLISHES_A_SECOND, BURST)
+        self._bytes = Allowance(BYTES_A_SECOND, BURST_BYTES)
         self._books = threading.Lock()  # never held while Paho is called: Paho has locks too
         self._unanswered: dict[int, Future[Any]] = {}
         self._early: dict[int, Any] = {}
@@ -120,7 +127,9 @@ class PahoConnection(Session):
 
     @property
     def room(self) -> int:
-        return self._allowance.room if self._allowance else 1_000_000
+        if not self._within_quota:
+            return 1_000_000
+        return self._publishes.room if self._bytes.room else 0
 
     def __enter__(self) -> PahoConnection:
         self._keeper.start()
@@ -136,8 +145,6 @@ class PahoConnection(Session):
         self._keeper.join(STOP_SECONDS)
 
     def publish(self, topic: str, payload: bytes) -> Future[int]:
-        if self._allowance:
-            self._allowance.take()
         return self._send(topic, payload, retain=False)
 
     def subscribe(self, topics: Sequence[str], on_message: OnMessage) -> Future[Sequence[int]]:
@@ -156,6 +163,8 @@ class PahoConnection(Session):
         return self._send(status_topic(self._kit.thing_name), self._status(status), retain=True)
 
     def _send(self, topic: str, payload: bytes, *, retain: bool) -> Future[int]:
+        self._publishes.take(1)
+        self._bytes.take(len(topic) + len(payload))
         try:
             sent = self._client.publish(topic, payload, qos=1, retain=retain)
         except ValueError as error:  # longer than MQTT allows

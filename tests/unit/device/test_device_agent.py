@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from threading import Event
 
 import pytest
+from memory_broker import NO_SUBSCRIBERS, NOT_AUTHORIZED, QUOTA_EXCEEDED, SUCCESS, TOPIC, Broker
 
 from device.agent import TAKE, Agent
 from device.errors import OutboxError, RefusedError, UnreachableError
@@ -22,41 +21,7 @@ from device.publishing import WINDOW
 from device.readings import Message
 from device.retention import Limits
 
-TOPIC = "telemetry/harbour"
-SUCCESS, NO_SUBSCRIBERS, QUOTA_EXCEEDED, NOT_AUTHORIZED = 0x00, 0x10, 0x97, 0x87
 FAST = Pace(drain=timedelta(0), patience=timedelta(seconds=30))
-
-
-@dataclass
-class Broker:
-    """Acknowledges each publish with what ``answer`` says; None leaves it unanswered."""
-
-    answer: Callable[[bytes], int | Exception | None] = lambda _: SUCCESS
-    connected: bool = True
-    refusal: str | None = None
-    trouble: str | None = None
-    sessions: int = 1
-    room: int = 1_000
-    published: list[bytes] = field(default_factory=list)
-    unanswered: int = 0
-    most_unanswered: int = 0
-    reports: list[dict[str, object]] = field(default_factory=list)
-
-    def report(self, facts: Mapping[str, object]) -> None:
-        self.reports.append(dict(facts))
-
-    def publish(self, topic: str, payload: bytes) -> Future[int]:
-        assert topic == TOPIC
-        self.published.append(payload)
-        answer, future = self.answer(payload), Future[int]()
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        elif answer is None:
-            self.unanswered += 1
-            self.most_unanswered = max(self.unanswered, self.most_unanswered)
-        else:
-            future.set_result(answer)
-        return future
 
 
 @pytest.fixture
@@ -258,14 +223,6 @@ def test_a_replay_has_no_heartbeat(outbox):
     assert broker.reports == []
 
 
-def test_no_more_is_published_than_the_link_has_room_for(outbox):
-    broker = Broker(room=2)
-    agent = Agent(outbox, broker, TOPIC, FAST, wake=Event())
-    agent._take(messages(5))
-    agent._publisher.publish(0.0, hurry=True)
-    assert broker.published == [b"0", b"1"]
-
-
 def test_what_the_outbox_dropped_is_told(tmp_path):
     with Outbox(tmp_path / "small.sqlite3", Limits(max_bytes=10)) as outbox:
         outbox.put(TOPIC, [b"left over"])
@@ -277,25 +234,3 @@ def test_what_the_outbox_dropped_is_told(tmp_path):
         tally = agent.run(messages(0), threading.Event())
     assert broker.published == [str(n).encode() for n in range(4, 12)]
     assert (tally.taken, tally.sent, tally.acknowledged, tally.dropped) == (12, 8, 8, 5)
-
-
-def test_what_is_on_its_way_to_the_broker_is_not_dropped(tmp_path):
-    with Outbox(tmp_path / "small.sqlite3", Limits(max_bytes=4)) as outbox:
-        broker = Broker(lambda _: None)
-        agent = Agent(outbox, broker, TOPIC, FAST, wake=threading.Event())
-        agent._take(messages(2))
-        agent._publisher.publish(0.0, hurry=True)
-        agent._take(islice(messages(8), 2, 8))
-        assert [parcel.payload for parcel in outbox.after(0, 9)] == [b"0", b"1", b"6", b"7"]
-        assert outbox.dropped == 4
-
-
-@pytest.mark.parametrize("milliseconds", [0, 1, 249.9, -5])
-def test_a_delay_below_250_ms_is_refused(milliseconds):
-    with pytest.raises(ValueError, match=f"at least 250 ms; got {milliseconds:g} ms"):
-        Pace(delay=timedelta(milliseconds=milliseconds))
-
-
-@pytest.mark.parametrize("milliseconds", [250, 1000])
-def test_a_delay_from_250_ms_on_is_fine(milliseconds):
-    assert Pace(delay=timedelta(milliseconds=milliseconds)).delay

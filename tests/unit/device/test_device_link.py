@@ -19,7 +19,13 @@ from device.link import (
     Session,
     transport,
 )
-from device.paho_connection import BURST, PUBLISHES_A_SECOND, Allowance
+from device.paho_connection import (
+    BURST,
+    BURST_BYTES,
+    BYTES_A_SECOND,
+    PUBLISHES_A_SECOND,
+    Allowance,
+)
 
 KIT = ConnectionKit(Path("kit"), "harbour", "local", "000000000000", "abc", "host", 8883, None)
 
@@ -86,17 +92,27 @@ def test_an_unknown_transport_is_refused():
         transport("pigeon", KIT, within_quota=True)
 
 
-def test_the_allowance_never_passes_the_quota_in_any_second():
+@pytest.mark.parametrize(
+    ("allowance", "message", "quota"),
+    [
+        ((PUBLISHES_A_SECOND, BURST), 1, 100),
+        ((BYTES_A_SECOND, BURST_BYTES), 400, 512 * 1024),
+        ((BYTES_A_SECOND, BURST_BYTES), 128 * 1024, 512 * 1024),
+    ],
+    ids=["publishes", "bytes of readings", "bytes of the longest batches"],
+)
+def test_the_allowance_never_passes_the_quota_in_any_second(allowance, message, quota):
     now, sent = 0.0, []
-    allowance = Allowance(PUBLISHES_A_SECOND, BURST, clock=lambda: now)
+    rate, burst = allowance
+    bucket = Allowance(rate, burst, clock=lambda: now)
     for tick in range(500):
         now = tick / 100
-        for _ in range(min(30, allowance.room)):
-            allowance.take()
+        while bucket.room:
+            bucket.take(message)
             sent.append(now)
-    busiest = max(sum(begin <= at < begin + 1 for at in sent) for begin in sent)
-    assert busiest <= 100
-    assert len(sent) >= PUBLISHES_A_SECOND * 4.9
+    busiest = max(sum(begin <= at < begin + 1 for at in sent) for begin in set(sent))
+    assert busiest * message <= quota
+    assert len(sent) * message >= rate * 4.9
 
 
 def test_with_paho_the_sdk_need_not_be_installed():
