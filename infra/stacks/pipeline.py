@@ -5,6 +5,7 @@ from __future__ import annotations
 from constructs import Construct
 
 from contracts.names import GLUE_JOBS
+from infra.modules.alarms import JobAlarms, JobAlarmsInputs
 from infra.modules.certificate_confirmation import (
     CertificateConfirmation,
     CertificateConfirmationInputs,
@@ -13,6 +14,7 @@ from infra.modules.fleet_provisioning import FleetProvisioning, FleetProvisionin
 from infra.modules.glue_jobs import GlueJobs, GlueJobsInputs
 from infra.modules.ingestion import Ingestion, IngestionInputs
 from infra.modules.model_role import ModelRole, ModelRoleInputs
+from infra.modules.quality_rules import QualityRules, QualityRulesInputs
 from infra.packaging import REPOSITORY, Package, zip_of
 from infra.stacks.estate import EstateStack, Target
 
@@ -58,6 +60,12 @@ class PipelineStack(EstateStack):
                 ),
             ),
         )
+        JobAlarms(
+            self,
+            "glue_alarms",
+            JobAlarmsInputs(target.names, target.settings.quality, target.settings.alarms.targets),
+        )
+        QualityRules(self, "quality", QualityRulesInputs(target.names))
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
 
     def _function_code(self, package: str) -> Package:

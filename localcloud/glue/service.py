@@ -11,6 +11,7 @@ from localcloud.aws_api import Handler, JsonApi
 from localcloud.context import CloudContext
 from localcloud.glue.account import Account
 from localcloud.glue.crawlers import Crawlers
+from localcloud.glue.data_quality import DataQuality
 from localcloud.glue.definitions import Definitions
 from localcloud.glue.job_runs import JobRuns
 from localcloud.store import Store
@@ -35,7 +36,7 @@ class Glue:
         definitions = Definitions(self._runs)
         self._api = JsonApi(
             "glue",
-            (self._runs, self._crawlers, definitions),
+            (self._runs, self._crawlers, definitions, DataQuality(self._store)),
             validation_error="InvalidInputException",
             fallback=ministack_glue.handle_request,
         )

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pyarrow as pa
@@ -18,6 +18,7 @@ from glue_testbed import ARRIVED, WINDOW, Estate, message
 from contracts import lake
 from contracts.forecast_input import CategoryIndex, RecentHistory
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET
+from contracts.runs import NAMESPACE
 from glue_jobs.errors import JobFailedError
 from glue_jobs.job_client import Window
 from localcloud.launch import LocalCloud
@@ -160,6 +161,49 @@ def test_late_reading_joins_its_day(estate: Estate, lake_twice: dict) -> None:
     rows = estate.table(lake.TELEMETRY)
     assert len(rows) == len(lake_twice["before"][0]) + 1
     assert [row["ozone"] for row in rows if row["sequence"] == 30] == [99.0]
+
+
+def test_a_run_that_understood_too_little_is_failed_and_loses_nothing(
+    estate: Estate, lake_twice: dict
+) -> None:
+    arrived = ARRIVED + timedelta(days=2)
+    before = len(estate.table(lake.TELEMETRY))
+    estate.land("broken", [message("north", 90), *(f"broken {n}" for n in range(11))], arrived)
+    window = Window(start=arrived, end=arrived + timedelta(hours=1))
+    with pytest.raises(
+        JobFailedError,
+        match=r"ended as FAILED: QuarantineError: 11 of 12 messages \(91\.7%\) .* 11 not_json",
+    ):
+        estate.run(TELEMETRY_TO_PARQUET, window)
+    run = estate.record(TELEMETRY_TO_PARQUET)
+    assert (run.outcome, run.read, run.kept, run.quarantined) == ("failed", 12, 1, 11)
+    assert (run.window_start, run.window_end) == (window.start, window.end)
+    assert run.error is not None and run.error.startswith("11 of 12 messages (91.7%)")
+    assert len(estate.table(lake.TELEMETRY)) == before + 1
+    quarantined = {row["raw_line"] for row in estate.table(lake.QUARANTINE)}
+    assert quarantined >= {f"broken {n}" for n in range(11)}
+
+
+def test_what_runs_count_is_in_cloudwatch(estate: Estate, landed: dict) -> None:
+    whose = {"environment": "staging", "job": TELEMETRY_TO_PARQUET}
+
+    def published(metric: str, **more: str) -> float:
+        now = datetime.now(UTC)
+        points = estate.session.client("cloudwatch").get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=metric,
+            Dimensions=[{"Name": k, "Value": v} for k, v in {**whose, **more}.items()],
+            StartTime=now - timedelta(hours=2),
+            EndTime=now + timedelta(hours=1),
+            Period=3 * 3600,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        return max(point["Maximum"] for point in points)
+
+    assert published("Kept") == landed["kept"]
+    assert published("Read") == landed["read"]
+    assert published("Quarantined", reason="foreign_device") == 1
+    assert published("QuarantinedShare") >= 5 / landed["read"]
 
 
 def test_series_channels_and_histories_follow_from_the_readings(
