@@ -34,6 +34,7 @@ from localcloud.settings import (
     client_environment,
     write_environment,
 )
+from localcloud.state_machines import StateMachines
 
 logger = logging.getLogger("localcloud")
 
@@ -68,6 +69,8 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     meter = Meter()
     streams = firehose.register(context, meter)
     Rules(streams, context.endpoint_url, meter).install()
+    machines = StateMachines(context)
+    machines.install()
     alarms = Alarms()
     alarms.install()
     services: list[Service] = [
@@ -83,6 +86,7 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     async def started() -> None:
         access.admit_administrator(config, credentials)
         config.ca_file.write_text(await mqtt.certificate_authority())
+        machines.start()
         for service in services:
             await service.start()
         ready.set()
