@@ -184,6 +184,58 @@ def test_a_device_speaks_in_its_own_name_only(estate):
     assert len("".join(policy.replace("$${", "${").split())) <= 2048  # AWS IoT's limit
 
 
+def iot_policy(estate: Estate, name: str) -> dict[str, list[str]]:
+    """The resources that each action is allowed on, without the account's prefix."""
+    policy = estate.resources("aws_iot_policy")[name]["policy"].replace("$${", "${")
+    assert len("".join(policy.split())) <= 2048, "AWS IoT takes no longer policy"
+    return {
+        action: [arn.partition(f"{ACCOUNT}:")[2] for arn in listed(statement["Resource"])]
+        for statement in json.loads(policy)["Statement"]
+        for action in listed(statement["Action"])
+    }
+
+
+def test_a_claim_certificate_may_claim_and_nothing_else(estate):
+    create = "$aws/certificates/create-from-csr/json"
+    register = f"$aws/provisioning-templates/{estate.names.claim_template}/provision/json"
+    assert iot_policy(estate, "provisioning_claim_policy") == {
+        "iot:Connect": ["client/claim-*"],
+        "iot:Publish": [f"topic/{create}", f"topic/{register}"],
+        "iot:Subscribe": [f"topicfilter/{create}/*", f"topicfilter/{register}/*"],
+        "iot:Receive": [f"topic/{create}/*", f"topic/{register}/*"],
+    }
+
+
+def test_a_device_renews_its_own_certificate_only(estate):
+    thing = "${iot:Connection.Thing.ThingName}"
+    allowed = iot_policy(estate, "provisioning_renewal_policy")
+
+    assert set(allowed) == {"iot:Publish", "iot:Subscribe", "iot:Receive"}
+    assert f"topic/certificates/{thing}/confirm" in allowed["iot:Publish"]
+    assert not any(estate.names.claim_template in one for some in allowed.values() for one in some)
+    iot_policy(estate, "ingestion_device_policy")  # is short enough, too
+
+
+def test_aws_iot_may_invoke_a_function_for_its_one_template_or_rule_only(estate):
+    permissions = [
+        one
+        for one in estate.resources("aws_lambda_permission").values()
+        if one["principal"] == "iot.amazonaws.com"
+    ]
+    assert len(permissions) == 3
+    for permission in permissions:
+        assert permission["source_account"] == ACCOUNT
+        assert "*" not in permission["source_arn"]
+
+
+def test_a_template_names_the_thing_as_the_hook_says(estate):
+    for template in estate.resources("aws_iot_provisioning_template").values():
+        body = json.loads(template["template_body"])
+        assert body["Resources"]["thing"]["Properties"]["ThingName"] == {"Ref": "ThingName"}
+        assert "Default" not in body["Parameters"]["ThingName"], "no hook, no name"
+        assert template["pre_provisioning_hook"]["target_arn"]
+
+
 def test_every_resource_is_tagged_by_the_provider(estate):
     for stack in estate.stacks.values():
         (provider,) = stack["provider"]["aws"]
@@ -216,15 +268,19 @@ def test_names_are_those_that_clients_derive(estate):
     names = estate.names
     for kind, attribute, expected in (
         ("aws_kms_alias", "name", {names.key_alias}),
-        ("aws_dynamodb_table", "name", {names.interactions_table}),
+        ("aws_dynamodb_table", "name", {names.interactions_table, names.allow_list_table}),
         ("aws_glue_catalog_database", "name", {names.database}),
         ("aws_athena_workgroup", "name", {names.workgroup}),
         ("aws_iot_thing_type", "name", {names.thing_type}),
-        ("aws_iot_policy", "name", {names.device_policy}),
-        ("aws_iot_topic_rule", "name", {names.topic_rule}),
+        ("aws_iot_policy", "name",
+         {names.device_policy, names.renewal_policy, names.claim_policy}),
+        ("aws_iot_provisioning_template", "name",
+         {names.claim_template, names.rotation_template}),
+        ("aws_iot_topic_rule", "name", {names.topic_rule, names.confirmation_rule}),
         ("aws_kinesis_firehose_delivery_stream", "name", {names.delivery_stream}),
         ("aws_glue_crawler", "name", {names.crawler}),
-        ("aws_lambda_function", "function_name", {names.forecast_function}),
+        ("aws_lambda_function", "function_name",
+         {names.forecast_function, names.provisioning_hook, names.certificate_confirmation}),
         ("aws_api_gateway_rest_api", "name", {names.api}),
         ("aws_api_gateway_api_key", "name", {names.api}),
         ("aws_glue_job", "name",
@@ -288,7 +344,8 @@ def test_every_operation_of_the_api_needs_a_key_and_is_validated(estate):
 
 
 def test_readings_go_to_firehose_and_errors_to_the_raw_bucket(estate):
-    (rule,) = estate.resources("aws_iot_topic_rule").values()
+    rules = estate.resources("aws_iot_topic_rule").values()
+    (rule,) = [one for one in rules if one["name"] == estate.names.topic_rule]
 
     assert rule["sql"] == (
         "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
@@ -298,6 +355,33 @@ def test_readings_go_to_firehose_and_errors_to_the_raw_bucket(estate):
     assert rule["error_action"]["s3"]["key"] == (
         'errors/rule/$${parse_time("yyyy/MM/dd/HH", timestamp(), "UTC")}/$${newuuid()}.json'
     )
+
+
+def test_every_alarm_tells_the_encrypted_topic_and_whom_the_settings_name(estate):
+    (topic,) = estate.resources("aws_sns_topic").values()
+    assert topic["name"] == estate.names.alarm_topic
+    assert topic["kms_master_key_id"] == "${aws_kms_key.key.arn}"
+    told = [estate.names.alarm_topic_arn, *estate.settings.alarms.targets]
+    alarms = estate.resources("aws_cloudwatch_metric_alarm").values()
+    assert len(alarms) >= 4
+    for alarm in alarms:
+        assert alarm["alarm_actions"] == alarm["ok_actions"] == told
+
+
+def test_alarms_of_the_way_in_go_by_the_environments_thresholds(estate):
+    settings = estate.settings.alarms
+    alarms = {
+        alarm["alarm_name"].removeprefix(estate.names.part("")): alarm
+        for alarm in estate.resources("aws_cloudwatch_metric_alarm").values()
+    }
+    assert alarms["delivery-data-age"]["threshold"] == settings.max_data_age_seconds
+    assert alarms["rule-failures"]["threshold"] == settings.max_rule_failures
+    assert alarms["rule-failures"]["dimensions"]["RuleName"] == estate.names.topic_rule
+    assert alarms["lost-errors"]["threshold"] == 0
+    assert ("no-readings" in alarms) == (settings.silent_minutes > 0)
+    if settings.silent_minutes:
+        assert alarms["no-readings"]["period"] == 60 * settings.silent_minutes
+        assert alarms["no-readings"]["treat_missing_data"] == "breaching"
 
 
 def test_addresses_are_read_by_people(estate):
