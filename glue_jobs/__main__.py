@@ -1,74 +1,49 @@
-"""``python -m glue_jobs run telemetry_to_parquet|build_series|all``."""
+"""``python -m glue_jobs run telemetry_to_parquet|build_series|all`` and ``… quality``."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.table import Table
 
 from contracts.names import GLUE_JOBS, Names
+from contracts.queries import QueryError
+from glue_jobs.backfill import Range
 from glue_jobs.errors import JobFailedError
-from glue_jobs.job_client import FinishedRun, JobClient, Watch, Window
+from glue_jobs.etl import INTERRUPTED, Order, etl
+from glue_jobs.job_client import JobClient
+from glue_jobs.quality import quality
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one job, or both in their order, and print what they counted."""
+    """Do what the command line says."""
     options = _parser().parse_args(argv)
     console = Console()
-    jobs = GLUE_JOBS if options.job == "all" else (options.job,)
-    window = Window(options.start, options.end, options.cut)
     try:
         session = boto3.Session()
         names = Names.from_aws(session)
-        client = JobClient(session, names)
-        for job in jobs:
-            console.print(_table(_run(client, job, window, console)))
-    except (JobFailedError, ValueError) as error:
-        return _refuse(str(error))
+        if options.verb == "quality":
+            return quality(session.client("athena"), names, options.days, console)
+        arrivals = Range(options.start, options.end, options.window, options.resume)
+        jobs = GLUE_JOBS if options.job == "all" else (options.job,)
+        order = Order(jobs, arrivals, options.parallel, options.cut)
+        return etl(JobClient(session, names), order, console)
+    except (JobFailedError, QueryError, ValueError) as error:
+        return _refuse(options.verb, str(error))
     except (BotoCoreError, ClientError) as error:
-        return _refuse(f"AWS can't be reached or refuses: {error}")
-    print(f"next: make train ENV={names.environment}")
-    return 0
+        return _refuse(options.verb, f"AWS can't be reached or refuses: {error}")
+    except KeyboardInterrupt:
+        _refuse(options.verb, "stopped")
+        return INTERRUPTED
 
 
-def _run(client: JobClient, job: str, window: Window, console: Console) -> FinishedRun:
-    with console.status(f"{job}: starting") as status:
-        return client.run(
-            job, window, Watch(lambda state: status.update(f"{job}: {state.lower()}"))
-        )
-
-
-def _table(run: FinishedRun) -> Table:
-    table = Table(
-        title=f"{run.job}, {run.seconds} s", title_justify="left", show_header=False, min_width=40
-    )
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in _rows(run.counts):
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
-    return table
-
-
-def _rows(counts: dict[str, Any]) -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in counts.items():
-        label = name.replace("_", " ")
-        if isinstance(value, dict):
-            rows.append((label, sum(value.values())))
-            rows += [(f"  {reason}", count) for reason, count in value.items()]
-        elif name != "job":
-            rows.append((label, value))
-    return rows
-
-
-def _refuse(message: str) -> int:
-    print(f"etl: {message}", file=sys.stderr)
+def _refuse(verb: str, message: str) -> int:
+    print(f"{'etl' if verb == 'run' else verb}: {message}", file=sys.stderr)
     return 1
 
 
@@ -82,22 +57,43 @@ def _time(text: str) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
+def _length(text: str) -> timedelta:
+    match = re.fullmatch(r"([1-9]\d*)([hd])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"expected hours or days, such as 6h or 1d; got {text!r}")
+    number = int(match[1])
+    return timedelta(hours=number) if match[2] == "h" else timedelta(days=number)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m glue_jobs", description=__doc__)
-    run = parser.add_subparsers(required=True, metavar="run").add_parser(
-        "run", help="start a Glue job and wait for its end"
-    )
+    verbs = parser.add_subparsers(required=True, dest="verb")
+    run = verbs.add_parser("run", help="start Glue jobs and wait for their end")
     run.add_argument("job", choices=(*GLUE_JOBS, "all"))
     run.add_argument(
         "--start",
         type=_time,
-        help="begin of the arrival window (default: the first hour with raw messages)",
+        help="begin of the arrivals (default: the first hour with raw messages)",
     )
-    run.add_argument("--end", type=_time, help="its end (default: an hour from now)")
+    run.add_argument("--end", type=_time, help="their end (default: an hour from now)")
+    run.add_argument(
+        "--window",
+        type=_length,
+        default=timedelta(days=1),
+        help="length of the windows that they are worked off in, such as 6h (default: 1d)",
+    )
+    run.add_argument("--parallel", type=int, default=1, help="windows at a time (default: 1)")
+    run.add_argument(
+        "--resume", type=_time, help="skip windows that a run since this time has worked off"
+    )
     run.add_argument(
         "--cut",
         type=_time,
         help="first hour kept out of training (default: the last 24 hours of the data)",
+    )
+    measure = verbs.add_parser("quality", help="measure whether the tables are as expected")
+    measure.add_argument(
+        "--days", type=int, help="newest days of the tables to look at (default: all)"
     )
     return parser
 

@@ -45,8 +45,10 @@ class DataQuality:
     def update_data_quality_ruleset(self, request: Request) -> Request:
         """Changes what the request names."""
         record = self._found(request["Name"])
-        changed = {key: request[key] for key in ("Description", "Ruleset") if key in request}
-        record.update(changed, LastModifiedOn=time.time())
+        for key in ("Description", "Ruleset"):
+            if key in request:
+                record[key] = request[key]
+        record["LastModifiedOn"] = time.time()
         _check(record["Ruleset"])
         self._store.put(KIND, request["Name"], record)
         return {key: record[key] for key in ("Name", "Description", "Ruleset") if key in record}
