@@ -22,6 +22,7 @@ from device.certificate_commands import COMMANDS as CERTIFICATE_COMMANDS
 from device.clock import SystemClock
 from device.column_map import ColumnMap
 from device.command_line import RECORDED_DAYS, SIMULATED_DAYS, parser
+from device.desired import desire_interval, sampling_state
 from device.errors import DeviceError, RecordingError
 from device.fleet import Replay, replay_fleet, summary, thing_name_of
 from device.kit import ConnectionKit
@@ -95,6 +96,16 @@ def run(options: argparse.Namespace) -> int:
         )
         tally = agent.run(Feed(messages, wake.set) if self_paced else messages, stop)
     report.live_end(kit, tally)
+    return 0
+
+
+def interval(options: argparse.Namespace) -> int:
+    """Show how often a device samples, or desire another interval of it while it runs."""
+    iot_data = boto3.Session().client("iot-data")
+    if options.seconds or options.unset:
+        desire_interval(iot_data, options.thing, options.seconds)
+        print(f"{options.thing} hears of it now, or as soon as it is connected")
+    print(f"{options.thing}: {sampling_state(iot_data, options.thing)}")
     return 0
 
 
@@ -211,7 +222,7 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-COMMANDS = (provision, run, doctor, replay, fleet, *CERTIFICATE_COMMANDS)
+COMMANDS = (provision, run, interval, doctor, replay, fleet, *CERTIFICATE_COMMANDS)
 
 if __name__ == "__main__":
     sys.exit(main())

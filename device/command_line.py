@@ -15,6 +15,7 @@ from device.kit import MQTT_PORT
 from device.link import TRANSPORTS
 from device.pace import Pace
 from device.retention import Limits
+from device.sampling import interval_of
 from device.simulation import SITES
 
 Command = Callable[[argparse.Namespace], int]
@@ -158,6 +159,7 @@ def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
     options = {
         "provision": [kits, thing, broker],
         "run": [kits, thing, seed, drain],
+        "interval": [thing],
         "doctor": [kits, thing],
         "replay": [kits, thing, source],
         "fleet": [kits, broker, source],
@@ -202,6 +204,13 @@ def parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="of the sensor, any number of times; see device/README.md",
     )
+    desired = verbs.choices["interval"].add_mutually_exclusive_group()
+    desired.add_argument(
+        "--seconds", type=_interval, help="from one reading to the next, 0.25 to 86400"
+    )
+    desired.add_argument(
+        "--unset", action="store_true", help="desire nothing: the device's own --delay holds again"
+    )
     verbs.choices["replay"].add_argument("--station", help="whose readings (as --thing)")
     verbs.choices["fleet"].add_argument(
         "--faulty", action="store_true", help="one station also sends three broken messages"
@@ -214,6 +223,13 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a positive number; got {text}")
     return value
+
+
+def _interval(text: str) -> timedelta:
+    try:
+        return interval_of(float(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _batch(text: str) -> int:

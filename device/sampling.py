@@ -45,6 +45,12 @@ def interval_of(desired: object) -> timedelta:
     return timedelta(seconds=desired)  # type: ignore[arg-type]
 
 
+def seconds_of(interval: timedelta) -> float:
+    """An interval as a shadow holds it; whole where it is."""
+    seconds = interval.total_seconds()
+    return int(seconds) if seconds.is_integer() else seconds
+
+
 @dataclass(frozen=True)
 class _Shadow:
     """What matters of the shadow's document."""
@@ -163,7 +169,7 @@ class SamplingShadow:
         before, self._refused = (self.interval, self._refused), self._adopt(shadow.desired)
         if (self.interval, self._refused) != before:
             self._tell(self._state())
-        seconds = self.interval.total_seconds() if self.interval else None
+        seconds = seconds_of(self.interval) if self.interval else None
         if (shadow.reported, shadow.refused) != (seconds, self._refused):
             # null removes what a shadow holds
             reported = {SAMPLING_INTERVAL: seconds, REFUSED: self._refused}

@@ -22,6 +22,7 @@ from paho.mqtt import client as paho
 
 from contracts.device_shadow import shadow_topic
 from contracts.names import Names
+from contracts.provisioning import CREATE_CERTIFICATE_TOPIC, register_topic
 from contracts.telemetry import basic_ingest_topic, status_topic, topic
 from device.kit import Broker, ConnectionKit
 from device.provisioning import Provisioner
@@ -95,7 +96,7 @@ class Field:
 
 @contextmanager
 def field_with_estate(home: Path) -> Iterator[Field]:
-    """A cloud with thing type and device policy, as the estate declares them."""
+    """A cloud with thing type and device policies, as the estate declares them."""
     with running(home=home / "cloud") as cloud:
         aws = session_of(cloud)
         names = Names.from_aws(aws, ENVIRONMENT)
@@ -120,6 +121,8 @@ def field_with_estate(home: Path) -> Iterator[Field]:
                 "iot:Receive": [f"{arn}:topic/{shadow}*"],
             },
         )
+        renewed = (CREATE_CERTIFICATE_TOPIC, register_topic(names.rotation_template))
+        site.allow(names.renewal_policy, {"iot:Publish": [f"{arn}:topic/{one}" for one in renewed]})
         site.allow("observer", {"iot:*": ["*"]})
         yield site
 
