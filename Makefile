@@ -85,7 +85,7 @@ fmt: setup ## format the code and mend what ruff can
 type: setup ## mypy, strict
 	@$(VENV)/bin/mypy
 
-test: setup $(if $(TESTS),,test-glue-6) ## all tests, the Glue jobs' in both lanes: real Terraform, Spark and training
+test: setup $(GLUE_6)/.ready $(if $(TESTS),,test-glue-6) ## all tests, the Glue jobs' in both lanes: real Terraform, Spark and training
 	@$(VENV)/bin/pytest $(TESTS)
 
 test-glue: test-glue-6 test-glue-5 ## only the tests of the Glue jobs, in both lanes
