@@ -7,12 +7,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts.telemetry import LEGACY_FIELD_NAMES, POLLUTANTS
+from contracts.telemetry import CONCENTRATION_LIMITS, POLLUTANTS
 
 NEXT_OBJECT = re.compile(r"\s*,?\s*\{")
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?")
-INTEGERS = {"schema_version": 31, "sequence": 63, "received_at": 63}  # bits
-DOUBLES = (*POLLUTANTS, *LEGACY_FIELD_NAMES, "longitude", "latitude")
+TEXTS = ("thing_name", "device_id", "boot_id", "timestamp")
+INTEGERS = ("schema_version", "sequence", "received_at")
+OLD = {"particulate_matter": "particullate_matter", "sulfur_dioxide": "sulfure_dioxide"}
+DOUBLES = (*POLLUTANTS, *OLD.values(), "longitude", "latitude")
 
 
 def split(line: str) -> list[str]:
@@ -54,9 +56,11 @@ def judge(text: str, arrived: datetime) -> tuple[str | None, dict[str, Any]]:
         value = fields.get(name)
         return value is None or (type(value) in types)
 
-    for name, bits in INTEGERS.items():
-        if not has(name, int) or abs(fields.get(name) or 0) >= 2**bits:
+    for name in INTEGERS:
+        if not has(name, int) or abs(fields.get(name) or 0) >= 2**63:
             return "wrong_type", {}
+    if not all(has(name, str) for name in TEXTS):
+        return "wrong_type", {}
     if not all(has(name, int, float) for name in DOUBLES):
         return "wrong_type", {}
     thing, device = fields.get("thing_name"), fields.get("device_id")
@@ -75,19 +79,25 @@ def judge(text: str, arrived: datetime) -> tuple[str | None, dict[str, Any]]:
         return "missing_identity", {}
     if fields.get("timestamp") is None:
         return "missing_time", {}
-    taken = _time(str(fields["timestamp"]))
+    taken = _time(fields["timestamp"])
     if taken is None:
         return "bad_time", {}
-    in_range = (
-        (identity[1] or 0) >= 0
-        and -180 <= (fields.get("longitude") or 0) <= 180
-        and -90 <= (fields.get("latitude") or 0) <= 90
-        and datetime(2000, 1, 1, tzinfo=UTC) <= taken <= received + timedelta(days=1)
-    )
-    if not in_range:
+    if taken < datetime(2000, 1, 1, tzinfo=UTC):
+        return "before_2000", {}
+    if taken > received + timedelta(days=1):
+        return "in_the_future", {}
+    longitude, latitude = fields.get("longitude"), fields.get("latitude")
+    if longitude == latitude == 0:
+        return "no_position", {}
+    if not (
+        (identity[1] or 0) >= 0 and -180 <= (longitude or 0) <= 180 and -90 <= (latitude or 0) <= 90
+    ):
         return "out_of_range", {}
-    old = {new: fields.get(spelling) for spelling, new in LEGACY_FIELD_NAMES.items()}
-    values = {p: fields[p] if fields.get(p) is not None else old.get(p) for p in POLLUTANTS}
+    values = {
+        p: fields[p] if fields.get(p) is not None else fields.get(OLD.get(p, p)) for p in POLLUTANTS
+    }
+    if not all(0 <= (values[p] or 0) <= CONCENTRATION_LIMITS[p] for p in POLLUTANTS):
+        return "impossible_concentration", {}
     return None, {
         "device_id": thing,
         "boot_id": identity[0],

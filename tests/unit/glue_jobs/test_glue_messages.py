@@ -1,16 +1,16 @@
-"""Lines to messages: objects on one line are told apart, whatever their strings hold."""
+"""Lines to messages: objects on one line are told apart, and the readings of a batch."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from glue_spark import spark
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference_etl import split
 
-from glue_jobs.messages import messages_of_lines
+from glue_jobs.parsing import messages_on, objects_on
 
 CASES = [
     ('{"a":1}', ['{"a":1}']),
@@ -31,19 +31,9 @@ CASES = [
 ]
 
 
-def messages(lines: list[str]) -> list[list[str]]:
-    """Messages of each line."""
-    rows = messages_of_lines(
-        spark().createDataFrame(list(enumerate(lines)), "number int, value string")
-    ).collect()
-    found: list[list[str]] = [[] for _ in lines]
-    for row in rows:
-        found[row["number"]].append(row["raw_line"])
-    return found
-
-
-def test_lines_are_split_between_objects_only() -> None:
-    assert messages([line for line, _ in CASES]) == [expected for _, expected in CASES]
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
+def test_lines_are_split_between_objects_only(case: tuple[str, list[str]]) -> None:
+    assert list(objects_on(case[0])) == case[1]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
@@ -53,7 +43,7 @@ def test_the_reference_agrees(case: tuple[str, list[str]]) -> None:
 
 def test_many_objects_without_a_delimiter_are_all_found() -> None:
     objects = [json.dumps({"number": number, "text": "}{" * 3}) for number in range(3_000)]
-    assert messages(["".join(objects)]) == [objects]
+    assert list(objects_on("".join(objects))) == objects
 
 
 values = st.recursive(
@@ -67,18 +57,55 @@ objects = st.dictionaries(st.sampled_from("abc"), values, max_size=3).map(json.d
 lines = st.lists(objects | st.text(alphabet='{}[]",\\ a', max_size=8), max_size=4)
 
 
-@settings(
-    max_examples=4,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate],
-)
 @given(
-    st.lists(
-        st.tuples(st.sampled_from(["", ",", " , "]), lines).map(lambda it: it[0].join(it[1])),
-        min_size=150,
-        max_size=300,
-    )
+    st.tuples(st.sampled_from(["", ",", " , "]), lines).map(lambda it: it[0].join(it[1])),
 )
-def test_random_lines_are_split_as_one_character_after_the_other_would(some: list[str]) -> None:
-    assert messages(some) == [split(line) for line in some]
+def test_random_lines_are_split_as_one_character_after_the_other_would(line: str) -> None:
+    assert list(objects_on(line)) == split(line)
+
+
+SHARED = {"schema_version": 1, "device_id": "a", "boot_id": "b"}
+STAMPS = {"thing_name": "a", "received_at": 5}
+
+
+def of_batch(batch: dict[str, Any]) -> list[Any]:
+    """Messages of a batch."""
+    return [json.loads(text) for text in messages_on(json.dumps(batch))]
+
+
+def test_each_reading_of_a_batch_is_a_message_with_what_it_shares() -> None:
+    readings = [{"sequence": 0, "ozone": 1.5}, {"sequence": 1, "firmware": "2"}]
+    batch = {**SHARED, "firmware": "1", "readings": readings, **STAMPS}
+    assert of_batch(batch) == [
+        {**SHARED, "firmware": "1", "sequence": 0, "ozone": 1.5, **STAMPS},
+        {**SHARED, "firmware": "2", "sequence": 1, **STAMPS},
+    ]
+
+
+def test_a_reading_cannot_give_itself_the_rule_s_stamps() -> None:
+    forged = {"sequence": 0, "thing_name": "other", "received_at": 0}
+    assert of_batch({**SHARED, "readings": [forged], **STAMPS}) == [
+        {**SHARED, "sequence": 0, **STAMPS}
+    ]
+
+
+def test_a_reading_that_is_none_stays_in_a_batch_of_its_own() -> None:
+    found = of_batch({**SHARED, "readings": [{"sequence": 0}, 5, {"sequence": 2}, None]})
+    assert found == [
+        {**SHARED, "sequence": 0},
+        {**SHARED, "readings": [5]},
+        {**SHARED, "sequence": 2},
+        {**SHARED, "readings": [None]},
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"readings":[]}', '{"readings":{}}', '{"readings":null}', '{"a":"\\"readings\\""}']
+)
+def test_what_is_no_batch_is_left_as_it_is(text: str) -> None:
+    assert list(messages_on(text)) == [text]
+
+
+def test_batches_may_share_a_line() -> None:
+    batch = json.dumps({**SHARED, "readings": [{"sequence": 0}, {"sequence": 1}]})
+    assert [json.loads(text)["sequence"] for text in messages_on(batch + batch)] == [0, 1, 0, 1]
