@@ -100,6 +100,15 @@ class Names:
         """DynamoDB table of the serial numbers that may claim a certificate."""
         return self.part("allow-list")
 
+    @property
+    def alarm_topic(self) -> str:
+        """SNS topic that every alarm is told to."""
+        return self.part("alarms")
+
+    @property
+    def alarm_topic_arn(self) -> str:
+        return f"arn:aws:sns:{self.region}:{self.account_id}:{self.alarm_topic}"
+
     # pipeline
     @property
     def thing_type(self) -> str:

@@ -248,9 +248,24 @@ class Api:
 
 @dataclass(frozen=True)
 class Alarms:
-    """ARNs that are told of alarms."""
+    """When alarms of the way in are raised, and who is told of all alarms.
+
+    Parameters
+    ----------
+    targets
+        ARNs beside the environment's own topic.
+    max_data_age_seconds
+        Longest that a reading may wait in Firehose.
+    max_rule_failures
+        Messages in five minutes that the topic rule may fail to put into Firehose.
+    silent_minutes
+        Minutes without any reading; 0 is never.
+    """
 
     targets: list[str]
+    max_data_age_seconds: int
+    max_rule_failures: int
+    silent_minutes: int
 
 
 @dataclass(frozen=True)
@@ -329,6 +344,13 @@ def _check(settings: Settings, environment: str) -> None:
         (1 <= delivery.buffer_mb <= 128, "delivery.buffer_mb", delivery.buffer_mb, "1 to 128"),
         (0 <= delivery.buffer_seconds <= 900, "delivery.buffer_seconds", delivery.buffer_seconds,
          "0 to 900"),
+        (settings.alarms.max_data_age_seconds > delivery.buffer_seconds,
+         "alarms.max_data_age_seconds", settings.alarms.max_data_age_seconds,
+         f"more than {delivery.buffer_seconds}, for which Firehose waits anyway"),
+        (settings.alarms.max_rule_failures >= 0, "alarms.max_rule_failures",
+         settings.alarms.max_rule_failures, "0 or more"),
+        (0 <= settings.alarms.silent_minutes <= 1440, "alarms.silent_minutes",
+         settings.alarms.silent_minutes, "0 to 1440, a day"),
         (glue.worker_type in _WORKER_TYPES, "glue.worker_type", glue.worker_type,
          f"one of {', '.join(_WORKER_TYPES)}"),
         (glue.workers >= 2, "glue.workers", glue.workers, "at least 2, one of which drives"),

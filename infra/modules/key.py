@@ -61,13 +61,20 @@ class DataKey(Construct):
                 }
             },
         )
+        alarms = Statement(
+            "AlarmTopic",  # CloudWatch itself encrypts what it tells to an encrypted topic
+            ("kms:Decrypt", "kms:GenerateDataKey*"),
+            ("*",),  # a key's policy is about that key
+            principals={"Service": "cloudwatch.amazonaws.com"},
+            conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
+        )
         self.key = KmsKey(
             self,
             "this",
             description=f"Data of Lakecast, {names.environment}",
             enable_key_rotation=True,
             deletion_window_in_days=inputs.deletion_days,
-            policy=document(account, logs),
+            policy=document(account, logs, alarms),
             lifecycle=TerraformResourceLifecycle(prevent_destroy=inputs.prevent_destroy),
         )
         KmsAlias(self, "alias", name=names.key_alias, target_key_id=self.key.key_id)

@@ -1,7 +1,7 @@
 """The data stack: the key, the buckets, the tables and the catalogue. It outlives the others.
 
-Log groups stand here because they are encrypted with the key, whose ARN no other stack can know
-before this one is applied.
+Log groups and the alarms' topic stand here because they are encrypted with the key, whose ARN no
+other stack can know before this one is applied.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from constructs import Construct
 
 from contracts.names import Names
 from infra.log_groups import log_groups
+from infra.modules.alarm_topic import AlarmTopic, AlarmTopicInputs
 from infra.modules.allow_list import AllowList, AllowListInputs
 from infra.modules.analytics import Analytics, AnalyticsInputs
 from infra.modules.bucket import Ageing, Bucket, BucketInputs
@@ -35,6 +36,7 @@ class DataStack(EstateStack):
             KeyInputs(names, protection.key_deletion_days, protection.prevent_destroy),
         )
         self._buckets(key.arn)
+        AlarmTopic(self, "alarms", AlarmTopicInputs(names, key.arn))
         Interactions(
             self,
             "interactions",

@@ -66,6 +66,11 @@ class EstateStack(TerraformStack):
             )
             self.add_override("terraform.backend.s3.use_lockfile", True)
 
+    @property
+    def alarm_targets(self) -> tuple[str, ...]:
+        """Who is told of alarms: the environment's own topic, and whom the settings name."""
+        return (self.target.names.alarm_topic_arn, *self.target.settings.alarms.targets)
+
     def package(self, content: bytes, name: str) -> Package:
         """Keep a file for upload beside the folders that Terraform runs in."""
         return store(content, name, self.target.artifacts)

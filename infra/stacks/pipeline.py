@@ -13,6 +13,7 @@ from infra.modules.certificate_confirmation import (
 from infra.modules.fleet_provisioning import FleetProvisioning, FleetProvisioningInputs
 from infra.modules.glue_jobs import GlueJobs, GlueJobsInputs
 from infra.modules.ingestion import Ingestion, IngestionInputs
+from infra.modules.ingestion_alarms import IngestionAlarms, IngestionAlarmsInputs
 from infra.modules.model_role import ModelRole, ModelRoleInputs
 from infra.modules.quality_rules import QualityRules, QualityRulesInputs
 from infra.packaging import REPOSITORY, Package, zip_of
@@ -25,6 +26,11 @@ class PipelineStack(EstateStack):
     def __init__(self, scope: Construct, target: Target) -> None:
         super().__init__(scope, "pipeline", target)
         Ingestion(self, "ingestion", IngestionInputs(target.names, target.settings.delivery))
+        IngestionAlarms(
+            self,
+            "ingestion_alarms",
+            IngestionAlarmsInputs(target.names, target.settings.alarms, self.alarm_targets),
+        )
         FleetProvisioning(
             self,
             "provisioning",
@@ -63,7 +69,7 @@ class PipelineStack(EstateStack):
         JobAlarms(
             self,
             "glue_alarms",
-            JobAlarmsInputs(target.names, target.settings.quality, target.settings.alarms.targets),
+            JobAlarmsInputs(target.names, target.settings.quality, self.alarm_targets),
         )
         QualityRules(self, "quality", QualityRulesInputs(target.names))
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
