@@ -44,6 +44,10 @@ class Application:
         self._saving: asyncio.Task[None] | None = None
         logging.getLogger("persistence").setLevel(logging.WARNING)
 
+    def note_change(self) -> None:
+        """Have the state saved with the next interval."""
+        self._changed = True
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
@@ -52,7 +56,8 @@ class Application:
             if scope["path"] in ADMIN_PATHS:
                 await _forbid(scope["path"], send)
                 return
-            self._changed = self._changed or scope["method"] not in ("GET", "HEAD")
+            if scope["method"] not in ("GET", "HEAD"):
+                self.note_change()
         await ministack.app(scope, receive, send)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:

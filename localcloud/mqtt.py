@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
+from typing import Any
 
 from ministack.services import iot
 
@@ -37,6 +39,31 @@ def listen_on_loopback_only() -> None:
 
     iot._mtls_build_ssl_context = demand_a_certificate
     iot._mtls_start_locked = bind
+
+
+def note_what_lasts(note: Callable[[], None]) -> None:
+    """Call ``note`` for each message that changes what the cloud keeps.
+
+    These are retained messages and those that ask AWS IoT itself for something: a shadow to be
+    updated, a certificate to be made. Basic Ingest is not among them: its messages only pass by.
+    """
+    publish = iot.broker_publish
+
+    async def publish_and_note(  # noqa: PLR0917 - ministack's signature
+        account: str,
+        region: str,
+        topic: str,
+        payload: bytes,
+        qos: int = 0,
+        retain: bool = False,
+        *rest: Any,
+        **more: Any,
+    ) -> None:
+        if retain or (topic.startswith("$aws/") and not topic.startswith(iot._BASIC_INGEST_PREFIX)):
+            note()
+        await publish(account, region, topic, payload, qos, retain, *rest, **more)
+
+    iot.broker_publish = publish_and_note
 
 
 def is_listening() -> bool:

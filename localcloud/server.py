@@ -109,8 +109,10 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     settings.keep_alive_timeout = 75
     settings.shutdown_timeout = 120
     settings.graceful_timeout = 5
-    application: Any = Application(started)
-    serving = asyncio.create_task(serve_http(application, settings, shutdown_trigger=stopped))
+    application = Application(started)
+    mqtt.note_what_lasts(application.note_change)
+    served: Any = application  # hypercorn's types know ASGI 2 too
+    serving = asyncio.create_task(serve_http(served, settings, shutdown_trigger=stopped))
     announcing = asyncio.create_task(
         _announce(config, client_environment(config, credentials), ready)
     )
