@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent / "environments"
 _LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
 """What CloudWatch Logs accepts, up to ten years."""
 
+_GLUE_VERSIONS = ("5.1", "6.0")
 _WORKER_TYPES = ("G.025X", "G.1X", "G.2X", "G.4X", "G.8X")
 
 
@@ -165,10 +166,13 @@ class Glue:
 
     Parameters
     ----------
+    version
+        AWS Glue's, and so Spark's and Python's; the tests run under each.
     concurrent_runs
         Arrival windows that may be worked off at a time, each by as many workers.
     """
 
+    version: str
     worker_type: str
     workers: int
     timeout_minutes: int
@@ -351,6 +355,8 @@ def _check(settings: Settings, environment: str) -> None:
          settings.alarms.max_rule_failures, "0 or more"),
         (0 <= settings.alarms.silent_minutes <= 1440, "alarms.silent_minutes",
          settings.alarms.silent_minutes, "0 to 1440, a day"),
+        (glue.version in _GLUE_VERSIONS, "glue.version", glue.version,
+         f"one of {', '.join(_GLUE_VERSIONS)}"),
         (glue.worker_type in _WORKER_TYPES, "glue.worker_type", glue.worker_type,
          f"one of {', '.join(_WORKER_TYPES)}"),
         (glue.workers >= 2, "glue.workers", glue.workers, "at least 2, one of which drives"),

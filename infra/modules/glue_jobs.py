@@ -23,7 +23,6 @@ from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data
 from infra.packaging import Package
 from infra.settings import Glue, Quality
 
-GLUE_VERSION = "5.1"
 _LIBRARY = "glue/lakecast.zip"
 
 
@@ -137,7 +136,7 @@ class GlueJobs(Construct):
             name=names.job(job),
             description=_DESCRIPTIONS[job],
             role_arn=self._role.arn,
-            glue_version=GLUE_VERSION,
+            glue_version=glue.version,
             worker_type=glue.worker_type,
             number_of_workers=glue.workers,
             timeout=glue.timeout_minutes,

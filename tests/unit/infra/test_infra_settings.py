@@ -51,6 +51,7 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> Pa
         ("key_deletion_days = 30", "key_deletion_days = 5", "protection.key_deletion_days"),
         ("buffer_mb = 64", "buffer_mb = 256", "delivery.buffer_mb must be 1 to 128"),
         ("buffer_mb = 64", "", "delivery.buffer_mb is missing"),
+        ('version = "5.1"', 'version = "4.0"', "glue.version must be one of 5.1, 6.0"),
         ("workers = 10", "wrokers = 10", "glue.wrokers is not a setting"),
         ('epochs = "100"', "epochs = 100", "training.hyperparameters must hold strings"),
         ("targets = []", "targets = [1]", "alarms.targets must hold strings"),
