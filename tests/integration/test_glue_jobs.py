@@ -133,7 +133,7 @@ def test_quarantine_names_reason_and_object(estate: Estate, landed: dict) -> Non
     assert rows["not json"]["source"] == "telemetry/2026/06/03/10/d.gz"
     assert rows["\ufffd not text"]["source"] == "errors/rule/2026/06/03/10/one.json"
     (wrong,) = (row for row in rows.values() if row["reason"] == "wrong_type")
-    assert wrong["detail"] == "expected numbers; got ozone: 12.5"
+    assert wrong["detail"] == 'expected ozone to be a number; got ozone: "12.5"'
     assert {row["date"] for row in rows.values()} == {"2026-06-03"}
 
 
