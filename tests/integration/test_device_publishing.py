@@ -10,7 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 import localcloud_telemetry as telemetry
 import pytest
-from device_field import TIMEOUT, Field, Observer, Wire, await_that, field_with_estate, observing
+from device_field import (
+    TIMEOUT,
+    Field,
+    Observer,
+    Wire,
+    await_that,
+    await_written,
+    field_with_estate,
+    observing,
+)
 from jsonschema import Draft202012Validator
 
 from contracts.telemetry import json_schema
@@ -21,7 +30,7 @@ from device.kit import Broker, ConnectionKit
 from device.link import TRANSPORTS, transport
 from device.outbox import Outbox
 from device.pace import Pace
-from device.provisioning import Provisioner, account_endpoint
+from device.provisioning import Provisioner, broker_of
 from device.readings import Boot, Reading
 from device.simulation import SITES, SimulatedRecording
 from localcloud.launch import start, stop
@@ -69,8 +78,11 @@ def test_a_provisioned_device_is_a_thing_with_certificate_and_policy(site):
     assert iot.describe_thing(thingName="provisioned")["thingTypeName"] == site.names.thing_type
     [principal] = iot.list_thing_principals(thingName="provisioned")["principals"]
     assert principal.endswith(kit.certificate_id)
-    [policy] = iot.list_attached_policies(target=principal)["policies"]
-    assert policy["policyName"] == site.names.device_policy
+    policies = iot.list_attached_policies(target=principal)["policies"]
+    assert {policy["policyName"] for policy in policies} == {
+        site.names.device_policy,
+        site.names.renewal_policy,
+    }
     modes = {path.name: path.stat().st_mode & 0o777 for path in kit.folder.iterdir()}
     assert kit.folder.stat().st_mode & 0o777 == 0o700
     assert modes["private.key"] == modes["certificate.pem"] == modes["device.json"] == 0o600
@@ -115,7 +127,7 @@ def test_provisioning_before_the_estate_stands_says_what_to_do(site):
 def test_without_a_named_broker_the_accounts_own_endpoint_is_asked_for(site):
     iot = site.aws.client("iot")
     own = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
-    assert account_endpoint(iot) == Broker(own, port=8883, ca_file=None)
+    assert broker_of(iot, None, 1, None) == Broker(own, port=8883, ca_file=None)
 
 
 def test_a_replayed_recording_arrives_to_the_last_reading(site, observer, by):
@@ -145,14 +157,17 @@ def test_a_wire_that_is_cut_loses_nothing(site, observer, by):
     assert observer.identities(name) == wanted
 
 
-def test_a_killed_replay_that_runs_again_ends_with_every_reading_once_by_identity(site, observer):
-    days = "--days=400"
-    process = site.start("fleet", "--stations=1", days)
+@pytest.mark.parametrize("batch", [1, 50])
+def test_a_killed_replay_that_runs_again_ends_with_every_reading_once_by_identity(
+    site, observer, batch
+):
+    options = ("fleet", "--stations=1", "--days=400", "--unthrottled", f"--batch-readings={batch}")
+    process = site.start(*options)
     await_that(lambda: len(observer.readings("harbour")) > 100, "the first readings")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     summary = site.folder / "summary.json"
-    again = site.run("fleet", "--stations=1", days, f"--summary={summary}")
+    again = site.run(*options, f"--summary={summary}")
     assert again.returncode == 0, again.stderr
     sent = json.loads(summary.read_text())["messages_sent"]
     await_that(lambda: len(observer.identities("harbour")) >= sent, "all readings")
@@ -273,15 +288,7 @@ def test_readings_taken_offline_are_sent_by_the_next_run(site, observer, by):
     kit = site.kit(name, nowhere.broker)
     nowhere.close()
     process = site.start("run", f"--thing={name}", "--delay=250", "--drain=0", f"--transport={by}")
-    log, sizes = kit.outbox.with_name(f"{kit.outbox.name}-wal"), set[int]()
-
-    def written() -> bool:
-        """The agent's lock keeps others from reading, but each reading makes the log longer."""
-        if log.exists():
-            sizes.add(log.stat().st_size)
-        return len(sizes) > 4
-
-    await_that(written, "readings on disk")
+    await_written(kit, 2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0

@@ -69,7 +69,7 @@ def fails_in_one_line(result: subprocess.CompletedProcess, expected: str) -> Non
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
 
 
-def test_the_estate_is_planned_applied_kept_and_removed(infra, session, names):
+def test_the_estate_is_planned_applied_kept_and_removed(infra, own_cloud, session, names):
     fails_in_one_line(infra("apply"), "no saved plan that waits to be applied; say `make plan")
 
     planned = infra("plan")
@@ -102,11 +102,12 @@ def test_the_estate_is_planned_applied_kept_and_removed(infra, session, names):
     fails_in_one_line(infra("apply"), "the saved plan of pipeline is stale: .*`make plan")
 
     answers_without_a_model(session, names)
+    a_new_device_claims_its_certificate(own_cloud, infra.home)
     make_leftovers(session, names)
 
     destroyed = infra("destroy")
     assert destroyed.returncode == 0, destroyed.stderr
-    assert "removing 1 device(s)" in destroyed.stdout
+    assert "removing 2 device(s)" in destroyed.stdout
     assert left(session, names) == {}
     assert not (infra.home / "terraform/local").exists()
 
@@ -130,6 +131,22 @@ def answers_without_a_model(session: boto3.Session, names: Names) -> None:
     document = json.load(answer["Payload"])
     assert document["statusCode"] == 503, document
     assert names.endpoint in document["body"]
+
+
+def a_new_device_claims_its_certificate(cloud: LocalCloud, home: Path) -> None:
+    """The hook may use the allow-list, which the data stack has encrypted with its key."""
+    kit, serial = ["--out", str(home / "claim")], ["--serial", "new"]
+    claim = ["--claim-kit", str(home / "claim"), "--kits", str(home / "devices")]
+    for command in (["claim-kit", *kit], ["allow", *serial], ["claim", *serial, *claim]):
+        done = subprocess.run(
+            [sys.executable, "-m", "device", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=REPOSITORY,
+            env={**os.environ, **cloud.env, "LAKECAST_ENV": "local"},
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def make_leftovers(session: boto3.Session, names: Names) -> None:
@@ -175,6 +192,9 @@ def left(session: boto3.Session, names: Names) -> dict[str, list[Any]]:
         "streams": ours(client("firehose").list_delivery_streams()["DeliveryStreamNames"]),
         "rules": ours(r["ruleName"] for r in client("iot").list_topic_rules()["rules"]),
         "policies": ours(p["policyName"] for p in client("iot").list_policies()["policies"]),
+        "templates": ours(
+            t["templateName"] for t in client("iot").list_provisioning_templates()["templates"]
+        ),
         "types": ours(t["thingTypeName"] for t in client("iot").list_thing_types()["thingTypes"]),
         "things": [t["thingName"] for t in client("iot").list_things()["things"]],
         "certificates": client("iot").list_certificates()["certificates"],
