@@ -83,7 +83,8 @@ def _windows(client: JobClient, order: Order, console: Console) -> int:
         _run(client, TELEMETRY_TO_PARQUET, windows, console, outcomes, parallel=order.parallel)
     except KeyboardInterrupt:
         stopped = True
-    console.print(_table(TELEMETRY_TO_PARQUET, outcomes))
+    if any(outcome.run for outcome in outcomes):
+        console.print(_table(TELEMETRY_TO_PARQUET, outcomes))
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failed:
         _complain(f"{_between(outcome.window)}{outcome.error}")

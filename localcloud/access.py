@@ -9,9 +9,12 @@ of his own.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
 
 from ministack import app
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import request_scope
 from ministack.services import iam
 
@@ -33,6 +36,7 @@ def demand_signatures() -> None:
     pin = app.pin_request_origin
     app.pin_request_origin = lambda address, _secure: pin(address, True)
     iam_evaluator.is_root_access_key = lambda _key: False
+    iam_actions.request_tag_context = _with_namespace(iam_actions.request_tag_context)
 
 
 def admit_administrator(config: CloudConfig, credentials: Credentials) -> None:
@@ -59,3 +63,29 @@ def admit_administrator(config: CloudConfig, credentials: Credentials) -> None:
             "Status": "Active",
             "CreateDate": iam._now(),
         }
+
+
+def _with_namespace(keys: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Condition keys of a request, with ``cloudwatch:namespace`` where metrics are published.
+
+    It is the only way to let somebody publish metrics of one namespace and no other; ministack
+    does not know it and would refuse them.
+    """
+
+    def condition_keys(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
+        found = keys(service, action, body, params)
+        if action == "cloudwatch:PutMetricData":
+            found = {**found, "cloudwatch:namespace": namespace(body)}
+        return found
+
+    return condition_keys
+
+
+def namespace(body: bytes) -> str | None:
+    """Namespace that a PutMetricData request is for, in JSON or form-encoded."""
+    found: str | None
+    if body[:1] == b"{":
+        found = json.loads(body).get("Namespace")
+    else:
+        (found,) = parse_qs(body.decode("utf-8", "replace")).get("Namespace", [None])
+    return found

@@ -69,7 +69,12 @@ class Estate:
             "Action": ["s3:*", "glue:*"],
             "Resource": [f"arn:aws:s3:::{self.names.part('')}*", "arn:aws:glue:*"],
         }
-        metrics = {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*"}
+        metrics = {
+            "Effect": "Allow",
+            "Action": "cloudwatch:PutMetricData",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
+        }
         iam.create_role(
             RoleName=name,
             AssumeRolePolicyDocument=json.dumps(

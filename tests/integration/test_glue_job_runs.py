@@ -141,6 +141,21 @@ def test_a_role_reads_and_writes_what_it_may_only(estate: Estate) -> None:
     assert "AccessDenied" in run["ErrorMessage"]
 
 
+def test_a_role_publishes_metrics_of_its_namespace_only(estate: Estate) -> None:
+    script = """
+import boto3
+cloudwatch = boto3.client("cloudwatch")
+for namespace in ("Lakecast", "Other"):
+    data = [{"MetricName": "m", "Value": 1}]
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+    print(namespace, flush=True)
+"""
+    run = estate.ended(plain(estate, "metrics", script))
+    assert run["JobRunState"] == "FAILED"
+    assert "not authorized to perform: cloudwatch:PutMetricData" in run["ErrorMessage"]
+    assert estate.log("/aws-glue/jobs/output", run["Id"]) == "Lakecast"
+
+
 def test_one_run_at_a_time_unless_the_job_allows_more(estate: Estate) -> None:
     job = plain(estate, "one-only", WAIT)
     run_id = estate.glue.start_job_run(JobName=job)["JobRunId"]
