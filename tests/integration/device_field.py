@@ -127,19 +127,42 @@ def field_with_estate(home: Path) -> Iterator[Field]:
         yield site
 
 
+def await_written(kit: ConnectionKit, readings: int) -> None:
+    """Until a running agent has put more readings on disk than that.
+
+    Its lock keeps others from reading, but each reading makes the log longer.
+    """
+    log, sizes = kit.outbox.with_name(f"{kit.outbox.name}-wal"), set[int]()
+
+    def written() -> bool:
+        if log.exists():
+            sizes.add(log.stat().st_size)
+        return len(sizes) > readings + 2  # the file's own beginnings
+
+    await_that(written, "readings on disk")
+
+
 @dataclass
 class Observer:
     """Everything that was published on ``telemetry/+`` and ``status/+``."""
 
     payloads: dict[str, list[bytes]] = field(default_factory=dict)
 
-    def readings(self, thing_name: str) -> list[dict[str, Any]]:
+    def messages(self, thing_name: str) -> list[dict[str, Any]]:
         """Telemetry that is JSON."""
         found = []
         for payload in list(self.payloads.get(f"telemetry/{thing_name}", ())):
             with suppress(json.JSONDecodeError):
                 found.append(json.loads(payload))
         return found
+
+    def readings(self, thing_name: str) -> list[dict[str, Any]]:
+        """What the messages hold, batches taken apart."""
+        return [
+            {**message, **reading}
+            for message in self.messages(thing_name)
+            for reading in message.get("readings", [{}])
+        ]
 
     def identities(self, thing_name: str) -> set[tuple[str, int]]:
         return {(r["boot_id"], r["sequence"]) for r in self.readings(thing_name)}
