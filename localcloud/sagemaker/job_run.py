@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import threading
 import time
@@ -123,7 +124,7 @@ class JobRun:
 
     @property
     def _kind(self) -> str:
-        return f"{self.word.lower()}-job"
+        return kind_of(self.word)
 
     def _run(self) -> None:
         try:
@@ -156,6 +157,11 @@ class JobRun:
             return self.work(job)
         finally:
             self._slots.release()
+
+
+def kind_of(word: str) -> str:
+    """Kind of a family's records and ARNs: ``hyper-parameter-tuning-job``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", f"{word}Job").lower()
 
 
 def finish(job: Record, word: str, status: str, reason: str | None) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.sagemaker.errors import already_exists, not_found, validation
-from localcloud.sagemaker.job_run import JobRun, finish
+from localcloud.sagemaker.job_run import JobRun, finish, kind_of
 from localcloud.sagemaker.listing import page
 from localcloud.sagemaker.parts import Parts
 from localcloud.store import Record
@@ -32,7 +32,7 @@ class Family:
     Parameters
     ----------
     word
-        ``Training``, ``Processing`` or ``Transform``.
+        ``Training``, ``Processing``, ``Transform`` or ``HyperParameterTuning``.
     echoed
         Members of the Create request that Describe gives back as they came.
     """
@@ -43,7 +43,7 @@ class Family:
     @property
     def kind(self) -> str:
         """Kind of the record and of the ARN, as ``training-job``."""
-        return f"{self.word.lower()}-job"
+        return kind_of(self.word)
 
     def member(self, what: str) -> str:
         """A member of the job, such as ``TrainingJobName`` for ``Name``."""

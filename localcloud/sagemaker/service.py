@@ -23,6 +23,7 @@ from localcloud.sagemaker.tags import Tags
 from localcloud.sagemaker.telemetry import Telemetry
 from localcloud.sagemaker.training_jobs import TrainingJobs
 from localcloud.sagemaker.transform_jobs import TransformJobs
+from localcloud.sagemaker.tuning_jobs import TuningJobs
 from localcloud.store import Store
 
 
@@ -50,13 +51,14 @@ class SageMaker:
         training = TrainingJobs(parts)
         processing = ProcessingJobs(parts)
         transform = TransformJobs(parts, models)
-        self._jobs = (training.jobs, processing.jobs, transform.jobs)
+        tuning = TuningJobs(parts, training)
+        self._jobs = (tuning.jobs, training.jobs, processing.jobs, transform.jobs)
         records = EndpointRecords(parts)
         self._deployments = Deployments(parts, records)
         self._runtime = Runtime(parts, records, self._deployments)
         endpoints = Endpoints(parts, models, configs, records, self._deployments)
         registry = (groups, packages)
-        jobs = (training, processing, transform)
+        jobs = (tuning, training, processing, transform)
         families = (*jobs, *registry, models, configs, endpoints, tags)
         self._control = JsonApi("sagemaker", families)
 

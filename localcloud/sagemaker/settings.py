@@ -18,7 +18,7 @@ class Settings:
         Folders in which each image has one with ``train`` and ``serve``; the first found wins.
     concurrent_training_jobs
         Further jobs wait in the secondary status Pending.
-    concurrent_processing_jobs, concurrent_transform_jobs
+    concurrent_processing_jobs, concurrent_transform_jobs, concurrent_tuning_jobs
         Further jobs wait.
     endpoint_instances
         The account's quota: processes that serve, over all endpoints.
@@ -40,6 +40,7 @@ class Settings:
     concurrent_training_jobs: int = 2
     concurrent_processing_jobs: int = 2
     concurrent_transform_jobs: int = 2
+    concurrent_tuning_jobs: int = 1
     endpoint_instances: int = 8
     stop_grace: float = 30
     startup_timeout: float = 480

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
+from localcloud.aws_api import AwsError
 from localcloud.sagemaker import images
 from localcloud.sagemaker.errors import limit_exceeded, not_served
 from localcloud.sagemaker.jobs import Family, Jobs
@@ -46,9 +48,18 @@ class TrainingJobs:
         self._parts = parts
         self.jobs = Jobs(FAMILY, parts, parts.settings.concurrent_training_jobs, finish)
 
-    def create_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
+    def create_training_job(
+        self, request: dict[str, Any], tuned: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Begin with a job.
+
+        Parameters
+        ----------
+        tuned
+            Members that a tuning job adds to its training jobs.
+        """
         _refuse_what_is_not_served(request)
-        members = _described(request)
+        members = {**_described(request), **(tuned or {})}
         scan = MetricScan(members["AlgorithmSpecification"].get("MetricDefinitions", []))
         role = self._parts.account.assume(request["RoleArn"])
         return self.jobs.create(
@@ -58,13 +69,20 @@ class TrainingJobs:
         )
 
     def describe_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
-        return self.jobs.describe(request)
+        job = self.jobs.describe(request)
+        job.pop("TunedHyperParameters", None)  # which SageMaker tells of the tuning job only
+        return job
 
     def list_training_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
         return self.jobs.list(request, "SecondaryStatus")
 
     def stop_training_job(self, request: dict[str, Any]) -> None:
         self.jobs.stop(request)
+
+    def stop_if_running(self, name: str) -> None:
+        """Stop a job, unless it has ended or was told to."""
+        with contextlib.suppress(AwsError):
+            self.jobs.stop({"TrainingJobName": name})
 
     def delete_training_job(self, request: dict[str, Any]) -> None:
         self.jobs.delete(request)
