@@ -60,8 +60,8 @@ class Job:
 
 def _sagemaker_job(word: str) -> Job:
     return Job(
-        describe=f"describe_{word.lower()}_job",
-        stop=f"stop_{word.lower()}_job",
+        describe=xform_name(f"Describe{word}Job"),
+        stop=xform_name(f"Stop{word}Job"),
         names=(f"{word}JobName",),
         status=f"{word}JobStatus",
         good="Completed",
@@ -85,6 +85,7 @@ INTEGRATIONS: Mapping[str, Job | None] = {
     "sagemaker:createTrainingJob": _sagemaker_job("Training"),
     "sagemaker:createProcessingJob": _sagemaker_job("Processing"),
     "sagemaker:createTransformJob": _sagemaker_job("Transform"),
+    "sagemaker:createHyperParameterTuningJob": _sagemaker_job("HyperParameterTuning"),
     "sagemaker:createEndpointConfig": None,
     "sagemaker:createEndpoint": None,
     "sagemaker:updateEndpoint": None,
