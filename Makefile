@@ -150,13 +150,16 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 # --- the data and the model ---------------------------------------------------
 
-.PHONY: device etl train deploy forecast evaluate
+.PHONY: device etl quality train deploy forecast evaluate
 device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
 	@$(IN_ENV) $(PY) -m device fleet --kits $(STATE)/devices $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter local,$(ENV)),--unthrottled) $(FLEET_OPTIONS)
 	@echo 'next: make etl'
 
-etl: setup ## raw messages to readings, series and channels (START=, END=, CUT=)
-	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(CUT),--cut $(CUT))
+etl: setup ## raw messages to readings, series and channels (START=, END=, WINDOW=1d, PARALLEL=1, RESUME=, CUT=)
+	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(WINDOW),--window $(WINDOW)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(RESUME),--resume $(RESUME)) $(if $(CUT),--cut $(CUT))
+
+quality: setup ## whether the tables are as expected (DAYS=, the newest ones only)
+	@$(IN_ENV) $(PY) -m glue_jobs quality $(if $(DAYS),--days $(DAYS))
 
 train: setup ## train DeepAR on the channels
 	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS)
