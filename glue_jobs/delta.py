@@ -13,21 +13,28 @@ written by delta-rs, which needs no JAR. All tables are partitioned by ``date``,
 from __future__ import annotations
 
 import json
+import random
 import secrets
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as T  # noqa: N812
 
+from glue_jobs.folders import delete_folder
+from glue_jobs.report import JobError
+
 DATE = T.StructField("date", T.StringType())
 NO_VERSION = -1  # of a table that has no log yet
+ATTEMPTS = 20  # of each some run succeeds, so twenty at once all come through
+LONGEST_PAUSE = 1.0  # seconds
+NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 
 
 class CommitConflictError(Exception):
@@ -36,12 +43,33 @@ class CommitConflictError(Exception):
 
 @dataclass(frozen=True)
 class DataFile:
-    """A Parquet file of a table; ``path`` is relative to the table's URI, ``size`` in bytes."""
+    """A Parquet file of a table.
+
+    Parameters
+    ----------
+    path
+        Relative to the table's URI.
+    size
+        In bytes.
+    added
+        When it became the table's, in milliseconds of Unix time; 0 before that.
+    """
 
     path: str
     date: str
     rows: int
     size: int
+    added: int = field(default=0, compare=False)
+
+    @property
+    def folder(self) -> str:
+        """What the path begins with: one write's own."""
+        return self.path.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """``date=…/….parquet``: no two files of a table have the same."""
+        return "/".join(self.path.rsplit("/", 2)[-2:])
 
 
 @dataclass(frozen=True)
@@ -56,11 +84,14 @@ class Snapshot:
         `NO_VERSION` where there is no table yet.
     files
         All files of this version, in the order of their paths.
+    id
+        Of the table; a table made anew in the same place has another. Empty where there is none.
     """
 
     uri: str
     version: int
     files: tuple[DataFile, ...]
+    id: str
     _table: DeltaTable | None = field(repr=False, compare=False)
 
     @property
@@ -76,28 +107,81 @@ class Snapshot:
         return None if self._table is None else self._table.transaction_version(of)
 
 
+@dataclass(frozen=True)
+class Change:
+    """Files that are to become a table's, and files that are to be so no longer."""
+
+    adds: tuple[DataFile, ...] = ()
+    removes: tuple[DataFile, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """By how many rows the table grows."""
+        return sum(file.rows for file in self.adds) - sum(file.rows for file in self.removes)
+
+
 def snapshot(uri: str) -> Snapshot:
     """The table as it is now; one without files where there is none yet."""
     if not DeltaTable.is_deltatable(uri, storage_options=storage_options(uri)):
-        return Snapshot(uri, NO_VERSION, (), None)
+        return Snapshot(uri, NO_VERSION, (), "", None)
     table = DeltaTable(uri, storage_options=storage_options(uri))
-    return Snapshot(uri, table.version(), _files(table), table)
+    return Snapshot(uri, table.version(), _files(table), str(table.metadata().id), table)
+
+
+def update(
+    uri: str, schema: T.StructType, work_out: Callable[[Snapshot], Change], run: str
+) -> Change:
+    """Work out a change for the table as it is and commit it; again where another run was first.
+
+    Parameters
+    ----------
+    work_out
+        The change that a snapshot needs; nothing is committed where it is none.
+
+    Raises
+    ------
+    JobError
+        Where others were first `ATTEMPTS` times.
+    """
+    for _ in range(ATTEMPTS):
+        base = snapshot(uri)
+        change = work_out(base)
+        if change == Change():
+            return change
+        try:
+            commit(base, schema, change.adds, change.removes, run=run)
+        except CommitConflictError:
+            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - so that they part
+        else:
+            return change
+    raise JobError(
+        f"other runs have written to {uri} each of {ATTEMPTS} times that this one tried; "
+        "nothing of it was committed: start it again when fewer run at once"
+    )
 
 
 def read(
-    spark: SparkSession, uri: str, files: Iterable[DataFile], schema: T.StructType
+    spark: SparkSession,
+    uri: str,
+    files: Iterable[DataFile],
+    schema: T.StructType,
+    *,
+    with_name: bool = False,
 ) -> DataFrame:
-    """Rows of files, with the column ``date``."""
+    """Rows of files, with the column ``date``, and ``name`` of the `DataFile` where wanted."""
+    added = [DATE, T.StructField("name", T.StringType())] if with_name else [DATE]
     paths = [f"{uri}{file.path}" for file in files]
     if not paths:
-        return spark.createDataFrame([], T.StructType([*schema.fields, DATE]))
+        return spark.createDataFrame([], T.StructType([*schema.fields, *added]))
+    path = F.col("_metadata.file_path")
+    columns = {"date": _date_in(path)} | ({"name": _name_in(path)} if with_name else {})
     # The folders above date= differ from file to file, so Spark must not make columns of them.
     rows = spark.read.schema(schema).option("recursiveFileLookup", True).parquet(*paths)
-    return rows.withColumn("date", _date_in(F.col("_metadata.file_path")))
+    return rows.withColumns(columns)
 
 
 def write(rows: DataFrame, uri: str, schema: T.StructType, run: str) -> list[DataFile]:
-    """Write rows, with ``date``, to files of the table that `commit` can add.
+    """Write rows, at least one and with ``date``, to files that `commit` can add to the table.
 
     Parameters
     ----------
@@ -106,8 +190,15 @@ def write(rows: DataFrame, uri: str, schema: T.StructType, run: str) -> list[Dat
     """
     folder = f"{run}-{secrets.token_hex(4)}/"
     columns = [field.name for field in schema.fields]
-    rows.select(*columns, "date").write.partitionBy("date").parquet(f"{uri}{folder}")
+    writer = rows.select(*columns, "date").write.options(**NO_SUCCESS_FILE)
+    writer.partitionBy("date").parquet(f"{uri}{folder}")
     return _written(rows.sparkSession, uri, folder, schema)
+
+
+def discard(spark: SparkSession, uri: str, files: Iterable[DataFile]) -> None:
+    """Delete files that no version of the table names."""
+    for file in files:
+        delete_folder(spark, f"{uri}{file.path}")
 
 
 def commit(
@@ -118,6 +209,8 @@ def commit(
     *,
     run: str,
     progress: Mapping[str, int] | None = None,
+    same_rows: bool = False,
+    whole_table: bool = False,
 ) -> int:
     """Make files the table's and others no longer so, all at once; the new version.
 
@@ -128,6 +221,11 @@ def commit(
     progress
         Numbers to keep with this commit by a name, such as the version of another table that has
         been worked off.
+    same_rows
+        The files added hold the very rows of those removed, so that who follows the table's
+        changes sees none.
+    whole_table
+        Remove all files of ``base`` and take on the schema.
 
     Raises
     ------
@@ -137,22 +235,23 @@ def commit(
     options = storage_options(base.uri)
     table = base._table
     if table is None:
-        fields = T.StructType([*schema.fields, DATE])
         table = DeltaTable.create(
             base.uri,
-            Schema.from_json(fields.json()),
+            _fields(schema),
             mode="ignore",
             partition_by=[DATE.name],
             storage_options=options,
         )
         if table.version() != 0:
             raise CommitConflictError(f"{base.uri} was created by another run")
-    stamp = int(time.time() * 1000)
+    stamp, changes = int(time.time() * 1000), not same_rows
+    added = [_add(file, stamp, changes) for file in adds]
+    removed = [_remove(file, stamp, changes) for file in removes]
     try:
         table.create_write_transaction(
-            [*(_add(file, stamp) for file in adds), *(_remove(file, stamp) for file in removes)],
-            mode="append",
-            schema=table.schema(),
+            [*added, *removed],
+            mode="overwrite" if whole_table else "append",
+            schema=_fields(schema) if whole_table else table.schema(),
             partition_by=[DATE.name],
             commit_properties=CommitProperties(
                 max_commit_retries=0,
@@ -176,23 +275,13 @@ def commit(
     return table.version() + 1
 
 
-def changed_dates(now: Snapshot, since: int | None) -> set[str]:
-    """Days whose files differ between an earlier version and a snapshot.
-
-    All days where there is no earlier version, or the log no longer reaches back to it.
-    """
-    if since is None or NO_VERSION in (since, now.version):
-        return now.dates
-    try:
-        then = DeltaTable(now.uri, version=since, storage_options=storage_options(now.uri))
-    except DeltaError:
-        return now.dates
-    return {file.date for file in set(_files(then)) ^ set(now.files)}
+def _fields(schema: T.StructType) -> Schema:
+    return Schema.from_json(T.StructType([*schema.fields, DATE]).json())
 
 
 def _files(table: DeltaTable) -> tuple[DataFile, ...]:
     actions = table.get_add_actions(flatten=True)
-    columns = ("path", "partition.date", "num_records", "size_bytes")
+    columns = ("path", "partition.date", "num_records", "size_bytes", "modification_time")
     rows = zip(*(actions[name].to_pylist() for name in columns), strict=True)
     return tuple(sorted((DataFile(*row) for row in rows), key=lambda file: file.path))
 
@@ -205,7 +294,7 @@ def _written(spark: SparkSession, uri: str, folder: str, schema: T.StructType) -
         .option("recursiveFileLookup", True)
         .parquet(f"{uri}{folder}")
         .groupBy(
-            F.concat(F.lit(folder), F.substring_index(path, f"/{folder}", -1)).alias("path"),
+            F.concat(F.lit(folder), _name_in(path)).alias("path"),
             _date_in(path).alias("date"),
             size.alias("size"),
         )
@@ -215,17 +304,21 @@ def _written(spark: SparkSession, uri: str, folder: str, schema: T.StructType) -
     return sorted((DataFile(**row.asDict()) for row in found), key=lambda file: file.path)
 
 
+def _name_in(path: Column) -> Column:
+    return F.substring_index(path, "/", -2)
+
+
 def _date_in(path: Column) -> Column:
     return F.substring(F.substring_index(path, "/date=", -1), 1, len("YYYY-MM-DD"))
 
 
-def _add(file: DataFile, stamp: int) -> AddAction:
+def _add(file: DataFile, stamp: int, changes: bool) -> AddAction:
     stats = json.dumps({"numRecords": file.rows})
-    return AddAction(file.path, file.size, {DATE.name: file.date}, stamp, True, stats)
+    return AddAction(file.path, file.size, {DATE.name: file.date}, stamp, changes, stats)
 
 
-def _remove(file: DataFile, stamp: int) -> RemoveAction:
-    return RemoveAction(file.path, True, stamp, file.size, {DATE.name: file.date})
+def _remove(file: DataFile, stamp: int, changes: bool) -> RemoveAction:
+    return RemoveAction(file.path, changes, stamp, file.size, {DATE.name: file.date})
 
 
 def storage_options(uri: str) -> dict[str, str] | None:

@@ -8,57 +8,58 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.lake import arrival_prefix
-from glue_jobs.folders import delete_folder, partition_dates, subfolders_of
-from glue_jobs.tables import QUARANTINE, read_days, replace_days
+from glue_jobs import delta
+from glue_jobs.tables import QUARANTINE
 
 HOUR_IN_KEY = r"(\d{4}/\d{2}/\d{2}/\d{2}/)"
 
 
 def replace_quarantine(
-    spark: SparkSession,
-    refused: DataFrame,
-    table: str,
-    window: tuple[datetime, datetime],
-    count: int,
+    refused: DataFrame, count: int, table: str, window: tuple[datetime, datetime], run: str
 ) -> None:
     """Make the table hold the refused messages of a window, and of others what it held.
 
     Parameters
     ----------
     refused
-        Rows of `glue_jobs.readings.classify` that have a reason.
-    window
-        Arrival window ``[start, end)`` that the rows are of.
+        Columns of `glue_jobs.tables.QUARANTINE` and ``date``, the day of arrival.
     count
-        Number of refused rows; the pass over them is saved where there are none.
+        How many there are.
+    table
+        URI of the table.
+    window
+        Arrival window ``[start, end)`` that they are of.
+    run
+        Id of the run.
     """
-    days = _days(window)
-    there = partition_dates(subfolders_of(spark), table) & days
-    if count == 0 and not there:
-        return
-    columns = [field.name for field in QUARANTINE.fields]
-    rows = refused.select(*columns, F.col("arrival_date").alias("date"))
-    if there:
-        rows = rows.unionByName(outside(read_days(spark, table, QUARANTINE, there), window))
-    rows = rows.repartition("date").sortWithinPartitions("date", "source", "raw_line").cache()
-    left = {row["date"] for row in rows.select("date").distinct().collect()}
-    if left:
-        replace_days(rows, table, QUARANTINE)
-    rows.unpersist()
-    for date in there - left:  # a day without rows is none that a write would replace
-        delete_folder(spark, f"{table}date={date}")
+    spark = refused.sparkSession
+
+    def work_out(base: delta.Snapshot) -> delta.Change:
+        files = base.files_of(_days(window))
+        rows = delta.read(spark, base.uri, files, QUARANTINE, with_name=True)
+        inside = rows.where(_is_inside(window)).select("name").distinct().collect()
+        stale = {row["name"] for row in inside}
+        replaced = tuple(file for file in files if file.name in stale)
+        others = rows.where(F.col("name").isin(stale) & ~_is_inside(window)).drop("name")
+        to_write = refused.unionByName(others) if replaced else refused
+        if count == 0 and (not replaced or others.isEmpty()):
+            return delta.Change(removes=replaced)
+        sorted_ = to_write.repartition("date").sortWithinPartitions("date", "source", "raw_line")
+        return delta.Change(tuple(delta.write(sorted_, base.uri, QUARANTINE, run)), replaced)
+
+    delta.update(table, QUARANTINE, work_out, run)
 
 
-def outside(quarantined: DataFrame, window: tuple[datetime, datetime]) -> DataFrame:
-    """Rows whose object arrived in no hour of a window."""
+def _is_inside(window: tuple[datetime, datetime]) -> Column:
+    """Whether a row's object arrived in an hour of a window."""
     start, end = window
-    hour = F.regexp_extract("source", HOUR_IN_KEY, 1)
     last = arrival_prefix(end - timedelta(microseconds=1))
-    return quarantined.where(~hour.between(arrival_prefix(start), last))
+    hour = F.regexp_extract("source", HOUR_IN_KEY, 1)
+    return hour.between(arrival_prefix(start), last)
 
 
 def _days(window: tuple[datetime, datetime]) -> set[str]:

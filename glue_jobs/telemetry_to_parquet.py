@@ -1,6 +1,7 @@
 """AWS Glue job: raw messages of an arrival window to readings in the lake and to quarantine.
 
-Running a window again leaves the tables as they are.
+Running a window again leaves the tables as they are, and so does running windows at once, in
+another order, or again after one was killed.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ from typing import Any
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.lake import RAW_RULE_ERRORS, RAW_TELEMETRY
 from contracts.names import TELEMETRY_TO_PARQUET
 from glue_jobs.arguments import ReportArguments, TelemetryArguments
-from glue_jobs.folders import arrival_folders, partition_dates, subfolders_of
-from glue_jobs.merging import counting_new, merge
+from glue_jobs.folders import arrival_folders, subfolders_of
+from glue_jobs.merging import merge
 from glue_jobs.messages import read_messages, read_rule_errors
 from glue_jobs.quarantine import replace_quarantine
 from glue_jobs.readings import classify
 from glue_jobs.report import reported, run_job
 from glue_jobs.session import spark_session
-from glue_jobs.tables import READINGS, read_days, replace_days
+from glue_jobs.tables import QUARANTINE, READINGS
 
 
 def main(argv: list[str]) -> None:
@@ -43,35 +45,44 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
     -------
     dict
         ``read`` messages, of which ``kept`` are new in the lake, ``duplicates`` were there or came
-        twice, and ``quarantined`` counts the others by reason.
+        twice, and ``quarantined`` counts the others by reason. Besides, ``late`` of those kept or
+        duplicate came on a later day (UTC) than they were taken.
     """
     messages = _messages(spark, arguments)
     if messages is None:
-        return {"read": 0, "kept": 0, "duplicates": 0, "quarantined": {}}
+        return {"read": 0, "kept": 0, "duplicates": 0, "late": 0, "quarantined": {}}
     # One pass over the text; the counts of the pass tell which days are touched.
     classified = classify(messages).persist(StorageLevel.MEMORY_AND_DISK)
     by_reason: Counter[str] = Counter()
     by_date: Counter[str] = Counter()
-    for row in classified.groupBy("reason", "date").count().collect():
-        if row["reason"] is None:
-            by_date[row["date"]] += row["count"]
-        else:
+    late = 0
+    is_late = (F.col("date") < F.col("received_at").cast("date").cast("string")).alias("is_late")
+    for row in classified.groupBy("reason", "date", is_late).count().collect():
+        if row["reason"] is not None:
             by_reason[row["reason"]] += row["count"]
+            continue
+        by_date[row["date"]] += row["count"]
+        late += row["count"] if row["is_late"] else 0
 
-    kept = _merge_into_lake(spark, classified, arguments.telemetry, by_date)
-    replace_quarantine(
-        spark,
-        classified.where("reason IS NOT NULL"),
-        arguments.quarantine,
-        (arguments.start, arguments.end),
-        by_reason.total(),
+    run_id = arguments.run_id
+    kept = 0
+    if by_date:
+        columns = [field.name for field in READINGS.fields]
+        readings = classified.where("reason IS NULL").select(*columns, "date")
+        kept = merge(readings, arguments.telemetry, max(by_date.values()), run_id)
+    columns = [*(field.name for field in QUARANTINE.fields)]
+    refused = classified.where("reason IS NOT NULL").select(
+        *columns, F.col("arrival_date").alias("date")
     )
+    window = arguments.start, arguments.end
+    replace_quarantine(refused, by_reason.total(), arguments.quarantine, window, run_id)
     classified.unpersist()
     sound = by_date.total()
     return {
         "read": sound + by_reason.total(),
         "kept": kept,
         "duplicates": sound - kept,
+        "late": late,
         "quarantined": dict(sorted(by_reason.items())),
     }
 
@@ -89,22 +100,6 @@ def _messages(spark: SparkSession, arguments: TelemetryArguments) -> DataFrame |
         if (folders := arrival_folders(subfolders, root, *window))
     ]
     return reduce(DataFrame.unionByName, found) if found else None
-
-
-def _merge_into_lake(
-    spark: SparkSession, classified: DataFrame, table: str, by_date: Counter[str]
-) -> int:
-    """Merge sound readings into their days; how many the lake did not have before."""
-    if not by_date:
-        return 0
-    columns = [field.name for field in READINGS.fields]
-    readings = classified.where("reason IS NULL").select(*columns, "date")
-    there = partition_dates(subfolders_of(spark), table) & set(by_date)
-    in_lake = read_days(spark, table, READINGS, there) if there else None
-    merged, observation = counting_new(merge(readings, in_lake, max(by_date.values())))
-    replace_days(merged, table, READINGS)
-    kept: int = observation.get["kept"]
-    return kept
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ import pytest
 from glue_spark import spark
 
 from contracts.lake import arrival_prefix
+from glue_jobs import delta
 from glue_jobs.arguments import SeriesArguments, TelemetryArguments
+from glue_jobs.tables import QUARANTINE
 from glue_jobs.telemetry_to_parquet import run
 
 TEN = datetime(2026, 6, 3, 10, tzinfo=UTC)
@@ -47,10 +49,8 @@ class Lake:
         )
 
     def quarantine(self) -> list[tuple[str, str]]:
-        table = self.root / "quarantine"
-        if not any(table.glob("date=*")):
-            return []
-        rows = spark().read.parquet(f"file://{table}").collect()
+        table = delta.snapshot(f"file://{self.root}/quarantine/")
+        rows = delta.read(spark(), table.uri, table.files, QUARANTINE).collect()
         return sorted((row["raw_line"], row["source"]) for row in rows)
 
 
@@ -80,7 +80,7 @@ def test_a_window_replaces_its_own_quarantine_and_no_other(lake: Lake) -> None:
     assert lake.quarantine() == [("first", keys[0]), ("second", keys[1])]
     lake.land("y", [message(1)], TEN + HOUR)  # as if a better reader understood it
     counts = lake.run(TEN + HOUR, TEN + 2 * HOUR)
-    assert counts == {"read": 1, "kept": 0, "duplicates": 1, "quarantined": {}}
+    assert counts == {"read": 1, "kept": 0, "duplicates": 1, "late": 1, "quarantined": {}}
     assert lake.quarantine() == [("first", keys[0])]
     assert second.exists()
     lake.land("x", [message(2)], TEN)
@@ -89,7 +89,7 @@ def test_a_window_replaces_its_own_quarantine_and_no_other(lake: Lake) -> None:
 
 
 def test_nothing_to_read_is_no_failure(lake: Lake) -> None:
-    nothing = {"read": 0, "kept": 0, "duplicates": 0, "quarantined": {}}
+    nothing = {"read": 0, "kept": 0, "duplicates": 0, "late": 0, "quarantined": {}}
     assert lake.run(TEN, TEN + HOUR) == nothing
     lake.land("empty", [], TEN).write_bytes(b"")
     lake.land("blank", ["", " "], TEN)
