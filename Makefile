@@ -69,7 +69,7 @@ lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml anew into requirements/
 
 # --- checks -----------------------------------------------------------------
 
-.PHONY: lint fmt type test test-glue test-glue-5 test-glue-6 test-glue-docker
+.PHONY: lint fmt type test chaos test-glue test-glue-5 test-glue-6 test-glue-docker
 lint: setup ## ruff, mypy, actionlint, zizmor, checkov
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -96,6 +96,9 @@ test-glue-5: setup $(GLUE_6)/.ready ## Spark 3.5 and Python 3.11: the jobs, and 
 # tests/conftest.py is for what needs the local cloud, which this environment has not.
 test-glue-6: $(GLUE_6)/.ready ## Spark 4.1 and Python 3.13: the jobs
 	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit tests/unit/glue_jobs tests/unit/contracts
+
+chaos: setup ## readings sent while broker, Firehose, devices and Spark are killed: none lost, none doubled (READINGS=200000, DEVICES=20, SEED=)
+	@$(PY) tests/chaos $(if $(READINGS),--readings $(READINGS)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(SEED),--seed $(SEED))
 
 test-glue-docker: ## the jobs' unit tests in AWS's own Glue image (needs Docker; GLUE_IMAGE=)
 	@docker compose run --rm glue-tests
@@ -150,10 +153,16 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 # --- the data and the model ---------------------------------------------------
 
-.PHONY: device etl quality train deploy forecast evaluate
+.PHONY: device allow revoke etl quality train deploy forecast evaluate
 device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
 	@$(IN_ENV) $(PY) -m device fleet --kits $(STATE)/devices $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter local,$(ENV)),--unthrottled) $(FLEET_OPTIONS)
 	@echo 'next: make etl'
+
+allow: setup ## let a new device claim its certificate (SERIAL=, THING= where its name is another, AGAIN=1)
+	@$(IN_ENV) $(PY) -m device allow --serial $(SERIAL) $(if $(THING),--thing '$(THING)') $(if $(AGAIN),--again)
+
+revoke: setup ## cut a device off (THING=), or all claim certificates (CLAIMS=1)
+	@$(IN_ENV) $(PY) -m device revoke $(if $(CLAIMS),--claims,--thing '$(THING)')
 
 etl: setup ## raw messages to readings, series and channels (START=, END=, WINDOW=1d, PARALLEL=1, RESUME=, CUT=)
 	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(WINDOW),--window $(WINDOW)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(RESUME),--resume $(RESUME)) $(if $(CUT),--cut $(CUT))

@@ -76,8 +76,8 @@ def _certificate(kit: ConnectionKit, now: datetime) -> str:
     if now < begins:
         raise _Ill(f"{kit.certificate} is valid from {begins:%Y-%m-%d %H:%M} UTC on only")
     if now >= ends:
-        raise _Ill(f"{kit.certificate} expired on {ends:%Y-%m-%d}; provision the device anew")
-    soon = ", soon: provision the device anew" if ends - now < EXPIRES_SOON else ""
+        raise _Ill(f"{kit.certificate} expired on {ends:%Y-%m-%d}; claim or provision anew")
+    soon = ", soon: say `lakecast-device rotate`" if ends - now < EXPIRES_SOON else ""
     return f"valid until {ends:%Y-%m-%d}{soon}"
 
 

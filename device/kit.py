@@ -95,7 +95,7 @@ class ConnectionKit:
         """
         path = folder / SETTINGS
         if not path.is_file():
-            raise KitError(f"no connection kit in {folder}; say `lakecast-device provision` first")
+            raise KitError(f"no connection kit in {folder}; say `lakecast-device provision`, or `claim`, first")
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             kit = cls(folder=folder, **document)
