@@ -71,11 +71,43 @@ class Estate:
 
     def readings(self) -> tuple[int, int]:
         """Rows, and distinct identities, of the curated readings, as Athena counts them."""
-        rows = self._athena("SELECT count(*) FROM telemetry")
-        identities = self._athena(
-            "SELECT count(*) FROM (SELECT DISTINCT device_id, boot_id, sequence FROM telemetry)"
+        (rows,) = self.query("SELECT count(*) AS n FROM telemetry")
+        (identities,) = self.query(
+            "SELECT count(*) AS n FROM "
+            "(SELECT DISTINCT device_id, boot_id, sequence FROM telemetry)"
         )
-        return int(rows[0]), int(identities[0])
+        return int(rows["n"]), int(identities["n"])
+
+    def query(self, query: str) -> list[dict[str, str]]:
+        """What Athena answers, row by row.
+
+        Raises
+        ------
+        CheckError
+            Where it fails, or takes too long.
+        """
+        athena = self.client("athena")
+        execution = athena.start_query_execution(
+            QueryString=query,
+            QueryExecutionContext={"Database": self.names.database},
+            WorkGroup=self.names.workgroup,
+        )["QueryExecutionId"]
+        deadline = time.monotonic() + ATHENA_TIMEOUT
+        while True:
+            told = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
+            state = told["Status"]["State"]
+            if state == "SUCCEEDED":
+                break
+            if state in ("FAILED", "CANCELLED") or time.monotonic() > deadline:
+                raise CheckError(
+                    f"Athena could not answer {query} ({state}): "
+                    f"{told['Status'].get('StateChangeReason', 'no reason given')}"
+                )
+            time.sleep(0.2)
+        pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=execution)
+        rows = [row["Data"] for page in pages for row in page["ResultSet"]["Rows"]]
+        names, *values = [[cell.get("VarCharValue", "") for cell in row] for row in rows]
+        return [dict(zip(names, row, strict=True)) for row in values]
 
     def forecast_url(self) -> str:
         """Where the forecast API answers, in the local API Gateway's form of address."""
@@ -88,29 +120,6 @@ class Estate:
             raise CheckError(f"expected one REST API named {self.names.api}; got {len(apis)}")
         stage = gateway.get_stages(restApiId=apis[0])["item"][0]["stageName"]
         return f"{self._endpoint_url}/restapis/{apis[0]}/{stage}/_user_request_/v1"
-
-    def _athena(self, query: str) -> list[str]:
-        athena = self.client("athena")
-        execution = athena.start_query_execution(
-            QueryString=query,
-            QueryExecutionContext={"Database": self.names.database},
-            WorkGroup=self.names.workgroup,
-        )["QueryExecutionId"]
-        deadline = time.monotonic() + ATHENA_TIMEOUT
-        while True:
-            status = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"][
-                "Status"
-            ]
-            if status["State"] == "SUCCEEDED":
-                break
-            if status["State"] in ("FAILED", "CANCELLED") or time.monotonic() > deadline:
-                raise CheckError(
-                    f"Athena could not count the readings ({status['State']}): "
-                    f"{status.get('StateChangeReason', 'no reason given')}"
-                )
-            time.sleep(0.2)
-        rows = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
-        return [cell["VarCharValue"] for cell in rows[1]["Data"]]
 
     def _keys(self, location: lake.Location) -> list[str]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(

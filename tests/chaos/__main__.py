@@ -1,0 +1,262 @@
+"""Send readings while everything is killed at random; then look for each of them in the lake.
+
+Agents replay recordings over MQTT through the estate that Terraform has made. Meanwhile agents,
+connections, the local cloud (broker, rule and Firehose in one) and the ETL's Spark are killed, in
+an order that the seed decides, and Firehose refuses, doubles, delays and joins. At the end the
+identities that the sensors wrote down are compared with those in the lake, as Athena reads it.
+
+Exit code 1 where a reading is lost, doubled, changed or made up::
+
+    make chaos [READINGS=200000] [DEVICES=20] [SEED=1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from fleet import AgentFailedError, Fleet  # noqa: E402
+from recordings import Identity, Recorded, record  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
+from rich.table import Table  # noqa: E402
+from trial import Trial, TrialError  # noqa: E402
+from wire import Wire  # noqa: E402
+
+from localcloud.demo_checks import CheckError  # noqa: E402
+from localcloud.faults import Faults  # noqa: E402
+from localcloud.launch import LocalCloudError  # noqa: E402
+
+FAULTS = Faults(refuse=0.02, deliver_twice=0.2, delay_seconds=3, join_records=0.2)
+MESSAGE = 300  # bytes of the smallest message
+POLL = 0.05
+KINDS = ("device", "connections", "cloud", "Spark")
+
+
+@dataclass(frozen=True)
+class Kills:
+    """How many of each kind of kill."""
+
+    device: int
+    connections: int
+    cloud: int
+    spark: int
+    spark_at_the_end: int
+
+    @classmethod
+    def of(cls, readings: int) -> Kills:
+        """More for more readings, but some of each in any case."""
+        large = readings >= 100_000
+        return cls(12, 8, 5, 2, 3) if large else cls(3, 2, 1, 0, 1)
+
+    def order(self, dice: random.Random) -> list[str]:
+        """Those that happen while readings are sent, in their order."""
+        counts = (self.device, self.connections, self.cloud, self.spark)
+        kinds = [kind for kind, count in zip(KINDS, counts, strict=True) for _ in range(count)]
+        dice.shuffle(kinds)
+        return kinds
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of the readings."""
+
+    sent: int
+    lost: int
+    doubled: int
+    changed: int
+    invented: int
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.doubled or self.changed or self.invented)
+
+
+def send(
+    trial: Trial,
+    fleet: Fleet,
+    wire: Wire,
+    readings: int,
+    order: list[str],
+    dice: random.Random,
+    console: Console,
+) -> Counter[str]:
+    """Run the fleet to its end and kill as ordered, evenly over the messages it sends."""
+    killed: Counter[str] = Counter()
+    over = threading.Event()
+    marks = sorted(dice.uniform(0.03, 0.9) * readings * MESSAGE for _ in order)
+
+    def disturb(progress: Progress) -> None:
+        bar = progress.add_task("kills", total=len(order))
+        with ThreadPoolExecutor(max_workers=max(1, order.count("Spark"))) as sparks:
+            runs = []
+            for kind, mark in zip(order, marks, strict=True):
+                while wire.carried < mark and not over.wait(POLL):
+                    pass
+                if over.is_set():
+                    break
+                if kind == "device":
+                    killed[kind] += fleet.kill(dice)
+                elif kind == "connections":
+                    killed[kind] += wire.cut(dice.uniform(0.1, 1.0), dice)
+                elif kind == "cloud":
+                    killed[kind] += trial.kill_cloud(dice)
+                else:
+                    runs.append(sparks.submit(trial.kill_spark, dice, dice.uniform(3, 15)))
+                progress.update(bar, advance=1, description=f"kills (last: {kind})")
+            killed["Spark"] += sum(run.result() for run in runs)
+
+    with (
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        ) as progress,
+        ThreadPoolExecutor(max_workers=2) as pool,
+    ):
+        sending = pool.submit(fleet.run)
+        disturbing = pool.submit(disturb, progress)
+        bar = progress.add_task("devices done", total=fleet.size)
+        while not sending.done():
+            progress.update(bar, completed=fleet.done)
+            if disturbing.done() and disturbing.exception():
+                fleet.stop()
+            time.sleep(POLL)
+        over.set()
+        disturbing.result()
+        sending.result()
+    return killed
+
+
+def judge(trial: Trial, recorded: list[Recorded]) -> Verdict:
+    """Compare what the sensors wrote down with what Athena finds in the lake."""
+    expected: dict[Identity, float] = {}
+    for one in recorded:
+        expected |= one.ozone
+    rows = trial.estate.query("SELECT device_id, boot_id, sequence, ozone FROM telemetry")
+    found = Counter((row["device_id"], row["boot_id"], int(row["sequence"])) for row in rows)
+    changed = sum(
+        float(row["ozone"]) != expected[identity]
+        for row in rows
+        if (identity := (row["device_id"], row["boot_id"], int(row["sequence"]))) in expected
+    )
+    return Verdict(
+        sent=len(expected),
+        lost=len(expected.keys() - found.keys()),
+        doubled=sum(count - 1 for count in found.values()),
+        changed=changed,
+        invented=len(found.keys() - expected.keys()),
+    )
+
+
+def run(home: Path, readings: int, devices: int, seed: int, console: Console) -> int:
+    """The whole trial; returns the exit code."""
+    dice = random.Random(seed)
+    kills = Kills.of(readings)
+    recorded = record(home / "recordings", devices, readings, dice)
+    kits, logs = home / "devices", home / "logs"
+    logs.mkdir()
+    trial = Trial(home / "cloud", logs)
+    wire: Wire | None = None
+    try:
+        began = time.monotonic()
+        with console.status("applying the estate"):
+            trial.apply()
+            wire = Wire(trial.mqtt_port)
+            trial.provision([one.thing_name for one in recorded], kits, wire.port)
+            trial.settle()
+        console.print(f"· the estate stands  [dim]{time.monotonic() - began:.0f} s[/]")
+        FAULTS.order(trial.home)
+        began = time.monotonic()
+        fleet = Fleet(recorded, kits, logs)
+        killed = send(trial, fleet, wire, readings, kills.order(dice), dice, console)
+        sending = time.monotonic() - began
+        console.print(f"· all is sent  [dim]{sending:.0f} s[/]")
+        began = time.monotonic()
+        with console.status("transforming, while Spark is killed"):
+            trial.await_delivery()
+            for _ in range(kills.spark_at_the_end):
+                killed["Spark"] += trial.kill_spark(dice, dice.uniform(2, 12))
+            trial.etl("all")
+        console.print(f"· all is transformed  [dim]{time.monotonic() - began:.0f} s[/]")
+        verdict = judge(trial, recorded)
+        console.print(report(trial, verdict, killed, wire.carried, sending, seed))
+    finally:
+        if wire is not None:
+            wire.close()
+        trial.close()
+    console.print(
+        f"{verdict.lost} lost, {verdict.doubled} doubled"
+        + (
+            f", {verdict.changed} changed, {verdict.invented} made up"
+            if not verdict.is_clean
+            else ""
+        )
+    )
+    return 0 if verdict.is_clean else 1
+
+
+def report(
+    trial: Trial, verdict: Verdict, killed: Counter[str], carried: int, seconds: float, seed: int
+) -> Table:
+    """What was done to the readings, and what became of them."""
+    (quarantined,) = trial.estate.query("SELECT count(*) AS n FROM quarantine")
+    table = Table(title=f"Chaos, seed {seed}", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    rows = {
+        "readings that the sensors took": f"{verdict.sent:,}",
+        "seconds in which they were sent": f"{seconds:,.0f}",
+        "MB that devices sent to the broker": f"{carried / 1e6:,.1f}",
+        "agents killed": f"{killed['device']}",
+        "connections cut": f"{killed['connections']}",
+        "broker and Firehose killed": f"{killed['cloud']}",
+        "Spark killed": f"{killed['Spark']}",
+        "lines that Firehose delivered": f"{trial.estate.raw_messages():,}",
+        "messages that only the error action kept": f"{trial.estate.rule_errors():,}",
+        "quarantined": quarantined["n"],
+        "lost": f"{verdict.lost:,}",
+        "doubled": f"{verdict.doubled:,}",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def main() -> int:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--readings", type=int, default=200_000, help="(%(default)s)")
+    parser.add_argument("--devices", type=int, default=20, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=None, help="of the kills (drawn)")
+    parser.add_argument("--keep", type=Path, help="leave everything in this new folder")
+    options = parser.parse_args()
+    seed = random.randrange(10_000) if options.seed is None else options.seed
+    console = Console(highlight=False)
+    console.print(f"{options.readings:,} readings of {options.devices} devices, SEED={seed}")
+    try:
+        if options.keep:
+            return run(options.keep, options.readings, options.devices, seed, console)
+        with tempfile.TemporaryDirectory(prefix="lakecast-chaos-") as home:
+            return run(Path(home), options.readings, options.devices, seed, console)
+    except (AgentFailedError, CheckError, LocalCloudError, TrialError) as error:
+        print(f"chaos: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""`make chaos`, small: devices, connections, the cloud and Spark are killed; all arrives once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+from processes import assert_ended
+
+ROOT = Path(__file__).resolve().parents[2]
+READINGS = 5_000
+
+
+def test_nothing_is_lost_or_doubled_whatever_is_killed(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [
+            *(sys.executable, "tests/chaos", "--readings", str(READINGS), "--devices", "5"),
+            *("--seed", "7", "--keep", str(tmp_path / "home")),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    printed = result.stdout
+    assert result.returncode == 0, printed + result.stderr
+    assert printed.endswith("0 lost, 0 doubled\n")
+
+    def figure(name: str) -> int:
+        (found,) = re.findall(rf"{name} +│ +([\d,]+)", printed)
+        return int(found.replace(",", ""))
+
+    assert figure("readings that the sensors took") == READINGS
+    assert figure("agents killed") == 3
+    assert figure("connections cut") >= 2
+    assert figure("broker and Firehose killed") == 1
+    assert figure("Spark killed") == 1
+    assert figure("messages that only the error action kept") >= 0
+    assert_ended(
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if str(tmp_path) in " ".join(process.info["cmdline"] or ())
+    )
