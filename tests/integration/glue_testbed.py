@@ -148,7 +148,7 @@ class Estate:
         """All rows of a table, ``date`` included, in a fixed order."""
         rows = []
         for key in self.keys(place):
-            if not key.endswith(".parquet"):
+            if not key.endswith(".parquet") or "/_" in key:  # what Delta, or we, note of the table
                 continue
             read = pq.read_table(pa.BufferReader(self.body(place, key)), partitioning=None)
             date = key.partition("date=")[2].partition("/")[0]

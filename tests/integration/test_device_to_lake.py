@@ -72,4 +72,4 @@ def test_batches_end_in_the_lake_as_single_readings_and_what_is_sent_twice_is_th
         (str(boot.boot_id), reading.place) for reading in readings
     }
     assert len(rows) == len(readings)
-    assert {(row["thing_name"], row["longitude"]) for row in rows} == {("harbour", 3.182)}
+    assert {(row["device_id"], row["longitude"]) for row in rows} == {("harbour", 3.182)}
