@@ -191,7 +191,7 @@ def run(home: Path, readings: int, devices: int, seed: int, console: Console) ->
             trial.await_delivery()
             for _ in range(kills.spark_at_the_end):
                 killed["Spark"] += trial.kill_spark(dice, dice.uniform(2, 12))
-            trial.etl("all")
+            trial.etl()
         console.print(f"· all is transformed  [dim]{time.monotonic() - began:.0f} s[/]")
         verdict = judge(trial, recorded)
         console.print(report(trial, verdict, killed, wire.carried, sending, seed))

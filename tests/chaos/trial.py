@@ -50,7 +50,6 @@ class Trial:
         self._one_etl = threading.Lock()
         self._cloud = launch.start(self._config)
         self.estate = Estate(self._cloud.env)
-        self.etl_runs = 0
 
     @property
     def home(self) -> Path:
@@ -98,17 +97,17 @@ class Trial:
                 raise TrialError(f"expected Firehose to deliver all; it still holds {left}")
             time.sleep(POLL)
 
-    def etl(self, job: str = TELEMETRY_TO_PARQUET) -> None:
-        """Run a job to its end."""
+    def etl(self) -> None:
+        """Take all that is in raw to the lake."""
         with self._one_etl:
-            code = self._start_etl(job).wait(LONGEST_ETL)
+            code = self._start_etl().wait(LONGEST_ETL)
         if code:
-            raise TrialError(f"{job} failed: {self._last_words('etl')}")
+            raise TrialError(f"{TELEMETRY_TO_PARQUET} failed: {self._last_words('etl')}")
 
     def kill_spark(self, dice: random.Random, after: float) -> int:
         """Start the ETL and kill its Spark after some seconds; 0 where it ended before."""
         with self._one_etl:
-            client = self._start_etl(TELEMETRY_TO_PARQUET)
+            client = self._start_etl()
             deadline = time.monotonic() + after
             victims: list[psutil.Process] = []
             while client.poll() is None and (time.monotonic() < deadline or not victims):
@@ -134,12 +133,11 @@ class Trial:
             return [*jvms, *(parent for jvm in jvms if (parent := jvm.parent()))]
         return []
 
-    def _start_etl(self, job: str) -> subprocess.Popen[bytes]:
+    def _start_etl(self) -> subprocess.Popen[bytes]:
         with self._state:  # not while the cloud is dead
-            self.etl_runs += 1
             with (self._logs / "etl.log").open("ab") as log:
                 return subprocess.Popen(
-                    [sys.executable, "-m", "glue_jobs", "run", job],
+                    [sys.executable, "-m", "glue_jobs", "run", TELEMETRY_TO_PARQUET],
                     cwd=ROOT,
                     env=self._environment(),
                     stdin=subprocess.DEVNULL,
