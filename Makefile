@@ -164,8 +164,8 @@ allow: setup ## let a new device claim its certificate (SERIAL=, THING= where it
 revoke: setup ## cut a device off (THING=), or all claim certificates (CLAIMS=1)
 	@$(IN_ENV) $(PY) -m device revoke $(if $(CLAIMS),--claims,--thing '$(THING)')
 
-etl: setup ## raw messages to readings, series and channels (START=, END=, WINDOW=1d, PARALLEL=1, RESUME=, CUT=)
-	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(WINDOW),--window $(WINDOW)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(RESUME),--resume $(RESUME)) $(if $(CUT),--cut $(CUT))
+etl: setup ## raw messages to readings, series and channels (START=, END=, WINDOW=1d, PARALLEL=1, RESUME=, MAX_QUARANTINED_SHARE=, CUT=)
+	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(WINDOW),--window $(WINDOW)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(RESUME),--resume $(RESUME)) $(if $(MAX_QUARANTINED_SHARE),--max-quarantined-share $(MAX_QUARANTINED_SHARE)) $(if $(CUT),--cut $(CUT))
 
 quality: setup ## whether the tables are as expected (DAYS=, the newest ones only)
 	@$(IN_ENV) $(PY) -m glue_jobs quality $(if $(DAYS),--days $(DAYS))

@@ -62,13 +62,13 @@ def within(column: str, low: float, high: float, where: str | None = None) -> Ex
     """The column is null or in ``[low, high]``, in all rows or in those of a condition."""
     given = f"{column} IS NOT NULL" + (f" AND {where}" if where else "")
     return Expectation(
-        f"{column} is {low:g} to {high:g}" + (f" where {where}" if where else ""),
+        f"{column} is {low:.9g} to {high:.9g}" + (f" where {where}" if where else ""),
         # DQDL's `between` leaves the bounds out, and null is outside of any.
         tuple(
-            f'ColumnValues "{column}" {operator} {bound:g} where "{given}"'
+            f'ColumnValues "{column}" {operator} {bound:.9g} where "{given}"'
             for operator, bound in ((">=", low), ("<=", high))
         ),
-        f"count_if({given} AND ({column} < {low:g} OR {column} > {high:g}))",
+        f"count_if({given} AND ({column} < {low:.9g} OR {column} > {high:.9g}))",
         most=0,
     )
 

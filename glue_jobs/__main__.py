@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
             return quality(session.client("athena"), names, options.days, console)
         arrivals = Range(options.start, options.end, options.window, options.resume)
         jobs = GLUE_JOBS if options.job == "all" else (options.job,)
-        order = Order(jobs, arrivals, options.parallel, options.cut)
+        order = Order(jobs, arrivals, options.parallel, options.cut, options.max_quarantined_share)
         return etl(JobClient(session, names), order, console)
     except (JobFailedError, QueryError, ValueError) as error:
         return _refuse(options.verb, str(error))
@@ -85,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--parallel", type=int, default=1, help="windows at a time (default: 1)")
     run.add_argument(
         "--resume", type=_time, help="skip windows that a run since this time has worked off"
+    )
+    run.add_argument(
+        "--max-quarantined-share",
+        type=float,
+        help="share of a window's messages, 0 to 1, above which it fails (default: the settings')",
     )
     run.add_argument(
         "--cut",

@@ -33,7 +33,7 @@ class Order:
         Of `contracts.names.GLUE_JOBS`, in their order.
     parallel
         Windows at a time.
-    cut
+    cut, max_quarantined_share
         See `Window`.
     """
 
@@ -41,6 +41,7 @@ class Order:
     arrivals: Range
     parallel: int
     cut: datetime | None
+    max_quarantined_share: float | None
 
 
 def etl(client: JobClient, order: Order, console: Console) -> int:
@@ -76,7 +77,8 @@ def _windows(client: JobClient, order: Order, console: Console) -> int:
     planned = plan(client, order.arrivals, began)
     if planned.done:
         console.print(f"skipped {len(planned.done)} windows that are done")
-    windows = [Window(start, end) for start, end in planned.left]
+    share = order.max_quarantined_share
+    windows = [Window(*span, max_quarantined_share=share) for span in planned.left]
     outcomes: list[Outcome] = []
     stopped = False
     try:

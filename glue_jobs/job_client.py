@@ -38,11 +38,14 @@ class Window:
         messages to an hour from now.
     cut
         First hour that ``build_series`` keeps out of the training channel.
+    max_quarantined_share
+        Above it a run of ``telemetry_to_parquet`` is failed; by default as the job is set.
     """
 
     start: datetime | None = None
     end: datetime | None = None
     cut: datetime | None = None
+    max_quarantined_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class JobClient:
         if job == TELEMETRY_TO_PARQUET:
             given["--start"] = iso(window.start or self.arrivals.first_hour())
             given["--end"] = iso(window.end or datetime.now(UTC) + timedelta(hours=1))
+            if window.max_quarantined_share is not None:
+                given["--max_quarantined_share"] = str(window.max_quarantined_share)
         elif window.cut is not None:
             given["--cut"] = iso(window.cut)
         return given
