@@ -16,6 +16,7 @@ CERTIFICATE = "certificate.pem"
 PRIVATE_KEY = "private.key"
 CA = "ca.pem"
 OUTBOX = "outbox.sqlite3"
+DESIRED_INTERVAL = "desired-interval.json"
 
 MQTT_PORT = 8883
 
@@ -78,6 +79,10 @@ class ConnectionKit:
     def outbox(self) -> Path:
         return self.folder / OUTBOX
 
+    @property
+    def desired_interval(self) -> Path:
+        return self.folder / DESIRED_INTERVAL
+
     def topic(self, *, basic_ingest: bool = False) -> str:
         """Where readings go: to the broker's topic, or by Basic Ingest to the estate's rule."""
         if basic_ingest:
@@ -95,7 +100,9 @@ class ConnectionKit:
         """
         path = folder / SETTINGS
         if not path.is_file():
-            raise KitError(f"no connection kit in {folder}; say `lakecast-device provision`, or `claim`, first")
+            raise KitError(
+                f"no connection kit in {folder}; say `lakecast-device provision`, or `claim`, first"
+            )
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             kit = cls(folder=folder, **document)

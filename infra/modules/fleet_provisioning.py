@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,52 +71,60 @@ class FleetProvisioning(Construct):
         self._names = names = inputs.names
         self._iot = f"arn:aws:iot:{names.region}:{names.account_id}"
         self._policies()
-        hook = self._hook(inputs.hook)
-        role = self._provisioning_role()
-        # Of a known thing nothing is changed but its certificates.
-        known = {"ThingTypeName": "DO_NOTHING"}
-        for way, name, enabled, parameters, description in (
-            (
-                "claim",
-                names.claim_template,
-                inputs.enabled,
-                (SERIAL_NUMBER, REQUEST_TOKEN, THING_NAME),
-                "A device of a serial number on the allow-list",
-            ),
-            (
-                "rotation",
-                names.rotation_template,
-                True,
-                (THING_NAME,),
-                "The next certificate of a device",
-            ),
-        ):
-            permission = LambdaPermission(
-                self,
-                f"{way}_permission",
-                statement_id=f"{way}-template",
-                action="lambda:InvokeFunction",
-                function_name=hook.function.function_name,
-                principal="iot.amazonaws.com",
-                source_account=names.account_id,
-                source_arn=f"{self._iot}:provisioningtemplate/{name}",
-            )
-            IotProvisioningTemplate(
-                self,
-                f"{way}_template",
-                name=name,
-                description=description,
-                enabled=enabled,
-                provisioning_role_arn=role.arn,
-                template_body=json.dumps(self._template(parameters, known), sort_keys=True),
-                pre_provisioning_hook=IotProvisioningTemplatePreProvisioningHook(
-                    target_arn=hook.function.arn, payload_version="2020-04-01"
-                ),
-                depends_on=[permission, role.policy],  # AWS tries both when a template is made
-            )
+        self._hook = self._make_hook(inputs.hook)
+        self._role = self._provisioning_role()
+        self._template(
+            "claim",
+            names.claim_template,
+            "A device of a serial number on the allow-list",
+            (SERIAL_NUMBER, REQUEST_TOKEN, THING_NAME),
+            enabled=inputs.enabled,
+        )
+        self._template(
+            "rotation", names.rotation_template, "The next certificate of a device", (THING_NAME,)
+        )
 
-    def _template(self, parameters: tuple[str, ...], known: dict[str, str]) -> dict[str, Any]:
+    def _template(
+        self,
+        way: str,
+        name: str,
+        description: str,
+        parameters: Sequence[str],
+        *,
+        enabled: bool = True,
+    ) -> None:
+        hook = self._hook.function
+        permission = LambdaPermission(
+            self,
+            f"{way}_permission",
+            statement_id=f"{way}-template",
+            action="lambda:InvokeFunction",
+            function_name=hook.function_name,
+            principal="iot.amazonaws.com",
+            source_account=self._names.account_id,
+            source_arn=f"{self._iot}:provisioningtemplate/{name}",
+        )
+        IotProvisioningTemplate(
+            self,
+            f"{way}_template",
+            name=name,
+            description=description,
+            enabled=enabled,
+            provisioning_role_arn=self._role.arn,
+            template_body=json.dumps(self._body(parameters), sort_keys=True),
+            pre_provisioning_hook=IotProvisioningTemplatePreProvisioningHook(
+                target_arn=hook.arn, payload_version="2020-04-01"
+            ),
+            depends_on=[permission, self._role.policy],  # AWS tries both when a template is made
+        )
+
+    def _body(self, parameters: Sequence[str]) -> dict[str, Any]:
+        """What is made of a device; of a thing that exists, nothing but its certificates changes.
+
+        https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
+        """
         names = self._names
+        policies = {"device_policy": names.device_policy, "renewal_policy": names.renewal_policy}
         return {
             "Parameters": {parameter: {"Type": "String"} for parameter in parameters},
             "Resources": {
@@ -125,7 +134,7 @@ class FleetProvisioning(Construct):
                         "ThingName": {"Ref": THING_NAME},
                         "ThingTypeName": names.thing_type,
                     },
-                    "OverrideSettings": known,
+                    "OverrideSettings": {"ThingTypeName": "DO_NOTHING"},
                 },
                 "certificate": {
                     "Type": "AWS::IoT::Certificate",
@@ -135,14 +144,8 @@ class FleetProvisioning(Construct):
                     },
                 },
                 **{
-                    f"{policy}_policy": {
-                        "Type": "AWS::IoT::Policy",
-                        "Properties": {"PolicyName": name},
-                    }
-                    for policy, name in (
-                        ("device", names.device_policy),
-                        ("renewal", names.renewal_policy),
-                    )
+                    policy: {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": name}}
+                    for policy, name in policies.items()
                 },
             },
             "DeviceConfiguration": {
@@ -246,7 +249,7 @@ class FleetProvisioning(Construct):
             ),
         )
 
-    def _hook(self, code: Package) -> Function:
+    def _make_hook(self, code: Package) -> Function:
         names = self._names
         table = f"arn:aws:dynamodb:{names.region}:{names.account_id}:table/{names.allow_list_table}"
         hook = Function(
