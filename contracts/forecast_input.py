@@ -23,6 +23,9 @@ RECENT_HOURS = 61 * 24
 """Hours of history kept for the API. DeepAR's hourly lags look back 721 hours before its context,
 and ``origin`` may lie a few weeks back."""
 
+CHANNEL_FORMATS = ("parquet", "jsonl")
+"""Formats of DeepAR's channels; a file's name tells which it is of."""
+
 START_FORMAT = "%Y-%m-%d %H:%M:%S"
 """DeepAR's ``start``: no time zone; ours is UTC."""
 

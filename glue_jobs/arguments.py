@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from awsglue.utils import getResolvedOptions
+
+from contracts.forecast_input import CHANNEL_FORMATS
+
+HOUR = timedelta(hours=1)
+CLOSED_AFTER = timedelta(days=2)
+SAFE_RETENTION = timedelta(days=7)
+"""No run or query takes so long; Delta's own limit, too."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,10 @@ class SeriesArguments:
     cut
         First hour that the training channel does not see; by default the last 24 hours of the
         data are held out.
+    channel_format
+        One of `contracts.forecast_input.CHANNEL_FORMATS`.
+    full
+        Make everything of all readings, whatever earlier runs have left.
     run_id
         AWS Glue's id of the run.
     """
@@ -134,6 +146,8 @@ class SeriesArguments:
     channels: str
     recent: str
     cut: datetime | None
+    channel_format: str
+    full: bool
     run_id: str
 
     @classmethod
@@ -143,18 +157,103 @@ class SeriesArguments:
         Raises
         ------
         ValueError
-            Where ``--cut`` is not an hour in ISO 8601.
+            Where ``--cut`` is not an hour in ISO 8601, or another argument is none of its words.
         """
         folders = ("telemetry", "series", "channels", "recent")
-        # getResolvedOptions knows no optional arguments.
-        optional = ["cut"] if any(a == "--cut" or a.startswith("--cut=") for a in argv) else []
-        options = getResolvedOptions(argv, [*folders, *optional])
-        cut = _time(options, "cut") if optional else None
+        options = _options(argv, folders, ("cut", "channel_format", "full"))
+        cut = _time(options, "cut") if "cut" in options else None
         if cut is not None and (cut.minute, cut.second, cut.microsecond) != (0, 0, 0):
             raise ValueError(f"expected --cut at a full hour; got {cut}")
         return cls(
-            **{name: _folder(options[name]) for name in folders}, cut=cut, run_id=_run_id(options)
+            **{name: _folder(options[name]) for name in folders},
+            cut=cut,
+            channel_format=_word(options, "channel_format", CHANNEL_FORMATS),
+            full=_word(options, "full", ("false", "true")) == "true",
+            run_id=_run_id(options),
         )
+
+
+@dataclass(frozen=True)
+class CompactArguments:
+    """Of ``compact``.
+
+    Parameters
+    ----------
+    telemetry, quarantine, series
+        URIs of the tables.
+    closed_after
+        A day is closed when nothing has been added to it for so long.
+    retain
+        How long files stay that are no longer of a table.
+    force
+        Allow ``retain`` to be shorter than `SAFE_RETENTION`.
+    run_id
+        AWS Glue's id of the run.
+    """
+
+    telemetry: str
+    quarantine: str
+    series: str
+    closed_after: timedelta
+    retain: timedelta
+    force: bool
+    run_id: str
+
+    @classmethod
+    def of(cls, argv: list[str]) -> CompactArguments:
+        """From a command line.
+
+        Raises
+        ------
+        ValueError
+            Where hours are none, or files would be kept for less than `SAFE_RETENTION`, not forced.
+        """
+        folders = ("telemetry", "quarantine", "series")
+        options = _options(argv, folders, ("closed_after_hours", "retain_hours", "force"))
+        force = _word(options, "force", ("false", "true")) == "true"
+        retain = _hours(options, "retain_hours", SAFE_RETENTION)
+        if retain < SAFE_RETENTION and not force:
+            raise ValueError(
+                f"expected --retain_hours of at least {SAFE_RETENTION / HOUR:g}, since runs and "
+                f"queries may still read what is younger; got {retain / HOUR:g}; --force true "
+                "deletes it all the same"
+            )
+        return cls(
+            **{name: _folder(options[name]) for name in folders},
+            closed_after=_hours(options, "closed_after_hours", CLOSED_AFTER),
+            retain=retain,
+            force=force,
+            run_id=_run_id(options),
+        )
+
+
+def _options(argv: list[str], needed: Sequence[str], optional: Sequence[str]) -> dict[str, str]:
+    """As getResolvedOptions has them, which knows no optional arguments."""
+    given = {word.partition("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
+    found: dict[str, str] = getResolvedOptions(
+        argv, [*needed, *(name for name in optional if name in given)]
+    )
+    return found
+
+
+def _word(options: dict[str, str], name: str, words: Sequence[str]) -> str:
+    """One of some words, the first by default."""
+    word = options.get(name, words[0])
+    if word not in words:
+        raise ValueError(f"expected --{name} to be one of {', '.join(words)}; got {word!r}")
+    return word
+
+
+def _hours(options: dict[str, str], name: str, default: timedelta) -> timedelta:
+    if name not in options:
+        return default
+    try:
+        hours = float(options[name])
+    except ValueError:
+        hours = -1.0
+    if not 0 <= hours < float("inf"):
+        raise ValueError(f"expected --{name} of 0 or more; got {options[name]!r}")
+    return hours * HOUR
 
 
 def _folder(uri: str) -> str:

@@ -1,6 +1,9 @@
 """AWS Glue job: readings to regular hourly series, DeepAR's channels and the API's histories.
 
-All is built anew from the readings, so it can be run at any time.
+Only hours of days whose readings have changed since the last run are worked out of readings again;
+the others are taken from the series. Channels and histories are of whole series, so they are made
+anew. What the next run may leave out is kept by the very commit of the series, which comes last:
+a run that was killed is done over, and any sequence of runs ends where one over all readings does.
 """
 
 from __future__ import annotations
@@ -8,25 +11,34 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.forecast_input import HORIZON, CategoryIndex
 from contracts.names import BUILD_SERIES
 from contracts.telemetry import POLLUTANTS
 from glue_jobs.arguments import ReportArguments, SeriesArguments
-from glue_jobs.channels import category_index, channels, recent_writer, trained_series
-from glue_jobs.folders import partition_dates, subfolders_of
-from glue_jobs.objects import object_writer
+from glue_jobs.changes import changed_dates
+from glue_jobs.channels import category_index, channels, trained_series, write_channel
+from glue_jobs.delta import Change, CommitConflictError, Snapshot, commit, read, snapshot, write
+from glue_jobs.objects import get_object, put_object
+from glue_jobs.recent import write_recent
 from glue_jobs.report import JobError, reported, run_job
-from glue_jobs.series import histories, hourly_means, on_regular_grid, one_row_a_value
+from glue_jobs.series import (
+    METHOD,
+    SERIES,
+    dates_of_other_hours,
+    histories,
+    hourly_means,
+    means_of,
+    on_regular_grid,
+    one_row_a_value,
+)
 from glue_jobs.session import spark_session
-from glue_jobs.tables import READINGS, read_days
+from glue_jobs.tables import READINGS
 
 HELD_OUT = timedelta(hours=HORIZON)
-NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
-"""SageMaker hands a container every object of a channel; `_SUCCESS` is no series."""
+ATTEMPTS = 3
 
 
 def main(argv: list[str]) -> None:
@@ -40,31 +52,43 @@ def main(argv: list[str]) -> None:
 
 
 def run(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
-    """Build everything from the readings in the lake.
+    """Bring series, channels and histories up to the readings in the lake.
 
     Returns
     -------
     dict
-        Counts of ``devices``, ``series``, ``trained_series``, ``values`` and ``gaps``, the
+        Counts of ``devices``, ``series``, ``trained_series``, ``values`` and ``gaps`` there are;
+        ``days_read``, of which readings were read, ``days_written`` and ``histories_written``; the
         ``first`` and ``last`` hour and the ``cut``.
 
     Raises
     ------
     JobError
-        Where there are no readings, or none before the cut.
+        Where there are no readings, or none before the cut, or other runs keep changing the series.
     """
-    dates = partition_dates(subfolders_of(spark), arguments.telemetry)
-    if not dates:
+    for _ in range(ATTEMPTS):
+        try:
+            return _build(spark, arguments)
+        except CommitConflictError as error:
+            conflict = error
+        finally:
+            spark.catalog.clearCache()
+    raise JobError(f"others commit while the series are made, {ATTEMPTS} times now: {conflict}")
+
+
+def _build(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
+    telemetry, series = snapshot(arguments.telemetry), snapshot(arguments.series)
+    if not telemetry.files:
         raise JobError(
             f"there are no readings in {arguments.telemetry}; run telemetry_to_parquet first"
         )
-    readings = read_days(spark, arguments.telemetry, READINGS, dates)
-    means = hourly_means(readings).cache()
+    worked_off = None if arguments.full else series.progress(_progress(telemetry))
+    changed = changed_dates(spark, telemetry, worked_off)
+    means = _means(spark, telemetry, series, changed).cache()
     first, last = _span(means)
     cut = arguments.cut or last + timedelta(hours=1) - HELD_OUT
     wide = on_regular_grid(means, last).cache()
-    # In a fixed order, so that training on the same readings sees the same channel.
-    by_device = histories(wide).orderBy("device_id").cache()
+    by_device = histories(wide).cache()
     trained = trained_series(by_device, cut)
     if not trained:
         raise JobError(
@@ -73,37 +97,86 @@ def run(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
             "give a later --cut"
         )
     index = f"{arguments.channels}categories.json"
-    categories = category_index(trained, _known_categories(spark, index))
-
-    counts = _write_series(wide, arguments.series)
+    categories = category_index(trained, _known_categories(index))
+    counts = _counts(wide)
     for name, channel in zip(("train", "test"), channels(by_device, cut, categories), strict=True):
-        channel.write.mode("overwrite").options(**_static(NO_SUCCESS_FILE)).parquet(
-            f"{arguments.channels}{name}/"
+        folder = f"{arguments.channels}{name}/"
+        write_channel(channel, folder, arguments.channel_format, sum(counts.values()))
+    histories_written = write_recent(by_device, arguments.recent, categories)
+    put_object(index, categories.to_json())
+    change = _change(wide, series, changed, arguments.run_id)
+    if change != Change() or worked_off != telemetry.version:
+        commit(
+            series,
+            SERIES,
+            change.adds,
+            () if changed is None else change.removes,
+            run=arguments.run_id,
+            progress={_progress(telemetry): telemetry.version},
+            whole_table=changed is None,
         )
-    object_writer()(index, categories.to_json())
-    in_unix_time = by_device.withColumn("start", F.unix_timestamp("start"))
-    in_unix_time.foreachPartition(recent_writer(arguments.recent, categories, object_writer))
     devices = by_device.count()
     return {
         "devices": devices,
         "series": devices * len(POLLUTANTS),
         **counts,
         "trained_series": len(trained),
+        "days_read": len(telemetry.dates if changed is None else changed),
+        "days_written": len(change.adds),
+        "histories_written": histories_written,
         "first": _iso(first),
         "last": _iso(last),
         "cut": _iso(cut),
     }
 
 
-def _known_categories(spark: SparkSession, index: str) -> CategoryIndex | None:
+def _progress(telemetry: Snapshot) -> str:
+    """Under what name the series keep the version of the readings that they are made of.
+
+    Another name has no version, so all is made anew: from another table, or in another way.
+    """
+    way = f"method {METHOD}, {SERIES.simpleString()} of {', '.join(POLLUTANTS)}"
+    return f"telemetry {telemetry.id} by {way}"
+
+
+def _means(
+    spark: SparkSession, telemetry: Snapshot, series: Snapshot, changed: set[str] | None
+) -> DataFrame:
+    """All `hourly_means`, those of unchanged days out of the series."""
+    files = telemetry.files if changed is None else telemetry.files_of(changed)
+    fresh = hourly_means(read(spark, telemetry.uri, files, READINGS))
+    if changed is None:
+        return fresh
+    kept = series.files_of(series.dates - changed)
+    return means_of(read(spark, series.uri, kept, SERIES)).unionByName(fresh)
+
+
+def _change(wide: DataFrame, series: Snapshot, changed: set[str] | None, run: str) -> Change:
+    """Files of the days on which the regular grid is other than the table has it."""
+    spark, rows = wide.sparkSession, one_row_a_value(wide)
+    stale = series.dates
+    if changed is not None:
+        before = read(spark, series.uri, series.files, SERIES)
+        stale = changed | dates_of_other_hours(before, wide)
+        rows = rows.where(F.col("date").isin(*stale))
+    rows = rows.repartition("date").sortWithinPartitions("date", "device_id", "pollutant", "hour")
+    adds = [] if rows.isEmpty() else write(rows, series.uri, SERIES, run)
+    return Change(tuple(adds), tuple(series.files_of(stale)))
+
+
+def _known_categories(index: str) -> CategoryIndex | None:
     """The index that an earlier run left, if one did."""
-    try:
-        row = spark.read.text(index, wholetext=True).first()
-    except AnalysisException as error:
-        if error.getErrorClass() != "PATH_NOT_FOUND":
-            raise
-        return None
-    return CategoryIndex.from_json(row["value"]) if row else None
+    text = get_object(index)
+    return None if text is None else CategoryIndex.from_json(text.decode())
+
+
+def _counts(wide: DataFrame) -> dict[str, int]:
+    row = wide.agg(
+        F.count("*").alias("hours"),
+        *(F.count(pollutant).alias(pollutant) for pollutant in POLLUTANTS),
+    ).collect()[0]
+    values = sum(row[pollutant] for pollutant in POLLUTANTS)
+    return {"values": values, "gaps": row["hours"] * len(POLLUTANTS) - values}
 
 
 def _span(means: DataFrame) -> tuple[datetime, datetime]:
@@ -112,29 +185,9 @@ def _span(means: DataFrame) -> tuple[datetime, datetime]:
         F.unix_timestamp(F.min("hour")).alias("first"),
         F.unix_timestamp(F.max("hour")).alias("last"),
     ).collect()[0]
+    if row["last"] is None:
+        raise JobError("no reading in the lake has a value; look at what the devices measure")
     return datetime.fromtimestamp(row["first"], UTC), datetime.fromtimestamp(row["last"], UTC)
-
-
-def _write_series(wide: DataFrame, table: str) -> dict[str, int]:
-    observation = Observation("series")
-    rows = (
-        one_row_a_value(wide)
-        .observe(
-            observation,
-            F.count("value").alias("values"),
-            F.count_if(F.col("value").isNull()).alias("gaps"),
-        )
-        .repartition("date")
-        .sortWithinPartitions("date", "device_id", "pollutant", "hour")
-    )
-    rows.write.mode("overwrite").options(**_static()).partitionBy("date").parquet(table)
-    counts: dict[str, int] = observation.get
-    return counts
-
-
-def _static(options: dict[str, str] | None = None) -> dict[str, str]:
-    """Options of a write that replaces the whole table, not only the days that it holds."""
-    return {"partitionOverwriteMode": "static", **(options or {})}
 
 
 def _iso(time: datetime) -> str:

@@ -1,4 +1,4 @@
-"""What the model is trained on and what the API forecasts from, out of the devices' histories.
+"""What the model is trained on, out of the devices' histories: DeepAR's channels.
 
 The train channel ends at the cut; the test channel is the whole series, as DeepAR wants it:
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html
@@ -6,17 +6,25 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.forecast_input import RECENT_HOURS, START_FORMAT, CategoryIndex, RecentHistory
+from contracts.forecast_input import CategoryIndex
 from contracts.telemetry import POLLUTANTS
-from glue_jobs.objects import PutObject
 
 HOUR = timedelta(hours=1)
+
+VALUES_PER_FILE = 20_000_000
+"""About 100 MB of either format."""
+
+_OPTIONS = {
+    "compression": "gzip",  # the only one that DeepAR is said to read in both formats
+    # SageMaker hands a container every object of a channel; `_SUCCESS` is no series.
+    "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+}
 
 
 def trained_series(histories: DataFrame, cut: datetime) -> set[tuple[str, str]]:
@@ -50,7 +58,9 @@ def channels(
     A series without a value before the cut is in neither: DeepAR learns nothing from it, and
     may not be asked for a category that it never saw.
     """
-    devices = F.array(*map(F.lit, categories.devices))
+    devices = histories.sparkSession.createDataFrame(
+        list(enumerate(categories.devices)), "device int, device_id string"
+    )
     series = F.explode(
         F.array(
             *(
@@ -60,15 +70,9 @@ def channels(
         )
     )
     whole = (
-        histories.select("device_id", "start", series.alias("series"))
-        .select(
-            "start",
-            "series.target",
-            F.array(
-                (F.call_function("array_position", devices, F.col("device_id")) - 1).cast("int"),
-                F.col("series.pollutant"),
-            ).alias("cat"),
-        )
+        histories.join(F.broadcast(devices), "device_id")
+        .select("start", "device", series.alias("series"))
+        .select("start", "series.target", F.array("device", "series.pollutant").alias("cat"))
         .withColumn("train", _before(cut, F.col("target")))
         .where(_has_value(F.col("train")))
     )
@@ -79,35 +83,28 @@ def channels(
     )
 
 
-def recent_writer(
-    folder: str, categories: CategoryIndex, writer: Callable[[], PutObject]
-) -> Callable[[Iterable[Row]], None]:
-    """For ``foreachPartition`` over histories: writes each device's last hours below a URI."""
+def write_channel(channel: DataFrame, folder: str, channel_format: str, values: int) -> None:
+    """Replace a channel's files.
 
-    def write(rows: Iterable[Row]) -> None:
-        put = writer()
-        for row in rows:
-            history = recent_history(row, categories)
-            put(f"{folder}{history.device_id}.json", history.to_json())
-
-    return write
-
-
-def recent_history(row: Row, categories: CategoryIndex) -> RecentHistory:
-    """The last `contracts.forecast_input.RECENT_HOURS` of one device.
-
-    A pollutant that the model was not trained on has values but no ``cat``. ``start`` of the row is
-    in Unix time, since Python takes Spark's timestamps to the machine's time zone.
+    Parameters
+    ----------
+    channel
+        One of `channels`.
+    channel_format
+        One of `contracts.forecast_input.CHANNEL_FORMATS`. A missing value is NaN in Parquet and
+        null in JSON.
+    values
+        At most so many values; the files are of `VALUES_PER_FILE`.
     """
-    device = row["device_id"]
-    left_out = max(0, len(row[POLLUTANTS[0]]) - RECENT_HOURS)
-    forecast = categories.pollutants if device in categories.devices else ()
-    return RecentHistory(
-        device_id=device,
-        start=f"{datetime.fromtimestamp(row['start'], UTC) + left_out * HOUR:{START_FORMAT}}",
-        target={pollutant: row[pollutant][left_out:] for pollutant in POLLUTANTS},
-        cat={pollutant: categories.cat(device, pollutant) for pollutant in forecast},
-    )
+    # In a fixed order, so that training on the same readings sees the same channel.
+    rows = channel.repartition(1 + values // VALUES_PER_FILE, "cat").sortWithinPartitions("cat")
+    if channel_format == "parquet":
+        missing = F.lit(float("nan"))
+        numbers = F.transform("target", lambda value: F.coalesce(value, missing))
+        rows = rows.withColumn("target", numbers)
+    # Static: the whole channel is replaced, not only partitions that the write holds.
+    writer = rows.write.mode("overwrite").options(**_OPTIONS, partitionOverwriteMode="static")
+    writer.format({"parquet": "parquet", "jsonl": "json"}[channel_format]).save(folder)
 
 
 def _before(cut: datetime, target: Column) -> Column:

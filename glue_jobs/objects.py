@@ -1,48 +1,59 @@
-"""Write one small object, whole or not at all, to S3 or to a disk.
+"""Read and write one small object, whole or not at all, on S3 or on a disk.
 
-For what is read one by one, such as the API's history of a device; Spark writes tables.
+For what is read one by one, such as the API's history of a device; Spark reads and writes tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-PutObject = Callable[[str, str | bytes], None]
-"""Writes a JSON text, or bytes, to a URI."""
+
+def put_object(uri: str, content: str | bytes) -> None:
+    """Write a JSON text, or bytes, to ``s3://`` or ``file://``."""
+    body, kind = (
+        (content.encode(), "application/json")
+        if isinstance(content, str)
+        else (content, "application/octet-stream")
+    )
+    place = _place(uri)
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = place.with_name(f".{place.name}.draft")
+        draft.write_bytes(body)
+        draft.replace(place)
+    else:
+        _s3().put_object(**place, Body=body, ContentType=kind)
 
 
-def object_writer() -> PutObject:
-    """A writer for ``s3://`` and ``file://``; it keeps its client, so make one a partition."""
-    clients: list[Any] = []
+def get_object(uri: str) -> bytes | None:
+    """What is at ``s3://`` or ``file://``; None where nothing is."""
+    place = _place(uri)
+    if isinstance(place, Path):
+        return place.read_bytes() if place.exists() else None
+    try:
+        body: bytes = _s3().get_object(**place)["Body"].read()
+    except _s3().exceptions.NoSuchKey:
+        return None
+    return body
 
-    def put(uri: str, content: str | bytes) -> None:
-        parts = urlsplit(uri)
-        body, kind = (
-            (content.encode(), "application/json")
-            if isinstance(content, str)
-            else (content, "application/octet-stream")
-        )
-        if parts.scheme == "s3":
-            if not clients:
-                import boto3  # noqa: PLC0415 (not needed where a disk is written to)
 
-                clients.append(boto3.client("s3"))
-            clients[0].put_object(
-                Bucket=parts.netloc,
-                Key=parts.path.lstrip("/"),
-                Body=body,
-                ContentType=kind,
-            )
-        elif parts.scheme == "file":
-            path = Path(uri.removeprefix("file://"))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{path.name}.draft")
-            draft.write_bytes(body)
-            draft.replace(path)
-        else:
-            raise ValueError(f"expected a URI beginning with s3:// or file://; got {uri}")
+def _place(uri: str) -> Path | dict[str, str]:
+    """A path, or bucket and key."""
+    parts = urlsplit(uri)
+    match parts.scheme:
+        case "s3":
+            return {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}
+        case "file":
+            return Path(uri.removeprefix("file://"))
+    raise ValueError(f"expected a URI beginning with s3:// or file://; got {uri}")
 
-    return put
+
+@functools.cache
+def _s3() -> Any:
+    """One client a process."""
+    import boto3  # noqa: PLC0415 (not needed where a disk is written to)
+
+    return boto3.client("s3")

@@ -19,7 +19,7 @@ import pyspark
 from contracts.runs import FAILED, SUCCEEDED, run_key
 from glue_jobs.arguments import ReportArguments
 from glue_jobs.metrics import put_metrics
-from glue_jobs.objects import object_writer
+from glue_jobs.objects import put_object
 from glue_jobs.run_record import RunRecord, columns_of
 
 
@@ -109,6 +109,6 @@ def run_job(main: Callable[[list[str]], None]) -> None:
 
 
 def _say(run: RunRecord, arguments: ReportArguments) -> None:
-    object_writer()(f"{arguments.runs}{run_key(run.started, run.run_id)}", run.to_parquet())
+    put_object(f"{arguments.runs}{run_key(run.started, run.run_id)}", run.to_parquet())
     print(json.dumps({"job": run.job, "outcome": run.outcome, **run.said()}), flush=True)
     put_metrics(run, arguments.environment, arguments.metrics_namespace)

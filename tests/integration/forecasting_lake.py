@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import write_deltalake
 
 from contracts.forecast_input import START_FORMAT, CategoryIndex
 from contracts.lake import CHANNELS, SERIES_HOURLY
@@ -76,21 +79,28 @@ def write(session, names: Names, likelihood: str = "student-T") -> None:
         ]
         put_parquet(s3, names.bucket("models"), f"{CHANNELS.prefix}{channel}/part-0.parquet", rows)
     put_categories(s3, names, INDEX)
-    for day in range(DAYS):
-        date = START + timedelta(days=day)
-        rows = [
-            {
-                "device_id": device,
-                "pollutant": pollutant,
-                "hour": date + timedelta(hours=hour),
-                "value": float(values(device, pollutant)[day * 24 + hour]),
-            }
-            for device in DEVICES
-            for pollutant in POLLUTANTS
-            for hour in range(24)
-        ]
-        key = f"{SERIES_HOURLY.prefix}date={date:%Y-%m-%d}/part-0.parquet"
-        put_parquet(s3, names.bucket("curated"), key, rows)
+    write_series(s3, names)
+
+
+def write_series(s3, names: Names) -> None:
+    """The table of series, as build_series would commit it."""
+    rows = [
+        {
+            "device_id": device,
+            "pollutant": pollutant,
+            "hour": (hour := START + timedelta(hours=number)),
+            "value": float(value),
+            "date": f"{hour:%Y-%m-%d}",
+        }
+        for device in DEVICES
+        for pollutant in POLLUTANTS
+        for number, value in enumerate(values(device, pollutant))
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        write_deltalake(folder, pa.Table.from_pylist(rows), partition_by=["date"])
+        for path in Path(folder).rglob("*.*"):
+            key = f"{SERIES_HOURLY.prefix}{path.relative_to(folder)}"
+            s3.upload_file(str(path), names.bucket("curated"), key)
 
 
 def put_parquet(s3, bucket: str, key: str, rows: list[dict]) -> None:

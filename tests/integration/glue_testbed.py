@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from botocore.exceptions import ClientError
 from contracts import lake
 from contracts.names import GLUE_JOBS, Names
 from contracts.runs import NAMESPACE
+from glue_jobs.delta import snapshot
 from glue_jobs.job_client import JobClient, Window
 from glue_jobs.run_record import RunRecord
 
@@ -147,13 +149,24 @@ class Estate:
     def table(self, place: lake.Location) -> list[dict[str, Any]]:
         """All rows of a table, ``date`` included, in a fixed order."""
         rows = []
-        for key in self.keys(place):
-            if not key.endswith(".parquet") or "/_" in key:  # what Delta, or we, note of the table
-                continue
+        for key in self.files(place):
             read = pq.read_table(pa.BufferReader(self.body(place, key)), partitioning=None)
             date = key.partition("date=")[2].partition("/")[0]
             rows += [{**row, "date": date} for row in read.to_pylist()]
         return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
+
+    def files(self, place: lake.Location) -> list[str]:
+        """Keys of a table's files: those that its Delta log names, where it has one."""
+        keys = self.keys(place)
+        log = [key for key in keys if "/_delta_log/" in key]
+        if not log:
+            return [key for key in keys if key.endswith(".parquet")]
+        with tempfile.TemporaryDirectory() as folder:
+            for key in log:
+                path = Path(folder) / key.removeprefix(place.prefix)
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(self.body(place, key))
+            return [f"{place.prefix}{file.path}" for file in snapshot(f"file://{folder}/").files]
 
     def record(self, job: str) -> RunRecord:
         """The row that the newest run of one of ours left in the table of runs."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.dataset as pads
+from deltalake import DeltaTable
 
 from contracts.lake import SERIES_HOURLY
 from contracts.names import Names
@@ -85,16 +86,15 @@ def read(session: Any, names: Names, days: int = HISTORY_DAYS) -> Lake:
     """
     s3 = session.client("s3")
     bucket = names.bucket(SERIES_HOURLY.purpose)
-    keys = _keys(s3, bucket, days)
-    if not keys:
-        raise ForecastingError(
-            f"no hourly series in {SERIES_HOURLY.uri(names)}: say `make etl` first"
-        )
     with tempfile.TemporaryDirectory(prefix="lakecast-series-") as folder:
-        with ThreadPoolExecutor(DOWNLOADS) as pool:
-            files = list(
-                pool.map(lambda item: _download(s3, bucket, item, Path(folder)), enumerate(keys))
+        keys = _keys(s3, bucket, days, Path(folder) / "log")
+        if not keys:
+            raise ForecastingError(
+                f"no hourly series in {SERIES_HOURLY.uri(names)}: say `make etl` first"
             )
+        files = _download(
+            s3, bucket, {key: Path(folder) / f"{n}.parquet" for n, key in enumerate(keys)}
+        )
         table = pads.dataset(files, format="parquet").to_table(columns=list(COLUMNS))
     return grid(table)
 
@@ -125,40 +125,39 @@ def grid(table: pa.Table) -> Lake:
     return Lake(first.astype("datetime64[s]").item().replace(tzinfo=UTC), rows)
 
 
-def _keys(s3: Any, bucket: str, days: int) -> list[str]:
+def _keys(s3: Any, bucket: str, days: int, folder: Path) -> list[str]:
+    """Keys of the table's files of the last days, by its Delta log, which is fetched to a folder.
+
+    Other files below the table are of earlier versions of it, or of runs that did not end.
+    """
+    log = f"{SERIES_HOURLY.prefix}_delta_log/"
     try:
-        pages = list(
-            s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=SERIES_HOURLY.prefix)
-        )
+        pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=log))
     except s3.exceptions.NoSuchBucket:
         raise ForecastingError(
             f"bucket {bucket} does not exist: say `make plan` and `make apply` first"
         ) from None
-    found = [
-        (day, item["Key"])
-        for page in pages
-        for item in page.get("Contents", [])
-        if item["Key"].endswith(".parquet") and (day := _day(item["Key"])) is not None
-    ]
-    if not found:
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    if not keys:
         return []
-    since = max(day for day, _ in found) - timedelta(days=days)
-    return [key for day, key in found if day >= since]
+    _download(s3, bucket, {k: folder / k.removeprefix(SERIES_HOURLY.prefix) for k in keys})
+    actions = DeltaTable(folder).get_add_actions(flatten=True)
+    dates = [date.fromisoformat(day) for day in actions["partition.date"].to_pylist()]
+    newest, reach = max(dates, default=date.max), timedelta(days=days)
+    paths = zip(dates, actions["path"].to_pylist(), strict=True)
+    return [f"{SERIES_HOURLY.prefix}{path}" for day, path in paths if newest - day <= reach]
 
 
-def _day(key: str) -> date | None:
-    for part in key.split("/"):
-        name, _, value = part.partition("=")
-        if name == "date":
-            return date.fromisoformat(value)
-    return None
+def _download(s3: Any, bucket: str, places: Mapping[str, Path]) -> list[Path]:
+    """Objects by their keys to where they are to be."""
 
+    def download(key: str, place: Path) -> Path:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        s3.download_file(bucket, key, str(place))
+        return place
 
-def _download(s3: Any, bucket: str, item: tuple[int, str], folder: Path) -> str:
-    number, key = item
-    path = folder / f"{number}.parquet"
-    s3.download_file(bucket, key, str(path))
-    return str(path)
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        return list(pool.map(download, places.keys(), places.values()))
 
 
 def keys_of(lake: Lake, pollutants: Iterable[str]) -> list[SeriesKey]:

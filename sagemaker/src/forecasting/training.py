@@ -76,7 +76,6 @@ def request(
         "InputDataConfig": [
             {
                 "ChannelName": channel,
-                "ContentType": "parquet",
                 "DataSource": {
                     "S3DataSource": {
                         "S3DataType": "S3Prefix",

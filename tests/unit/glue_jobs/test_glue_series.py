@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from glue_spark import spark
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts.forecast_input import RECENT_HOURS, RecentHistory
 from contracts.telemetry import POLLUTANTS
-from glue_jobs.channels import category_index, channels, recent_writer, trained_series
-from glue_jobs.objects import object_writer
-from glue_jobs.series import histories, hourly_means, on_regular_grid, one_row_a_value
+from glue_jobs.channels import category_index, channels, trained_series
+from glue_jobs.recent import recent_history, write_recent
+from glue_jobs.series import histories, hourly_means, means_of, on_regular_grid, one_row_a_value
 
 START = datetime(2026, 6, 1, 22, tzinfo=UTC)
 LAST = START + timedelta(hours=3)
@@ -30,6 +28,8 @@ READINGS = [
     ("a", 185, 8.0, 7.0),
     ("b", 61, 4.0, None),
     ("late", 130, 5.0, None),
+    ("late", 300, None, None),
+    ("mute", 10, None, None),
 ]
 
 
@@ -68,6 +68,13 @@ def test_every_hour_from_a_devices_first_to_the_last_of_all_is_there(wide: DataF
     ]
 
 
+def test_means_come_back_from_the_series_that_were_made_of_them(wide: DataFrame) -> None:
+    measured = wide.where(F.coalesce(*POLLUTANTS).isNotNull())
+    back = means_of(one_row_a_value(wide))
+    assert back.columns == measured.columns
+    assert set(back.collect()) == set(measured.collect())
+
+
 def test_only_series_with_a_value_before_the_cut_are_trained(by_device: DataFrame) -> None:
     trained = trained_series(by_device, CUT)
     assert trained == {("a", "ozone"), ("b", "ozone")}
@@ -95,13 +102,9 @@ def test_train_ends_at_the_cut_and_test_is_the_whole_series(by_device: DataFrame
     ]
 
 
-def recent(tmp_path: Path, by_device: DataFrame) -> dict[str, RecentHistory]:
-    categories = category_index(trained_series(by_device, CUT))
-    rows = by_device.withColumn("start", F.unix_timestamp("start"))
-    rows.foreachPartition(recent_writer(f"file://{tmp_path}/", categories, object_writer))
-    return {
-        path.stem: RecentHistory.from_json(path.read_text()) for path in tmp_path.glob("*.json")
-    }
+def recent(folder: Path, by_device: DataFrame) -> dict[str, RecentHistory]:
+    write_recent(by_device, f"file://{folder}/", category_index(trained_series(by_device, CUT)))
+    return {path.stem: RecentHistory.from_json(path.read_text()) for path in folder.glob("*.json")}
 
 
 def test_each_device_gets_its_history_with_gaps(tmp_path: Path, by_device: DataFrame) -> None:
@@ -116,12 +119,21 @@ def test_each_device_gets_its_history_with_gaps(tmp_path: Path, by_device: DataF
     assert found["late"].target["ozone"] == [5.0, None]
 
 
-def test_a_long_history_is_cut_to_its_last_hours(tmp_path: Path) -> None:
+def test_only_histories_that_say_something_else_are_written(
+    tmp_path: Path, by_device: DataFrame
+) -> None:
+    folder, categories = f"file://{tmp_path}/", category_index({("a", "ozone")})
+    assert write_recent(by_device, folder, categories) == 3
+    assert write_recent(by_device, folder, categories) == 0
+    (tmp_path / "b.json").write_text("half of")
+    assert write_recent(by_device, folder, category_index({("a", "ozone"), ("late", "ozone")})) == 2
+    assert RecentHistory.from_json((tmp_path / "b.json").read_text()).device_id == "b"
+
+
+def test_a_long_history_is_cut_to_its_last_hours() -> None:
     hours = RECENT_HOURS + 5
-    row: dict[str, Any] = {"device_id": "a", "start": int(START.timestamp())}
-    row |= {name: [float(hour) for hour in range(hours)] for name in POLLUTANTS}
-    write = recent_writer(f"file://{tmp_path}/", category_index({("a", "ozone")}), object_writer)
-    write([row])
-    document = json.loads((tmp_path / "a.json").read_text())
-    assert document["start"] == "2026-06-02 03:00:00"
-    assert document["target"]["ozone"] == [float(hour) for hour in range(5, hours)]
+    values = {name: [float(hour) for hour in range(hours)] for name in POLLUTANTS}
+    row = Row(device_id="a", start=int(START.timestamp()), **values)
+    history = recent_history(row, category_index({("a", "ozone")}))
+    assert history.start == "2026-06-02 03:00:00"
+    assert history.target["ozone"] == [float(hour) for hour in range(5, hours)]

@@ -1,0 +1,56 @@
+"""What the API forecasts from: the last hours of each device, one object a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F  # noqa: N812
+
+from contracts.forecast_input import RECENT_HOURS, START_FORMAT, CategoryIndex, RecentHistory
+from contracts.telemetry import POLLUTANTS
+from glue_jobs.objects import get_object, put_object
+
+HOUR = timedelta(hours=1)
+
+
+def write_recent(histories: DataFrame, folder: str, categories: CategoryIndex) -> int:
+    """Write each device's last hours below a URI; how many of the objects had to be written.
+
+    One that says the same already is left alone. That is seen by reading it: whatever a run that
+    was killed has left behind, the objects are right after the next.
+    """
+    # Unix time: Python takes Spark's timestamps to the machine's time zone.
+    rows = histories.withColumn("start", F.unix_timestamp("start"))
+    written: int = rows.rdd.mapPartitions(_writer(folder, categories)).sum()
+    return written
+
+
+def _writer(folder: str, categories: CategoryIndex) -> Callable[[Iterable[Row]], Iterator[int]]:
+    def write(rows: Iterable[Row]) -> Iterator[int]:
+        for row in rows:
+            history = recent_history(row, categories)
+            uri, text = f"{folder}{history.device_id}.json", history.to_json()
+            if get_object(uri) != text.encode():
+                put_object(uri, text)
+                yield 1
+
+    return write
+
+
+def recent_history(row: Row, categories: CategoryIndex) -> RecentHistory:
+    """The last `contracts.forecast_input.RECENT_HOURS` of one device.
+
+    A pollutant that the model was not trained on has values but no ``cat``. ``start`` of the row is
+    in Unix time.
+    """
+    device = row["device_id"]
+    left_out = max(0, len(row[POLLUTANTS[0]]) - RECENT_HOURS)
+    forecast = categories.pollutants if device in categories.devices else ()
+    return RecentHistory(
+        device_id=device,
+        start=f"{datetime.fromtimestamp(row['start'], UTC) + left_out * HOUR:{START_FORMAT}}",
+        target={pollutant: row[pollutant][left_out:] for pollutant in POLLUTANTS},
+        cat={pollutant: categories.cat(device, pollutant) for pollutant in forecast},
+    )
