@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     with (
         Outbox(kit.outbox, _limits(options)) as outbox,
         transport(options.transport, kit, within_quota=True, on_change=wake.set) as link,
-        report.live(kit, link) as progress,
+        report.live(kit, link) as (progress, tell),
     ):
         agent = Agent(
             outbox,
@@ -91,8 +91,10 @@ def run(options: argparse.Namespace) -> int:
             progress=progress,
             about={"boot_id": str(boot.boot_id), "transport": options.transport},
             clock=clock,
-            batching=_batching(options),
-            sampling=SamplingShadow(kit.thing_name, pace.delay, wake=wake, tell=report.told(kit)),
+            batching=batching_of(options),
+            sampling=SamplingShadow(
+                kit.thing_name, pace.delay, memory=kit.desired_interval, wake=wake, tell=tell
+            ),
         )
         tally = agent.run(Feed(messages, wake.set) if self_paced else messages, stop)
     report.live_end(kit, tally)
@@ -152,7 +154,7 @@ def _replay_of(
         faulty,
         _limits(options),
         options.transport,
-        _batching(options),
+        batching_of(options),
         basic_ingest=options.basic_ingest,
     )
 
@@ -209,8 +211,8 @@ def _limits(options: argparse.Namespace) -> Limits:
     return Limits(options.keep_mb * 1024 * 1024, timedelta(days=options.keep_days))
 
 
-def _batching(options: argparse.Namespace) -> Batching:
-    """Either bound alone makes batches too."""
+def batching_of(options: argparse.Namespace) -> Batching:
+    """How many readings share a message; either bound alone makes batches too."""
     unbounded = 1 if options.batch_seconds is None else MAX_READINGS
     return Batching(options.batch_readings or unbounded, options.batch_seconds)
 

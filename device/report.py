@@ -87,11 +87,17 @@ def findings(kit: ConnectionKit, found: Iterable[Finding]) -> list[str]:
 
 
 @contextmanager
-def live(kit: ConnectionKit, link: Link) -> Iterator[Callable[[Tally], None]]:
-    """One line that keeps changing; without a terminal, a line whenever the connection changes."""
+def live(
+    kit: ConnectionKit, link: Link
+) -> Iterator[tuple[Callable[[Tally], None], Callable[[str], None]]]:
+    """One line that keeps changing, without a terminal a line whenever the connection changes; and
+    where to tell further news."""
     console = Console(stderr=True)
     console.print(f"{kit.thing_name} → {kit.host}:{kit.port}; Ctrl-C ends it", highlight=False)
     said: list[str] = []
+
+    def tell(news: str) -> None:
+        console.print(f"{kit.thing_name}: {news}", highlight=False, markup=False, soft_wrap=True)
 
     def state() -> str:
         if link.connected:
@@ -108,19 +114,9 @@ def live(kit: ConnectionKit, link: Link) -> Iterator[Callable[[Tally], None]]:
             )
             if not console.is_terminal and said[-1:] != [now]:
                 said[:] = [now]
-                console.print(f"{kit.thing_name}: {now}", highlight=False, soft_wrap=True)
+                tell(now)
 
-        yield show
-
-
-def told(kit: ConnectionKit) -> Callable[[str], None]:
-    """Lines of news in the log of a running device."""
-    console = Console(stderr=True)
-
-    def tell(line: str) -> None:
-        console.print(f"{kit.thing_name}: {line}", highlight=False, soft_wrap=True, markup=False)
-
-    return tell
+        yield show, tell
 
 
 def live_end(kit: ConnectionKit, tally: Tally) -> None:

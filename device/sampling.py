@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from contracts.device_shadow import REFUSED, SAMPLING_INTERVAL, shadow_topic
+from device.kit import write_private
 from device.link import FIRST_ERROR, Link
 from device.pace import MAX_DELAY, MIN_DELAY
 
@@ -80,6 +82,8 @@ class SamplingShadow:
     interval
         What holds while nothing else is desired. None is a sensor that sets its own pace: then
         whatever is desired is refused.
+    memory
+        File that keeps what was desired last, for a start without a connection.
     wake
         Set when there is news.
     tell
@@ -91,17 +95,20 @@ class SamplingShadow:
         thing_name: str,
         interval: timedelta | None,
         *,
+        memory: Path,
         wake: threading.Event,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.interval = self._own = interval
         self._thing_name = thing_name
+        self._memory = memory
         self._wake = wake
         self._tell = tell
         self._session = 0
         self._version = 0
-        self._refused: str | None = None
         self._news: queue.SimpleQueue[Callable[[Link], None]] = queue.SimpleQueue()
+        self._desired = self._remembered()
+        self._refused = self._adopt(self._desired)
 
     def tend(self, link: Link) -> None:
         """Subscribe where a session is new, and act on what came."""
@@ -167,6 +174,8 @@ class SamplingShadow:
             return  # MQTT repeats and reorders
         self._version = shadow.version
         before, self._refused = (self.interval, self._refused), self._adopt(shadow.desired)
+        if not self._refused:
+            self._remember(shadow.desired)
         if (self.interval, self._refused) != before:
             self._tell(self._state())
         seconds = seconds_of(self.interval) if self.interval else None
@@ -174,6 +183,24 @@ class SamplingShadow:
             # null removes what a shadow holds
             reported = {SAMPLING_INTERVAL: seconds, REFUSED: self._refused}
             self._send(link, "update", {"state": {"reported": reported}})
+
+    def _remembered(self) -> object:
+        try:
+            return json.loads(self._memory.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            self._tell(f"{self._memory}: {error}; the shadow is asked once there is a connection")
+            return None
+
+    def _remember(self, desired: object) -> None:
+        if desired == self._desired:
+            return
+        self._desired = desired
+        try:
+            write_private(self._memory, json.dumps(desired))
+        except OSError as error:
+            self._tell(f"{self._memory}: {error}; the interval is forgotten at the next start")
 
     def _state(self) -> str:
         if self._refused:

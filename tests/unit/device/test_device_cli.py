@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
-from device.__main__ import main
+from device.__main__ import COMMANDS, batching_of, main
+from device.batching import MAX_READINGS, Batching
+from device.command_line import parser
 from device.errors import KitError
 from device.kit import Broker, ConnectionKit
 
@@ -38,13 +41,52 @@ def test_a_delay_below_250_ms_or_no_number_is_refused(capsys, delay):
 
 
 @pytest.mark.parametrize(
-    "option", ["--days=0", "--stations=-1", "--drain=-1", "--keep-mb=0", "--patience=nan"]
+    "option",
+    [
+        "--days=0",
+        "--stations=-1",
+        "--drain=-1",
+        "--keep-mb=0",
+        "--patience=nan",
+        "--batch-readings=0",
+        "--batch-readings=401",
+        "--batch-readings=few",
+        "--batch-seconds=-1",
+    ],
 )
 def test_amounts_that_make_no_sense_are_refused(capsys, option):
     with pytest.raises(SystemExit) as ended:
         main(["fleet", option])
     assert ended.value.code == 2
     assert f"argument {option.partition('=')[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["0.1", "86401", "soon", "nan"])
+def test_an_interval_that_no_device_would_take_is_refused(capsys, seconds):
+    with pytest.raises(SystemExit) as ended:
+        main(["interval", "--thing", "harbour", f"--seconds={seconds}"])
+    assert ended.value.code == 2
+    assert "argument --seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "batching"),
+    [
+        ([], Batching(1)),
+        (["--batch-readings=10"], Batching(10)),
+        (["--batch-seconds=30"], Batching(MAX_READINGS, timedelta(seconds=30))),
+        (["--batch-readings=10", "--batch-seconds=30"], Batching(10, timedelta(seconds=30))),
+    ],
+)
+def test_either_bound_alone_makes_batches(options, batching):
+    assert (
+        batching_of(parser(COMMANDS).parse_args(["run", "--thing=harbour", *options])) == batching
+    )
+
+
+def test_replays_keep_awss_quotas_unless_they_are_told_not_to():
+    assert parser(COMMANDS).parse_args(["fleet"]).unthrottled is False
+    assert parser(COMMANDS).parse_args(["replay", "--thing=x", "--unthrottled"]).unthrottled is True
 
 
 def test_a_port_in_the_environment_that_is_no_number_is_refused(capsys, monkeypatch):
