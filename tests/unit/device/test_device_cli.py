@@ -79,9 +79,8 @@ def test_an_interval_that_no_device_would_take_is_refused(capsys, seconds):
     ],
 )
 def test_either_bound_alone_makes_batches(options, batching):
-    assert (
-        batching_of(parser(COMMANDS).parse_args(["run", "--thing=harbour", *options])) == batching
-    )
+    given = parser(COMMANDS).parse_args(["run", "--thing=harbour", *options])
+    assert batching_of(given) == batching
 
 
 def test_replays_keep_awss_quotas_unless_they_are_told_not_to():
