@@ -158,7 +158,7 @@ class Estate:
     def files(self, place: lake.Location) -> list[str]:
         """Keys of a table's files: those that its Delta log names, where it has one."""
         keys = self.keys(place)
-        log = [key for key in keys if "/_delta_log/" in key]
+        log = [key for key in keys if key.startswith(f"{place.prefix}_delta_log/")]
         if not log:
             return [key for key in keys if key.endswith(".parquet")]
         with tempfile.TemporaryDirectory() as folder:
