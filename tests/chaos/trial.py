@@ -134,16 +134,16 @@ class Trial:
         return []
 
     def _start_etl(self) -> subprocess.Popen[bytes]:
-        with self._state:  # not while the cloud is dead
-            with (self._logs / "etl.log").open("ab") as log:
-                return subprocess.Popen(
-                    [sys.executable, "-m", "glue_jobs", "run", TELEMETRY_TO_PARQUET],
-                    cwd=ROOT,
-                    env=self._environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
+        # Not while the cloud is dead.
+        with self._state, (self._logs / "etl.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "glue_jobs", "run", TELEMETRY_TO_PARQUET],
+                cwd=ROOT,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
     def _run(self, name: str, *command: str) -> None:
         with (self._logs / f"{name}.log").open("wb") as log:
