@@ -57,7 +57,7 @@ objects = st.dictionaries(st.sampled_from("abc"), values, max_size=3).map(json.d
 lines = st.lists(objects | st.text(alphabet='{}[]",\\ a', max_size=8), max_size=4)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(
     st.tuples(st.sampled_from(["", ",", " , "]), lines).map(lambda it: it[0].join(it[1])),
 )
