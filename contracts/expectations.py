@@ -53,7 +53,7 @@ def complete(column: str) -> Expectation:
     return Expectation(
         f"{column} is complete",
         (f'IsComplete "{column}"',),
-        f"count_if({column} IS NULL)",
+        _count(f"{column} IS NULL"),
         most=0,
     )
 
@@ -68,7 +68,7 @@ def within(column: str, low: float, high: float, where: str | None = None) -> Ex
             f'ColumnValues "{column}" {operator} {bound:.9g} where "{given}"'
             for operator, bound in ((">=", low), ("<=", high))
         ),
-        f"count_if({given} AND ({column} < {low:.9g} OR {column} > {high:.9g}))",
+        _count(f"{given} AND ({column} < {low:.9g} OR {column} > {high:.9g})"),
         most=0,
     )
 
@@ -82,6 +82,11 @@ def unique(says: str, *expressions: str) -> Expectation:
         f"count(*) - count(DISTINCT ROW({listed}))",
         most=0,
     )
+
+
+def _count(condition: str) -> str:
+    """How many rows a condition holds of; 0, not null, where there are none."""
+    return f"count(CASE WHEN {condition} THEN 1 END)"
 
 
 def _custom_sql(measure: str, expected: str) -> str:

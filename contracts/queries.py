@@ -8,6 +8,7 @@ from typing import Any
 from contracts.names import Names
 
 POLL_SECONDS = 0.2
+PATIENCE_SECONDS = 300.0
 
 
 class QueryError(Exception):
@@ -25,20 +26,21 @@ def query(athena: Any, names: Names, sql: str) -> list[dict[str, str | None]]:
     Raises
     ------
     QueryError
-        Where it did not succeed.
+        Where it did not succeed, or not within `PATIENCE_SECONDS`.
     """
     started = athena.start_query_execution(
         QueryString=sql,
         QueryExecutionContext={"Database": names.database},
         WorkGroup=names.workgroup,
     )["QueryExecutionId"]
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         told = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
         if told["State"] == "SUCCEEDED":
             break
-        if told["State"] in ("FAILED", "CANCELLED"):
+        if told["State"] in ("FAILED", "CANCELLED") or time.monotonic() > deadline:
             reason = told.get("StateChangeReason", "no reason given")
-            raise QueryError(f"Athena could not answer {sql!r}: {reason}")
+            raise QueryError(f"Athena could not answer {sql!r} ({told['State']}): {reason}")
         time.sleep(POLL_SECONDS)
     pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=started)
     header, *rows = (

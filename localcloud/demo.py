@@ -25,7 +25,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from contracts.names import TELEMETRY_TO_PARQUET
 from localcloud import launch
 from localcloud.demo_checks import CheckError, Estate
 from localcloud.settings import DEFAULT_HOME, DEFAULT_MQTT_PORT, DEFAULT_PORT, CloudConfig
@@ -110,6 +109,7 @@ class Demo:
             "etl",
             outcome=lambda _: _lake(estate, sent),
         )
+        self._verb("measure the tables' quality", "quality", outcome=_last_line)
         self._verb("train DeepAR with SageMaker", "train", outcome=_last_line)
         self._verb("deploy it behind the endpoint", "deploy", outcome=_last_line)
         self._verb(
@@ -218,7 +218,7 @@ def _landing(estate: Estate, sent: dict[str, Any]) -> str:
 def _lake(estate: Estate, sent: dict[str, Any]) -> str:
     """Every message that was sent is in the lake once, every broken one in quarantine."""
     rows, identities = estate.readings()
-    quarantined = estate.last_run(TELEMETRY_TO_PARQUET)["quarantined"]
+    quarantined = estate.quarantined()
     if not rows == identities == sent["messages_sent"]:
         raise DemoError(
             f"expected {sent['messages_sent']:,} readings in the lake, each once; "

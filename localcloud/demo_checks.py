@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
-import time
 from typing import Any
 
 import boto3
 
 from contracts import lake
 from contracts.names import Names
-
-ATHENA_TIMEOUT = 60.0  # seconds
+from contracts.queries import QueryError, query
 
 
 class CheckError(Exception):
@@ -51,23 +48,10 @@ class Estate:
         """Messages that the topic rule could not read."""
         return len(self._keys(lake.RAW_RULE_ERRORS))
 
-    def last_run(self, job: str) -> dict[str, Any]:
-        """What the newest run of a Glue job counted."""
-        objects = [
-            item
-            for page in self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.names.bucket(lake.RUNS.purpose), Prefix=f"{lake.RUNS.prefix}{job}/"
-            )
-            for item in page.get("Contents", [])
-        ]
-        if not objects:
-            raise CheckError(
-                f"expected a report of {job} in {lake.RUNS.uri(self.names)}; none is there"
-            )
-        newest = max(objects, key=lambda item: item["LastModified"])
-        body = self._s3.get_object(Bucket=self.names.bucket(lake.RUNS.purpose), Key=newest["Key"])
-        counts: dict[str, Any] = json.loads(body["Body"].read())
-        return counts
+    def quarantined(self) -> dict[str, int]:
+        """Messages in quarantine by reason."""
+        rows = self.query("SELECT reason, count(*) AS n FROM quarantine GROUP BY reason")
+        return {str(row["reason"]): int(row["n"] or 0) for row in rows}
 
     def readings(self) -> tuple[int, int]:
         """Rows, and distinct identities, of the curated readings, as Athena counts them."""
@@ -76,9 +60,9 @@ class Estate:
             "SELECT count(*) AS n FROM "
             "(SELECT DISTINCT device_id, boot_id, sequence FROM telemetry)"
         )
-        return int(rows["n"]), int(identities["n"])
+        return int(rows["n"] or 0), int(identities["n"] or 0)
 
-    def query(self, query: str) -> list[dict[str, str]]:
+    def query(self, sql: str) -> list[dict[str, str | None]]:
         """What Athena answers, row by row.
 
         Raises
@@ -86,28 +70,10 @@ class Estate:
         CheckError
             Where it fails, or takes too long.
         """
-        athena = self.client("athena")
-        execution = athena.start_query_execution(
-            QueryString=query,
-            QueryExecutionContext={"Database": self.names.database},
-            WorkGroup=self.names.workgroup,
-        )["QueryExecutionId"]
-        deadline = time.monotonic() + ATHENA_TIMEOUT
-        while True:
-            told = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
-            state = told["Status"]["State"]
-            if state == "SUCCEEDED":
-                break
-            if state in ("FAILED", "CANCELLED") or time.monotonic() > deadline:
-                raise CheckError(
-                    f"Athena could not answer {query} ({state}): "
-                    f"{told['Status'].get('StateChangeReason', 'no reason given')}"
-                )
-            time.sleep(0.2)
-        pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=execution)
-        rows = [row["Data"] for page in pages for row in page["ResultSet"]["Rows"]]
-        names, *values = [[cell.get("VarCharValue", "") for cell in row] for row in rows]
-        return [dict(zip(names, row, strict=True)) for row in values]
+        try:
+            return query(self.client("athena"), self.names, sql)
+        except QueryError as error:
+            raise CheckError(str(error)) from None
 
     def forecast_url(self) -> str:
         """Where the forecast API answers, in the local API Gateway's form of address."""

@@ -19,8 +19,8 @@ class Counts:
     def readings(self) -> tuple[int, int]:
         return self._readings
 
-    def last_run(self, _: str) -> dict[str, dict[str, int]]:
-        return {"quarantined": self._quarantined}
+    def quarantined(self) -> dict[str, int]:
+        return self._quarantined
 
 
 SENT = {"messages_sent": 10, "broken_sent": 1}
