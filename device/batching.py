@@ -7,7 +7,7 @@ published: in the outbox every reading stands for itself, so that none is lost w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -69,40 +69,49 @@ class Batch(NamedTuple):
     closed: bool
 
 
+class _Part(NamedTuple):
+    """A message taken apart: what it may share, None where it is no reading; and the rest."""
+
+    parcel: Parcel
+    shared: dict[str, Any] | None
+    rest: str
+
+
 class _Open:
     """A batch that may grow."""
 
-    def __init__(self, parcel: Parcel, shared: Mapping[str, Any] | None, reading: str) -> None:
-        self.parcels = [parcel]
-        self.shared = shared
-        self._readings = [reading]
-        self._head = json.dumps(shared, separators=(",", ":"))[:-1] if shared else ""
+    def __init__(self, first: _Part) -> None:
+        self._parts = [first]
+        self._head = json.dumps(first.shared or {}, separators=(",", ":"))[:-1]
         self._bytes = len(self._payload())
 
-    def takes(
-        self, parcel: Parcel, shared: Mapping[str, Any] | None, reading: str, limit: int
-    ) -> bool:
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def takes(self, part: _Part, limit: int) -> bool:
         """Add a reading that shares the topic and all of `_SHARED`, while there is room."""
-        size = self._bytes + 1 + len(reading.encode())
+        first = self._parts[0]
+        size = self._bytes + 1 + len(part.rest.encode())
         if (
-            shared is None
-            or (parcel.topic, shared) != (self.parcels[0].topic, self.shared)
-            or len(self.parcels) >= limit
+            part.shared is None
+            or (part.parcel.topic, part.shared) != (first.parcel.topic, first.shared)
+            or len(self) >= limit
             or size > MAX_BYTES
         ):
             return False
-        self.parcels.append(parcel)
-        self._readings.append(reading)
+        self._parts.append(part)
         self._bytes = size
         return True
 
-    def _payload(self) -> bytes:
-        return f'{self._head},"readings":[{",".join(self._readings)}]}}'.encode()
-
     def batch(self, *, closed: bool) -> Batch:
-        first = self.parcels[0]
-        payload = first.payload if len(self.parcels) == 1 else self._payload()
-        return Batch([parcel.number for parcel in self.parcels], first.topic, payload, closed)
+        """As it now is; ``closed`` where the next reading won't fit. What is no reading is."""
+        first = self._parts[0]
+        numbers = [part.parcel.number for part in self._parts]
+        payload = first.parcel.payload if len(self) == 1 else self._payload()
+        return Batch(numbers, first.parcel.topic, payload, closed or first.shared is None)
+
+    def _payload(self) -> bytes:
+        return f'{self._head},"readings":[{",".join(part.rest for part in self._parts)}]}}'.encode()
 
 
 def batches(parcels: Iterable[Parcel], limit: int) -> Iterator[Batch]:
@@ -116,24 +125,23 @@ def batches(parcels: Iterable[Parcel], limit: int) -> Iterator[Batch]:
         return
     growing: _Open | None = None
     for parcel in parcels:
-        shared, reading = _taken_apart(parcel.payload)
-        if growing and growing.takes(parcel, shared, reading, limit):
+        part = _taken_apart(parcel)
+        if growing and growing.takes(part, limit):
             continue
         if growing:
             yield growing.batch(closed=True)
-        growing = _Open(parcel, shared, reading)
+        growing = _Open(part)
     if growing:
-        full = len(growing.parcels) == limit or growing.shared is None
-        yield growing.batch(closed=full)
+        yield growing.batch(closed=len(growing) == limit)
 
 
-def _taken_apart(payload: bytes) -> tuple[dict[str, Any] | None, str]:
-    """What a message shares with its neighbours, None where it is no reading; and the rest."""
+def _taken_apart(parcel: Parcel) -> _Part:
     try:
-        body = json.loads(payload)
+        body = json.loads(parcel.payload)
         if not isinstance(body, dict) or not body.keys() >= _REQUIRED or "readings" in body:
-            return None, ""
+            return _Part(parcel, None, "")
         shared = {key: body.pop(key) for key in _SHARED if key in body}
-        return shared, json.dumps(body, separators=(",", ":"), allow_nan=False)
+        rest = json.dumps(body, separators=(",", ":"), allow_nan=False)
     except ValueError:  # no JSON; or a NaN, which JSON does not know
-        return None, ""
+        return _Part(parcel, None, "")
+    return _Part(parcel, shared, rest)

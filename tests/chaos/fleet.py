@@ -98,7 +98,7 @@ class Fleet:
         command = [
             *(sys.executable, "-m", "device", "replay", "--kits", str(self._kits)),
             *("--thing", thing_name, "--data", str(one.folder), "--columns", str(one.columns)),
-            *("--patience", PATIENCE),
+            *("--patience", PATIENCE, "--unthrottled"),
         ]
         with (self._logs / f"{thing_name}.log").open("ab") as log:
             self._running[thing_name] = subprocess.Popen(
