@@ -1,0 +1,270 @@
+"""Ten thousand devices at once on this machine's broker, against one bare client in the same run.
+
+Each device is a thing of its own with a TLS connection and an MQTT 5 session of its own, held by
+the AWS IoT Device SDK, and publishes on its own topic at QoS 1, which the device policy allows to
+nobody else. `THINGS` of them share a certificate, as AWS allows: ten thousand keys would take the
+local cloud longer to make than the rest. Where open files or memory do not suffice for all, fewer
+connect, and the output says so. All stand before the same topic rule and Firehose stream; at the
+end every message is looked for in S3.
+
+The rival is one bare paho-mqtt client, which publishes as many messages over one connection::
+
+    .venv/bin/python benchmarks/fleet.py [--devices 10000] [--messages 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).resolve().parents[1]
+# The tests' smallest estate from MQTT to S3 serves here too.
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
+
+import localcloud_telemetry as telemetry  # noqa: E402
+from awscrt import io, mqtt5  # noqa: E402
+from device_field import Field  # noqa: E402
+from ingestion import by_paho, cloud, machine, payloads  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.progress import track  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from contracts.telemetry import topic  # noqa: E402
+from device.kit import ConnectionKit  # noqa: E402
+from device.readings import Message  # noqa: E402
+from localcloud.launch import LocalCloudError  # noqa: E402
+
+THINGS = 100  # that share a certificate
+BUCKET = "fleet-benchmark"
+PATIENCE = 600.0
+AT_ONCE = 64  # connections that are being made
+SPARE_FILES = 500
+MEMORY_A_DEVICE = 600 * 1024  # bytes, broker and SDK together
+RIVAL = "rival"
+
+One = TypeVar("One")
+
+
+class Device:
+    """A thing that is connected and publishes.
+
+    Parameters
+    ----------
+    slots
+        Held while it connects.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kit: ConnectionKit,
+        tls: io.ClientTlsContext,
+        slots: threading.Semaphore,
+        on_connected: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self._slots = slots
+        self._on_connected = on_connected
+        self._connected = False
+        self._stopped = threading.Event()
+        self._client = mqtt5.Client(
+            mqtt5.ClientOptions(
+                host_name=kit.host,
+                port=kit.port,
+                tls_ctx=tls,
+                connect_options=mqtt5.ConnectPacket(client_id=name, keep_alive_interval_sec=1200),
+                extended_validation_and_flow_control_options=(
+                    mqtt5.ExtendedValidationAndFlowControlOptions.NONE
+                ),
+                on_lifecycle_event_connection_success_fn=self._note_connected,
+                on_lifecycle_event_stopped_fn=lambda _: self._stopped.set(),
+            )
+        )
+
+    def connect(self) -> None:
+        """Begin, once there is a slot."""
+        assert self._slots.acquire(timeout=PATIENCE)
+        self._client.start()
+
+    def publish(self, payload: bytes) -> Any:
+        """The future of the acknowledgement."""
+        return self._client.publish(
+            mqtt5.PublishPacket(
+                topic=topic(self.name), payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE
+            )
+        )
+
+    def stop(self) -> None:
+        self._client.stop()
+
+    def await_end(self) -> None:
+        assert self._stopped.wait(PATIENCE)
+
+    def _note_connected(self, _: object) -> None:
+        if not self._connected:  # and not again after a reconnect
+            self._connected = True
+            self._slots.release()
+            self._on_connected()
+
+
+def feasible(wanted: int) -> tuple[int, str]:
+    """How many devices may be connected, and what bounds them."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the local cloud inherits it
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    bounds = {
+        "as wanted": wanted,
+        f"no more than {hard:,} files may be open": hard - SPARE_FILES,
+        f"{memory / 2**30:.1f} GiB of memory are free": memory // MEMORY_A_DEVICE,
+    }
+    reason = min(bounds, key=lambda each: bounds[each])
+    return bounds[reason], reason
+
+
+def provision(site: Field, names: list[str], progress: Callable[..., Iterable[One]]) -> list[Any]:
+    """Make all things; returns one kit for each, whose certificate `THINGS` of them share."""
+    iot = site.aws.client("iot")
+    kits = []
+    for start in progress(range(0, len(names), THINGS), description="provisioning"):
+        kit = site.kit(f"keys-{start // THINGS}")
+        certificate = iot.describe_certificate(certificateId=kit.certificate_id)
+        arn = certificate["certificateDescription"]["certificateArn"]
+
+        def register(name: str, arn: str = arn) -> None:
+            iot.create_thing(thingName=name)
+            iot.attach_thing_principal(thingName=name, principal=arn)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(register, names[start : start + THINGS]))
+        kits += [kit] * len(names[start : start + THINGS])
+    return kits
+
+
+def connected(names: list[str], kits: list[ConnectionKit], progress: Any) -> list[Device]:
+    """All devices, connected."""
+    contexts: dict[Path, io.ClientTlsContext] = {}
+    slots, left, done = threading.Semaphore(AT_ONCE), [len(names)], threading.Event()
+    lock = threading.Lock()
+
+    def count() -> None:
+        with lock:
+            left[0] -= 1
+        if not left[0]:
+            done.set()
+
+    devices = []
+    for name, kit in progress(list(zip(names, kits, strict=True)), description="connecting"):
+        if kit.folder not in contexts:
+            options = io.TlsContextOptions.create_client_with_mtls_from_path(
+                str(kit.certificate), str(kit.private_key)
+            )
+            options.override_default_trust_store_from_path(None, str(kit.ca_file))
+            contexts[kit.folder] = io.ClientTlsContext(options)
+        devices.append(Device(name, kit, contexts[kit.folder], slots, count))
+        devices[-1].connect()
+    assert done.wait(PATIENCE), f"{left[0]} of {len(names)} devices did not connect"
+    return devices
+
+
+def publish_all(devices: list[Device], messages: dict[str, list[bytes]]) -> float:
+    """Every device's messages, in turn; seconds until all are acknowledged."""
+    begin = time.perf_counter()
+    rounds = zip(*(messages[one.name] for one in devices), strict=True)
+    acknowledged = [
+        device.publish(payload)
+        for payloads_ in rounds
+        for device, payload in zip(devices, payloads_, strict=True)
+    ]
+    for one in acknowledged:
+        one.result(PATIENCE)
+    return time.perf_counter() - begin
+
+
+def landed(site: Field, wanted: int) -> Counter[tuple[str, str, int]]:
+    """Identities in S3, once there are so many."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        bodies = telemetry.objects(site.aws, BUCKET, "telemetry/").values()
+        documents = [json.loads(line) for body in bodies for line in body.splitlines()]
+        found = Counter((one["thing_name"], one["boot_id"], one["sequence"]) for one in documents)
+        if len(found) >= wanted or time.monotonic() > deadline:
+            return found
+        time.sleep(1)
+
+
+def messages_of(names: list[str], each: int) -> dict[str, list[bytes]]:
+    """Payloads by device, each with an identity of its own."""
+    bodies = [json.loads(message.payload) for message in payloads(each)]
+    return {
+        name: [json.dumps(body | {"device_id": name}).encode() for body in bodies] for name in names
+    }
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--devices", type=int, default=10_000)
+    parser.add_argument("--messages", type=int, default=5, help="of each device (%(default)s)")
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    console.print(f"machine: {machine()}")
+    count, bound = feasible(options.devices)
+    names = [f"device-{number:05d}" for number in range(count)]
+    total = count * options.messages
+
+    def progress(items: Any, description: str) -> Iterable[Any]:
+        return track(items, description, console=console, disable=not console.is_terminal)
+
+    try:
+        with cloud() as site:
+            telemetry.bucket(site.aws, BUCKET)
+            stream = telemetry.stream(site.aws, BUCKET, BUCKET)
+            telemetry.rule(site.aws, "fleet_benchmark", stream, BUCKET)
+            begin = time.perf_counter()
+            devices = connected(names, provision(site, names, progress), progress)
+            console.print(
+                f"{len(devices):,} things with {len(devices):,} TLS connections ({bound}), "
+                f"provisioned and connected in {time.perf_counter() - begin:.0f} s"
+            )
+            begin = time.perf_counter()
+            acknowledged = publish_all(devices, messages_of(names, options.messages))
+            found = landed(site, total)
+            in_lake = time.perf_counter() - begin
+            for device in devices:
+                device.stop()
+            for device in devices:
+                device.await_end()
+            alone = by_paho(site.kit(RIVAL), [Message(one.payload) for one in payloads(total)])
+            rival = landed(site, 2 * total)
+    except LocalCloudError as error:
+        print(f"fleet: {error}", file=sys.stderr)
+        return 1
+    lost = total - len(found)
+    rival_lost = 2 * total - len(rival) - lost
+    table = Table("contestant", title=f"{total:,} messages, QoS 1")
+    for heading in ("connections", "messages/s", "lost", "fleet ÷ it"):
+        table.add_column(heading, justify="right")
+    rate = total / acknowledged
+    for name, connections, measured, gone in (
+        (f"{count:,} devices", count, rate, lost),
+        ("the same until all is in S3", count, total / in_lake, lost),
+        ("bare paho-mqtt, one device", 1, total / alone, rival_lost),
+    ):
+        ratio = f"{rate / measured:.2f}"
+        table.add_row(name, f"{connections:,}", f"{measured:,.0f}", f"{gone:,}", ratio)
+    console.print(table)
+    return 1 if lost or rival_lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
