@@ -52,6 +52,10 @@ RECENT = Location("curated", "recent/")
 CHANNELS = Location("models", "channels/")
 TRAINING_OUTPUT = Location("models", "training/")
 
+DELTA_TABLES = (TELEMETRY, QUARANTINE)
+"""Tables whose files are those that a Delta log in ``_delta_log/`` names, wherever they lie below;
+of the others all files count. See docs/adr/0007-the-lake-commits-through-delta.md.
+"""
 
 JOB_LOCATIONS = {
     TELEMETRY_TO_PARQUET: {

@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
+
+PYPROJECT = REPOSITORY / "pyproject.toml"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say
 _SHIPPED = (".py", ".json", ".yaml")
@@ -51,6 +54,21 @@ class Package:
         It goes into the state, so it must be the same on every machine.
         """
         return f"../{self.path.parent.name}/{self.path.name}"
+
+
+def pinned(module: str) -> str:
+    """``module==version`` of what the project's own environment is pinned to.
+
+    Raises
+    ------
+    ValueError
+        Where it is not pinned.
+    """
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+    for requirement in project["dependencies"]:
+        if requirement.startswith(f"{module}=="):
+            return str(requirement)
+    raise ValueError(f"expected {module}== among the dependencies in {PYPROJECT}")
 
 
 def zip_of(packages: Mapping[str, Path]) -> bytes:

@@ -21,7 +21,7 @@ from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 from ministack import app as ministack
 
-from localcloud import access, firehose, glue, mending, mqtt, provisioning, sagemaker
+from localcloud import access, athena_delta, firehose, glue, mending, mqtt, provisioning, sagemaker
 from localcloud.alarms import Alarms
 from localcloud.application import Application
 from localcloud.context import CloudContext, Service
@@ -63,6 +63,7 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     ready = asyncio.Event()
     access.demand_signatures()
     mending.install()
+    athena_delta.install()
     mqtt.listen_on_loopback_only()
     provisioning.install()
     context = _context(config)

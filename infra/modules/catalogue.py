@@ -8,7 +8,7 @@ from cdktf_cdktf_provider_aws.glue_catalog_database import GlueCatalogDatabase
 from constructs import Construct
 
 from contracts import runs
-from contracts.lake import QUARANTINE, RUNS, SERIES_HOURLY, TELEMETRY
+from contracts.lake import DELTA_TABLES, QUARANTINE, RUNS, SERIES_HOURLY, TELEMETRY
 from contracts.names import Names
 from contracts.telemetry import POLLUTANTS
 from infra.modules.curated_table import Column, CuratedTable, CuratedTableInputs
@@ -81,5 +81,6 @@ class Catalogue(Construct):
                     location=location.uri(names),
                     description=description,
                     columns=columns,
+                    delta=location in DELTA_TABLES,
                 ),
             )

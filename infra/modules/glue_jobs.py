@@ -20,7 +20,7 @@ from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
 from contracts.runs import NAMESPACE
 from infra import log_groups
 from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
-from infra.packaging import Package
+from infra.packaging import Package, pinned
 from infra.settings import Glue, Quality
 
 _LIBRARY = "glue/lakecast.zip"
@@ -151,6 +151,7 @@ class GlueJobs(Construct):
             default_arguments={
                 "--job-language": "python",
                 "--extra-py-files": f"s3://{code}/{self._library.key}",
+                "--additional-python-modules": pinned("deltalake"),
                 "--enable-metrics": "true",
                 "--enable-observability-metrics": "true",
                 "--enable-continuous-cloudwatch-log": "true",

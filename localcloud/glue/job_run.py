@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.glue.account import Account
 from localcloud.glue.log_streams import LogFile
 from localcloud.glue.script_process import ScriptProcess, prepare
-from localcloud.glue.staging import Staging, StagingError
+from localcloud.glue.staging import CommitLostError, Staging, StagingError
 from localcloud.roles import RoleError
 from localcloud.store import Record, Store
 
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 RUN_KIND = "job-run"
 LOG_INTERVAL = 1.0  # seconds between batches of log lines
+ATTEMPTS = 5  # of a script whose commits other runs forestall; on AWS it would try again itself
 
 
 class JobRun:
@@ -116,28 +117,39 @@ class JobRun:
         credentials = self._account.assume(self._job["Role"])
         s3 = self._account.client("s3", credentials)
         script = prepare(self._account.context, self._job, self._record, credentials, work)
-        staging = Staging(s3, work / "s3")
-        command = script.fetch(s3, staging)
-        began = time.time()
-        self._update(lambda run: run.update(JobRunState="RUNNING", LastModifiedOn=began))
-        code = self._supervise(script, command)
-        if self._wanted_to_end.is_set():
-            return "STOPPED", ""
-        staging.put_back()  # on AWS, too, what a job wrote before it failed is there
-        if code != 0:
-            return "FAILED", staging.in_s3_terms(script.failure(code))
-        return "SUCCEEDED", ""
-
-    def _supervise(self, script: ScriptProcess, command: list[str]) -> int:
-        """Run the script to its end or its time limit; its exit code."""
-        logs = self._account.client("logs")
-        prefix = self._record["LogGroupName"]
-        streams = [
+        logs, prefix = self._account.client("logs"), self._record["LogGroupName"]
+        output, error = (
             LogFile(logs, self._folder / f"{kind}.log", f"{prefix}/{kind}", self._id)
             for kind in ("output", "error")
-        ]
+        )
+        began = time.time()
+        for attempt in range(1, ATTEMPTS + 1):
+            staging = Staging(s3, work / f"s3-{attempt}")
+            command = script.fetch(s3, staging)
+            self._update(lambda run: run.update(JobRunState="RUNNING", LastModifiedOn=began))
+            code = self._supervise(script, command, (output, error))
+            if self._wanted_to_end.is_set():
+                return "STOPPED", ""
+            try:
+                staging.put_back()  # on AWS, too, what a job wrote before it failed is there
+            except CommitLostError as lost:
+                if attempt == ATTEMPTS:
+                    raise
+                if code == 0:
+                    error.say(f"{lost}; the script runs again on what is there now")
+                    shutil.rmtree(work / f"s3-{attempt}")
+                    continue
+            if code != 0:
+                return "FAILED", staging.in_s3_terms(script.failure(code))
+            return "SUCCEEDED", ""
+        raise AssertionError("the last attempt returns or raises")
+
+    def _supervise(
+        self, script: ScriptProcess, command: list[str], streams: tuple[LogFile, LogFile]
+    ) -> int:
+        """Run the script to its end or its time limit; its exit code."""
         deadline = time.monotonic() + 60 * self._record["Timeout"]
-        with streams[0].path.open("wb") as out, streams[1].path.open("wb") as err, self._lock:
+        with streams[0].path.open("ab") as out, streams[1].path.open("ab") as err, self._lock:
             if self._ended_as is not None:
                 return 1
             self._process = process = subprocess.Popen(

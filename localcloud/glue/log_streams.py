@@ -38,6 +38,12 @@ class LogFile:
         self._exists = False
         self._sent = 0  # bytes
 
+    def say(self, line: str) -> None:
+        """Add a line between two processes that write to the file, and send it."""
+        with self.path.open("ab") as file:
+            file.write(f"{line}\n".encode())
+        self.send(everything=True)
+
     def send(self, *, everything: bool = False) -> None:
         """Send the lines that are complete, or ``everything`` when no more will come."""
         with self.path.open("rb") as file:

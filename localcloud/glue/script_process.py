@@ -27,7 +27,7 @@ NOT_STAGED = (
     "--job-language",
     "--conf",
 )
-UNSUPPORTED = ("--additional-python-modules", "--extra-jars", "--datalake-formats")
+UNSUPPORTED = ("--extra-jars", "--datalake-formats")
 
 # A cluster of one machine. The job's own --conf comes after and wins.
 SPARK = {
@@ -129,6 +129,7 @@ def prepare(
         if arguments.get(name):
             raise StagingError(f"the local cloud does not serve the job argument {name}")
     python = runtimes.python_of(job["GlueVersion"], context.python)
+    runtimes.require_modules(python, arguments.get("--additional-python-modules", ""))
     temporary = folder / "tmp"
     temporary.mkdir()
     inherited = {

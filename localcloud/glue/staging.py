@@ -9,14 +9,18 @@ was stopped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
 S3_URI = re.compile(r"^s3[an]?://([^/]+)/?(.*)$")
+LOG_ENTRY = re.compile(r"/_delta_log/\d{20}\.json$")
+IN_LOG = "/_delta_log/"
+EXISTS_ALREADY = ("PreconditionFailed", "ConditionalRequestConflict")
 CONNECTIONS = 8
 KEYS_A_DELETE = 1000
 
@@ -25,6 +29,10 @@ Signature = tuple[int, int]
 
 class StagingError(Exception):
     """What a job names in S3 can't be had or put; the message says where and why."""
+
+
+class CommitLostError(StagingError):
+    """Another run has committed to the same table since this one's data was fetched."""
 
 
 class Staging:
@@ -93,19 +101,24 @@ class Staging:
 
         Raises
         ------
+        CommitLostError
+            Where a table's log has come to hold another run's entry.
         StagingError
             Where the job's role may not write.
         """
         now = {path: _signature(path) for path in self._files()}
         changed = [path for path, signature in now.items() if self._fetched.get(path) != signature]
         gone = [path for path in self._fetched if path not in now]
+        entries = [path for path in changed if LOG_ENTRY.search(path.as_posix())]
+        # Checkpoints speak of entries, so they come after them.
+        checkpoints = [p for p in changed if IN_LOG in p.as_posix() and p not in entries]
         try:
-            with ThreadPoolExecutor(CONNECTIONS) as threads:
-                list(threads.map(self._upload, changed))
+            self._upload_all(path for path in changed if IN_LOG not in path.as_posix())
+            for path in sorted(entries, key=lambda path: now[path][1]):
+                self._upload_entry(path)
+            self._upload_all(checkpoints)
             self._delete(gone)
-        except (ClientError, BotoCoreError) as error:
-            raise StagingError(f"what the job wrote can't be put: {error}") from error
-        except Exception as error:  # boto3's S3UploadFailedError is neither of botocore's
+        except (ClientError, BotoCoreError, S3UploadFailedError) as error:
             raise StagingError(f"what the job wrote can't be put: {error}") from error
 
     def in_s3_terms(self, text: str) -> str:
@@ -143,6 +156,19 @@ class Staging:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         self._fetched[path] = _signature(path)
+
+    def _upload_all(self, paths: Iterable[Path]) -> None:
+        with ThreadPoolExecutor(CONNECTIONS) as threads:
+            list(threads.map(self._upload, paths))
+
+    def _upload_entry(self, path: Path) -> None:
+        bucket, key = self._address(path)
+        try:
+            self._s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in EXISTS_ALREADY:
+                raise
+            raise CommitLostError(f"another run has put s3://{bucket}/{key} first") from error
 
     def _upload(self, path: Path) -> None:
         bucket, key = self._address(path)

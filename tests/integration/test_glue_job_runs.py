@@ -120,7 +120,8 @@ spark.read.parquet("file:///nowhere")
     [
         ({"Role": "arn:aws:iam::000000000000:role/nobody"}, "role/nobody does not exist"),
         ({"DefaultArguments": {"--in": "s3://no-such-bucket/x/"}}, "s3://no-such-bucket/x/ can't"),
-        ({"DefaultArguments": {"--additional-python-modules": "x"}}, "--additional-python-modules"),
+        ({"DefaultArguments": {"--additional-python-modules": "x"}}, "of the form name==version"),
+        ({"DefaultArguments": {"--additional-python-modules": "rich==0.1"}}, "asks for rich==0.1"),
     ],
 )
 def test_what_is_missing_fails_the_run(estate: Estate, changes: dict, reason: str) -> None:

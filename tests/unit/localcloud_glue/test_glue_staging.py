@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.glue.staging import Staging, StagingError, split
+from localcloud.glue.staging import CommitLostError, Staging, StagingError, split
 
 
 class Bucket:
@@ -37,6 +38,13 @@ class Bucket:
         self.objects[key] = Path(path).read_bytes()
         self.changes.append(f"put {key}")
 
+    def put_object(self, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str) -> None:
+        assert IfNoneMatch == "*"
+        if Key in self.objects:
+            raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "?"}}, "Put")
+        self.objects[Key] = Body
+        self.changes.append(f"put {Key}")
+
     def delete_objects(self, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
         for item in Delete["Objects"]:
             del self.objects[item["Key"]]
@@ -62,6 +70,50 @@ def test_what_changed_is_put_before_what_is_gone_is_deleted(tmp_path: Path) -> N
     assert sorted(s3.changes[:2]) == ["put t/changed", "put t/day/new"]
     assert s3.changes[2:] == ["delete t/gone"]
     assert sorted(s3.objects) == ["other", "t/changed", "t/day/new", "t/same"]
+
+
+def commit(table: Path, version: int, at: int) -> None:
+    """What a job leaves of a commit: a file, and after it the entry that names it."""
+    (table / f"file-{version}").write_text("rows")
+    entry = table / f"_delta_log/{version:020}.json"
+    entry.parent.mkdir(exist_ok=True)
+    entry.write_text(f"file-{version}")
+    os.utime(entry, (at, at))
+
+
+def test_log_entries_follow_their_files_in_the_order_of_the_commits(tmp_path: Path) -> None:
+    s3 = Bucket(t__x="1")
+    staging = Staging(s3, tmp_path)
+    outer, inner = (folder(staging.fetch(uri)) for uri in ("s3://b/t/", "s3://b/a/"))
+    commit(outer, 0, at=100)
+    commit(inner, 0, at=200)
+    commit(outer, 1, at=300)
+    (outer / "_delta_log/_last_checkpoint").write_text("1")
+    (outer / "x").unlink()
+    staging.put_back()
+    assert sorted(s3.changes[:3]) == ["put a/file-0", "put t/file-0", "put t/file-1"]
+    assert s3.changes[3:] == [
+        f"put t/_delta_log/{0:020}.json",
+        f"put a/_delta_log/{0:020}.json",
+        f"put t/_delta_log/{1:020}.json",
+        "put t/_delta_log/_last_checkpoint",
+        "delete t/x",
+    ]
+
+
+def test_no_run_puts_an_entry_where_another_has_put_one(tmp_path: Path) -> None:
+    s3 = Bucket(t__x="1")
+    one, other = (Staging(s3, tmp_path / name) for name in ("one", "other"))
+    tables = [folder(staging.fetch("s3://b/t/")) for staging in (one, other)]
+    for number, table in enumerate(tables):
+        commit(table, 0, at=100)
+        commit(table, 1, at=200 + number)
+        (table / "x").unlink()
+    one.put_back()
+    del s3.changes[:]
+    with pytest.raises(CommitLostError, match=rf"put s3://b/t/_delta_log/{0:020}\.json first"):
+        other.put_back()
+    assert sorted(s3.changes) == ["put t/file-0", "put t/file-1"]
 
 
 def test_two_arguments_may_name_one_place(tmp_path: Path) -> None:
