@@ -1,4 +1,4 @@
-"""Athena's Delta Lake tables, of which ministack's knows nothing: it would read every file there is.
+"""Athena's Delta Lake tables, unknown to ministack's: it would read every file that there is.
 
 A table that is declared as one (``table_type`` ``DELTA``) is read through its log, as on AWS: only
 the files that the newest version names.
