@@ -59,12 +59,12 @@ class CertificateConfirmation(Construct):
                     Statement(
                         "SeeCertificates",
                         ("iot:ListThingPrincipals",),
-                        (f"{iot}:thing/*",),  # of whichever device confirms
+                        ("*",),  # the action has no resources
                     ),
                     Statement(
                         "SwitchOff",
                         ("iot:DescribeCertificate", "iot:UpdateCertificate"),
-                        (f"{iot}:cert/*",),
+                        (f"{iot}:cert/*",),  # of whichever device confirms
                     ),
                     Statement("Answer", ("iot:Publish",), (f"{iot}:topic/{confirmed_topic('*')}",)),
                 ),

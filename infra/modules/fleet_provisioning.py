@@ -212,30 +212,32 @@ class FleetProvisioning(Construct):
                 statements=(
                     Statement(
                         "Things",
-                        (
-                            "iot:AttachThingPrincipal",
-                            "iot:CreateThing",
-                            "iot:DescribeThing",
-                            "iot:ListThingPrincipals",
-                            "iot:UpdateThing",
-                        ),
+                        ("iot:CreateThing", "iot:DescribeThing", "iot:UpdateThing"),
                         (f"{self._iot}:thing/*",),  # a device's name is known when it comes
                     ),
                     Statement(
                         "ThingType",
-                        ("iot:CreateThing", "iot:DescribeThingType", "iot:UpdateThing"),
+                        ("iot:CreateThing", "iot:DescribeThingType"),
                         (f"{self._iot}:thingtype/{names.thing_type}",),
                     ),
                     Statement(
                         "Certificates",
                         (
                             "iot:AttachPolicy",
-                            "iot:AttachThingPrincipal",
+                            "iot:AttachPrincipalPolicy",
                             "iot:DescribeCertificate",
-                            "iot:ListAttachedPolicies",
                             "iot:UpdateCertificate",
                         ),
                         (f"{self._iot}:cert/*",),  # and so is its certificate's id
+                    ),
+                    Statement(
+                        "Attach",
+                        (
+                            "iot:AttachThingPrincipal",
+                            "iot:ListAttachedPolicies",
+                            "iot:ListThingPrincipals",
+                        ),
+                        ("*",),  # these actions have no resources
                     ),
                     Statement(
                         "Policies",
@@ -269,7 +271,7 @@ class FleetProvisioning(Construct):
                     Statement(
                         "SeeHolder",
                         ("iot:ListThingPrincipals",),
-                        (f"{self._iot}:thing/*",),  # of whichever device asks
+                        ("*",),  # the action has no resources
                     ),
                     use_of_data_key(names, "kms:Decrypt"),
                 ),

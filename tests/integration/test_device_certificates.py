@@ -395,6 +395,15 @@ def test_a_revoked_device_is_cut_off_at_once_and_stays_so(site, device, delivere
         claim.claim(delivered, device.thing_name, site.folder, again=True)
 
 
+@pytest.mark.parametrize("status", ["INACTIVE", "REVOKED"])
+def test_a_session_that_says_nothing_is_ended_too(site, device, status):
+    with Exchange(device, device.thing_name) as session:
+        site.aws.client("iot").update_certificate(
+            certificateId=device.certificate_id, newStatus=status
+        )
+        await_that(session._over.is_set, "the end of the session", timeout=5)
+
+
 def test_a_thing_that_does_not_exist_is_said(site):
     with pytest.raises(ProvisioningError, match="there is no thing nobody"):
         revoke_thing(site.aws.client("iot"), "nobody")

@@ -138,6 +138,9 @@ def test_what_is_allowed_on_every_resource_has_no_narrower_one(estate):
         "cloudwatch:PutMetricData",
         "ecr:GetAuthorizationToken",
         "glue:GetSecurityConfiguration",
+        "iot:AttachThingPrincipal",
+        "iot:ListAttachedPolicies",
+        "iot:ListThingPrincipals",
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }
