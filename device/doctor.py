@@ -18,6 +18,7 @@ from cryptography import x509
 
 from device.clock import CLOCK_FLOOR, Clock, is_set
 from device.errors import OutboxBusyError, OutboxError
+from device.identity import has_others
 from device.kit import ConnectionKit
 from device.outbox import Outbox
 
@@ -78,7 +79,8 @@ def _certificate(kit: ConnectionKit, now: datetime) -> str:
     if now >= ends:
         raise _Ill(f"{kit.certificate} expired on {ends:%Y-%m-%d}; claim or provision anew")
     soon = ", soon: say `lakecast-device rotate`" if ends - now < EXPIRES_SOON else ""
-    return f"valid until {ends:%Y-%m-%d}{soon}"
+    unfinished = ", a rotation is unfinished: say `lakecast-device rotate`"
+    return f"valid until {ends:%Y-%m-%d}{soon}{unfinished if has_others(kit) else ''}"
 
 
 def _private_key(kit: ConnectionKit) -> str:

@@ -21,6 +21,7 @@ from device.__main__ import main
 from device.allow_list import AllowList, Entry
 from device.certificates import NotAllowedError, request_certificate
 from device.claim import ClaimKit
+from device.doctor import _certificate
 from device.errors import DeviceError, KitError, OutboxBusyError, ProvisioningError, RefusedError
 from device.exchange import Exchange
 from device.identity import has_others, new_key
@@ -142,6 +143,22 @@ def test_a_serial_number_that_is_not_on_the_list_is_refused(site, delivered, cap
     assert "does not provision stranger" in told and "not on the allow-list" in told
     assert len(told.strip().splitlines()) == 1
     assert not (site.folder / "stranger").exists()
+
+
+def test_an_operator_keeps_the_list(allow_list, capsys):
+    assert main(["allow", "--serial", "kept", "taken-off", "--days", "30"]) == 0
+    assert main(["allow", "--serial", "taken-off", "--remove"]) == 0
+
+    entries = {entry.serial_number: entry for entry in allow_list.entries()}
+    assert "taken-off" not in entries
+    kept = entries["kept"]
+    assert (kept.thing_name, kept.used_at) == ("kept", None)
+    assert kept.expires_at is not None
+    assert timedelta(days=29) < kept.expires_at - datetime.now(UTC) <= timedelta(days=30)
+    assert main(["allow", "--serial", "a", "b", "--thing", "one"]) == 1
+    assert "--thing names one device; got 2 of them" in capsys.readouterr().err
+    with pytest.raises(ProvisioningError, match="got 'a/b'"):
+        allow_list.allow(Entry("a/b", "b"))
 
 
 def test_a_serial_number_whose_time_is_over_is_refused(site, allow_list, delivered):
@@ -313,10 +330,14 @@ def test_what_a_rotation_left_behind_is_finished_where_none_is_due(site, device)
         killed(rotation, "confirm", "before", patch)
         rotation.rotate(device, datetime.now(UTC))
     left = ConnectionKit.load(device.folder)
+    assert "a rotation is unfinished" in _certificate(left, datetime.now(UTC))
 
     done = rotation.rotate(left, datetime.now(UTC), timedelta(days=1))
 
     assert (done.renewed, done.kit, done.switched_off) == (False, left, [device.certificate_id])
+    assert _certificate(left, datetime.now(UTC)) == "valid until 2049-12-31"
+    december = datetime(2049, 12, 10, tzinfo=UTC)
+    assert "soon: say `lakecast-device rotate`" in _certificate(left, december)
 
 
 def test_a_certificate_that_is_not_let_in_is_not_relied_on(site, device):
