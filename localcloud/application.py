@@ -16,6 +16,8 @@ from typing import Any
 
 from ministack import app as ministack
 
+from localcloud.repeats import Repeats
+
 logger = logging.getLogger("localcloud")
 
 SAVE_INTERVAL = 15.0  # seconds
@@ -42,6 +44,7 @@ class Application:
         self._started = started
         self._changed = False
         self._saving: asyncio.Task[None] | None = None
+        self._once = Repeats(ministack.app)
         logging.getLogger("persistence").setLevel(logging.WARNING)
 
     def note_change(self) -> None:
@@ -58,6 +61,8 @@ class Application:
                 return
             if scope["method"] not in ("GET", "HEAD"):
                 self.note_change()
+            await self._once(scope, receive, send)
+            return
         await ministack.app(scope, receive, send)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:

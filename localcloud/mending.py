@@ -5,21 +5,18 @@ Each mend says what goes wrong without it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import apigateway_v1, iot
+from ministack.services import apigateway_v1, glue
 
 Answer = tuple[int, dict[str, str], bytes]
-
-REPEATED_WITHIN = 10.0  # seconds; an SDK's retries come sooner
 
 
 def install() -> None:
     """Put the mends in ministack's way."""
     apigateway_v1._create_api_key = _generating_values(apigateway_v1._create_api_key)
-    iot._create_topic_rule = _answering_repeats(iot._create_topic_rule)
+    glue._create_trigger = _without_empty_parts(glue._create_trigger)
 
 
 def _generating_values(
@@ -39,23 +36,19 @@ def _generating_values(
     return create_api_key
 
 
-def _answering_repeats(create: Callable[..., Answer]) -> Callable[..., Answer]:
-    """The same topic rule created twice within seconds is one call that was repeated.
+def _without_empty_parts(
+    create: Callable[[dict[str, Any]], Answer],
+) -> Callable[[dict[str, Any]], Answer]:
+    """A Glue trigger without a predicate has none.
 
-    An SDK repeats a call whose answer it did not get. The second one would be told that the rule
-    exists, and Terraform would end with a rule that it does not know as its own. That was seen
-    once; what AWS says then is not known to us.
+    ministack answers with an empty one, which Terraform would remove at each apply again.
     """
-    answered: dict[str, tuple[float, tuple[Any, ...], Answer]] = {}
 
-    def create_topic_rule(name: str, *request: Any) -> Answer:
-        now = time.monotonic()
-        when, earlier, answer = answered.get(name, (0.0, (), (0, {}, b"")))
-        if earlier == request and now - when < REPEATED_WITHIN and name in iot._topic_rules:
-            return answer
-        answer = create(name, *request)
-        if answer[0] == 200:
-            answered[name] = (now, request, answer)
+    def create_trigger(data: dict[str, Any]) -> Answer:
+        answer = create(data)
+        trigger = glue._triggers.get(data.get("Name"), {})
+        if not trigger.get("Predicate", True):
+            del trigger["Predicate"]
         return answer
 
-    return create_topic_rule
+    return create_trigger
