@@ -102,8 +102,7 @@ def write_channel(channel: DataFrame, folder: str, channel_format: str, values: 
         missing = F.lit(float("nan"))
         numbers = F.transform("target", lambda value: F.coalesce(value, missing))
         rows = rows.withColumn("target", numbers)
-    # Static: the whole channel is replaced, not only partitions that the write holds.
-    writer = rows.write.mode("overwrite").options(**_OPTIONS, partitionOverwriteMode="static")
+    writer = rows.write.mode("overwrite").options(**_OPTIONS)
     writer.format({"parquet": "parquet", "jsonl": "json"}[channel_format]).save(folder)
 
 

@@ -88,9 +88,3 @@ def _span(parts: tuple[int, ...]) -> tuple[datetime, datetime]:
         case 3:
             return begins, begins + timedelta(days=1)
     return begins, begins + timedelta(hours=1)
-
-
-def partition_dates(subfolders: Subfolders, table: str) -> set[str]:
-    """Values of ``date`` for which a table has a partition."""
-    prefix = "date="
-    return {name.removeprefix(prefix) for name in subfolders(table) if name.startswith(prefix)}

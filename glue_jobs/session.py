@@ -10,8 +10,6 @@ SETTINGS = {
     # Athena and pandas read microseconds; Spark's default INT96 is deprecated and larger.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.parquet.compression.codec": "zstd",
-    # A write replaces the days that it holds and leaves the others alone.
-    "spark.sql.sources.partitionOverwriteMode": "dynamic",
     # Firehose's objects are small: priced at Spark's default of 4 MB, each would be a task's load.
     "spark.sql.files.openCostInBytes": str(256 * 1024),
 }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.lake import arrival_prefix
-from glue_jobs.folders import arrival_folders, partition_dates
+from glue_jobs.folders import arrival_folders
 
 ROOT = "s3://raw/telemetry/"
 
@@ -69,8 +69,3 @@ def test_the_folders_hold_just_the_hours_of_the_window(
         hour for hour in there if any(f"{ROOT}{arrival_prefix(hour)}".startswith(f) for f in found)
     }
     assert covered == {hour for hour in there if start <= hour < end}
-
-
-def test_partitions_are_told_by_their_folders() -> None:
-    names = ["date=2026-06-01", "_temporary", ".spark-staging-1", "date=2026-06-02"]
-    assert partition_dates(lambda _: names, "t/") == {"2026-06-01", "2026-06-02"}
