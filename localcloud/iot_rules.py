@@ -25,6 +25,7 @@ from ministack.services import firehose, iot
 
 from localcloud import roles
 from localcloud.metrics import Meter
+from localcloud.rule_payloads import document, unreadable
 
 logger = logging.getLogger("localcloud.iot")
 
@@ -185,7 +186,7 @@ class Rules:
         stream_arn = f"arn:aws:firehose:{region}:{account}:deliverystream/{name}"
         self._check(action["roleArn"], permission, stream_arn, region)
         separator = action.get("separator", "").encode()
-        records = [_document(one) + separator for one in (event if batch else [event])]
+        records = [document(one) + separator for one in (event if batch else [event])]
         for wait in (*RETRY_AFTER, None):
             refused = self._streams.put(account, region, name, records)
             if not refused:
@@ -214,7 +215,7 @@ class Rules:
         client.put_object(
             Bucket=action["bucketName"],
             Key=substituted(action["key"], event),
-            Body=_document(event),
+            Body=document(event),
             **options,
         )
 
@@ -242,32 +243,6 @@ class Rules:
         return self._call(name, args, topic, payload, message, client_id)
 
 
-def unreadable(rule: dict[str, Any], payload: bytes) -> str | None:
-    """Why a rule can't select from a payload; None where it can.
-
-    A rule that says ``SELECT *`` and no more passes on any payload as it is, and so does one that
-    only encodes it.
-    """
-    if not rule or rule.get("ruleDisabled") or not _reads_attributes(rule.get("sql", "")):
-        return None
-    try:
-        message = json.loads(payload or b"")
-    except ValueError as error:  # UnicodeDecodeError is one too
-        return f"Failed to parse the payload: expected a JSON object; got no JSON ({error})"
-    if isinstance(message, dict):
-        return None
-    return f"Failed to parse the payload: expected a JSON object; got {type(message).__name__}"
-
-
-@functools.lru_cache(maxsize=1024)
-def _reads_attributes(sql: str) -> bool:
-    items = iot._split_select_items(iot._rule_select_clause(sql)) or ["*"]
-    if len(items) == 1 and items[0].strip() == "*":
-        return False
-    expressions = [iot._split_select_alias(item)[0] for item in items]
-    return any(one == "*" or iot._SELECT_ATTR_RE.match(one) for one in expressions)
-
-
 def substituted(template: str, event: Any) -> str:
     """A substitution template, such as ``errors/${parse_time("yyyy", timestamp())}/${newuuid()}``.
 
@@ -290,12 +265,6 @@ def substituted(template: str, event: Any) -> str:
         return value if isinstance(value, str) else json.dumps(value)
 
     return _TEMPLATE.sub(evaluate, template)
-
-
-def _document(event: Any) -> bytes:
-    if isinstance(event, bytes):
-        return event
-    return event.encode() if isinstance(event, str) else json.dumps(event).encode()
 
 
 def _unquoted(argument: str) -> str:

@@ -11,8 +11,9 @@ import pytest
 from ministack.services import iot
 
 from localcloud import iot_rules
-from localcloud.iot_rules import Rules, substituted, unreadable
+from localcloud.iot_rules import Rules, substituted
 from localcloud.metrics import Meter
+from localcloud.rule_payloads import unreadable
 
 SQL = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
 
