@@ -11,13 +11,16 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from contracts.names import GLUE_JOBS, Names
+from contracts.names import BUILD_SERIES, GLUE_JOBS, TELEMETRY_TO_PARQUET, Names
 from contracts.queries import QueryError
 from glue_jobs.backfill import Range
 from glue_jobs.errors import JobFailedError
 from glue_jobs.etl import INTERRUPTED, Order, etl
 from glue_jobs.job_client import JobClient
 from glue_jobs.quality import quality
+
+ETL = (TELEMETRY_TO_PARQUET, BUILD_SERIES)
+"""The jobs that ``all`` stands for, in their order."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.verb == "quality":
             return quality(session.client("athena"), names, options.days, console)
         arrivals = Range(options.start, options.end, options.window, options.resume)
-        jobs = GLUE_JOBS if options.job == "all" else (options.job,)
+        jobs = ETL if options.job == "all" else (options.job,)
         order = Order(jobs, arrivals, options.parallel, options.cut, options.max_quarantined_share)
         return etl(JobClient(session, names), order, console)
     except (JobFailedError, QueryError, ValueError) as error:

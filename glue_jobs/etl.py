@@ -1,4 +1,4 @@
-"""What ``make etl`` does and prints: windows of arrivals through one job, then the other job."""
+"""What ``make etl`` does and prints: windows of arrivals through one job, then the next job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET
+from contracts.names import TELEMETRY_TO_PARQUET
 from glue_jobs.backfill import Outcome, Plan, Range, plan, run_windows
 from glue_jobs.errors import JobFailedError
 from glue_jobs.job_client import JobClient, Window, iso
@@ -50,18 +50,19 @@ def etl(client: JobClient, order: Order, console: Console) -> int:
     Raises
     ------
     JobFailedError
-        Where a job can't be run, or ``build_series`` fails.
+        Where a job can't be run, or one that works off no windows fails.
     """
-    if TELEMETRY_TO_PARQUET in order.jobs:
-        code = _windows(client, order, console)
-        if code != 0:
-            return code
-    if BUILD_SERIES in order.jobs:
+    for job in order.jobs:
+        if job == TELEMETRY_TO_PARQUET:
+            code = _windows(client, order, console)
+            if code != 0:
+                return code
+            continue
         outcomes: list[Outcome] = []
-        _run(client, BUILD_SERIES, [Window(cut=order.cut)], console, outcomes)
+        _run(client, job, [Window(cut=order.cut)], console, outcomes)
         if outcomes[0].error is not None:
             raise JobFailedError(outcomes[0].error)
-        console.print(_table(BUILD_SERIES, outcomes))
+        console.print(_table(job, outcomes))
     print(f"next: make train ENV={client.names.environment}")
     return 0
 

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts import lake
-from contracts.names import TELEMETRY_TO_PARQUET, Names
+from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
 from contracts.runs import run_key
 from glue_jobs.arrivals import Arrivals
 from glue_jobs.errors import JobFailedError, NoEstateError
@@ -111,7 +111,7 @@ class JobClient:
             given["--end"] = iso(window.end or datetime.now(UTC) + timedelta(hours=1))
             if window.max_quarantined_share is not None:
                 given["--max_quarantined_share"] = str(window.max_quarantined_share)
-        elif window.cut is not None:
+        elif job == BUILD_SERIES and window.cut is not None:
             given["--cut"] = iso(window.cut)
         return given
 

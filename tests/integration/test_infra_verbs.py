@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ import boto3
 import pytest
 from conftest import session_of
 
-from contracts.names import Names
+from contracts.lake import RUNS
+from contracts.names import TELEMETRY_TO_PARQUET, Names
+from contracts.queries import query
+from contracts.runs import run_key
+from glue_jobs.run_record import RunRecord, columns_of
 from infra.packaging import REPOSITORY
 from localcloud.launch import LocalCloud, running
 
@@ -87,6 +92,8 @@ def test_the_estate_is_planned_applied_kept_and_removed(infra, own_cloud, sessio
     assert again.returncode == 0, again.stderr
     assert again.stdout.count(NO_CHANGES) == 3, again.stdout
 
+    the_lake_can_be_asked(own_cloud, session, names)
+
     # Somebody changes the estate by hand: drift says so, a plan mends it, and only once.
     session.client("glue").delete_crawler(Name=names.crawler)
     drift = infra("drift")
@@ -110,6 +117,41 @@ def test_the_estate_is_planned_applied_kept_and_removed(infra, own_cloud, sessio
     assert "removing 2 device(s)" in destroyed.stdout
     assert left(session, names) == {}
     assert not (infra.home / "terraform/local").exists()
+
+
+def the_lake_can_be_asked(cloud: LocalCloud, session: boto3.Session, names: Names) -> None:
+    """Athena reads a run's row through the declared table; the others are there, and empty."""
+    run = RunRecord(
+        TELEMETRY_TO_PARQUET,
+        "jr_1",
+        datetime(2026, 6, 3, 10, tzinfo=UTC),
+        9.5,
+        "succeeded",
+        **columns_of({"read": 5, "kept": 2, "quarantined": {"not_json": 3}}),
+    )
+    session.client("s3").put_object(
+        Bucket=names.bucket(RUNS.purpose),
+        Key=f"{RUNS.prefix}{run_key(run.started, run.run_id)}",
+        Body=run.to_parquet(),
+    )
+    (row,) = query(
+        session.client("athena"),
+        names,
+        "SELECT outcome, read, quarantined, quarantined_by_reason['not_json'] AS not_json "
+        "FROM runs WHERE date = '2026-06-03'",
+    )
+    expected = {"outcome": "succeeded", "read": "5", "quarantined": "3", "not_json": "3"}
+    assert row == expected
+    measured = subprocess.run(
+        [sys.executable, "-m", "glue_jobs", "quality"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **cloud.env, "LAKECAST_ENV": "local"},
+    )
+    assert measured.returncode == 1, measured.stderr
+    assert re.search(r"telemetry +│ has rows +│ 0 +│ NOT MET", measured.stdout), measured.stdout
+    assert "series_hourly" in measured.stdout
 
 
 def answers_without_a_model(session: boto3.Session, names: Names) -> None:
@@ -188,6 +230,12 @@ def left(session: boto3.Session, names: Names) -> dict[str, list[Any]]:
         "databases": ours(d["Name"] for d in client("glue").get_databases()["DatabaseList"]),
         "jobs": ours(j["Name"] for j in client("glue").get_jobs()["Jobs"]),
         "crawlers": ours(c["Name"] for c in client("glue").get_crawlers()["Crawlers"]),
+        "rulesets": ours(
+            r["Name"] for r in client("glue").list_data_quality_rulesets()["Rulesets"]
+        ),
+        "alarms": ours(
+            a["AlarmName"] for a in client("cloudwatch").describe_alarms()["MetricAlarms"]
+        ),
         "workgroups": ours(w["Name"] for w in client("athena").list_work_groups()["WorkGroups"]),
         "streams": ours(client("firehose").list_delivery_streams()["DeliveryStreamNames"]),
         "rules": ours(r["ruleName"] for r in client("iot").list_topic_rules()["rules"]),
