@@ -55,6 +55,13 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> Pa
         ("workers = 10", "wrokers = 10", "glue.wrokers is not a setting"),
         ('epochs = "100"', "epochs = 100", "training.hyperparameters must hold strings"),
         ("targets = []", "targets = [1]", "alarms.targets must hold strings"),
+        (
+            "max_data_age_seconds = 900",
+            "max_data_age_seconds = 300",
+            "alarms.max_data_age_seconds must be more than 300",
+        ),
+        ("silent_minutes = 60", "silent_minutes = 2000", "alarms.silent_minutes must be 0 to 1440"),
+        ("max_rule_failures = 10", "max_rule_failures = -1", "alarms.max_rule_failures"),
         ("[budget]", "[bugdet]", "bugdet is not a setting"),
         ("[budget]", "[budget", "is not TOML"),
         ("reserved_concurrency = 50", "reserved_concurrency = 0", "api.reserved_concurrency"),
