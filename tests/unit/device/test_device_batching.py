@@ -104,6 +104,11 @@ def test_what_does_not_share_or_is_no_reading_travels_apart_and_as_it_is(other):
     assert [batch.payload for batch in found] == [payload(0), other, payload(2)]
 
 
+def test_what_is_no_reading_waits_for_no_other():
+    [batch] = batches(parcels([b"{"]), 10)
+    assert (batch.payload, batch.closed) == (b"{", True)
+
+
 def test_another_topic_is_another_message():
     here, there = parcels([payload(0), payload(1)])
     assert len(list(batches([here, there._replace(topic="telemetry/b")], 10))) == 2
