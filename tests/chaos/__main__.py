@@ -27,11 +27,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from fleet import AgentFailedError, Fleet  # noqa: E402
-from recordings import Identity, Recorded, record  # noqa: E402
+from recordings import record  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 from rich.table import Table  # noqa: E402
 from trial import Trial, TrialError  # noqa: E402
+from verdict import Verdict, judge  # noqa: E402
 from wire import Wire  # noqa: E402
 
 from localcloud.demo_checks import CheckError  # noqa: E402
@@ -68,21 +69,6 @@ class Kills:
         return kinds
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What became of the readings."""
-
-    sent: int
-    lost: int
-    doubled: int
-    changed: int
-    invented: int
-
-    @property
-    def is_clean(self) -> bool:
-        return not (self.lost or self.doubled or self.changed or self.invented)
-
-
 def send(
     trial: Trial,
     fleet: Fleet,
@@ -94,7 +80,7 @@ def send(
 ) -> Counter[str]:
     """Run the fleet to its end and kill as ordered, evenly over the messages it sends."""
     killed: Counter[str] = Counter()
-    over = threading.Event()
+    over = threading.Event()  # nothing is left to disturb
     marks = sorted(dice.uniform(0.03, 0.9) * readings * MESSAGE for _ in order)
 
     def disturb(progress: Progress) -> None:
@@ -131,36 +117,18 @@ def send(
         sending = pool.submit(fleet.run)
         disturbing = pool.submit(disturb, progress)
         bar = progress.add_task("devices done", total=fleet.size)
-        while not sending.done():
-            progress.update(bar, completed=fleet.done)
-            if disturbing.done() and disturbing.exception():
-                fleet.stop()
-            time.sleep(POLL)
-        over.set()
+        try:
+            while not sending.done():
+                progress.update(bar, completed=fleet.done)
+                if disturbing.done() and disturbing.exception():
+                    break
+                time.sleep(POLL)
+        finally:  # also where somebody interrupts
+            over.set()
+            fleet.stop()
         disturbing.result()
         sending.result()
     return killed
-
-
-def judge(trial: Trial, recorded: list[Recorded]) -> Verdict:
-    """Compare what the sensors wrote down with what Athena finds in the lake."""
-    expected: dict[Identity, float] = {}
-    for one in recorded:
-        expected |= one.ozone
-    rows = trial.estate.query("SELECT device_id, boot_id, sequence, ozone FROM telemetry")
-    found = Counter((row["device_id"], row["boot_id"], int(row["sequence"])) for row in rows)
-    changed = sum(
-        float(row["ozone"]) != expected[identity]
-        for row in rows
-        if (identity := (row["device_id"], row["boot_id"], int(row["sequence"]))) in expected
-    )
-    return Verdict(
-        sent=len(expected),
-        lost=len(expected.keys() - found.keys()),
-        doubled=sum(count - 1 for count in found.values()),
-        changed=changed,
-        invented=len(found.keys() - expected.keys()),
-    )
 
 
 def run(home: Path, readings: int, devices: int, seed: int, console: Console) -> int:
@@ -193,20 +161,15 @@ def run(home: Path, readings: int, devices: int, seed: int, console: Console) ->
                 killed["Spark"] += trial.kill_spark(dice, dice.uniform(2, 12))
             trial.etl()
         console.print(f"· all is transformed  [dim]{time.monotonic() - began:.0f} s[/]")
-        verdict = judge(trial, recorded)
+        expected = {key: value for one in recorded for key, value in one.ozone.items()}
+        columns = "device_id, boot_id, sequence, ozone"
+        verdict = judge(expected, trial.estate.query(f"SELECT {columns} FROM telemetry"))
         console.print(report(trial, verdict, killed, wire.carried, sending, seed))
     finally:
         if wire is not None:
             wire.close()
         trial.close()
-    console.print(
-        f"{verdict.lost} lost, {verdict.doubled} doubled"
-        + (
-            f", {verdict.changed} changed, {verdict.invented} made up"
-            if not verdict.is_clean
-            else ""
-        )
-    )
+    console.print(f"{verdict.lost} lost, {verdict.doubled} doubled")
     return 0 if verdict.is_clean else 1
 
 
@@ -231,6 +194,8 @@ def report(
         "quarantined": quarantined["n"],
         "lost": f"{verdict.lost:,}",
         "doubled": f"{verdict.doubled:,}",
+        "with another value": f"{verdict.changed:,}",
+        "made up": f"{verdict.invented:,}",
     }
     for name, value in rows.items():
         table.add_row(name, value)
