@@ -40,7 +40,7 @@ from localcloud.faults import Faults  # noqa: E402
 from localcloud.launch import LocalCloudError  # noqa: E402
 
 FAULTS = Faults(refuse=0.1, deliver_twice=0.2, delay_seconds=3, join_records=0.2)
-MESSAGE = 300  # bytes of the smallest message
+MESSAGE = 350  # bytes of the smallest message on the wire
 POLL = 0.05
 KINDS = ("device", "connections", "cloud", "Spark")
 
