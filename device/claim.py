@@ -195,12 +195,15 @@ def claim(
 
 
 def _write(kits: Path, issued: Issued, draft: Draft, broker: Broker) -> ConnectionKit:
+    told = issued.configuration
+    if missing := [name for name in ("environment", "account_id") if name not in told]:
+        raise ProvisioningError(f"the provisioning template does not tell {' and '.join(missing)}")
     folder = kits / issued.thing_name
     kit = ConnectionKit(
         folder=folder,
         thing_name=issued.thing_name,
-        environment=issued.configuration["environment"],
-        account_id=issued.configuration["account_id"],
+        environment=told["environment"],
+        account_id=told["account_id"],
         certificate_id=issued.certificate_id,
         host=broker.host,
         port=broker.port,

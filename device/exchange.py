@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device.errors import KitError, RefusedError, UnreachableError
+from device.errors import DeviceError, KitError, RefusedError, UnreachableError
 
 TIMEOUT_SECONDS = 15.0
 """AWS IoT waits five seconds for a provisioning hook."""
@@ -105,8 +105,8 @@ class Exchange:
         self._client.loop_start()
         try:
             self._acknowledgement(f"the certificate {self._credentials.certificate}")
-        except Exception:
-            self._client.loop_stop()
+        except DeviceError:
+            self.__exit__()
             raise
         return self
 

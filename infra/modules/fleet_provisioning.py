@@ -41,7 +41,8 @@ from infra.skips import skip
 HOOK_SECONDS = 5
 """AWS IoT waits no longer for a hook."""
 
-MEMORY_MB = 256
+MEMORY_MB = 512
+"""Processor comes with memory, and a cold start is to be over in much less than that."""
 
 _THING = "${iot:Connection.Thing.ThingName}"
 
