@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET, Names
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ RECENT = Location("curated", "recent/")
 CHANNELS = Location("models", "channels/")
 TRAINING_OUTPUT = Location("models", "training/")
 
-DELTA_TABLES = (TELEMETRY, QUARANTINE)
+DELTA_TABLES = (TELEMETRY, QUARANTINE, SERIES_HOURLY)
 """Tables whose files are those that a Delta log in ``_delta_log/`` names, wherever they lie below;
 of the others all files count. See docs/adr/0007-the-lake-commits-through-delta.md.
 """
@@ -70,6 +70,12 @@ JOB_LOCATIONS = {
         "series": SERIES_HOURLY,
         "channels": CHANNELS,
         "recent": RECENT,
+        "runs": RUNS,
+    },
+    COMPACT: {
+        "telemetry": TELEMETRY,
+        "quarantine": QUARANTINE,
+        "series": SERIES_HOURLY,
         "runs": RUNS,
     },
 }

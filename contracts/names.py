@@ -16,7 +16,8 @@ BUCKET_PURPOSES = ("raw", "curated", "models", "code", "logs", "terraform-state"
 
 TELEMETRY_TO_PARQUET = "telemetry_to_parquet"
 BUILD_SERIES = "build_series"
-GLUE_JOBS = (TELEMETRY_TO_PARQUET, BUILD_SERIES)
+COMPACT = "compact"
+GLUE_JOBS = (TELEMETRY_TO_PARQUET, BUILD_SERIES, COMPACT)
 
 
 def topic_rule(environment: str) -> str:
@@ -160,6 +161,11 @@ class Names:
     @property
     def delivery_stream(self) -> str:
         return self.part("telemetry")
+
+    @property
+    def compaction_trigger(self) -> str:
+        """Glue trigger that starts `COMPACT`."""
+        return self.part("compact-nightly")
 
     @property
     def crawler(self) -> str:

@@ -129,7 +129,12 @@ def snapshot(uri: str) -> Snapshot:
 
 
 def update(
-    uri: str, schema: T.StructType, work_out: Callable[[Snapshot], Change], run: str
+    uri: str,
+    schema: T.StructType,
+    work_out: Callable[[Snapshot], Change],
+    run: str,
+    *,
+    same_rows: bool = False,
 ) -> Change:
     """Work out a change for the table as it is and commit it; again where another run was first.
 
@@ -137,6 +142,8 @@ def update(
     ----------
     work_out
         The change that a snapshot needs; nothing is committed where it is none.
+    same_rows
+        See `commit`.
 
     Raises
     ------
@@ -149,7 +156,7 @@ def update(
         if change == Change():
             return change
         try:
-            commit(base, schema, change.adds, change.removes, run=run)
+            commit(base, schema, change.adds, change.removes, run=run, same_rows=same_rows)
         except CommitConflictError:
             time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - so that they part
         else:

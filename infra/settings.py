@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.forecast_input import CHANNEL_FORMATS
 from contracts.names import ENVIRONMENTS
 from infra.toml_table import TableError, read
 
@@ -162,7 +163,7 @@ class Provisioning:
 
 @dataclass(frozen=True)
 class Glue:
-    """Workers of the Glue jobs, and when the crawler runs (None: when started).
+    """Workers of the Glue jobs, and when crawler and compaction run (None: when started).
 
     Parameters
     ----------
@@ -170,6 +171,8 @@ class Glue:
         AWS Glue's, and so Spark's and Python's; the tests run under each.
     concurrent_runs
         Arrival windows that may be worked off at a time, each by as many workers.
+    channel_format
+        Of DeepAR's channels, one of `contracts.forecast_input.CHANNEL_FORMATS`.
     """
 
     version: str
@@ -178,6 +181,8 @@ class Glue:
     timeout_minutes: int
     concurrent_runs: int
     crawler_schedule: str | None = None
+    compaction_schedule: str | None = None
+    channel_format: str = "parquet"
 
 
 @dataclass(frozen=True)
@@ -360,6 +365,8 @@ def _check(settings: Settings, environment: str) -> None:
         (glue.worker_type in _WORKER_TYPES, "glue.worker_type", glue.worker_type,
          f"one of {', '.join(_WORKER_TYPES)}"),
         (glue.workers >= 2, "glue.workers", glue.workers, "at least 2, one of which drives"),
+        (glue.channel_format in CHANNEL_FORMATS, "glue.channel_format", glue.channel_format,
+         f"one of {', '.join(CHANNEL_FORMATS)}"),
         (glue.concurrent_runs >= 1, "glue.concurrent_runs", glue.concurrent_runs, "at least 1"),
         (0 <= quality.max_quarantined_share <= 1, "quality.max_quarantined_share",
          quality.max_quarantined_share, "0 to 1"),

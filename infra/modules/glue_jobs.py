@@ -12,11 +12,12 @@ from cdktf_cdktf_provider_aws.glue_crawler import (
     GlueCrawlerSchemaChangePolicy,
 )
 from cdktf_cdktf_provider_aws.glue_job import GlueJob, GlueJobCommand, GlueJobExecutionProperty
+from cdktf_cdktf_provider_aws.glue_trigger import GlueTrigger, GlueTriggerActions
 from cdktf_cdktf_provider_aws.s3_object import S3Object
 from constructs import Construct
 
 from contracts import lake
-from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET, Names
 from contracts.runs import NAMESPACE
 from infra import log_groups
 from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
@@ -58,7 +59,9 @@ class GlueJobs(Construct):
         self._library = self._upload("library", _LIBRARY, inputs.library)
         self._role = self._service_role()
         for job, package in inputs.scripts.items():
-            self._job(job, self._upload(f"{job}_script", f"glue/{job}.py", package))
+            made = self._job(job, self._upload(f"{job}_script", f"glue/{job}.py", package))
+            if job == COMPACT and inputs.glue.compaction_schedule is not None:
+                self._nightly(made, inputs.glue.compaction_schedule)
         self._crawler()
 
     def _upload(self, id_: str, key: str, package: Package) -> S3Object:
@@ -127,10 +130,10 @@ class GlueJobs(Construct):
             ),
         )  # fmt: skip
 
-    def _job(self, job: str, script: S3Object) -> None:
+    def _job(self, job: str, script: S3Object) -> GlueJob:
         names, glue = self._names, self._glue
         code = names.bucket("code")
-        GlueJob(
+        return GlueJob(
             self,
             job,
             name=names.job(job),
@@ -163,7 +166,23 @@ class GlueJobs(Construct):
                 **{
                     f"--{name}": place.uri(names) for name, place in lake.JOB_LOCATIONS[job].items()
                 },
+                **({"--channel_format": glue.channel_format} if job == BUILD_SERIES else {}),
             },
+        )
+
+    def _nightly(self, compact: GlueJob, schedule: str) -> None:
+        GlueTrigger(
+            self,
+            "nightly",
+            name=self._names.compaction_trigger,
+            description="Compacts what has become of closed days",
+            type="SCHEDULED",
+            schedule=schedule,
+            actions=[
+                GlueTriggerActions(
+                    job_name=compact.name, security_configuration=self._names.part("glue")
+                )
+            ],
         )
 
     def _crawler(self) -> None:
@@ -192,4 +211,5 @@ _CONCURRENT = (TELEMETRY_TO_PARQUET,)
 _DESCRIPTIONS = {
     TELEMETRY_TO_PARQUET: "Raw messages to readings, each once, and to quarantine",
     BUILD_SERIES: "Readings to regular hourly series and to DeepAR's channels",
+    COMPACT: "Small files of closed days to few large ones, and files of no use away",
 }

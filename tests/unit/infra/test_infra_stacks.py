@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from contracts.names import ENVIRONMENTS, Names
+from contracts.names import ENVIRONMENTS, GLUE_JOBS, Names
 from infra.log_groups import log_groups
 from infra.packaging import REPOSITORY
 from infra.place import STACKS
@@ -286,8 +286,7 @@ def test_names_are_those_that_clients_derive(estate):
          {names.forecast_function, names.provisioning_hook, names.certificate_confirmation}),
         ("aws_api_gateway_rest_api", "name", {names.api}),
         ("aws_api_gateway_api_key", "name", {names.api}),
-        ("aws_glue_job", "name",
-         {names.job("telemetry_to_parquet"), names.job("build_series")}),
+        ("aws_glue_job", "name", {names.job(job) for job in GLUE_JOBS}),
     ):  # fmt: skip
         assert {one[attribute] for one in estate.resources(kind).values()} == expected
     roles = {role["name"] for role in estate.resources("aws_iam_role").values()}
