@@ -153,7 +153,7 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 # --- the data and the model ---------------------------------------------------
 
-.PHONY: device allow revoke etl quality train deploy forecast evaluate
+.PHONY: device allow revoke etl compact quality train deploy forecast evaluate
 device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
 	@$(IN_ENV) $(PY) -m device fleet --kits $(STATE)/devices $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter local,$(ENV)),--unthrottled) $(FLEET_OPTIONS)
 	@echo 'next: make etl'
@@ -164,8 +164,11 @@ allow: setup ## let a new device claim its certificate (SERIAL=, THING= where it
 revoke: setup ## cut a device off (THING=), or all claim certificates (CLAIMS=1)
 	@$(IN_ENV) $(PY) -m device revoke $(if $(CLAIMS),--claims,--thing '$(THING)')
 
-etl: setup ## raw messages to readings, series and channels (START=, END=, WINDOW=1d, PARALLEL=1, RESUME=, MAX_QUARANTINED_SHARE=, CUT=)
-	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(WINDOW),--window $(WINDOW)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(RESUME),--resume $(RESUME)) $(if $(MAX_QUARANTINED_SHARE),--max-quarantined-share $(MAX_QUARANTINED_SHARE)) $(if $(CUT),--cut $(CUT))
+etl: setup ## raw messages to readings, series and channels (START=, END=, WINDOW=1d, PARALLEL=1, RESUME=, MAX_QUARANTINED_SHARE=, CUT=, FULL=1, CHANNEL_FORMAT=)
+	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(WINDOW),--window $(WINDOW)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(RESUME),--resume $(RESUME)) $(if $(MAX_QUARANTINED_SHARE),--max-quarantined-share $(MAX_QUARANTINED_SHARE)) $(if $(CUT),--cut $(CUT)) $(if $(FULL),--full) $(if $(CHANNEL_FORMAT),--channel-format $(CHANNEL_FORMAT))
+
+compact: setup ## few large files instead of many small ones (CLOSED_AFTER=48, RETAIN=168 hours, FORCE=1)
+	@$(IN_ENV) $(PY) -m glue_jobs run compact $(if $(CLOSED_AFTER),--closed-after-hours $(CLOSED_AFTER)) $(if $(RETAIN),--retain-hours $(RETAIN)) $(if $(FORCE),--force)
 
 quality: setup ## whether the tables are as expected (DAYS=, the newest ones only)
 	@$(IN_ENV) $(PY) -m glue_jobs quality $(if $(DAYS),--days $(DAYS))

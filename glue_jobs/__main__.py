@@ -1,4 +1,4 @@
-"""``python -m glue_jobs run telemetry_to_parquet|build_series|all`` and ``… quality``."""
+"""``python -m glue_jobs run telemetry_to_parquet|build_series|all|compact`` and ``… quality``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from contracts.forecast_input import CHANNEL_FORMATS
 from contracts.names import BUILD_SERIES, GLUE_JOBS, TELEMETRY_TO_PARQUET, Names
 from contracts.queries import QueryError
 from glue_jobs.backfill import Range
 from glue_jobs.errors import JobFailedError
-from glue_jobs.etl import INTERRUPTED, Order, etl
+from glue_jobs.etl import INTERRUPTED, JOB_OPTIONS, Order, etl
 from glue_jobs.job_client import JobClient
 from glue_jobs.quality import quality
 
@@ -34,7 +35,15 @@ def main(argv: list[str] | None = None) -> int:
             return quality(session.client("athena"), names, options.days, console)
         arrivals = Range(options.start, options.end, options.window, options.resume)
         jobs = ETL if options.job == "all" else (options.job,)
-        order = Order(jobs, arrivals, options.parallel, options.cut, options.max_quarantined_share)
+        given = {name: getattr(options, name) for names in JOB_OPTIONS.values() for name in names}
+        order = Order(
+            jobs,
+            arrivals,
+            options.parallel,
+            options.cut,
+            options.max_quarantined_share,
+            {name: value for name, value in given.items() if value is not None},
+        )
         return etl(JobClient(session, names), order, console)
     except (JobFailedError, QueryError, ValueError) as error:
         return _refuse(options.verb, str(error))
@@ -99,11 +108,40 @@ def _parser() -> argparse.ArgumentParser:
         type=_time,
         help="first hour kept out of training (default: the last 24 hours of the data)",
     )
+    _add_job_options(run)
     measure = verbs.add_parser("quality", help="measure whether the tables are as expected")
     measure.add_argument(
         "--days", type=int, help="newest days of the tables to look at (default: all)"
     )
     return parser
+
+
+def _add_job_options(run: argparse.ArgumentParser) -> None:
+    """`JOB_OPTIONS`, as the jobs take them; None where they are not given."""
+    run.add_argument(
+        "--full",
+        action="store_const",
+        const="true",
+        help="make series of all readings, not only of those of changed days",
+    )
+    run.add_argument(
+        "--channel-format",
+        choices=CHANNEL_FORMATS,
+        help="of DeepAR's channels (default: the job's)",
+    )
+    run.add_argument(
+        "--closed-after-hours",
+        help="compact days to which nothing was added for so long (default: 48)",
+    )
+    run.add_argument(
+        "--retain-hours", help="keep files for so long that are in no table any more (default: 168)"
+    )
+    run.add_argument(
+        "--force",
+        action="store_const",
+        const="true",
+        help="allow less than 168: breaks runs and queries that are under way",
+    )
 
 
 if __name__ == "__main__":

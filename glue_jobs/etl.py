@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,12 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from contracts.names import TELEMETRY_TO_PARQUET
+from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET
 from glue_jobs.backfill import Outcome, Plan, Range, plan, run_windows
 from glue_jobs.errors import JobFailedError
 from glue_jobs.job_client import JobClient, Window, iso
 
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+JOB_OPTIONS = {
+    BUILD_SERIES: ("full", "channel_format"),
+    COMPACT: ("closed_after_hours", "retain_hours", "force"),
+}
 IN_BAR = ("read", "kept", "duplicates", "quarantined")
 
 
@@ -35,6 +39,8 @@ class Order:
         Windows at a time.
     cut, max_quarantined_share
         See `Window`.
+    options
+        Of the jobs that work off no windows: those that a job knows, see `JOB_OPTIONS`.
     """
 
     jobs: Sequence[str]
@@ -42,6 +48,13 @@ class Order:
     parallel: int
     cut: datetime | None
     max_quarantined_share: float | None
+    options: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        known = {name for job in self.jobs for name in JOB_OPTIONS.get(job, ())}
+        for name in sorted(self.options.keys() - known):
+            whose = " and ".join(job for job, names in JOB_OPTIONS.items() if name in names)
+            raise ValueError(f"--{name.replace('_', '-')} is an option of {whose}")
 
 
 def etl(client: JobClient, order: Order, console: Console) -> int:
@@ -59,11 +72,13 @@ def etl(client: JobClient, order: Order, console: Console) -> int:
                 return code
             continue
         outcomes: list[Outcome] = []
-        _run(client, job, [Window(cut=order.cut)], console, outcomes)
+        known = {name: order.options[name] for name in JOB_OPTIONS[job] if name in order.options}
+        _run(client, job, [Window(cut=order.cut, options=known)], console, outcomes)
         if outcomes[0].error is not None:
             raise JobFailedError(outcomes[0].error)
         console.print(_table(job, outcomes))
-    print(f"next: make train ENV={client.names.environment}")
+    if COMPACT not in order.jobs:
+        print(f"next: make train ENV={client.names.environment}")
     return 0
 
 

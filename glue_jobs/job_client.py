@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,12 +40,15 @@ class Window:
         First hour that ``build_series`` keeps out of the training channel.
     max_quarantined_share
         Above it a run of ``telemetry_to_parquet`` is failed; by default as the job is set.
+    options
+        Other arguments of the job, by their names.
     """
 
     start: datetime | None = None
     end: datetime | None = None
     cut: datetime | None = None
     max_quarantined_share: float | None = None
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class JobClient:
                 given["--max_quarantined_share"] = str(window.max_quarantined_share)
         elif job == BUILD_SERIES and window.cut is not None:
             given["--cut"] = iso(window.cut)
-        return given
+        return given | {f"--{name}": value for name, value in window.options.items()}
 
     def concurrent_runs(self, job: str) -> int:
         """How many runs of a job there may be at a time.
