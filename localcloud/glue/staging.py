@@ -8,6 +8,7 @@ was stopped.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -154,7 +155,10 @@ class Staging:
         if not path.resolve().is_relative_to(self._folder.resolve()):
             raise StagingError(f"s3://{bucket}/{key} would leave the run's folder")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        found = self._s3.get_object(Bucket=bucket, Key=key)
+        path.write_bytes(found["Body"].read())
+        put = found["LastModified"].timestamp()
+        os.utime(path, (put, put))  # a job may ask how old it is
         self._fetched[path] = _signature(path)
 
     def _upload_all(self, paths: Iterable[Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.glue.staging import CommitLostError, Staging, StagingError, split
+
+PUT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 class Bucket:
@@ -32,7 +35,7 @@ class Bucket:
         return {"Contents": [{"Key": key} for key in self.objects if key.startswith(Prefix)]}
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        return {"Body": io.BytesIO(self.objects[Key])}
+        return {"Body": io.BytesIO(self.objects[Key]), "LastModified": PUT}
 
     def upload_file(self, path: str, _: str, key: str) -> None:
         self.objects[key] = Path(path).read_bytes()
@@ -54,6 +57,11 @@ class Bucket:
 
 def folder(uri: str) -> Path:
     return Path(uri.removeprefix("file://"))
+
+
+def test_a_file_is_as_old_as_its_object(tmp_path: Path) -> None:
+    place = folder(Staging(Bucket(t__same="1"), tmp_path).fetch("s3://b/t/"))
+    assert (place / "same").stat().st_mtime == PUT.timestamp()
 
 
 def test_what_changed_is_put_before_what_is_gone_is_deleted(tmp_path: Path) -> None:
