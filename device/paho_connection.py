@@ -72,6 +72,24 @@ class Allowance:
         self._tokens -= tokens
 
 
+class Quota:
+    """What AWS IoT Core lets one connection publish."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._publishes = Allowance(PUBLISHES_A_SECOND, BURST, clock)
+        self._bytes = Allowance(BYTES_A_SECOND, BURST_BYTES, clock)
+
+    @property
+    def room(self) -> int:
+        """Messages that may go now; none while the last ones have overdrawn the bytes."""
+        return self._publishes.room if self._bytes.room else 0
+
+    def take(self, size: int) -> None:
+        """Publish a message of that many bytes."""
+        self._publishes.take(1)
+        self._bytes.take(size)
+
+
 class PahoConnection(Session):
     """One device's session.
 
@@ -91,9 +109,7 @@ class PahoConnection(Session):
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(kit, on_change)
-        self._within_quota = within_quota
-        self._publishes = Allowance(PUBLISHES_A_SECOND, BURST)
-        self._bytes = Allowance(BYTES_A_SECOND, BURST_BYTES)
+        self._quota = Quota() if within_quota else None
         self._books = threading.Lock()  # never held while Paho is called: Paho has locks too
         self._unanswered: dict[int, Future[Any]] = {}
         self._early: dict[int, Any] = {}
@@ -127,9 +143,7 @@ class PahoConnection(Session):
 
     @property
     def room(self) -> int:
-        if not self._within_quota:
-            return 1_000_000
-        return self._publishes.room if self._bytes.room else 0
+        return self._quota.room if self._quota else 1_000_000
 
     def __enter__(self) -> PahoConnection:
         self._keeper.start()
@@ -163,8 +177,8 @@ class PahoConnection(Session):
         return self._send(status_topic(self._kit.thing_name), self._status(status), retain=True)
 
     def _send(self, topic: str, payload: bytes, *, retain: bool) -> Future[int]:
-        self._publishes.take(1)
-        self._bytes.take(len(topic) + len(payload))
+        if self._quota:
+            self._quota.take(len(topic) + len(payload))
         try:
             sent = self._client.publish(topic, payload, qos=1, retain=retain)
         except ValueError as error:  # longer than MQTT allows

@@ -14,11 +14,12 @@ import pytest
 from memory_broker import NO_SUBSCRIBERS, NOT_AUTHORIZED, QUOTA_EXCEEDED, SUCCESS, TOPIC, Broker
 
 from device.agent import TAKE, Agent
+from device.batching import Batching
 from device.errors import OutboxError, RefusedError, UnreachableError
 from device.outbox import Outbox
 from device.pace import Pace
 from device.publishing import WINDOW
-from device.readings import Message
+from device.readings import Boot, Message, Reading, Station
 from device.retention import Limits
 
 FAST = Pace(drain=timedelta(0), patience=timedelta(seconds=30))
@@ -215,6 +216,17 @@ def test_readings_of_an_unset_clock_are_published_once_it_is_set_and_in_order(ou
     assert [json.loads(payload)["sequence"] for payload in broker.published] == [0, 1, 2]
     assert json.loads(broker.published[0])["timestamp"] == "2026-06-01T00:00:00Z"
     assert (tally.taken, tally.acknowledged, tally.left) == (3, 3, 0)
+
+
+def test_a_batch_that_is_not_full_goes_when_there_is_no_more_to_come(outbox):
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    place, readings = Station("harbour", 3.0, 51.0), [Reading(n, start, {}) for n in range(5)]
+    source = Boot.new("harbour").messages(place, readings)
+    broker, pace = Broker(), Pace(drain=timedelta(0))
+    agent = Agent(outbox, broker, TOPIC, pace, wake=Event(), batching=Batching(100))
+    assert agent.run(source, Event()).acknowledged == 5
+    [payload] = broker.published
+    assert [r["sequence"] for r in json.loads(payload)["readings"]] == list(range(5))
 
 
 def test_a_replay_has_no_heartbeat(outbox):

@@ -19,13 +19,7 @@ from device.link import (
     Session,
     transport,
 )
-from device.paho_connection import (
-    BURST,
-    BURST_BYTES,
-    BYTES_A_SECOND,
-    PUBLISHES_A_SECOND,
-    Allowance,
-)
+from device.paho_connection import BYTES_A_SECOND, PUBLISHES_A_SECOND, Quota
 
 KIT = ConnectionKit(Path("kit"), "harbour", "local", "000000000000", "abc", "host", 8883, None)
 
@@ -93,26 +87,22 @@ def test_an_unknown_transport_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("allowance", "message", "quota"),
-    [
-        ((PUBLISHES_A_SECOND, BURST), 1, 100),
-        ((BYTES_A_SECOND, BURST_BYTES), 400, 512 * 1024),
-        ((BYTES_A_SECOND, BURST_BYTES), 128 * 1024, 512 * 1024),
-    ],
-    ids=["publishes", "bytes of readings", "bytes of the longest batches"],
+    ("size", "messages_a_second"),
+    [(300, PUBLISHES_A_SECOND), (10_000, BYTES_A_SECOND / 10_000), (128 * 1024, 2.5)],
+    ids=["readings", "small batches", "the longest batches"],
 )
-def test_the_allowance_never_passes_the_quota_in_any_second(allowance, message, quota):
+def test_the_quota_is_used_and_never_passed_in_any_second(size, messages_a_second):
     now, sent = 0.0, []
-    rate, burst = allowance
-    bucket = Allowance(rate, burst, clock=lambda: now)
+    quota = Quota(clock=lambda: now)
     for tick in range(500):
         now = tick / 100
-        while bucket.room:
-            bucket.take(message)
+        while quota.room:
+            quota.take(size)
             sent.append(now)
     busiest = max(sum(begin <= at < begin + 1 for at in sent) for begin in set(sent))
-    assert busiest * message <= quota
-    assert len(sent) * message >= rate * 4.9
+    assert busiest <= 100
+    assert busiest * size <= 512 * 1024
+    assert len(sent) >= messages_a_second * 4.9
 
 
 def test_with_paho_the_sdk_need_not_be_installed():
