@@ -17,7 +17,9 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -27,13 +29,14 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as T  # noqa: N812
 
-from glue_jobs.folders import delete_folder
+from glue_jobs.folders import delete_folder, files_below, rows_in
 from glue_jobs.report import JobError
 
 DATE = T.StructField("date", T.StringType())
 NO_VERSION = -1  # of a table that has no log yet
 ATTEMPTS = 20  # of each some run succeeds, so twenty at once all come through
 LONGEST_PAUSE = 1.0  # seconds
+FOOTERS_AT_ONCE = 16
 NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 
 
@@ -199,7 +202,7 @@ def write(rows: DataFrame, uri: str, schema: T.StructType, run: str) -> list[Dat
     columns = [field.name for field in schema.fields]
     writer = rows.select(*columns, "date").write.options(**NO_SUCCESS_FILE)
     writer.partitionBy("date").parquet(f"{uri}{folder}")
-    return _written(rows.sparkSession, uri, folder, schema)
+    return _written(rows.sparkSession, uri, folder)
 
 
 def discard(spark: SparkSession, uri: str, files: Iterable[DataFile]) -> None:
@@ -293,22 +296,17 @@ def _files(table: DeltaTable) -> tuple[DataFile, ...]:
     return tuple(sorted((DataFile(*row) for row in rows), key=lambda file: file.path))
 
 
-def _written(spark: SparkSession, uri: str, folder: str, schema: T.StructType) -> list[DataFile]:
+def _written(spark: SparkSession, uri: str, folder: str) -> list[DataFile]:
     """The files that a write has left, counted from their footers."""
-    path, size = F.col("_metadata.file_path"), F.col("_metadata.file_size")
-    found = (
-        spark.read.schema(schema)
-        .option("recursiveFileLookup", True)
-        .parquet(f"{uri}{folder}")
-        .groupBy(
-            F.concat(F.lit(folder), _name_in(path)).alias("path"),
-            _date_in(path).alias("date"),
-            size.alias("size"),
-        )
-        .agg(F.count("*").alias("rows"))
-        .collect()
-    )
-    return sorted((DataFile(**row.asDict()) for row in found), key=lambda file: file.path)
+
+    def described(status: Any) -> DataFile:
+        name = "/".join(status.getPath().toString().rsplit("/", 2)[-2:])
+        date = name.partition("/")[0].removeprefix("date=")
+        return DataFile(f"{folder}{name}", date, rows_in(spark, status), status.getLen())
+
+    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as threads:
+        found = list(threads.map(described, files_below(spark, f"{uri}{folder}")))
+    return sorted(found, key=lambda file: file.path)
 
 
 def _name_in(path: Column) -> Column:

@@ -1,4 +1,4 @@
-"""Which folders there are below a URI, on S3 or on a disk, through Spark's own file systems."""
+"""Which folders and files there are below a URI, on S3 or on a disk, as Spark itself sees them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,31 @@ def delete_folder(spark: SparkSession, uri: str) -> None:
     """Delete a folder with all that is in it."""
     path, files = _path(spark, uri)
     files.delete(path, True)
+
+
+def files_below(spark: SparkSession, uri: str) -> list[Any]:
+    """Hadoop's ``FileStatus`` of every file below a folder; none where it does not exist."""
+    path, files = _path(spark, uri)
+    if not files.exists(path):
+        return []
+    found, listing = [], files.listFiles(path, True)
+    while listing.hasNext():
+        found.append(listing.next())
+    return found
+
+
+def rows_in(spark: SparkSession, parquet_file: Any) -> int:
+    """Rows of a Parquet file, given as Hadoop's ``FileStatus``, from its footer."""
+    jvm: Any = spark._jvm
+    parquet = jvm.org.apache.parquet.hadoop
+    configuration = spark._jsc.hadoopConfiguration()
+    source = parquet.util.HadoopInputFile.fromStatus(parquet_file, configuration)
+    reader = parquet.ParquetFileReader.open(source)
+    try:
+        rows: int = reader.getRecordCount()
+    finally:
+        reader.close()
+    return rows
 
 
 def _path(spark: SparkSession, uri: str) -> tuple[Any, Any]:

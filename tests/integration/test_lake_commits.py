@@ -28,12 +28,12 @@ from glue_jobs import delta
 from glue_jobs.tables import READINGS
 from localcloud.launch import LocalCloud
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)  # six Spark drivers, one after the other
 
 ARRIVED = datetime(2026, 6, 3, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 WINDOWS = [(ARRIVED + n * HOUR, ARRIVED + (n + 1) * HOUR) for n in range(3)]
-PATIENCE = 120.0
+PATIENCE = 300.0
 Rows = frozenset[tuple[object, ...]]
 
 
