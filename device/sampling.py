@@ -111,7 +111,7 @@ class SamplingShadow:
         self._refused = self._adopt(self._desired)
 
     def tend(self, link: Link) -> None:
-        """Subscribe where a session is new, and act on what came."""
+        """Subscribe where a session is new, or something got lost, and act on what came."""
         if link.connected and link.sessions != self._session:
             self._session, self._version = link.sessions, 0
             topics = [shadow_topic(self._thing_name, stub) for stub in _HEARD]
@@ -123,10 +123,15 @@ class SamplingShadow:
         self._news.put(news)
         self._wake.set()
 
+    def _begin_anew(self, _: Link) -> None:
+        self._session = 0
+
     def _subscribed(self, done: Future[Sequence[int]]) -> None:
+        if done.exception():  # no answer, or the session ended; not at once, so nobody is woken
+            self._news.put(self._begin_anew)
+            return
+
         def ask(link: Link) -> None:
-            if done.exception():  # the session ended meanwhile; the next one subscribes anew
-                return
             if refused := [code for code in done.result() if code >= FIRST_ERROR]:
                 self._tell(self._unheard(f"SUBACK {refused[0]:#x}"))
             else:
@@ -136,7 +141,9 @@ class SamplingShadow:
 
     def _send(self, link: Link, stub: str, document: dict[str, Any]) -> None:
         def note(done: Future[int]) -> None:
-            if not done.exception() and done.result() >= FIRST_ERROR:
+            if done.exception():
+                self._news.put(self._begin_anew)
+            elif done.result() >= FIRST_ERROR:
                 self._put(lambda _: self._tell(self._unheard(f"PUBACK {done.result():#x}")))
 
         topic = shadow_topic(self._thing_name, stub)

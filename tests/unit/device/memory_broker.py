@@ -24,7 +24,7 @@ class Broker:
     trouble: str | None = None
     sessions: int = 1
     room: int = 1_000
-    granted: int = 1
+    granted: int | Exception = 1
     topic: str = TOPIC
     published: list[bytes] = field(default_factory=list)
     unanswered: int = 0
@@ -54,7 +54,10 @@ class Broker:
     def subscribe(self, topics: Sequence[str], on_message: OnMessage) -> Future[Sequence[int]]:
         self.on_message = on_message
         future = Future[Sequence[int]]()
-        future.set_result([self.granted] * len(topics))
+        if isinstance(self.granted, Exception):
+            future.set_exception(self.granted)
+        else:
+            future.set_result([self.granted] * len(topics))
         return future
 
     def deliver(self, topic: str, document: object) -> None:

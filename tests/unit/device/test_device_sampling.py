@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from memory_broker import NOT_AUTHORIZED, QUOTA_EXCEEDED, Broker
+from memory_broker import NOT_AUTHORIZED, SUCCESS, Broker
 
 from contracts.device_shadow import shadow_topic
 from device.sampling import RefusedIntervalError, SamplingShadow, interval_of
@@ -189,12 +189,15 @@ def test_what_is_no_shadows_document_is_told_and_passed_over(memory, document):
     assert device.seconds == 5
 
 
-def test_a_question_that_is_lost_with_its_session_is_asked_anew_in_the_next(memory):
-    device = Shadowed(memory, answer=lambda _: ConnectionError("closed"))
-    assert device.told == []
-    device.broker.sessions, device.broker.answer = 2, lambda _: QUOTA_EXCEEDED
+@pytest.mark.parametrize("lost", [{"granted": TimeoutError()}, {"answer": lambda _: OSError()}])
+def test_a_subscription_or_question_that_is_lost_is_made_anew(memory, lost):
+    device = Shadowed(memory, **lost)
+    device.broker.granted, device.broker.answer = 1, lambda _: SUCCESS
+    before = device.questions
     device.tend()
-    assert device.questions == 2
+    assert device.questions == before + 1
+    device.tend()
+    assert (device.questions, device.told) == (before + 1, [])
 
 
 def test_a_device_that_starts_without_a_connection_samples_as_was_desired_last(memory):
