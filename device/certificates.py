@@ -62,7 +62,7 @@ def request_certificate(
     made = _answered(
         exchange,
         CREATE_CERTIFICATE_TOPIC,
-        {"certificateSigningRequest": signing_request(private_key, common_name)},
+        {"certificateSigningRequest": signing_request(private_key, common_name, template)},
     )
     registered = _answered(
         exchange,

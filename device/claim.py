@@ -97,7 +97,8 @@ class ClaimKit:
         """
         key = new_key()
         made = iot.create_certificate_from_csr(
-            certificateSigningRequest=signing_request(key, names.claim_policy), setAsActive=True
+            certificateSigningRequest=signing_request(key, "claim", names.claim_template),
+            setAsActive=True,
         )
         iot.attach_policy(policyName=names.claim_policy, target=made["certificateArn"])
         ca = CA if broker.ca_file else None

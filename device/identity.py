@@ -26,18 +26,26 @@ def new_key() -> str:
     ).decode()
 
 
-def signing_request(private_key: str, common_name: str) -> str:
+def signing_request(private_key: str, common_name: str, template: str) -> str:
     """What AWS IoT signs: a certificate signing request (CSR), PEM, without the private key.
 
     Parameters
     ----------
     common_name
         Of the certificate's subject; X.509 allows 64 characters, so the rest is left out.
+    template
+        Provisioning template that the certificate is for: the subject's organization. A certificate
+        that no template was applied to can be told by nothing else.
     """
     key = serialization.load_pem_private_key(private_key.encode(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise KitError(f"expected a private key on an elliptic curve; got {type(key).__name__}")
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name[:64])])
+    name = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, template),
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name[:64]),
+        ]
+    )
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
     return request.public_bytes(serialization.Encoding.PEM).decode()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
+from cryptography import x509
 
 from contracts.names import Names
 
@@ -73,6 +74,9 @@ def _await_deletion(sagemaker: Any, endpoint: str) -> None:
 def remove_devices(session: Any, names: Names, say: Say) -> None:
     """Delete the things of the environment's type and every certificate that bears its policies.
 
+    Certificates of claims that were refused bear none: they wait for a template for ever, and are
+    known by the template's name in their subject.
+
     Their connection kits are of no use afterwards.
     """
     iot = session.client("iot")
@@ -91,9 +95,9 @@ def remove_devices(session: Any, names: Names, say: Say) -> None:
         for certificate in _certificates(iot, policy):
             iot.detach_policy(policyName=policy, target=certificate)
             if not iot.list_attached_policies(target=certificate)["policies"]:
-                certificate_id = certificate.rpartition("/")[2]
-                iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
-                iot.delete_certificate(certificateId=certificate_id, forceDelete=True)
+                _delete_certificate(iot, certificate.rpartition("/")[2])
+    for certificate_id in _pending(iot, (names.claim_template, names.rotation_template)):
+        _delete_certificate(iot, certificate_id)
 
 
 def _certificates(iot: Any, policy: str) -> Iterator[str]:
@@ -105,3 +109,26 @@ def _certificates(iot: Any, policy: str) -> Iterator[str]:
         raise
     for page in pages:
         yield from page["targets"]
+
+
+def _delete_certificate(iot: Any, certificate_id: str) -> None:
+    iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
+    iot.delete_certificate(certificateId=certificate_id, forceDelete=True)
+
+
+def _pending(iot: Any, templates: tuple[str, ...]) -> list[str]:
+    """Ids of the certificates that wait for one of these provisioning templates."""
+    return [
+        listed["certificateId"]
+        for page in iot.get_paginator("list_certificates").paginate()
+        for listed in page["certificates"]
+        if listed["status"] == "PENDING_ACTIVATION"
+        and _organization(iot, listed["certificateId"]) in templates
+    ]
+
+
+def _organization(iot: Any, certificate_id: str) -> str | None:
+    described = iot.describe_certificate(certificateId=certificate_id)["certificateDescription"]
+    certificate = x509.load_pem_x509_certificate(described["certificatePem"].encode())
+    names = certificate.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
+    return str(names[0].value) if names else None

@@ -29,6 +29,7 @@ from device.kit import ConnectionKit
 from device.link import TRANSPORTS
 from device.outbox import Outbox
 from device.revocation import revoke_claims, revoke_thing
+from infra import leftovers
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +160,20 @@ def test_an_operator_keeps_the_list(allow_list, capsys):
     assert "--thing names one device; got 2 of them" in capsys.readouterr().err
     with pytest.raises(ProvisioningError, match="got 'a/b'"):
         allow_list.allow(Entry("a/b", "b"))
+
+
+def test_what_a_refused_claim_leaves_goes_with_the_estate(site, delivered):
+    iot = site.aws.client("iot")
+    with pytest.raises(NotAllowedError):
+        claim.claim(delivered, "unwanted", site.folder)
+    ours = (site.names.claim_template, site.names.rotation_template)
+
+    pending = leftovers._pending(iot, ours)
+
+    assert pending and not leftovers._pending(iot, ("another-template",))
+    for certificate in pending:
+        leftovers._delete_certificate(iot, certificate)
+    assert not leftovers._pending(iot, ours)
 
 
 def test_a_serial_number_whose_time_is_over_is_refused(site, allow_list, delivered):

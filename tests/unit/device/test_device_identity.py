@@ -20,12 +20,14 @@ def kit_with(folder: Path, identity: str) -> ConnectionKit:
 def test_a_signing_request_holds_the_name_and_proves_the_key_without_holding_it():
     key = new_key()
 
-    pem = signing_request(key, "n" * 70)
+    pem = signing_request(key, "n" * 70, "lakecast-staging-claim")
 
     request = x509.load_pem_x509_csr(pem.encode())
     assert request.is_signature_valid
     [name] = request.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     assert name.value == "n" * 64
+    [template] = request.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
+    assert template.value == "lakecast-staging-claim"
     assert "PRIVATE" not in pem
 
 
