@@ -1,8 +1,6 @@
-"""From objects in the raw bucket to messages: one row each, nothing judged yet but its syntax.
+"""From objects in the raw bucket to messages: one row each, with `glue_jobs.readings.JUDGED`.
 
-Columns of a message: ``raw_line`` (its text), ``source`` (object key), ``arrived`` (timestamp, the
-hour in the key), ``published_by`` (the thing, where the topic tells; null where the message itself
-carries ``thing_name``, stamped by the topic rule), and those of `glue_jobs.parsing.MessageParser`.
+Spark hands out the objects; Python reads them, many messages at a time (`glue_jobs.parsing`).
 """
 
 from __future__ import annotations
@@ -11,21 +9,32 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from contracts.telemetry import VERSIONS, FieldType, Version, field_types
+from contracts.telemetry import VERSIONS, Version, field_types
 from glue_jobs.parsing import MessageParser, readings_of
 from glue_jobs.raw_objects import DamagedObjectError, blocks_of_lines
+from glue_jobs.readings import JUDGED, judged
+from glue_jobs.timestamps import TIME
 
 OBJECTS_AT_ONCE = 8
 """Raw objects that Python is handed at a time; Firehose's have up to some 20 MB."""
 
 _KEY = re.compile(r"(\d{4}/\d{2}/\d{2}/\d{2})/.*$", re.DOTALL)
-_SQL_TYPES = {"text": "string", "integer": "bigint", "number": "double"}
+_SQL_TYPES = {
+    pa.string(): "string",
+    pa.int32(): "int",
+    pa.int64(): "bigint",
+    pa.float64(): "double",
+    TIME: "timestamp",
+}
+_COLUMNS = ", ".join(
+    f"{field.name} {_SQL_TYPES.get(field.type, 'map<string, string>')}" for field in JUDGED
+)
 
 Tables = Iterator[tuple[pa.Table, str | None]]
 """Messages, with the thing that published them where it is known."""
@@ -69,18 +78,6 @@ def read_rule_errors(
     return _read(spark, folders, key_prefix, versions, _failed)
 
 
-def columns(types: Mapping[str, FieldType]) -> str:
-    """Columns of messages with fields of given types, as Spark's DDL."""
-    return ", ".join(
-        [
-            "raw_line string",
-            *(f"{name} {_SQL_TYPES[type_]}" for name, type_ in types.items()),
-            "taken_at timestamp, extra map<string, string>, fault string, fault_detail string",
-            "source string, arrived timestamp, published_by string",
-        ]
-    )
-
-
 def _delivered(parser: MessageParser, path: str, content: bytes) -> Tables:
     try:
         for block in blocks_of_lines(content, compressed=path.endswith(".gz")):
@@ -112,14 +109,17 @@ def _read(
     versions: Iterable[Version],
     read_object: ObjectReader,
 ) -> DataFrame:
-    types = field_types(versions)
+    known = tuple(versions)
+    types = field_types(known)
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         parser = MessageParser(types)
         for batch in batches:
             for path, content in zip(*(column.to_pylist() for column in batch), strict=True):
+                key, arrived = _origin(path)
                 for messages, thing in read_object(parser, path, content):
-                    yield from _with_origin(messages, path, key_prefix, thing).to_batches()
+                    table = judged(messages, known, key_prefix + key, arrived, thing)
+                    yield from table.to_batches()
 
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", OBJECTS_AT_ONCE)
     return (
@@ -128,22 +128,13 @@ def _read(
         .load(folders)
         .where("length > 0")
         .select("path", "content")
-        .mapInArrow(read, columns(types))
+        .mapInArrow(read, _COLUMNS)
     )
 
 
-def _with_origin(
-    messages: pa.Table, path: str, key_prefix: str, published_by: str | None
-) -> pa.Table:
+def _origin(path: str) -> tuple[str, datetime]:
+    """Key below the prefix, and the hour of arrival in it."""
     key = _KEY.search(path)
     if key is None:
         raise ValueError(f"expected an object below YYYY/MM/DD/HH/; got {path}")
-    arrived = datetime.strptime(key[1], "%Y/%m/%d/%H").replace(tzinfo=UTC)
-    origin = {
-        "source": pa.scalar(key_prefix + key[0], pa.string()),
-        "arrived": pa.scalar(arrived, pa.timestamp("us", "UTC")),
-        "published_by": pa.scalar(published_by, pa.string()),
-    }
-    for name, value in origin.items():
-        messages = messages.append_column(name, pa.repeat(value, messages.num_rows))
-    return messages.combine_chunks()
+    return key[0], datetime.strptime(key[1], "%Y/%m/%d/%H").replace(tzinfo=UTC)

@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -20,15 +19,12 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from contracts.telemetry import STAMPS, FieldType
+from glue_jobs.timestamps import TIME, time_of, times
 
 LINES_PER_PIECE = 64
 READINGS = "readings"
 """The field that makes a message a batch of them."""
 
-RFC_3339 = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?"
-"""Devices from before version 1 may leave the offset away; they mean UTC."""
-
-_TIME = pa.timestamp("us", "UTC")
 _ARROW_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
@@ -114,7 +110,7 @@ class MessageParser:
             [
                 ("raw_line", pa.string()),
                 *self._fields,
-                ("taken_at", _TIME),
+                ("taken_at", TIME),
                 ("extra", pa.map_(pa.string(), pa.string())),
                 ("fault", pa.string()),
                 ("fault_detail", pa.string()),
@@ -169,7 +165,7 @@ class MessageParser:
             pc.all(pc.is_finite(fields[name])).as_py() is not False for name in self._numbers
         ):
             return None  # NaN, which is not JSON
-        taken_at = _times(fields["timestamp"])
+        taken_at = times(fields["timestamp"])
         if taken_at is None:
             return None
         nothing = pa.nulls(len(ends), pa.string())
@@ -218,7 +214,7 @@ class MessageParser:
         ]
         return {name: self._value(name, value) for name, value in known.items()} | {
             "raw_line": _valid(text),
-            "taken_at": _time(known.get("timestamp", "")),
+            "taken_at": time_of(known.get("timestamp", "")),
             "extra": extra,
         }
 
@@ -250,29 +246,6 @@ class MessageParser:
 
 
 _A = {"text": "text", "integer": "a whole number of 64 bits", "number": "a number"}
-
-
-def _times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Times of timestamps; None where one of them is out of the ordinary."""
-    if pc.all(pc.match_substring_regex(texts, f"^{RFC_3339}$")).as_py() is False:
-        return None
-    for written in (_TIME, pa.timestamp("us")):  # all with an offset, or all without
-        try:
-            times = texts.cast(written)
-        except pa.ArrowInvalid:
-            continue
-        return times if written is _TIME else pc.assume_timezone(times, "UTC")
-    return None
-
-
-def _time(text: str) -> datetime | None:
-    if not re.fullmatch(RFC_3339, text, re.ASCII):
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):  # a date that is none, or is none in UTC
-        return None
 
 
 def _loaded(text: str) -> Any:

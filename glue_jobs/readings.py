@@ -1,12 +1,18 @@
-"""From messages to readings: judged against the contract, each sound or with what is wrong."""
+"""From messages to readings: judged against the contract, each sound or with what is wrong.
+
+What most messages are, Arrow tells of many at once. All others are judged one by one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import reduce
-from operator import or_
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.telemetry import (
@@ -15,9 +21,9 @@ from contracts.telemetry import (
     EARLIEST,
     IDENTITY,
     POLLUTANTS,
-    VERSIONS,
     Version,
 )
+from glue_jobs.timestamps import TIME
 
 REASONS = {
     "damaged_object": "the object is cut off or damaged; what could be read of it was",
@@ -38,14 +44,39 @@ REASONS = {
 }
 """Why a message is in quarantine; where several hold, the first."""
 
+_EARLIEST = datetime.fromisoformat(EARLIEST)
+_TOLERANCE = timedelta(hours=CLOCK_TOLERANCE_HOURS)
+_RANGES = {"sequence": (0, 2**63 - 1), "longitude": (-180, 180), "latitude": (-90, 90)}
+_LIMITS = {name: (0, most) for name, most in CONCENTRATION_LIMITS.items()}
+_LAST_STAMP = 253_402_300_799_999  # the year 9999 ends; Python knows no later one
 
-def classify(messages: DataFrame, versions: Iterable[Version] = VERSIONS) -> DataFrame:
+_COLUMNS = [
+    *((name, pa.string()) for name in ("device_id", "boot_id")),
+    ("sequence", pa.int64()),
+    ("timestamp", TIME),
+    *((name, pa.float64()) for name in (*POLLUTANTS, "longitude", "latitude")),
+    ("schema_version", pa.int32()),
+    ("thing_name", pa.string()),
+    ("received_at", TIME),
+    ("extra", pa.map_(pa.string(), pa.string())),
+    *((name, pa.string()) for name in ("source", "reason", "detail", "raw_line")),
+    ("arrived", TIME),
+]
+JUDGED = pa.schema(_COLUMNS)
+"""Columns of a judged message: the reading, ``source`` (object key), ``reason`` (null: it is
+sound), ``detail`` and ``raw_line`` where there is a reason, ``arrived`` (hour in the key)."""
+
+Fault = tuple[str, str]
+"""Reason and detail."""
+
+
+def classify(messages: DataFrame) -> DataFrame:
     """Every message as a reading or with a reason for quarantine.
 
     Parameters
     ----------
     messages
-        As of `glue_jobs.messages`, with the fields of the same versions.
+        As of `glue_jobs.messages`: columns of `JUDGED`.
 
     Returns
     -------
@@ -54,157 +85,186 @@ def classify(messages: DataFrame, versions: Iterable[Version] = VERSIONS) -> Dat
         reading), ``arrival_date``, ``source``, ``reason`` (null: a sound reading), ``detail``,
         and ``raw_line`` where there is a reason.
     """
-    known = tuple(versions)
-    judged = (
-        messages.withColumn("thing_name", F.coalesce("published_by", "thing_name"))
-        .withColumn("received", _received_at())
-        .withColumns({name: _pollutant(name, known) for name in POLLUTANTS})
-        .withColumn("verdict", _verdict(known))
-    )
-    return judged.select(
-        F.coalesce("device_id", "thing_name").alias("device_id"),
-        "boot_id",
-        "sequence",
-        F.col("taken_at").alias("timestamp"),
-        *POLLUTANTS,
-        "longitude",
-        "latitude",
-        # only a known version is sure to fit
-        F.when(F.col("verdict").isNull(), F.col("schema_version").cast("int")).alias(
-            "schema_version"
-        ),
-        "thing_name",
-        F.col("received").alias("received_at"),
-        "extra",
-        F.col("taken_at").cast("date").cast("string").alias("date"),
-        F.col("arrived").cast("date").cast("string").alias("arrival_date"),
-        "source",
-        "verdict.reason",
-        "verdict.detail",
-        F.when(F.col("verdict").isNotNull(), F.btrim("raw_line", F.lit("\n"))).alias("raw_line"),
-    )
+    return messages.withColumns(
+        {
+            "date": F.col("timestamp").cast("date").cast("string"),
+            "arrival_date": F.col("arrived").cast("date").cast("string"),
+        }
+    ).drop("arrived")
 
 
-def _received_at() -> Column:
-    """The rule's stamp; the hour of arrival for a message that did not pass the rule."""
-    return F.when(
-        F.col("published_by").isNull() & F.col("received_at").isNotNull(),
-        F.timestamp_millis("received_at"),
-    ).otherwise(F.col("arrived"))
+def judged(
+    messages: pa.Table,
+    versions: tuple[Version, ...],
+    source: str,
+    arrived: datetime,
+    published_by: str | None,
+) -> pa.Table:
+    """Messages of one object as readings, or with a reason for quarantine.
 
+    Parameters
+    ----------
+    messages
+        As of `glue_jobs.parsing.MessageParser`, with the fields of the same versions.
+    source, arrived
+        Key of the object, and the hour in it.
+    published_by
+        The thing, where the topic tells; None where the rule has stamped the messages.
 
-def _pollutant(name: str, versions: tuple[Version, ...]) -> Column:
-    spellings = dict.fromkeys(
-        spelling
-        for version in versions
-        for spelling, column in version.spellings.items()
-        if column == name
-    )
-    in_versions = any(name in version.fields for version in versions)
-    return F.coalesce(*([name] if in_versions else []), *spellings)
-
-
-def _verdict(versions: tuple[Version, ...]) -> Column:
-    """Reason and detail of the first thing that is wrong, or null."""
-    column = F.col
-    device, thing = column("device_id"), F.coalesce("thing_name", F.lit(""))
-    time, received = column("taken_at"), column("received")
-    latest = received + F.expr(f"INTERVAL {CLOCK_TOLERANCE_HOURS} HOURS")
-    numbers = [version.number for version in versions if version.number is not None]
-    faults = [
-        ("missing_thing_name", thing == "", F.lit("expected thing_name, which the rule adds")),
-        (
-            "unknown_version",
-            ~column("schema_version").isin(numbers),
-            _said(
-                "expected schema_version ",
-                " or ".join(map(str, numbers)),
-                "; got ",
-                column("schema_version"),
-            ),
-        ),
-        ("foreign_device", device != thing, _said("expected device_id ", thing, "; got ", device)),
-        *(_missing_identity(version) for version in versions),
-        ("missing_time", column("timestamp").isNull(), F.lit("expected timestamp")),
-        (
-            "bad_time",
-            time.isNull(),
-            _said("expected timestamp in RFC 3339; got ", column("timestamp")),
-        ),
-        (
-            "before_2000",
-            time < F.lit(EARLIEST).cast("timestamp"),
-            _said(f"expected timestamp from {EARLIEST} on; got ", column("timestamp")),
-        ),
-        (
-            "in_the_future",
-            time > latest,
-            _said(
-                f"expected timestamp at most {CLOCK_TOLERANCE_HOURS} h after its arrival at ",
-                received,
-                "; got ",
-                column("timestamp"),
-            ),
-        ),
-        (
-            "no_position",
-            (column("longitude") == 0) & (column("latitude") == 0),
-            F.lit("expected a position or none; got longitude 0 and latitude 0"),
-        ),
-        ("out_of_range", *_outside(_RANGES)),
-        (
-            "impossible_concentration",
-            *_outside({name: (0, most) for name, most in CONCENTRATION_LIMITS.items()}),
-        ),
-    ]
-    fault = F.struct(column("fault").alias("reason"), column("fault_detail").alias("detail"))
-    verdict = F.when(column("fault").isNotNull(), fault)
-    for reason, holds, detail in faults:
-        verdict = verdict.when(
-            holds, F.struct(F.lit(reason).alias("reason"), detail.alias("detail"))
-        )
-    return verdict
-
-
-_RANGES = {"sequence": (0, 2**63 - 1), "longitude": (-180, 180), "latitude": (-90, 90)}
-Fault = tuple[str, Column, Column]
-"""Reason, when it holds, and the detail."""
-
-
-def _missing_identity(version: Version) -> Fault:
-    """A message that says no version, but something of an identity, must say all of it."""
-    stated = F.col("schema_version")
-    required = version.identity or IDENTITY
-    if version.number is None:
-        some = F.col("boot_id").isNotNull() | F.col("sequence").isNotNull()
-        is_version = stated.isNull() & some
+    Returns
+    -------
+    pa.Table
+        One row a message: `JUDGED`.
+    """
+    count = messages.num_rows
+    stamps = messages["received_at"]
+    thing: pa.Array = messages["thing_name"]
+    received: pa.Array = pa.repeat(pa.scalar(arrived, TIME), count)
+    if published_by is None:
+        stamped = stamps.cast(pa.timestamp("ms", "UTC")).cast(TIME, safe=False)
+        received = pc.if_else(_within(stamps, 0, _LAST_STAMP, null=False), stamped, received)
     else:
-        is_version = stated == F.lit(version.number)
-    missing = reduce(or_, (F.col(name).isNull() for name in required), F.lit(False))
-    got = F.concat_ws(", ", *(F.when(F.col(name).isNotNull(), name) for name in required))
-    return (
-        "missing_identity",
-        is_version & missing,
-        _said(f"expected {', '.join(required)}; got ", F.when(got == "", "none").otherwise(got)),
-    )
-
-
-def _outside(ranges: Mapping[str, tuple[float, float]]) -> tuple[Column, Column]:
-    """Whether some values are outside their ranges, and which."""
-    outside = {
-        name: (F.col(name) < low) | (F.col(name) > high) for name, (low, high) in ranges.items()
+        thing = pa.repeat(pa.scalar(published_by, pa.string()), count)
+    found: dict[str, pa.Array] = {
+        **{name: messages[name] for name in ("device_id", "boot_id", "sequence", "extra")},
+        **{name: messages[name] for name in ("longitude", "latitude", "raw_line")},
+        **{name: _pollutant(messages, name, versions) for name in POLLUTANTS},
+        "schema_version": messages["schema_version"],
+        "written": messages["timestamp"],
+        "timestamp": messages["taken_at"],
+        "thing_name": thing,
+        "received_at": received,
+        "reason": messages["fault"],
+        "detail": messages["fault_detail"],
     }
-    details = (
-        F.when(outside[name], _said(f"expected {name} from {low:,} to {high:,}; got ", F.col(name)))
+    found |= _verdicts(pa.table(found), versions)
+    refused = pc.is_valid(found["reason"])
+    nothing = pa.scalar(None, pa.string())
+    found |= {
+        "device_id": pc.coalesce(found["device_id"], thing),
+        # only a known version is sure to fit
+        "schema_version": pc.if_else(refused, None, found["schema_version"]).cast(pa.int32()),
+        "raw_line": pc.if_else(refused, pc.utf8_rtrim(found["raw_line"], "\n"), nothing)
+        if pc.any(refused).as_py()
+        else pa.nulls(count, pa.string()),
+        "source": pa.repeat(pa.scalar(source, pa.string()), count),
+        "arrived": pa.repeat(pa.scalar(arrived, TIME), count),
+    }
+    return pa.table([found[name] for name in JUDGED.names], JUDGED).combine_chunks()
+
+
+def _pollutant(messages: pa.Table, name: str, versions: tuple[Version, ...]) -> pa.Array:
+    spelled = dict.fromkeys((name, *_spellings(name, versions)))
+    return pc.coalesce(*(messages[field] for field in spelled if field in messages.column_names))
+
+
+def _spellings(name: str, versions: tuple[Version, ...]) -> Iterator[str]:
+    for version in versions:
+        yield from (old for old, column in version.spellings.items() if column == name)
+
+
+def _verdicts(messages: pa.Table, versions: tuple[Version, ...]) -> dict[str, pa.Array]:
+    """Columns ``reason`` and ``detail``, with those of the parser."""
+    unusual = pc.invert(_is_ordinary(messages, versions))
+    if not pc.any(unusual).as_py():
+        return {}
+    places = pc.indices_nonzero(unusual)
+    rows = messages.drop_columns(["extra", "raw_line"]).take(places).to_pylist()
+    faults: list[Fault | tuple[None, None]] = [(None, None)] * messages.num_rows
+    for place, row in zip(places.to_pylist(), rows, strict=True):
+        if row["reason"] is not None:
+            faults[place] = row["reason"], row["detail"]
+        else:
+            faults[place] = next(_faults(row, versions), (None, None))
+    reasons, details = zip(*faults, strict=True)
+    return {"reason": pa.array(reasons, pa.string()), "detail": pa.array(details, pa.string())}
+
+
+def _is_ordinary(messages: pa.Table, versions: tuple[Version, ...]) -> pa.Array:
+    """What has no fault for sure: `_faults` says nothing of it."""
+    thing, time = messages["thing_name"], messages["timestamp"]
+    latest = pc.add(messages["received_at"], pa.scalar(_TOLERANCE))
+    conditions = [
+        pc.is_null(messages["reason"]),
+        pc.fill_null(pc.not_equal(thing, ""), False),
+        pc.fill_null(pc.equal(messages["device_id"], thing), True),
+        reduce(pc.or_, (_is_complete(messages, version) for version in versions)),
+        pc.fill_null(pc.greater_equal(time, pa.scalar(_EARLIEST, TIME)), False),
+        pc.fill_null(pc.less_equal(time, latest), False),
+        pc.fill_null(
+            pc.or_(*(pc.not_equal(messages[n], 0) for n in ("longitude", "latitude"))), True
+        ),
+        *(_within(messages[name], *limits) for name, limits in (_RANGES | _LIMITS).items()),
+    ]
+    return reduce(pc.and_, conditions)
+
+
+def _is_complete(messages: pa.Table, version: Version) -> pa.Array:
+    """Of that version and with its identity; or of none, and with nothing of an identity."""
+    if version.number is None:
+        absent = ("schema_version", "boot_id", "sequence")
+        return reduce(pc.and_, (pc.is_null(messages[name]) for name in absent))
+    stated = pc.fill_null(pc.equal(messages["schema_version"], version.number), False)
+    return reduce(pc.and_, (pc.is_valid(messages[name]) for name in version.identity), stated)
+
+
+def _within(values: pa.Array, low: float, high: float, null: bool = True) -> pa.Array:
+    inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
+    return pc.fill_null(inside, null)
+
+
+def _faults(row: dict[str, Any], versions: tuple[Version, ...]) -> Iterator[Fault]:
+    """All that is wrong with a message, in the order of `REASONS`."""
+    thing, device, stated = row["thing_name"], row["device_id"], row["schema_version"]
+    if not thing:
+        yield "missing_thing_name", "expected thing_name, which the rule adds"
+    known = {version.number: version for version in versions}
+    if stated is not None and stated not in known:
+        numbers = " or ".join(str(number) for number in known if number is not None)
+        yield "unknown_version", f"expected schema_version {numbers}; got {stated}"
+    if device is not None and device != thing:
+        yield "foreign_device", f"expected device_id {thing}; got {device}"
+    yield from _missing_identity(row, known.get(stated))
+    yield from _clock_faults(row)
+    if row["longitude"] == row["latitude"] == 0:
+        yield "no_position", "expected a position or none; got longitude 0 and latitude 0"
+    yield from _outside("out_of_range", row, _RANGES)
+    yield from _outside("impossible_concentration", row, _LIMITS)
+
+
+def _missing_identity(row: dict[str, Any], version: Version | None) -> Iterator[Fault]:
+    """A message that says no version, but something of an identity, must say all of it."""
+    required = version.identity if version is not None else ()
+    if row["schema_version"] is None and (row["boot_id"], row["sequence"]) != (None, None):
+        required = IDENTITY
+    got = [name for name in required if row[name] is not None]
+    if len(got) < len(required):
+        yield "missing_identity", f"expected {', '.join(required)}; got {', '.join(got) or 'none'}"
+
+
+def _clock_faults(row: dict[str, Any]) -> Iterator[Fault]:
+    written, time, received = row["written"], row["timestamp"], row["received_at"]
+    if written is None:
+        yield "missing_time", "expected timestamp"
+    elif time is None:
+        yield "bad_time", f"expected timestamp in RFC 3339; got {written}"
+    elif time < _EARLIEST:
+        yield "before_2000", f"expected timestamp from {EARLIEST} on; got {written}"
+    elif time > received + _TOLERANCE:
+        yield (
+            "in_the_future",
+            f"expected timestamp at most {CLOCK_TOLERANCE_HOURS} h after its arrival at "
+            f"{received:%Y-%m-%dT%H:%M:%SZ}; got {written}",
+        )
+
+
+def _outside(
+    reason: str, row: dict[str, Any], ranges: Mapping[str, tuple[float, float]]
+) -> Iterator[Fault]:
+    details = [
+        f"expected {name} from {low:,} to {high:,}; got {row[name]}"
         for name, (low, high) in ranges.items()
-    )
-    return (
-        reduce(or_, (F.coalesce(holds, F.lit(False)) for holds in outside.values())),
-        F.concat_ws(". ", *details),
-    )
-
-
-def _said(*parts: str | Column) -> Column:
-    return F.concat(
-        *(F.lit(part) if isinstance(part, str) else part.cast("string") for part in parts)
-    )
+        if row[name] is not None and not low <= row[name] <= high
+    ]
+    if details:
+        yield reason, ". ".join(details)

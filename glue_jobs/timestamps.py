@@ -1,0 +1,37 @@
+"""Times as messages write them, in RFC 3339: of many at once, and of one."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TIME = pa.timestamp("us", "UTC")
+RFC_3339 = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?"
+"""Devices from before version 1 may leave the offset away; they mean UTC."""
+
+
+def times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Times of timestamps; None where one of them is out of the ordinary."""
+    if pc.all(pc.match_substring_regex(texts, f"^{RFC_3339}$")).as_py() is False:
+        return None
+    for written in (TIME, pa.timestamp("us")):  # all with an offset, or all without
+        try:
+            found = texts.cast(written)
+        except pa.ArrowInvalid:
+            continue
+        return found if written is TIME else pc.assume_timezone(found, "UTC")
+    return None
+
+
+def time_of(text: str) -> datetime | None:
+    """Time of a timestamp; None where it is not RFC 3339."""
+    if not re.fullmatch(RFC_3339, text, re.ASCII):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):  # a date that is none, or is none in UTC
+        return None
