@@ -30,7 +30,7 @@ def test_bucket_names_are_unique_to_the_account_and_fit_in_63_characters(names: 
     [
         (lambda: Names("test", "123456789012", "eu-west-1"), "environment must be one of"),
         (lambda: Names("dev", "1", "r").bucket("row"), "bucket must be one of"),
-        (lambda: Names("dev", "1", "r").job("compact"), "job must be one of"),
+        (lambda: Names("dev", "1", "r").job("crawl"), "job must be one of"),
     ],
 )
 def test_unknown_parts_are_refused_with_what_is_known(call, message) -> None:  # type: ignore[no-untyped-def]
