@@ -133,12 +133,12 @@ class JobRun:
             try:
                 staging.put_back()  # on AWS, too, what a job wrote before it failed is there
             except CommitLostError as lost:
+                # Of a script that failed, too: it may have failed for good reason after its commit.
                 if attempt == ATTEMPTS:
                     raise
-                if code == 0:
-                    error.say(f"{lost}; the script runs again on what is there now")
-                    shutil.rmtree(work / f"s3-{attempt}")
-                    continue
+                error.say(f"{lost}; the script runs again on what is there now")
+                shutil.rmtree(work / f"s3-{attempt}")
+                continue
             if code != 0:
                 return "FAILED", staging.in_s3_terms(script.failure(code))
             return "SUCCEEDED", ""

@@ -175,6 +175,13 @@ class Estate:
         assert record is not None, newest
         return record
 
+    def output(self, run_id: str) -> str:
+        """What a run has printed so far."""
+        try:
+            return self.log("/aws-glue/jobs/output", run_id)
+        except self.logs.exceptions.ResourceNotFoundException:
+            return ""
+
     def log(self, group: str, stream: str) -> str:
         events = self.logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]
         return "\n".join(event["message"] for event in events)

@@ -53,14 +53,8 @@ def plain(estate: Estate, name: str, script: str, **changes) -> str:
 def pids(estate: Estate, run_id: str) -> list[int]:
     """Processes of a run of `WAIT`, from its log."""
 
-    def found() -> list[int] | None:
-        try:
-            log = estate.log("/aws-glue/jobs/output", run_id)
-        except estate.logs.exceptions.ResourceNotFoundException:
-            return None
-        return [int(word) for word in log.split()[1:]]
-
-    return until(found, "the script's first line in CloudWatch Logs")
+    log = until(lambda: estate.output(run_id), "the script's first line in CloudWatch Logs")
+    return [int(word) for word in log.split()[1:]]
 
 
 def test_a_job_finds_its_folder_and_leaves_what_it_changed(estate: Estate) -> None:
@@ -140,6 +134,41 @@ def test_a_role_reads_and_writes_what_it_may_only(estate: Estate) -> None:
     run = estate.ended(plain(estate, "foreign", script))
     assert run["JobRunState"] == "FAILED"
     assert "AccessDenied" in run["ErrorMessage"]
+
+
+def test_a_failed_job_commits_after_whoever_came_first(estate: Estate) -> None:
+    """As a run is failed for its quarantine after its commit, while another one commits, too."""
+    script = """
+import sys, time
+from pathlib import Path
+import boto3
+from awsglue.utils import getResolvedOptions
+
+given = getResolvedOptions(sys.argv, ["table", "bucket"])
+log = Path(given["table"].removeprefix("file://")) / "_delta_log"
+log.mkdir(exist_ok=True)
+number = len(list(log.glob("*.json")))
+print("sees", number, flush=True)
+while not boto3.client("s3").list_objects_v2(Bucket=given["bucket"], Prefix="go").get("Contents"):
+    time.sleep(0.1)
+(log / f"{number:020}.json").write_text("mine")
+raise LookupError("too much in quarantine")
+"""
+    bucket = estate.names.bucket("curated")
+    arguments = {"--table": f"s3://{bucket}/contended/", "--bucket": bucket}
+    job = plain(estate, "contended", script, DefaultArguments=arguments)
+    run_id = estate.glue.start_job_run(JobName=job)["JobRunId"]
+    until(lambda: estate.output(run_id) == "sees 0", "the script, which has its copy of the table")
+    entry = "contended/_delta_log/{:020}.json"
+    estate.put("curated", entry.format(0), b"another's")
+    estate.put("curated", "go", b"")
+    run = estate.end_of(job, run_id)
+    assert run["ErrorMessage"] == "LookupError: too much in quarantine"
+    bodies = [
+        estate.s3.get_object(Bucket=bucket, Key=entry.format(number))["Body"].read()
+        for number in (0, 1)
+    ]
+    assert bodies == [b"another's", b"mine"]
 
 
 def test_a_role_publishes_metrics_of_its_namespace_only(estate: Estate) -> None:
