@@ -53,6 +53,17 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> Pa
         ("buffer_mb = 64", "", "delivery.buffer_mb is missing"),
         ('version = "5.1"', 'version = "4.0"', "glue.version must be one of 5.1, 6.0"),
         ("workers = 10", "wrokers = 10", "glue.wrokers is not a setting"),
+        (
+            "max_quarantined_share = 0.02",
+            "max_quarantined_share = 2.0",
+            "quality.max_quarantined_share must be 0 to 1",
+        ),
+        (
+            "max_quarantined_share = 0.02",
+            "max_quarantined_share = 1",
+            "quality.max_quarantined_share must be a number with a point",
+        ),
+        ("concurrent_runs = 4", "concurrent_runs = 0", "glue.concurrent_runs must be at least 1"),
         ('epochs = "100"', "epochs = 100", "training.hyperparameters must hold strings"),
         ("targets = []", "targets = [1]", "alarms.targets must hold strings"),
         (

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from contracts.names import ENVIRONMENTS, GLUE_JOBS, Names
+from contracts.runs import NAMESPACE
 from infra.log_groups import log_groups
 from infra.packaging import REPOSITORY
 from infra.place import STACKS
@@ -148,6 +149,31 @@ def test_what_is_allowed_on_every_resource_has_no_narrower_one(estate):
         if where.startswith("aws_kms_key") or "*" not in listed(statement.get("Resource", [])):
             continue
         assert set(listed(statement["Action"])) <= boundless, where
+
+
+def test_metrics_are_published_in_named_namespaces_only(estate):
+    publishing = [
+        statement
+        for _, statement in estate.policies()
+        if "cloudwatch:PutMetricData" in listed(statement["Action"])
+    ]
+    assert publishing
+    for statement in publishing:
+        (condition,) = statement["Condition"].values()
+        assert "*" not in listed(condition["cloudwatch:namespace"])
+
+
+def test_alarms_are_told_and_jobs_publish_what_they_watch(estate):
+    alarms = estate.resources("aws_cloudwatch_metric_alarm")
+    for name, alarm in alarms.items():
+        assert estate.names.alarm_topic_arn in alarm["alarm_actions"], name
+    for job, definition in estate.resources("aws_glue_job").items():
+        arguments = definition["default_arguments"]
+        assert arguments["--environment"] == estate.names.environment, job
+        assert arguments["--metrics_namespace"] == NAMESPACE, job
+    watched = alarms["glue_alarms_quarantine"]
+    assert watched["namespace"] == NAMESPACE
+    assert watched["threshold"] == float(arguments["--max_quarantined_share"])
 
 
 def test_keys_are_used_only_through_their_alias(estate):
