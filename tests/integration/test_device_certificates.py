@@ -423,6 +423,7 @@ def test_a_revoked_device_is_cut_off_at_once_and_stays_so(site, device, delivere
     _, told = agent.communicate(timeout=30)
     assert agent.returncode == 1
     assert "NOT_AUTHORIZED" in told or "Not authorized" in told
+    await_that(lambda: status() == "lost", "the last will")
     assert not connects(device)
     assert "serial numbers closed: sn-" in capsys.readouterr().out
     with pytest.raises(DeviceError, match="hung up"):
