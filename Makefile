@@ -191,7 +191,7 @@ backtest: setup ## forecasts of recorded months beside the baselines (DATA=, OUT
 
 .PHONY: bench bench-api
 bench: setup ## speed, each as a ratio against a named rival in one run
-	@for name in ingestion fleet etl inference; do echo "== benchmarks/$$name.py"; $(PY) benchmarks/$$name.py; done
+	@for name in ingestion fleet etl compaction inference; do echo "== benchmarks/$$name.py"; $(PY) benchmarks/$$name.py; done
 	@echo 'next: make bench-api, with a model deployed'
 
 bench-api: setup ## latency of the API against the endpoint alone and the predictor alone

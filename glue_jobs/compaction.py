@@ -6,6 +6,7 @@ one of the files meanwhile: the next compaction finds the day again.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from glue_jobs import delta
 from glue_jobs.delta import Change, DataFile, Snapshot
 
 SMALL = 128 * 2**20
-TARGET = 256 * 2**20
-"""Bytes of a file. One below `SMALL` costs a reader more to open than it need; `TARGET` is amid
-what Athena and Spark read best, 128 to 512 MiB."""
+LARGEST = 512 * 2**20
+"""Bytes between which Athena and Spark read a file best: a smaller one costs more to open than it
+need, a larger one is read by too few at a time."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ def crowded_days(table: Snapshot, closed_before: datetime) -> dict[str, list[Dat
 
 
 def files_for(files: Sequence[DataFile]) -> int:
-    """How many files of about `TARGET` the rows of others fill."""
-    return max(1, round(sum(file.size for file in files) / TARGET))
+    """How many files the rows of others are put into: sorted, they are seldom larger than before."""
+    return max(1, math.ceil(sum(file.size for file in files) / LARGEST))
 
 
 def compact_day(

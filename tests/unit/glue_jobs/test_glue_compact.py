@@ -44,7 +44,7 @@ def test_only_closed_days_with_too_many_small_files_are_crowded():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "files"), [([1], 1), ([100, 100], 1), ([100] * 4, 2), ([100] * 30, 12)]
+    ("sizes", "files"), [([1], 1), ([100] * 5, 1), ([100] * 6, 2), ([100] * 30, 6)]
 )
 def test_files_are_of_a_healthy_size(sizes: list[int], files: int) -> None:
     small = [file("", "", size * MIB, NOW) for size in sizes]
