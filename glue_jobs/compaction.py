@@ -69,7 +69,7 @@ def crowded_days(table: Snapshot, closed_before: datetime) -> dict[str, list[Dat
 
 
 def files_for(files: Sequence[DataFile]) -> int:
-    """How many files the rows of others are put into: sorted, they are seldom larger than before."""
+    """How many files to put the rows of others into: sorted, they seldom take more than before."""
     return max(1, math.ceil(sum(file.size for file in files) / LARGEST))
 
 
