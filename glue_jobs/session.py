@@ -12,6 +12,8 @@ SETTINGS = {
     "spark.sql.parquet.compression.codec": "zstd",
     # Firehose's objects are small: priced at Spark's default of 4 MB, each would be a task's load.
     "spark.sql.files.openCostInBytes": str(256 * 1024),
+    # What a job keeps it reads once or twice: compressing takes longer than that.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
 
 
