@@ -321,6 +321,17 @@ def test_names_are_those_that_clients_derive(estate):
     }
 
 
+def test_days_are_compacted_at_night_where_the_settings_say_when(estate):
+    schedule = estate.settings.glue.compaction_schedule
+    triggers = list(estate.resources("aws_glue_trigger").values())
+    assert len(triggers) == (schedule is not None) == (estate.names.environment != "local")
+    for trigger in triggers:
+        assert (trigger["type"], trigger["schedule"]) == ("SCHEDULED", schedule)
+        assert [action["job_name"] for action in trigger["actions"]] == [
+            "${aws_glue_job.glue_compact.name}"
+        ]
+
+
 def test_state_is_where_the_settings_say(estate):
     for name, stack in estate.stacks.items():
         backend = stack["terraform"]["backend"]
