@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forecast_contract.channels import read_channel
 from glue_testbed import ARRIVED, WINDOW, Estate, message
 
 from contracts import lake
-from contracts.forecast_input import CategoryIndex, RecentHistory
-from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET
+from contracts.forecast_input import FREQUENCY, CategoryIndex, RecentHistory
+from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET
 from contracts.runs import NAMESPACE
 from glue_jobs.errors import JobFailedError
 from glue_jobs.job_client import Window
@@ -239,7 +242,62 @@ def channel(estate: Estate, objects: list[str], name: str) -> list[dict]:
     for key in objects:
         if f"/{name}/" in key:
             rows += pq.read_table(pa.BufferReader(estate.body(lake.CHANNELS, key))).to_pylist()
+    for row in rows:
+        row["target"] = [None if math.isnan(value) else value for value in row["target"]]
     return sorted(rows, key=lambda row: row["cat"])
+
+
+def as_container(estate: Estate, folder: Path) -> dict[str, list]:
+    """The channels as the DeepAR container reads them."""
+    for key in estate.keys(lake.CHANNELS):
+        path = folder / key.removeprefix(lake.CHANNELS.prefix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(estate.body(lake.CHANNELS, key))
+    return {
+        name: [
+            (one.start, one.cat, one.target.tobytes())
+            for one in read_channel(folder / name, FREQUENCY)
+        ]
+        for name in ("train", "test")
+    }
+
+
+def test_either_format_of_the_channels_holds_the_same_series(
+    estate: Estate, lake_twice: dict, tmp_path: Path
+) -> None:
+    estate.run(BUILD_SERIES)
+    parquet = as_container(estate, tmp_path / "parquet")
+    counts = estate.run(BUILD_SERIES, Window(options={"channel_format": "jsonl"}))
+    assert (counts["days_read"], counts["histories_written"]) == (0, 0)
+    assert all(key.endswith((".json.gz", "s.json")) for key in estate.keys(lake.CHANNELS))
+    json_lines = as_container(estate, tmp_path / "jsonl")
+    assert len(parquet["train"]) == len(parquet["test"]) == counts["trained_series"]
+    assert json_lines == parquet
+
+
+def test_compaction_leaves_few_files_and_the_same_rows(estate: Estate, lake_twice: dict) -> None:
+    tables = (lake.TELEMETRY, lake.QUARANTINE)
+    arrived = ARRIVED + timedelta(days=3)
+    for number in (200, 210):
+        estate.land(f"more-{number}", [message("north", number), f"broken {number}"], arrived)
+        estate.run(TELEMETRY_TO_PARQUET, Window(start=arrived, end=arrived + timedelta(hours=1)))
+        arrived += timedelta(hours=1)
+    before = [estate.table(place) for place in tables]
+    crowded = len(estate.files(lake.TELEMETRY))
+    options = {"closed_after_hours": "0", "retain_hours": "0", "force": "true"}
+    counts = estate.run(COMPACT, Window(options=options))
+    assert counts["days_compacted"] >= 2
+    assert (
+        counts["files_before"] - counts["files_after"]
+        >= crowded - len(estate.files(lake.TELEMETRY))
+        > 0
+    )
+    assert [estate.table(place) for place in tables] == before
+    left = [key for key in estate.keys(lake.TELEMETRY) if "/_" not in key]
+    assert set(left) == set(estate.files(lake.TELEMETRY)), "the small ones are gone"
+    series = estate.table(lake.SERIES_HOURLY)
+    assert series and estate.run(BUILD_SERIES)["days_written"] <= 2
+    assert estate.run(TELEMETRY_TO_PARQUET, WINDOW)["kept"] == 0
 
 
 def test_series_without_readings_fail_with_one_clear_line(too_early: str) -> None:
