@@ -278,26 +278,23 @@ def test_either_format_of_the_channels_holds_the_same_series(
 def test_compaction_leaves_few_files_and_the_same_rows(estate: Estate, lake_twice: dict) -> None:
     tables = (lake.TELEMETRY, lake.QUARANTINE)
     arrived = ARRIVED + timedelta(days=3)
-    for number in (200, 210):
-        estate.land(f"more-{number}", [message("north", number), f"broken {number}"], arrived)
-        estate.run(TELEMETRY_TO_PARQUET, Window(start=arrived, end=arrived + timedelta(hours=1)))
+    for number in (33, 34):
+        lines = [message("north", number, sequence=1000 + number), f"broken {number}"]
+        estate.land(f"more-{number}", lines, arrived)
+        hour = Window(start=arrived, end=arrived + timedelta(hours=1))
+        assert estate.run(TELEMETRY_TO_PARQUET, hour)["kept"] == 1
         arrived += timedelta(hours=1)
     before = [estate.table(place) for place in tables]
     crowded = len(estate.files(lake.TELEMETRY))
     options = {"closed_after_hours": "0", "retain_hours": "0", "force": "true"}
     counts = estate.run(COMPACT, Window(options=options))
     assert counts["days_compacted"] >= 2
-    assert (
-        counts["files_before"] - counts["files_after"]
-        >= crowded - len(estate.files(lake.TELEMETRY))
-        > 0
-    )
+    assert counts["files_before"] > counts["files_after"]
+    assert len(estate.files(lake.TELEMETRY)) < crowded
     assert [estate.table(place) for place in tables] == before
     left = [key for key in estate.keys(lake.TELEMETRY) if "/_" not in key]
     assert set(left) == set(estate.files(lake.TELEMETRY)), "the small ones are gone"
-    series = estate.table(lake.SERIES_HOURLY)
-    assert series and estate.run(BUILD_SERIES)["days_written"] <= 2
-    assert estate.run(TELEMETRY_TO_PARQUET, WINDOW)["kept"] == 0
+    assert estate.run(TELEMETRY_TO_PARQUET, WINDOW)["kept"] == 0, "all are found again"
 
 
 def test_series_without_readings_fail_with_one_clear_line(too_early: str) -> None:
