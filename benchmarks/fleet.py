@@ -230,6 +230,8 @@ def main() -> int:
             telemetry.bucket(site.aws, BUCKET)
             stream = telemetry.stream(site.aws, BUCKET, BUCKET)
             telemetry.rule(site.aws, "fleet_benchmark", stream, BUCKET)
+            alone = by_paho(site.kit(RIVAL), [Message(one.payload) for one in payloads(total)])
+            rival_lost = total - len(landed(site, total))
             begin = time.perf_counter()
             devices = connected(names, provision(site, names, progress), progress)
             console.print(
@@ -238,19 +240,17 @@ def main() -> int:
             )
             begin = time.perf_counter()
             acknowledged = publish_all(devices, messages_of(names, options.messages))
-            found = landed(site, total)
+            found = landed(site, 2 * total - rival_lost)
             in_lake = time.perf_counter() - begin
             for device in devices:
                 device.stop()
             for device in devices:
                 device.await_end()
-            alone = by_paho(site.kit(RIVAL), [Message(one.payload) for one in payloads(total)])
-            rival = landed(site, 2 * total)
     except LocalCloudError as error:
-        print(f"fleet: {error}", file=sys.stderr)
+        before = f" (after {error.__context__!r})" if error.__context__ else ""
+        print(f"fleet: {error}{before}", file=sys.stderr)
         return 1
-    lost = total - len(found)
-    rival_lost = 2 * total - len(rival) - lost
+    lost = 2 * total - rival_lost - len(found)
     table = Table("contestant", title=f"{total:,} messages, QoS 1")
     for heading in ("connections", "messages/s", "lost", "fleet ÷ it"):
         table.add_column(heading, justify="right")

@@ -53,7 +53,7 @@ from device.readings import Boot, Message  # noqa: E402
 from device.simulation import FIRST_HOUR, HOUR, SITES, SimulatedRecording  # noqa: E402
 from localcloud.launch import LocalCloudError  # noqa: E402
 
-TIMEOUT = 120.0
+TIMEOUT = 600.0
 BUCKET = "ingestion-benchmark"
 
 Contestant = Callable[[ConnectionKit, list[Message]], float]
