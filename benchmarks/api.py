@@ -30,7 +30,8 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "sagemaker" / "src")]
-sys.path.append(str(ROOT / "sagemaker" / "containers" / "deepar"))
+CONTAINERS = ROOT / "sagemaker" / "containers"
+sys.path += [str(CONTAINERS / "deepar"), str(CONTAINERS / "contract")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the container serves
 warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")  # advice to their authors
 
@@ -96,11 +97,11 @@ def predictor(session: Any, names: Names, body: bytes) -> Contestant | None:
         if not (Path(folder) / "model.json").exists():
             return None
         import torch  # noqa: PLC0415 - seconds, and only needed here
-        from deepar_container.invocation import answer_json  # noqa: PLC0415
-        from deepar_container.model import ForecastModel  # noqa: PLC0415
+        from deepar_container.model import DeepAR  # noqa: PLC0415
+        from forecast_contract.invocation import answer_json  # noqa: PLC0415
 
         torch.set_num_threads(1)
-        loaded = ForecastModel.load(Path(folder))
+        loaded = DeepAR.load(Path(folder))
     return lambda: answer_json(loaded, body)
 
 

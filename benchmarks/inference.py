@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 CONTAINER = Path(__file__).resolve().parents[1] / "sagemaker" / "containers" / "deepar"
-sys.path.insert(0, str(CONTAINER))
+sys.path[:0] = [str(CONTAINER), str(CONTAINER.parent / "contract")]
 warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")
 
 import numpy as np  # noqa: E402
@@ -36,10 +36,10 @@ import torch  # noqa: E402
 import urllib3  # noqa: E402
 from deepar_container import training  # noqa: E402
 from deepar_container.hyperparameters import Hyperparameters  # noqa: E402
-from deepar_container.invocation import answer_json  # noqa: E402
-from deepar_container.model import ForecastModel, ModelSettings  # noqa: E402
+from deepar_container.model import DeepAR, ModelSettings  # noqa: E402
 from deepar_container.network import entry, estimator  # noqa: E402
-from deepar_container.series import Series  # noqa: E402
+from forecast_contract.invocation import answer_json  # noqa: E402
+from forecast_contract.series import Series  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
@@ -158,14 +158,14 @@ def main() -> None:
     )
     series = [Series.parse(one, "h") for one in documents(40)]
     settings, weights = train(series)
-    model = ForecastModel(settings, weights)
+    model = DeepAR(settings, weights)
     gluonts = gluonts_contestant(settings, weights)
     table = Table()
     for column in ("series a call", "contestant", "p50 ms", "p99 ms", "GluonTS / it at p50"):
         table.add_column(column, justify="right" if column != "contestant" else "left")
     pool = urllib3.PoolManager(retries=False)
     with tempfile.TemporaryDirectory(prefix="lakecast-bench-") as folder:
-        ForecastModel.save(Path(folder) / "model", settings, weights)
+        DeepAR.save(Path(folder) / "model", settings, weights)
         with served(Path(folder)) as address, console.status("measuring"):
             for count, rounds in ((1, options.rounds), (50, max(5, options.rounds // 6))):
                 instances = documents(count)

@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 
 CONTAINER = Path(__file__).parents[3] / "sagemaker" / "containers" / "deepar"
-sys.path.insert(0, str(CONTAINER))
+sys.path[:0] = [str(CONTAINER), str(CONTAINER.parent / "contract")]
 
 from deepar_container.hyperparameters import Hyperparameters  # noqa: E402
-from deepar_container.model import ForecastModel  # noqa: E402
-from deepar_container.series import Series  # noqa: E402
+from deepar_container.model import DeepAR  # noqa: E402
 from deepar_container.training import fit, settings_for  # noqa: E402
+from forecast_contract.series import Series  # noqa: E402
 
 TINY = {
     "time_freq": "H",
@@ -88,4 +88,4 @@ def tiny_weights(tiny_settings, tiny_series):
 @pytest.fixture(scope="session")
 def tiny_model(tiny_settings, tiny_weights):
 
-    return ForecastModel(tiny_settings, tiny_weights)
+    return DeepAR(tiny_settings, tiny_weights)

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deepar_container.channels import read_channel
-from deepar_container.errors import DataError
+from forecast_contract.channels import read_channel
+from forecast_contract.errors import DataError
 
 pytest_plugins = ["deepar_bench"]
 

@@ -211,6 +211,7 @@ def test_a_bad_request_is_refused_with_its_reason(served, body, content_type, st
 
 
 def test_only_loopback_is_bound(container):
-    sources = "".join(path.read_text() for path in container.rglob("*.py"))
+    folders = (container, container.parent / "contract")
+    sources = "".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
     assert '"127.0.0.1"' in sources
     assert ".".join("0000") not in sources

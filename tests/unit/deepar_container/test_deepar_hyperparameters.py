@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import deepar_bench  # noqa: F401  (first: it makes the container importable)
 import pytest
-from deepar_container.errors import HyperparameterError
 from deepar_container.hyperparameters import AUTO, IGNORED, Hyperparameters
+from forecast_contract.errors import HyperparameterError
 
 pytest_plugins = ["deepar_bench"]
 

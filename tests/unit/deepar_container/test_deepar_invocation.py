@@ -8,14 +8,14 @@ import json
 import deepar_bench  # noqa: F401  (first: it makes the container importable)
 import numpy as np
 import pytest
-from deepar_container.errors import RequestError
-from deepar_container.invocation import (
+from deepar_container.model import DeepAR
+from forecast_contract.errors import RequestError
+from forecast_contract.invocation import (
     MAX_INSTANCES,
     Configuration,
     answer_json,
     answer_json_lines,
 )
-from deepar_container.model import ForecastModel
 
 pytest_plugins = ["deepar_bench"]
 
@@ -73,10 +73,8 @@ def test_predictions_stand_in_the_order_of_the_instances(tiny_model, instance, t
 def test_a_model_reads_and_writes_itself_exactly(
     tmp_path, tiny_settings, tiny_weights, tiny_model, instance
 ):
-    ForecastModel.save(tmp_path, tiny_settings, tiny_weights)
-    assert ask(ForecastModel.load(tmp_path), [instance], **ALL) == ask(
-        tiny_model, [instance], **ALL
-    )
+    DeepAR.save(tmp_path, tiny_settings, tiny_weights)
+    assert ask(DeepAR.load(tmp_path), [instance], **ALL) == ask(tiny_model, [instance], **ALL)
 
 
 def test_silence_over_the_whole_context_is_answered_at_the_series_own_level(tiny_model, instance):
@@ -108,7 +106,7 @@ def test_short_and_gappy_histories_are_answered(tiny_model, instance):
 
 def test_dynamic_features_must_reach_over_the_forecast(tiny_settings, instance):
     features = dataclasses.replace(tiny_settings.features, num_dynamic_feat=1)
-    model = ForecastModel(dataclasses.replace(tiny_settings, features=features))
+    model = DeepAR(dataclasses.replace(tiny_settings, features=features))
     hours = len(instance["target"])
     (prediction,) = ask(model, [{**instance, "dynamic_feat": [[0.5] * (hours + 4)]}])
     assert len(prediction["mean"]) == 4

@@ -11,13 +11,13 @@ import pytest
 import torch
 from deepar_bench import START, TINY, daily_cycle
 from deepar_container import training
-from deepar_container.errors import DataError
-from deepar_container.evaluation import test_scores as scores_of
 from deepar_container.hyperparameters import LIKELIHOODS, Hyperparameters
 from deepar_container.likelihoods import check_targets
-from deepar_container.model import ForecastModel
+from deepar_container.model import DeepAR
 from deepar_container.network import FeatureShape, entry, estimator
-from deepar_container.series import Series
+from forecast_contract.errors import DataError
+from forecast_contract.evaluation import test_scores as scores_of
+from forecast_contract.series import Series
 
 pytest_plugins = ["deepar_bench"]
 
@@ -45,7 +45,7 @@ def test_every_likelihood_trains_and_forecasts(likelihood):
         values = values / 20
     one = series(values)
     settings = training.settings_for(parse(likelihood=likelihood), [one])
-    model = ForecastModel(settings, training.fit(settings, [one], "algo-1"))
+    model = DeepAR(settings, training.fit(settings, [one], "algo-1"))
     samples = model.sample([one], 20)
     assert samples.shape == (1, 20, 4)
     assert np.isfinite(samples).all() and (samples >= 0).all()
@@ -176,7 +176,7 @@ def test_a_test_channel_too_short_to_hold_a_forecast_is_refused(tiny_model):
 
 
 def test_metric_lines_are_those_that_sagemaker_looks_for(caplog):
-    with caplog.at_level(logging.INFO, logger="deepar"):
+    with caplog.at_level(logging.INFO, logger="forecast"):
         training.metric_lines.epoch_loss("algo-1", 0, 4, 4.25)
         training.metric_lines.final_loss("algo-1", 3.5)
         training.metric_lines.test_scores(

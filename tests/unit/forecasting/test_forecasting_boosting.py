@@ -1,17 +1,15 @@
-"""Boosting sees only the past, keeps to what is possible, and its bands hold what they promise."""
+"""Boosting in a backtest learns, keeps to what is possible, and says what it lacks."""
 
 # ruff: noqa: DTZ001  (the histories are in local time without a zone)
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from forecasting import boosting_features
-from forecasting.boosting import Boosting, BoostingSettings
-from forecasting.boosting_features import LOOK_BACK, PastOfAll, every_lead
-from forecasting.calibration import Calibration
+from boosting_container.features import LOOK_BACK
+from forecasting.boosting import DEFAULTS, Boosting
 from forecasting.errors import ForecastingError
 from forecasting.forecasters import BAND_LEVELS
 from forecasting.history import COLUMNS, TARGETS, History
@@ -19,13 +17,10 @@ from forecasting.naive_forecasters import Persistence
 
 START = datetime(2024, 1, 1)
 DAYS = 70
-SMALL = BoostingSettings(
-    folds=2,
-    block_days=7,
-    outer_trees={},
-    rounds=30,
-    trees={"learning_rate": 0.2, "num_leaves": 7, "min_data_in_leaf": 20, "feature_fraction": 0.5},
-)
+SMALL = replace(
+    DEFAULTS, folds=2, block_days=7, rounds=30, learning_rate=0.2, num_leaves=7,
+    min_data_in_leaf=20, outer_num_leaves=7, outer_min_data_in_leaf=20, feature_fraction=0.5,
+)  # fmt: skip
 
 
 def made_up(days=DAYS, stations=2, seed=1):
@@ -56,76 +51,6 @@ def history():
 @pytest.fixture(scope="module")
 def model(history):
     return fitted(history)
-
-
-def rows(history, position, target="O3"):
-    scales = np.ones(history.values.shape[:2])
-    past = PastOfAll.before(history, np.array([position]), scales)
-    return past.rows(target, every_lead(1))
-
-
-def test_no_feature_depends_on_the_origin_or_what_follows_it(history):
-    position = 40 * 24
-
-    def spoil(values):
-        values[:, :, position:] = 1e6
-
-    np.testing.assert_array_equal(
-        rows(history, position), rows(with_values(history, spoil), position)
-    )
-
-
-def test_the_hour_before_the_origin_is_the_last_value(history):
-    position = 40 * 24
-    found = rows(history, position)[:, 0, 0, 0]
-    np.testing.assert_allclose(found, history.of("O3")[:, position - 1], rtol=1e-6)
-
-
-def test_each_lead_finds_its_own_hour_of_the_day_before(history):
-    position = 40 * 24
-    yesterday = history.of("O3")[0, position - 24 : position]
-    own = rows(history, position)[0, 0]
-    candidates = [
-        column for column in own.T if np.allclose(column, yesterday, rtol=1e-6, equal_nan=True)
-    ]
-    assert candidates
-
-
-def test_hours_before_the_data_are_missing_not_wrong(history):
-    early = rows(history, 30)[0, 0, 0]
-    assert np.isfinite(early[0])
-    assert np.isnan(early).any()
-
-
-def test_a_station_without_a_pollutant_is_scaled_as_the_others(history):
-    def forget(values):
-        values[0, 0] = np.nan
-
-    scales = boosting_features.scales_of(with_values(history, forget))
-    assert scales[0, 0] == pytest.approx(scales[1, 0])
-    assert (scales[:, COLUMNS.index("TEMP")] == 1).all()
-
-
-def test_bands_that_are_too_narrow_are_widened_to_their_share():
-    random = np.random.default_rng(2)
-    median = random.uniform(10, 20, 20_000)
-    base = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
-    told = median[:, None] + np.array([-0.5, -0.2, 0, 0.2, 0.5])
-    leads = random.integers(1, 25, len(median))
-    came = median + random.normal(0, 1 + leads / 24, len(median))
-    half = len(median) // 2
-    calibration = Calibration.learn(base, told[:half], came[:half], leads[:half])
-    found = calibration.apply(told[half:], leads[half:])
-    share = (came[half:, None] <= found).mean(axis=0)
-    np.testing.assert_allclose(share, BAND_LEVELS, atol=0.02)
-
-
-def test_with_too_few_values_to_learn_from_quantiles_stay():
-    base = np.array([0.1, 0.5, 0.9])
-    told = np.array([[1.0, 2.0, 4.0]])
-    calibration = Calibration.learn(base, told, np.array([9.0]), np.array([1]))
-    found = calibration.apply(told, np.array([1]))[0]
-    np.testing.assert_allclose(found[np.isin(BAND_LEVELS, base)], told[0])
 
 
 def test_boosting_learns_a_daily_cycle_that_persistence_does_not_see(history, model):
@@ -166,6 +91,6 @@ def test_a_pollutant_that_was_never_measured_is_forecast_as_none(history):
 
 
 def test_too_short_a_history_is_refused_with_what_is_needed(history):
-    short = history.until(datetime(2024, 1, 1 + LOOK_BACK // 24 + 2))
-    with pytest.raises(ForecastingError, match="needs 56 days"):
+    short = history.until(START + timedelta(days=LOOK_BACK // 24 + 1))
+    with pytest.raises(ForecastingError, match="boosting needs at least 33 days"):
         fitted(short)

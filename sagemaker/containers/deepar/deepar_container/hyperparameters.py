@@ -6,13 +6,11 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/deepar_hyperparameters.html
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
-from deepar_container.errors import HyperparameterError
+from forecast_contract import parameters
 
 LIKELIHOODS = ("student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1")
 
@@ -21,8 +19,6 @@ AUTO = "auto"
 
 IGNORED = "ignored"
 """Leave such features out, though the data have them."""
-
-_PANDAS_FREQUENCY = {"M": "M", "W": "W", "D": "D", "H": "h", "min": "min"}
 
 
 @dataclass(frozen=True)
@@ -67,8 +63,7 @@ class Hyperparameters:
     @property
     def frequency(self) -> str:
         """``time_freq`` as pandas spells it."""
-        multiple, unit = _split_frequency(self.time_freq)
-        return f"{multiple if multiple > 1 else ''}{_PANDAS_FREQUENCY[unit]}"
+        return parameters.pandas_frequency(self.time_freq)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which `from_json` makes the same hyperparameters."""
@@ -91,64 +86,14 @@ class Hyperparameters:
         HyperparameterError
             Names every hyperparameter that is missing, unknown or out of its range.
         """
-        complaints = [
-            f"{name} is required" for name in _REQUIRED if not str(given.get(name, "")).strip()
-        ]
-        complaints += [
-            f"{name!r} is no hyperparameter of DeepAR; known are {', '.join(sorted(_PARSERS))}"
-            for name in given
-            if name not in _PARSERS and not name.startswith("_")  # "_tuning_…" is SageMaker's own
-        ]
-        values: dict[str, Any] = {}
-        for name, parse in _PARSERS.items():
-            text = str(given[name]).strip() if name in given else None
-            if text is None or (not text and name not in _EMPTY_MEANS_IGNORED):
-                continue
-            try:
-                values[name] = parse(text)
-            except ValueError as error:
-                complaints.append(f"{name} must be {error}; got {given[name]!r}")
-        if complaints:
-            raise HyperparameterError("hyperparameters: " + "; ".join(complaints))
+        values = parameters.parse(
+            given,
+            _PARSERS,
+            algorithm="DeepAR",
+            required=_REQUIRED,
+            may_be_empty=_EMPTY_MEANS_IGNORED,
+        )
         return cls(**values)
-
-
-def _split_frequency(time_freq: str) -> tuple[int, str]:
-    match = re.fullmatch(r"([1-9]\d*)?\s*(M|W|D|H|min)", time_freq)
-    if match is None:
-        raise ValueError("M, W, D, H or min, with an optional multiple such as 5min")
-    return int(match[1] or 1), match[2]
-
-
-def _frequency(text: str) -> str:
-    multiple, unit = _split_frequency(text)
-    return f"{multiple}{unit}" if multiple > 1 else unit
-
-
-def _integer(lowest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = lowest - 1
-        if value < lowest:
-            raise ValueError(f"an integer of at least {lowest}")
-        return value
-
-    return parse
-
-
-def _number(lowest: float, highest: float, expected: str) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not lowest <= value < highest:
-            raise ValueError(expected)
-        return value
-
-    return parse
 
 
 def _likelihood(text: str) -> str:
@@ -175,9 +120,10 @@ def _dynamic_features(text: str) -> str | int:
     if text in ("", "ignore", "ignored"):
         return IGNORED
     try:
-        return _integer(1)(text)
+        count: int = parameters.integer(1)(text)
     except ValueError:
         raise ValueError("auto, ignored, an empty string or a positive integer") from None
+    return count
 
 
 def _quantiles(text: str) -> tuple[float, ...]:
@@ -199,21 +145,21 @@ def _json_list(text: str, expected: str) -> list[Any]:
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
-    "time_freq": _frequency,
-    "context_length": _integer(1),
-    "prediction_length": _integer(1),
-    "epochs": _integer(1),
+    "time_freq": parameters.frequency,
+    "context_length": parameters.integer(1),
+    "prediction_length": parameters.integer(1),
+    "epochs": parameters.integer(1),
     "cardinality": _cardinality,
-    "dropout_rate": _number(0, 1, "a number from 0 to below 1"),
-    "early_stopping_patience": _integer(1),
-    "embedding_dimension": _integer(1),
-    "learning_rate": _number(1e-8, 1, "a number above 0 and below 1"),
+    "dropout_rate": parameters.number(0, 1, "a number from 0 to below 1"),
+    "early_stopping_patience": parameters.integer(1),
+    "embedding_dimension": parameters.integer(1),
+    "learning_rate": parameters.number(1e-8, 1, "a number above 0 and below 1"),
     "likelihood": _likelihood,
-    "mini_batch_size": _integer(1),
-    "num_cells": _integer(1),
+    "mini_batch_size": parameters.integer(1),
+    "num_cells": parameters.integer(1),
     "num_dynamic_feat": _dynamic_features,
-    "num_eval_samples": _integer(1),
-    "num_layers": _integer(1),
+    "num_eval_samples": parameters.integer(1),
+    "num_layers": parameters.integer(1),
     "test_quantiles": _quantiles,
 }
 _EMPTY_MEANS_IGNORED = ("cardinality", "num_dynamic_feat")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from forecast_contract.errors import DataError
+from forecast_contract.series import Series
 from gluonts.torch.distributions import (
     BetaOutput,
     DistributionOutput,
@@ -15,9 +17,6 @@ from gluonts.torch.distributions import (
     StudentTOutput,
 )
 from torch.distributions import Laplace
-
-from deepar_container.errors import DataError
-from deepar_container.series import Series
 
 
 class PointLaplace(Laplace):

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from forecast_contract.forecasts import SampledForecast
+from forecast_contract.series import Series
 from gluonts.dataset.loader import as_stacked_batches
 from gluonts.torch.model.deepar.estimator import PREDICTION_INPUT_NAMES
 
 from deepar_container.hyperparameters import Hyperparameters
 from deepar_container.network import FeatureShape, entry, estimator
-from deepar_container.series import Series
 
 SETTINGS_FILE = "model.json"
 WEIGHTS_FILE = "weights.pt"
@@ -83,7 +84,7 @@ class ModelSettings:
         )
 
 
-class ForecastModel:
+class DeepAR:
     """A network with its settings, ready to forecast.
 
     Parameters
@@ -110,7 +111,7 @@ class ForecastModel:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> ForecastModel:
+    def load(cls, folder: Path) -> DeepAR:
         """Read an artefact.
 
         Raises
@@ -134,6 +135,16 @@ class ForecastModel:
     @property
     def prediction_length(self) -> int:
         return self.settings.hyperparameters.prediction_length
+
+    @property
+    def frequency(self) -> str:
+        return self.settings.hyperparameters.frequency
+
+    def check(self, series: Series) -> None:
+        self.settings.features.check(series, steps_ahead=self.prediction_length)
+
+    def forecast(self, series: Sequence[Series], num_samples: int) -> list[SampledForecast]:
+        return [SampledForecast(paths) for paths in self.sample(series, num_samples)]
 
     def sample(self, series: Sequence[Series], num_samples: int) -> npt.NDArray[np.float32]:
         """Sample paths, shape (series, num_samples, prediction_length), in the targets' units.

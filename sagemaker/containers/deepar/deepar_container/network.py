@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from forecast_contract.errors import DataError, SeriesError
+from forecast_contract.series import Series
 from gluonts.torch.model.deepar import DeepAREstimator
 from gluonts.transform import Chain, FilterTransformation, LastValueImputation, Transformation
 
-from deepar_container.errors import DataError, SeriesError
 from deepar_container.hyperparameters import AUTO, IGNORED, Hyperparameters
 from deepar_container.likelihoods import distribution_output, is_scaled
-from deepar_container.series import Series
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,18 @@ from typing import Any
 import lightning.pytorch as lightning
 import numpy as np
 import torch
+from forecast_contract import metric_lines
+from forecast_contract.channels import read_channel
+from forecast_contract.errors import DataError, SeriesError
+from forecast_contract.evaluation import test_scores
+from forecast_contract.metric_lines import logger
+from forecast_contract.paths import ContainerPaths
+from forecast_contract.series import Series
 
-from deepar_container import metric_lines
-from deepar_container.channels import read_channel
-from deepar_container.errors import DataError, SeriesError
-from deepar_container.evaluation import test_scores
 from deepar_container.hyperparameters import Hyperparameters
 from deepar_container.likelihoods import check_targets
-from deepar_container.metric_lines import logger
-from deepar_container.model import ForecastModel, ModelSettings
+from deepar_container.model import DeepAR, ModelSettings
 from deepar_container.network import FeatureShape, entry, estimator
-from deepar_container.paths import ContainerPaths
-from deepar_container.series import Series
 
 SEED = 1
 """DeepAR has no hyperparameter for it; with a fixed one the same data give the same model."""
@@ -65,7 +65,7 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
     )
     weights = fit(settings, series, host)
     if held_out is not None:
-        model = ForecastModel(settings, weights)
+        model = DeepAR(settings, weights)
         logger.info(
             "Evaluating model accuracy on testset using %d samples",
             hyperparameters.num_eval_samples,
@@ -74,7 +74,7 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
             model, held_out, hyperparameters.num_eval_samples, hyperparameters.test_quantiles
         )
         metric_lines.test_scores(host, scores)
-    ForecastModel.save(paths.model, settings, weights)
+    DeepAR.save(paths.model, settings, weights)
 
 
 def trainable(series: Sequence[Series], prediction_length: int) -> list[Series]:

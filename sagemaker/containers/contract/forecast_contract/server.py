@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deepar_container.errors import RequestError
-from deepar_container.invocation import Configuration, answer_json, answer_json_lines
-from deepar_container.model import ForecastModel
+from forecast_contract.errors import RequestError
+from forecast_contract.forecasts import ForecastModel
+from forecast_contract.invocation import Configuration, answer_json, answer_json_lines
 
-logger = logging.getLogger("deepar")
+logger = logging.getLogger("forecast")
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 """SageMaker's limit of a real-time request; batch transform says it may send as much."""
@@ -38,7 +38,9 @@ def application(model: ForecastModel, environment: Mapping[str, str]) -> Starlet
         ``DEEPAR_INFERENCE_CONFIG`` breaks the format of a configuration.
     """
     batch = _batch_configuration(environment)
-    one_at_a_time = threading.Lock()  # sampling uses PyTorch's one generator, and all of the CPU
+    one_at_a_time = (
+        threading.Lock()
+    )  # a model may draw from one generator, and takes all of the CPU
 
     def answer(content_type: str, body: bytes) -> Response:
         with one_at_a_time:

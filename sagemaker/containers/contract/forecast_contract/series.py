@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deepar_container.errors import SeriesError
+from forecast_contract.errors import SeriesError
 
 Floats = npt.NDArray[np.float32]
 
@@ -32,12 +32,16 @@ class Series:
         Categories, 0-based.
     dynamic_feat
         Features known ahead, shape (features, time); (0, 0) without features.
+    related
+        Other series of the same times by name, which DeepAR ignores: shorter ones end with the
+        target, and NaN is missing.
     """
 
     start: pd.Period
     target: Floats
     cat: tuple[int, ...] = ()
     dynamic_feat: Floats = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+    related: Mapping[str, Floats] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, document: Mapping[str, Any], frequency: str) -> Series:
@@ -58,6 +62,7 @@ class Series:
             target=_values(document["target"], "target", may_be_missing=True),
             cat=_categories(document.get("cat")),
             dynamic_feat=_dynamic_features(document.get("dynamic_feat")),
+            related=_related(document.get("related"), len(document["target"])),
         )
 
     @property
@@ -126,3 +131,24 @@ def _dynamic_features(value: Any) -> Floats:
     if len({len(row) for row in rows}) > 1:
         raise SeriesError("dynamic_feat must hold lists of one length")
     return np.stack(rows)
+
+
+def _related(value: Any, steps: int) -> dict[str, Floats]:
+    if value is None:
+        return {}
+    # Parquet's maps come as pairs
+    pairs = value.items() if isinstance(value, Mapping) else value
+    try:
+        named = {str(name): row for name, row in pairs}
+    except (TypeError, ValueError):
+        raise SeriesError(
+            f"related must hold lists of numbers by name; got {value!r:.60}"
+        ) from None
+    related = {}
+    for name, row in named.items():
+        related[name] = _values(row, f"related[{name}]", may_be_missing=True)
+        if len(related[name]) > steps:
+            raise SeriesError(
+                f"related[{name}] must be no longer than target ({steps}); got {len(row)}"
+            )
+    return related

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-logger = logging.getLogger("deepar")
+logger = logging.getLogger("forecast")
 
 
 def configure() -> None:
@@ -36,11 +36,14 @@ def current_host(resource_config: Path) -> str:
     return str(document.get("current_host", "algo-1"))
 
 
+def progress(host: str, share: float) -> None:
+    """How far the training is, from 0 to 1."""
+    logger.info("#progress_metric: host=%s, completed %.1f %% of epochs", host, 100 * share)
+
+
 def epoch_loss(host: str, epoch: int, epochs: int, loss: float) -> None:
     """Mean loss of an epoch (counted from 0), and how far the training is."""
-    logger.info(
-        "#progress_metric: host=%s, completed %.1f %% of epochs", host, 100 * (epoch + 1) / epochs
-    )
+    progress(host, (epoch + 1) / epochs)
     logger.info("#quality_metric: host=%s, epoch=%d, train loss <loss>=%r", host, epoch, loss)
 
 

@@ -1,7 +1,7 @@
 """Reading a channel: JSON Lines, plain or gzip, and Parquet.
 
-Parquet holds the columns ``start``, ``target``, ``cat`` and ``dynamic_feat`` with the same meaning
-as the fields of a JSON line; others are left alone.
+Parquet holds the columns ``start``, ``target``, ``cat``, ``dynamic_feat`` and ``related`` with the
+same meaning as the fields of a JSON line; others are left alone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deepar_container.errors import DataError, SeriesError
-from deepar_container.series import Series
+from forecast_contract.errors import DataError, SeriesError
+from forecast_contract.series import Series
 
-FIELDS = ("start", "target", "cat", "dynamic_feat")
+FIELDS = ("start", "target", "cat", "dynamic_feat", "related")
 
 
 def read_channel(folder: Path, frequency: str) -> list[Series]:

@@ -11,12 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from deepar_container.errors import RequestError, SeriesError
-from deepar_container.model import ForecastModel
-from deepar_container.series import Series
+from forecast_contract.errors import RequestError, SeriesError
+from forecast_contract.forecasts import Forecast, ForecastModel
+from forecast_contract.series import Series
 
 OUTPUT_TYPES = ("mean", "quantiles", "samples")
 MAX_SAMPLES = 1_000
@@ -108,32 +105,31 @@ def _predictions(
             "send them in several requests"
         )
     series = [_series(model, number, instance) for number, instance in enumerate(instances)]
-    samples = model.sample(series, configuration.num_samples)
-    return [_prediction(paths, configuration) for paths in samples]
+    forecasts = model.forecast(series, configuration.num_samples)
+    return [_prediction(forecast, configuration) for forecast in forecasts]
 
 
 def _series(model: ForecastModel, number: int, instance: Any) -> Series:
     try:
-        series = Series.parse(instance, model.settings.hyperparameters.frequency)
-        model.settings.features.check(series, steps_ahead=model.prediction_length)
+        series = Series.parse(instance, model.frequency)
+        model.check(series)
     except SeriesError as error:
         raise RequestError(f"instances[{number}]: {error}") from None
     return series
 
 
-def _prediction(paths: npt.NDArray[np.float32], configuration: Configuration) -> dict[str, Any]:
-    """Answer for one instance from its sample paths, shape (samples, time)."""
+def _prediction(forecast: Forecast, configuration: Configuration) -> dict[str, Any]:
+    """Answer for one instance."""
     prediction: dict[str, Any] = {}
     if "mean" in configuration.output_types:
-        prediction["mean"] = paths.mean(axis=0).tolist()
+        prediction["mean"] = forecast.mean().tolist()
     if "quantiles" in configuration.output_types:
-        levels = [float(level) for level in configuration.quantiles]
-        values = np.quantile(paths, levels, axis=0)
+        values = forecast.quantiles([float(level) for level in configuration.quantiles])
         prediction["quantiles"] = {
             name: row.tolist() for name, row in zip(configuration.quantiles, values, strict=True)
         }
     if "samples" in configuration.output_types:
-        prediction["samples"] = paths.tolist()
+        prediction["samples"] = forecast.samples().tolist()
     return prediction
 
 

@@ -8,13 +8,17 @@ just its share of the held-out values would have come to lie below it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.forecasters import BAND_LEVELS
-from forecasting.metrics import Floats
+Floats = npt.NDArray[np.float64]
+
+LEVELS: Floats = np.array([0.025, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.975])
+"""Quantiles that are calibrated; those between are interpolated."""
 
 LEAD_GROUPS = ((1, 2), (3, 6), (7, 12), (13, 24))
 """First and last lead that share their factors."""
@@ -35,7 +39,7 @@ class Calibration:
     base_levels
         Quantiles that the model forecasts, 0.5 among them.
     factors
-        Shape (`LEAD_GROUPS`, `BAND_LEVELS`).
+        Shape (`LEAD_GROUPS`, `LEVELS`).
     """
 
     base_levels: Floats
@@ -60,14 +64,14 @@ class Calibration:
         leads
             Lead of every row.
         """
-        factors = np.ones((len(LEAD_GROUPS), len(BAND_LEVELS)))
+        factors = np.ones((len(LEAD_GROUPS), len(LEVELS)))
         for group, (first, last) in enumerate(LEAD_GROUPS):
             mine = (leads >= first) & (leads <= last)
             if mine.sum() < FEWEST:
                 continue
             median, distances = _distances(base_levels, forecast[mine])
             missed = actual[mine] - median
-            for number, level in enumerate(BAND_LEVELS):
+            for number, level in enumerate(LEVELS):
                 if level != 0.5:
                     ratio = missed / distances[:, number]
                     share = level if level > 0.5 else 1 - level
@@ -75,24 +79,31 @@ class Calibration:
         return cls(base_levels, factors)
 
     def apply(self, forecast: Floats, leads: npt.NDArray[np.int64]) -> Floats:
-        """Calibrated quantiles, shape (rows, `BAND_LEVELS`), ascending and not negative."""
+        """Calibrated quantiles, shape (rows, `LEVELS`), ascending."""
         median, distances = _distances(self.base_levels, forecast)
-        group = np.searchsorted([last for _, last in LEAD_GROUPS], leads)
-        moved = median[:, None] + distances * self.factors[group]
-        return np.sort(np.clip(moved, 0, None), axis=1)
+        last = [last for _, last in LEAD_GROUPS]
+        group = np.minimum(np.searchsorted(last, leads), len(last) - 1)
+        return np.sort(median[:, None] + distances * self.factors[group], axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"base_levels": self.base_levels.tolist(), "factors": self.factors.tolist()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Calibration:
+        return cls(np.array(document["base_levels"]), np.array(document["factors"]))
 
 
 def _distances(base_levels: Floats, forecast: Floats) -> tuple[Floats, Floats]:
-    """The median, and how far each of `BAND_LEVELS` lies from it, signed and never zero.
+    """The median, and how far each of `LEVELS` lies from it, signed and never zero.
 
     Levels between those of the model are interpolated; those beyond take the outermost.
     """
     median = forecast[:, int(np.flatnonzero(base_levels == 0.5)[0])]
-    right = np.clip(np.searchsorted(base_levels, BAND_LEVELS), 1, len(base_levels) - 1)
+    right = np.clip(np.searchsorted(base_levels, LEVELS), 1, len(base_levels) - 1)
     span = base_levels[right] - base_levels[right - 1]
-    weight = np.clip((BAND_LEVELS - base_levels[right - 1]) / span, 0, 1)
+    weight = np.clip((LEVELS - base_levels[right - 1]) / span, 0, 1)
     quantiles = forecast[:, right - 1] * (1 - weight) + forecast[:, right] * weight
     least = LEAST_SPREAD * np.maximum(np.abs(median), 1e-9)[:, None]
-    side = np.where(BAND_LEVELS < 0.5, -1.0, 1.0)
+    side = np.where(LEVELS < 0.5, -1.0, 1.0)
     spread = np.maximum(np.abs(quantiles - median[:, None]), least)
-    return median, side * spread * (BAND_LEVELS != 0.5)
+    return median, side * spread * (LEVELS != 0.5)

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from deepar_container.errors import DataError
-from deepar_container.model import ForecastModel
-from deepar_container.series import Series
+from forecast_contract.errors import DataError
+from forecast_contract.forecasts import ForecastModel
+from forecast_contract.series import Series
 
 
 def test_scores(
@@ -46,11 +46,11 @@ def test_scores(
             f"test channel: the last {horizon} values of every series are missing or zero"
         )
     histories = [replace(one, target=one.target[:-horizon]) for one in long_enough]
-    samples = model.sample(histories, num_samples)
-    mean_error = (samples.mean(axis=1) - actual)[observed]
+    forecasts = model.forecast(histories, num_samples)
+    mean_error = (np.stack([one.mean() for one in forecasts]) - actual)[observed]
+    by_level = np.stack([one.quantiles(quantiles) for one in forecasts], axis=1)
     losses = {}
-    for level in quantiles:
-        forecast = np.quantile(samples, level, axis=1)
+    for level, forecast in zip(quantiles, by_level, strict=True):
         missed = actual - forecast
         loss = missed * (level - (missed < 0))
         losses[level] = 2 * float(loss[observed].sum())

@@ -1,0 +1,29 @@
+"""What is boosting's own in the commands ``train`` and ``serve``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forecast_contract.paths import ContainerPaths
+
+from boosting_container.hyperparameters import Hyperparameters
+
+if TYPE_CHECKING:
+    from boosting_container.model import Boosting
+
+
+def run(paths: ContainerPaths, given: Mapping[str, str]) -> None:
+    """Train with the hyperparameters of a job."""
+    hyperparameters = Hyperparameters.parse(given)
+    from boosting_container import training  # noqa: PLC0415  (a second; bad settings fail before)
+
+    training.run(paths, hyperparameters)
+
+
+def load(folder: Path) -> Boosting:
+    """The model in a folder."""
+    from boosting_container.model import Boosting  # noqa: PLC0415
+
+    return Boosting.load(folder)

@@ -1,0 +1,197 @@
+"""What the past says about the hours to come, as a table for gradient boosting.
+
+A row is one (origin, lead) of one series. All features but the calendar's and those known in
+advance come from the `LOOK_BACK` hours before the origin, cut out before anything is computed, so
+no feature can see further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from forecast_contract.series import Series
+
+DAY = 24
+WEEK = 7 * DAY
+LOOK_BACK = 4 * WEEK
+AREA = "area"
+"""The related series that stands for the same pollutant around: more is made of it."""
+
+LAGS = (2, 3, 4, 6, 9, 12, 18, 24)
+MEANS = (3, 6, 12, 24, 72, 168, 672)
+RELATED_MEANS = (6, 24, 72)
+AREA_MEANS = (3, 6, 24, 72, 168)
+LAST_WITHIN = 6
+"""Hours in which the last value is looked for where the newest is missing."""
+
+Table = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which features a table has: fixed in training, the same ever after.
+
+    Parameters
+    ----------
+    related
+        Names of the related series, `AREA` first where it is among them.
+    dynamic
+        Number of features known in advance.
+    """
+
+    related: tuple[str, ...]
+    dynamic: int
+
+    @classmethod
+    def of(cls, series: Sequence[Series]) -> Columns:
+        """What the training's series have."""
+        names = sorted({name for one in series for name in one.related})
+        return cls(
+            tuple(sorted(names, key=lambda name: (name != AREA, name))),
+            max((len(one.dynamic_feat) for one in series), default=0),
+        )
+
+
+def table(
+    series: Series,
+    columns: Columns,
+    scales: Mapping[str, float],
+    positions: Positions,
+    horizon: int,
+) -> Table:
+    """Features, shape (origins, horizon, features).
+
+    Parameters
+    ----------
+    scales
+        Divisor of the target, by ``target``, and of each related series by its name.
+    positions
+        Indices of the forecasts' first hours, at most the target's length.
+    """
+    own = _windows(series.target / scales["target"], len(series.target), positions)
+    related = {
+        name: _windows(
+            series.related.get(name, _NOTHING) / scales.get(name, 1.0),
+            len(series.target),
+            positions,
+        )
+        for name in columns.related
+    }
+    at_origin = _at_origin(own, related)
+    at_lead = np.concatenate(
+        [
+            _at_lead(own, related.get(AREA), horizon),
+            _calendar(series, positions, horizon),
+            _known_ahead(series, columns.dynamic, positions, horizon),
+        ],
+        axis=2,
+        dtype=np.float32,
+    )
+    shape = (*at_lead.shape[:2], at_origin.shape[1])
+    return np.concatenate([np.broadcast_to(at_origin[:, None], shape), at_lead], axis=2)
+
+
+_NOTHING = np.empty(0, dtype=np.float32)
+
+
+def _windows(values: Table, length: int, positions: Positions) -> Table:
+    """The hours before each position, shape (origins, `LOOK_BACK`); NaN before the first value.
+
+    Values fewer than ``length`` end where the target ends.
+    """
+    padding = np.full(LOOK_BACK + length - len(values), np.nan, dtype=np.float32)
+    padded = np.concatenate([padding, values]).astype(np.float32)
+    views = np.lib.stride_tricks.sliding_window_view(padded, LOOK_BACK)
+    return np.asarray(views[positions])
+
+
+def _at_origin(own: Table, related: Mapping[str, Table]) -> Table:
+    found = [_last(own), *(own[:, -lag] for lag in LAGS)]
+    found += [_mean(own[:, -hours:]) for hours in MEANS]
+    for hours in (DAY, WEEK):
+        found += [f(own[:, -hours:]) for f in (_deviation, _lowest, _highest)]
+    for name, windows in related.items():
+        means = AREA_MEANS if name == AREA else RELATED_MEANS
+        found.append(_last(windows))
+        found += [_mean(windows[:, -hours:]) for hours in means]
+    return np.stack(found, axis=-1)
+
+
+def _at_lead(own: Table, area: Table | None, horizon: int) -> Table:
+    """That hour of the days before, shape (origins, horizon, features)."""
+    hour = np.arange(horizon) % DAY
+    days = own.reshape(len(own), LOOK_BACK // DAY, DAY)
+    same = np.moveaxis(days[:, :, hour], 1, -1)
+    usual = _mean(same)
+    found = [same[..., -1], same[..., -2], same[..., -3], same[..., -7]]
+    found += [_mean(same[..., -7:]), _highest(same[..., -7:]), _lowest(same[..., -7:]), usual]
+    found.append(usual - _mean(own)[:, None])
+    if area is not None:
+        around = np.moveaxis(area.reshape(days.shape)[:, :, hour], 1, -1)
+        found += [around[..., -1], _mean(around[..., -7:])]
+    return np.stack(found, axis=-1)
+
+
+def _calendar(series: Series, positions: Positions, horizon: int) -> Table:
+    start = np.datetime64(series.start.to_timestamp(), "h")
+    hours = start + positions[:, None] + np.arange(horizon)
+    day = hours.astype("datetime64[D]")
+    angle = 2 * np.pi * (day - day.astype("datetime64[Y]")).astype(float) / 365.25
+    numbers = (
+        np.broadcast_to(np.arange(1, horizon + 1), hours.shape),
+        (hours - day).astype(int),
+        (day.astype(int) + 3) % 7,  # 1970-01-01 was a Thursday
+        np.sin(angle),
+        np.cos(angle),
+    )
+    return np.stack([np.asarray(number, dtype=np.float32) for number in numbers], axis=-1)
+
+
+def _known_ahead(series: Series, dynamic: int, positions: Positions, horizon: int) -> Table:
+    """Each feature at the lead, and its mean over the day that ends there."""
+    found = np.full((len(positions), horizon, 2 * dynamic), np.nan, dtype=np.float32)
+    at = positions[:, None] + np.arange(horizon)
+    for number, values in enumerate(series.dynamic_feat):
+        padded = np.concatenate([np.full(DAY - 1, values[0]), values]).astype(np.float64)
+        sums = np.concatenate([[0.0], np.cumsum(padded)])
+        means = (sums[DAY:] - sums[:-DAY]) / DAY
+        there = at < len(values)
+        inside = np.minimum(at, len(values) - 1)
+        found[..., 2 * number] = np.where(there, values[inside], np.nan)
+        found[..., 2 * number + 1] = np.where(there, means[inside], np.nan)
+    return found
+
+
+def _last(windows: Table) -> Table:
+    """The newest value of the last hours; NaN where all of them are missing."""
+    last = windows[..., -1]
+    for back in range(2, LAST_WITHIN + 1):
+        last = np.where(np.isfinite(last), last, windows[..., -back])
+    return last
+
+
+def _mean(windows: Table) -> Table:
+    """Mean over the last axis, NaN where less than a quarter is there."""
+    there = np.isfinite(windows)
+    count = there.sum(axis=-1)
+    total = np.where(there, windows, 0).sum(axis=-1)
+    enough = count >= max(1, windows.shape[-1] // 4)
+    return np.where(enough, total / np.maximum(count, 1), np.nan).astype(windows.dtype)
+
+
+def _deviation(windows: Table) -> Table:
+    return np.sqrt(_mean((windows - _mean(windows)[..., None]) ** 2))
+
+
+def _lowest(windows: Table) -> Table:
+    lowest: Table = np.fmin.reduce(windows, axis=-1)
+    return lowest
+
+
+def _highest(windows: Table) -> Table:
+    highest: Table = np.fmax.reduce(windows, axis=-1)
+    return highest

@@ -1,0 +1,99 @@
+"""Boosting's hyperparameters: names, defaults and ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from forecast_contract import parameters
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Validated hyperparameters of one training. LightGBM's have its names.
+
+    Parameters
+    ----------
+    time_freq
+        Step of every series; features are made for hours, so ``H`` only.
+    prediction_length
+        Steps that are forecast.
+    origin_hours
+        Hours from one training origin to the next, back from the end of a series. A day: what is
+        learned at the hour at which is forecast serves better than as much of all hours.
+    folds
+        Groups of days, each kept from one of the models.
+    block_days
+        Days in a row that go to one fold; as long as weather lasts, and longer. Fewer where the
+        series are too short for so many.
+    outer_num_leaves, outer_min_data_in_leaf
+        Of the quantiles below 0.25 and above 0.75: they rest on few values, and trees that suit
+        the median follow the noise there.
+    seed
+        Same seed, same data: the same model.
+    """
+
+    time_freq: str
+    prediction_length: int
+    origin_hours: int = 24
+    folds: int = 4
+    block_days: int = 14
+    rounds: int = 200
+    learning_rate: float = 0.07
+    num_leaves: int = 24
+    min_data_in_leaf: int = 300
+    outer_num_leaves: int = 16
+    outer_min_data_in_leaf: int = 800
+    feature_fraction: float = 0.3
+    bagging_fraction: float = 0.7
+    max_bin: int = 127
+    seed: int = 1
+
+    @property
+    def frequency(self) -> str:
+        """``time_freq`` as pandas spells it."""
+        return parameters.pandas_frequency(self.time_freq)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values from which the same hyperparameters are made."""
+        return asdict(self)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> Hyperparameters:
+        """Read the strings of ``hyperparameters.json``.
+
+        Raises
+        ------
+        HyperparameterError
+            Names every hyperparameter that is missing, unknown or out of its range.
+        """
+        required = ("time_freq", "prediction_length")
+        return cls(**parameters.parse(given, _PARSERS, algorithm="boosting", required=required))
+
+
+def _hourly(text: str) -> str:
+    if parameters.frequency(text) != "H":
+        raise ValueError("H: features are made for hourly series")
+    return "H"
+
+
+_SHARE = parameters.number(1e-3, 1 + 1e-9, "a number above 0 and at most 1")
+
+_PARSERS: dict[str, parameters.Parser] = {
+    "time_freq": _hourly,
+    "prediction_length": parameters.integer(1),
+    "origin_hours": parameters.integer(1),
+    "folds": parameters.integer(2),
+    "block_days": parameters.integer(1),
+    "rounds": parameters.integer(1),
+    "learning_rate": parameters.number(1e-8, 1, "a number above 0 and below 1"),
+    "num_leaves": parameters.integer(2),
+    "min_data_in_leaf": parameters.integer(1),
+    "outer_num_leaves": parameters.integer(2),
+    "outer_min_data_in_leaf": parameters.integer(1),
+    "feature_fraction": _SHARE,
+    "bagging_fraction": _SHARE,
+    "max_bin": parameters.integer(2),
+    "seed": parameters.integer(0),
+}

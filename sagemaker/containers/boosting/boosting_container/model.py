@@ -1,0 +1,253 @@
+"""A trained model: the trees of each pollutant, how its bands are calibrated, and how it forecasts.
+
+The artefact is ``model.json`` and LightGBM's own text files, so loading one runs no code out of it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+from forecast_contract.errors import SeriesError
+from forecast_contract.series import Series
+
+from boosting_container.calibration import LEVELS, Calibration
+from boosting_container.features import Columns, Table, table
+from boosting_container.hyperparameters import Hyperparameters
+
+SETTINGS_FILE = "model.json"
+FORMAT = 1
+"""Of the artefact; raise it when older readers cannot read what is written."""
+
+BASE_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Quantiles that are learned; those between are interpolated, then all are calibrated."""
+
+SAMPLING_SEED = 1
+"""The same request has the same answer."""
+
+TARGET = "target"
+
+Floats = npt.NDArray[np.float64]
+Cat = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """What was learned of one group of series, such as all of one pollutant.
+
+    Parameters
+    ----------
+    folds
+        For each fold of days, a booster a level of `BASE_LEVELS`; the forecast is their mean.
+    """
+
+    folds: Sequence[Sequence[lgb.Booster]]
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class QuantileForecast:
+    """A forecast known by its quantiles.
+
+    Parameters
+    ----------
+    values
+        At `LEVELS`, shape (levels, time), ascending.
+    """
+
+    values: Floats
+    num_samples: int = 100
+
+    def mean(self) -> Floats:
+        """Of the distribution that the quantiles draw, its tails cut at the outermost."""
+        levels = np.concatenate([[0.0], LEVELS, [1.0]])
+        values = np.concatenate([self.values[:1], self.values, self.values[-1:]])
+        return np.asarray(np.trapezoid(values, levels, axis=0))
+
+    def quantiles(self, levels: Sequence[float]) -> Floats:
+        return np.stack([np.interp(levels, LEVELS, at) for at in self.values.T], axis=1)
+
+    def samples(self) -> Floats:
+        """Paths that keep their rank at every step: a wet week is wet all through."""
+        ranks = np.random.default_rng(SAMPLING_SEED).uniform(size=self.num_samples)
+        return self.quantiles(ranks.tolist())
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """Gradient-boosted quantiles of all series.
+
+    Parameters
+    ----------
+    scales
+        What each series' values, and its related ones', are divided by; by category.
+    usual
+        The same for series of a category that was not trained on, by group.
+    groups
+        By the last category of a series; there is no other group.
+    is_nonnegative
+        No training value was negative, so no forecast may be.
+    """
+
+    hyperparameters: Hyperparameters
+    columns: Columns
+    scales: Mapping[Cat, Mapping[str, float]]
+    usual: Mapping[int, Mapping[str, float]]
+    groups: Mapping[int, Group]
+    is_nonnegative: bool
+
+    @property
+    def prediction_length(self) -> int:
+        return self.hyperparameters.prediction_length
+
+    @property
+    def frequency(self) -> str:
+        return self.hyperparameters.frequency
+
+    def check(self, series: Series) -> None:
+        """Refuse what was not trained on; a device may be new, a pollutant may not."""
+        group = group_of(series)
+        if group not in self.groups:
+            raise SeriesError(
+                f"cat ends with {group}, which was not trained on; known are {sorted(self.groups)}"
+            )
+        steps = len(series.target) + self.prediction_length
+        if self.columns.dynamic and series.dynamic_feat.shape != (self.columns.dynamic, steps):
+            raise SeriesError(
+                f"dynamic_feat must hold {self.columns.dynamic} lists of {steps} values (target "
+                f"and prediction_length); got {list(map(len, series.dynamic_feat))}"
+            )
+
+    def forecast(self, series: Sequence[Series], num_samples: int) -> list[QuantileForecast]:
+        found: list[QuantileForecast | None] = [None] * len(series)
+        for group in {group_of(one) for one in series}:
+            mine = [place for place, one in enumerate(series) if group_of(one) == group]
+            values = self._quantiles(group, [series[place] for place in mine])
+            for place, one in zip(mine, values, strict=True):
+                found[place] = QuantileForecast(one, num_samples)
+        return [one for one in found if one is not None]
+
+    def _quantiles(self, group: int, series: Sequence[Series]) -> Floats:
+        """Shape (series, `LEVELS`, time)."""
+        horizon, model = self.prediction_length, self.groups[group]
+        scales = [self._scales(one) for one in series]
+        rows = np.concatenate(
+            [
+                rows_of(one, self.columns, scale, np.array([len(one.target)]), horizon)
+                for one, scale in zip(series, scales, strict=True)
+            ]
+        )
+        told = np.mean([quantiles(fold, rows) for fold in model.folds], axis=0)
+        leads = np.tile(np.arange(1, horizon + 1), len(series))
+        banded = model.calibration.apply(told, leads).reshape(len(series), horizon, len(LEVELS))
+        values = banded * np.array([scale[TARGET] for scale in scales])[:, None, None]
+        return np.moveaxis(np.clip(values, 0, None) if self.is_nonnegative else values, 1, 2)
+
+    def _scales(self, series: Series) -> Mapping[str, float]:
+        known = self.scales.get(series.cat)
+        if known is not None:
+            return known
+        usual = dict(self.usual[group_of(series)])
+        for name, values in {TARGET: series.target, **series.related}.items():
+            if name in usual and usual[name] != 1.0 and np.isfinite(values).any():
+                usual[name] = float(np.nanmean(values)) or usual[name]
+        return usual
+
+    def save(self, folder: Path) -> None:
+        """Write the artefact into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        document = {
+            "format": FORMAT,
+            "hyperparameters": self.hyperparameters.to_json(),
+            "related": self.columns.related,
+            "dynamic": self.columns.dynamic,
+            "scales": [{"cat": cat, "by": dict(by)} for cat, by in self.scales.items()],
+            "usual": {str(group): dict(by) for group, by in self.usual.items()},
+            "calibration": {
+                str(k): group.calibration.to_json() for k, group in self.groups.items()
+            },
+            "is_nonnegative": self.is_nonnegative,
+        }
+        (folder / SETTINGS_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
+        for key, group in self.groups.items():
+            for number, boosters in enumerate(group.folds):
+                for level, booster in zip(BASE_LEVELS, boosters, strict=True):
+                    text = booster.model_to_string()
+                    _trees(folder, key, number, level).write_bytes(gzip.compress(text.encode()))
+
+    @classmethod
+    def load(cls, folder: Path) -> Boosting:
+        """Read an artefact.
+
+        Raises
+        ------
+        OSError, ValueError
+            The folder holds no model, or one that this version cannot read.
+        """
+        document: dict[str, Any] = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        if document.get("format") != FORMAT:
+            raise ValueError(
+                f"{SETTINGS_FILE}: expected format {FORMAT}, got {document.get('format')!r}; "
+                "the model was written by another version of the container"
+            )
+        hyperparameters = Hyperparameters(**document["hyperparameters"])
+        groups = {
+            int(key): Group(
+                [
+                    [_booster(_trees(folder, int(key), number, level)) for level in BASE_LEVELS]
+                    for number in range(hyperparameters.folds)
+                ],
+                Calibration.from_json(calibration),
+            )
+            for key, calibration in document["calibration"].items()
+        }
+        return cls(
+            hyperparameters,
+            Columns(tuple(document["related"]), document["dynamic"]),
+            {tuple(item["cat"]): item["by"] for item in document["scales"]},
+            {int(group): by for group, by in document["usual"].items()},
+            groups,
+            document["is_nonnegative"],
+        )
+
+
+def group_of(series: Series) -> int:
+    """The group that a series is learned with: its last category."""
+    return series.cat[-1] if series.cat else 0
+
+
+def rows_of(
+    series: Series,
+    columns: Columns,
+    scales: Mapping[str, float],
+    positions: npt.NDArray[np.int64],
+    horizon: int,
+) -> Table:
+    """Rows of a series, shape (origins × horizon, features); the last one is its first category."""
+    rows = table(series, columns, scales, positions, horizon)
+    first = np.full((*rows.shape[:2], 1), series.cat[0] if series.cat else 0, dtype=np.float32)
+    return np.concatenate([rows, first], axis=2).reshape(-1, rows.shape[2] + 1)
+
+
+def quantiles(boosters: Sequence[lgb.Booster], rows: Table) -> Floats:
+    """Shape (rows, `BASE_LEVELS`), ascending."""
+    told = [booster.predict(rows, num_threads=1) for booster in boosters]
+    return np.sort(np.stack(told, axis=1), axis=1)
+
+
+def _trees(folder: Path, group: int, fold: int, level: float) -> Path:
+    return folder / f"trees-{group}-{fold}-{level:g}.txt.gz"
+
+
+def _booster(path: Path) -> lgb.Booster:
+    try:
+        return lgb.Booster(model_str=gzip.decompress(path.read_bytes()).decode())
+    except (lgb.basic.LightGBMError, EOFError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} cannot be read: {error}") from None

@@ -1,0 +1,245 @@
+"""Training: from the channels to the artefact.
+
+Every lead is forecast directly, from what stands before the origin, with the lead as a feature.
+Days are dealt in blocks to folds; a model is trained without each fold and tells how far off it
+is there, which calibrates the bands over all seasons; the forecast is the folds' mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+from forecast_contract import metric_lines
+from forecast_contract.channels import read_channel
+from forecast_contract.errors import DataError
+from forecast_contract.evaluation import test_scores
+from forecast_contract.metric_lines import logger
+from forecast_contract.paths import ContainerPaths
+from forecast_contract.series import Series
+
+from boosting_container.calibration import Calibration
+from boosting_container.features import DAY, LOOK_BACK, Columns, Table
+from boosting_container.hyperparameters import Hyperparameters
+from boosting_container.model import (
+    BASE_LEVELS,
+    TARGET,
+    Boosting,
+    Cat,
+    Floats,
+    Group,
+    group_of,
+    quantiles,
+    rows_of,
+)
+
+TEST_QUANTILES = tuple(level / 10 for level in range(1, 10))
+SAMPLES = 100
+LEAST_LEAVES = 40
+"""A leaf holds at most this share of a fold's rows: a small history gets small leaves."""
+
+Report = Callable[[float], None]
+"""Told what share of the training, 0 to 1, is done."""
+
+
+def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
+    """Train on the ``train`` channel, score on ``test`` where there is one, leave the artefact.
+
+    Raises
+    ------
+    CustomerError
+        The channels cannot be trained on; the message says why.
+    """
+    host = metric_lines.current_host(paths.resource_config)
+    series = read_channel(paths.channel("train"), hyperparameters.frequency)
+    held_out = None
+    if paths.channel("test").is_dir():
+        held_out = read_channel(paths.channel("test"), hyperparameters.frequency)
+    logger.info("training on %d series", len(series))
+    model, loss = fit(series, hyperparameters, lambda share: metric_lines.progress(host, share))
+    metric_lines.final_loss(host, loss)
+    if held_out is not None:
+        known = [one for one in held_out if group_of(one) in model.groups]
+        metric_lines.test_scores(host, test_scores(model, known, SAMPLES, TEST_QUANTILES))
+    model.save(paths.model)
+
+
+def fit(
+    series: Sequence[Series], hyperparameters: Hyperparameters, report: Report = lambda _: None
+) -> tuple[Boosting, float]:
+    """A model, and its mean weighted quantile loss on the days that each fold was not shown.
+
+    Raises
+    ------
+    DataError
+        The series are too short to learn from.
+    """
+    columns = Columns.of(series)
+    scales = {one.cat: _scales(one) for one in series}
+    by_group: dict[int, list[Series]] = {}
+    for one in series:
+        if np.isfinite(one.target).any():
+            by_group.setdefault(group_of(one), []).append(one)
+    usual = {key: _usual([scales[one.cat] for one in mine]) for key, mine in by_group.items()}
+    scales = {cat: {**usual.get(_last(cat), {}), **by} for cat, by in scales.items()}
+    groups, losses = {}, []
+    for number, (key, mine) in enumerate(sorted(by_group.items()), start=1):
+        groups[key], loss = _learn(mine, columns, scales, hyperparameters)
+        losses.append(loss)
+        report(number / len(by_group))
+    if not groups:
+        raise DataError("train channel: no series has a value")
+    is_nonnegative = all(np.nanmin(one.target) >= 0 for mine in by_group.values() for one in mine)
+    model = Boosting(hyperparameters, columns, scales, usual, groups, is_nonnegative)
+    return model, float(np.mean(losses))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Training rows of a group, one an origin and lead whose value was observed."""
+
+    features: Table
+    value: Floats
+    weight: Floats
+    day: npt.NDArray[np.int64]
+    lead: npt.NDArray[np.int64]
+
+
+def _learn(
+    series: Sequence[Series],
+    columns: Columns,
+    scales: Mapping[Cat, Mapping[str, float]],
+    hyperparameters: Hyperparameters,
+) -> tuple[Group, float]:
+    rows = _rows(series, columns, scales, hyperparameters)
+    days = rows.day - rows.day.min()
+    folds = hyperparameters.folds
+    block = min(hyperparameters.block_days, max(1, (int(days.max()) + 1) // (2 * folds)))
+    fold = days // block % folds
+    if len(np.unique(fold)) < folds:
+        least = LOOK_BACK // DAY + 2 * folds + 1
+        raise DataError(
+            f"train channel: boosting needs at least {least} days of each pollutant; got "
+            f"{LOOK_BACK // DAY + int(days.max()) + 1}"
+        )
+    kept = [fold == number for number in range(folds)]
+    # a thread a fold: the cores need not wait for each other at every split
+    with ThreadPoolExecutor(min(folds, os.cpu_count() or 1)) as pool:
+        trained = list(pool.map(lambda out: _boosters(rows, ~out, hyperparameters), kept))
+    told = np.full((len(rows.value), len(BASE_LEVELS)), np.nan)
+    for out, boosters in zip(kept, trained, strict=True):
+        told[out] = quantiles(boosters, rows.features[out])
+    calibration = Calibration.learn(np.array(BASE_LEVELS), told, rows.value, rows.lead)
+    return Group(trained, calibration), _loss(rows, told)
+
+
+def _rows(
+    series: Sequence[Series],
+    columns: Columns,
+    scales: Mapping[Cat, Mapping[str, float]],
+    hyperparameters: Hyperparameters,
+) -> _Rows:
+    horizon = hyperparameters.prediction_length
+    found: list[_Rows] = []
+    for one in series:
+        step = hyperparameters.origin_hours
+        positions = np.arange(len(one.target) - horizon, LOOK_BACK - 1, -step)[::-1]
+        if not len(positions):
+            continue
+        at = positions[:, None] + np.arange(horizon)
+        value = one.target[at].ravel()
+        there = np.isfinite(value)
+        scale = scales[one.cat][TARGET]
+        first = np.datetime64(one.start.to_timestamp(), "h").astype(int)
+        day = np.repeat((first + positions) // DAY, horizon)
+        found.append(
+            _Rows(
+                rows_of(one, columns, scales[one.cat], positions, horizon)[there],
+                value[there].astype(float) / scale,
+                np.full(int(there.sum()), scale),
+                day[there],
+                np.tile(np.arange(1, horizon + 1), len(positions))[there],
+            )
+        )
+    if not any(len(rows.value) for rows in found):
+        raise DataError(
+            f"train channel: no series is longer than {LOOK_BACK + horizon} hours, which are "
+            "needed to learn from"
+        )
+    parts = zip(*(vars(rows).values() for rows in found), strict=True)
+    return _Rows(*(np.concatenate(part) for part in parts))
+
+
+def _boosters(
+    rows: _Rows, mine: npt.NDArray[np.bool_], hyperparameters: Hyperparameters
+) -> list[lgb.Booster]:
+    features, value, weight = rows.features[mine], rows.value[mine], rows.weight[mine]
+    most = max(1, len(value) // LEAST_LEAVES)
+    parameters = {
+        "objective": "quantile",
+        "learning_rate": hyperparameters.learning_rate,
+        "feature_fraction": hyperparameters.feature_fraction,
+        "bagging_fraction": hyperparameters.bagging_fraction,
+        "bagging_freq": 1,
+        "max_bin": hyperparameters.max_bin,
+        "seed": hyperparameters.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "feature_pre_filter": False,  # levels differ in the least data of a leaf
+        "verbose": -1,
+    }
+    device = features.shape[1] - 1
+    data = lgb.Dataset(
+        features, value, weight=weight, categorical_feature=[device], params=parameters
+    ).construct()
+
+    def at(level: float) -> dict[str, float]:
+        if 0.25 <= level <= 0.75:
+            leaves, least = hyperparameters.num_leaves, hyperparameters.min_data_in_leaf
+        else:
+            leaves = hyperparameters.outer_num_leaves
+            least = hyperparameters.outer_min_data_in_leaf
+        return {"num_leaves": leaves, "min_data_in_leaf": min(least, most), "alpha": level}
+
+    return [
+        lgb.train({**parameters, **at(level)}, data, hyperparameters.rounds)
+        for level in BASE_LEVELS
+    ]
+
+
+def _loss(rows: _Rows, told: Floats) -> float:
+    missed = rows.value[:, None] - told
+    levels = np.array(BASE_LEVELS)
+    pinball = missed * (levels - (missed < 0)) * rows.weight[:, None]
+    return float(2 * pinball.sum(axis=0).mean() / (np.abs(rows.value) * rows.weight).sum())
+
+
+def _scales(series: Series) -> dict[str, float]:
+    """Divisors of what is never negative: its mean. Other values stay in their units."""
+    found = {}
+    for name, values in {TARGET: series.target, **series.related}.items():
+        observed = values[np.isfinite(values)]
+        if len(observed):
+            mean = float(observed.mean(dtype=np.float64))
+            found[name] = mean if observed.min() >= 0 and mean > 0 else 1.0
+    return found
+
+
+def _usual(scales: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of several series' divisors; 1 where one of them is left in its units."""
+    names = {name for by in scales for name in by}
+    usual = {}
+    for name in sorted(names):
+        known = [by[name] for by in scales if name in by]
+        usual[name] = 1.0 if 1.0 in known else float(np.mean(known))
+    return usual
+
+
+def _last(cat: Cat) -> int:
+    return cat[-1] if cat else 0

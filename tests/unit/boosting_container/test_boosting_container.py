@@ -1,0 +1,224 @@
+"""The container as SageMaker starts it: train on channels, leave an artefact, answer requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from boosting_container.hyperparameters import Hyperparameters
+from boosting_container.model import Boosting
+from forecast_contract.errors import HyperparameterError
+from forecast_contract.invocation import answer_json
+
+CONTAINER = Path(__file__).parents[3] / "sagemaker" / "containers" / "boosting"
+GIVEN = {
+    "time_freq": "H",
+    "prediction_length": "24",
+    "folds": "2",
+    "rounds": "40",
+    "learning_rate": "0.2",
+    "min_data_in_leaf": "20",
+    "outer_min_data_in_leaf": "20",
+}
+HOURS = 50 * 24
+LEVELS = [f"0.{level:02}" for level in range(2, 100, 7)]
+
+
+def instance(device: int, pollutant: int, hours: int = HOURS, **changes: object) -> dict:
+    random = np.random.default_rng(10 * device + pollutant)
+    level = 10.0 * (1 + 4 * pollutant)
+    target = level * (2 + np.sin(2 * np.pi * np.arange(hours) / 24)) + random.normal(0, 1, hours)
+    return {
+        "start": "2024-01-01 00:00:00",
+        "target": target.round(2).tolist(),
+        "cat": [device, pollutant],
+        "related": {"area": target.round(1).tolist()},
+        **changes,
+    }
+
+
+def run(base: Path, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, CONTAINER / command],
+        env={**os.environ, "SAGEMAKER_BASE_DIR": str(base)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def prepared(base: Path, instances: list[dict], **hyperparameters: str) -> Path:
+    for channel in ("train", "test"):
+        folder = base / "input" / "data" / channel
+        folder.mkdir(parents=True)
+        (folder / "a.json").write_text("".join(json.dumps(one) + "\n" for one in instances))
+    configuration = base / "input" / "config"
+    configuration.mkdir()
+    (configuration / "hyperparameters.json").write_text(json.dumps({**GIVEN, **hyperparameters}))
+    return base
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished training's folders and log: two devices, two pollutants."""
+    instances = [instance(device, pollutant) for device in (0, 1) for pollutant in (0, 1)]
+    base = prepared(tmp_path_factory.mktemp("boosting"), instances)
+    done = run(base, "train")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return base, done.stdout
+
+
+@pytest.fixture(scope="module")
+def model(trained: tuple[Path, str]) -> Boosting:
+    return Boosting.load(trained[0] / "model")
+
+
+def ask(model: Boosting, *instances: dict, **configuration: object) -> list[dict]:
+    body = {"instances": instances, "configuration": configuration}
+    return answer_json(model, json.dumps(body).encode())["predictions"]
+
+
+def test_log_has_the_lines_that_sagemaker_takes_metrics_from(trained: tuple[Path, str]) -> None:
+    log = trained[1]
+    assert "#progress_metric: host=algo-1, completed 100.0 % of epochs" in log
+    assert "train final_loss <loss>=0." in log
+    assert "test mean_wQuantileLoss <loss>=0." in log
+
+
+def test_artefact_answers_as_the_trained_model(model: Boosting) -> None:
+    (found,) = ask(model, instance(0, 1), quantiles=["0.5"])
+    expected = 50 * (2 + np.sin(2 * np.pi * np.arange(24) / 24))
+    np.testing.assert_allclose(found["quantiles"]["0.5"], expected, rtol=0.1)
+    np.testing.assert_allclose(found["mean"], expected, rtol=0.1)
+
+
+def test_quantiles_are_ordered_and_samples_spread_as_they_do(model: Boosting) -> None:
+    asked = {"quantiles": LEVELS, "num_samples": 400, "output_types": ["quantiles", "samples"]}
+    (found,) = ask(model, instance(1, 0), **asked)
+    rows = np.array([found["quantiles"][level] for level in LEVELS])
+    assert (np.diff(rows, axis=0) >= 0).all()
+    assert (rows >= 0).all()
+    samples = np.array(found["samples"])
+    assert samples.shape == (400, 24)
+    middle = rows[LEVELS.index("0.51")]
+    np.testing.assert_allclose(np.quantile(samples, 0.51, axis=0), middle, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"target": [None] * 800, "related": {}},
+        {"target": [7.0] * 800, "related": {}},
+        {"target": [0.0] * 800},
+        {"target": [5.0], "related": {}},
+        {"target": [], "related": {}},
+        {"related": {}},
+        {"cat": [9, 1]},
+    ],
+    ids=["silent", "constant", "zero", "one-value", "new", "alone", "unknown-device"],
+)
+def test_whatever_is_missing_an_answer_is_finite_ordered_and_not_negative(
+    model: Boosting, changes: dict
+) -> None:
+    given = {**instance(0, 1), **changes}
+    given["related"] = {k: v[: len(given["target"])] for k, v in given["related"].items()}
+    (found,) = ask(model, given, quantiles=LEVELS)
+    rows = np.array([found["quantiles"][level] for level in LEVELS])
+    assert np.isfinite(rows).all()
+    assert (rows >= 0).all()
+    assert (np.diff(rows, axis=0) >= 0).all()
+
+
+def test_request_that_was_not_trained_for_is_refused_by_name(model: Boosting) -> None:
+    with pytest.raises(ValueError, match=r"instances\[0\]: cat ends with 7"):
+        ask(model, instance(0, 7))
+    with pytest.raises(ValueError, match=r"related\[area\] must be no longer than target"):
+        ask(model, instance(0, 0, related={"area": [1.0] * (HOURS + 1)}))
+
+
+def test_same_data_and_seed_make_the_same_artefact(
+    trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    instances = [instance(device, pollutant) for device in (0, 1) for pollutant in (0, 1)]
+    assert run(prepared(tmp_path, instances), "train").returncode == 0
+    for path in (trained[0] / "model").iterdir():
+        if path.suffix == ".json":
+            assert path.read_bytes() == (tmp_path / "model" / path.name).read_bytes()
+    again = Boosting.load(tmp_path / "model")
+    assert ask(again, instance(0, 0)) == ask(Boosting.load(trained[0] / "model"), instance(0, 0))
+
+
+def test_too_short_series_fail_with_what_is_needed(tmp_path: Path) -> None:
+    base = prepared(tmp_path, [instance(0, 0, hours=600)])
+    assert run(base, "train").returncode == 1
+    failure = (base / "output" / "failure").read_text()
+    assert "Customer Error: train channel: no series is longer than 696 hours" in failure
+
+
+def test_hyperparameters_are_refused_all_at_once() -> None:
+    with pytest.raises(HyperparameterError) as refused:
+        Hyperparameters.parse(
+            {"time_freq": "D", "prediction_length": "24", "rounds": "0", "x": "1"}
+        )
+    said = str(refused.value)
+    assert "time_freq must be H" in said
+    assert "rounds must be an integer of at least 1" in said
+    assert "'x' is no hyperparameter of boosting" in said
+
+
+def test_damaged_or_foreign_artefact_is_refused(trained: tuple[Path, str], tmp_path: Path) -> None:
+    for name, change in (("trees-0-0-0.1.txt.gz", b"\x1f\x8b"), ("model.json", b'{"format": 9}')):
+        folder = tmp_path / name
+        folder.mkdir()
+        for path in (trained[0] / "model").iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+        (folder / name).write_bytes(change)
+        with pytest.raises((ValueError, OSError)):
+            Boosting.load(folder)
+
+
+def test_serve_answers_over_http(trained: tuple[Path, str]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, CONTAINER / "serve"],
+        env={
+            **os.environ,
+            "SAGEMAKER_BASE_DIR": str(trained[0]),
+            "SAGEMAKER_BIND_TO_PORT": str(port),
+        },
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping"):
+                    break
+            except urllib.error.URLError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        body = json.dumps({"instances": [instance(0, 0)]}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/invocations",
+            body,
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            (prediction,) = json.load(answer)["predictions"]
+        assert set(prediction["quantiles"]) == {f"0.{n}" for n in range(1, 10)}
+    finally:
+        process.terminate()
+        process.wait(20)
