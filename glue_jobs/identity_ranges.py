@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pyspark.sql import Column, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as T  # noqa: N812
 
 from glue_jobs import delta
-from glue_jobs.tables import READINGS
 
 FOLDER = "_identity_ranges/"
 """Below the table of readings. Delta leaves alone whatever begins with an underscore."""
@@ -35,14 +34,13 @@ RANGES = T.StructType(
 """A range, first and last included. The partition column ``date`` is the day it was noted."""
 
 
-def note_ranges(spark: SparkSession, table: str, files: list[delta.DataFile], run: str) -> None:
-    """Note the ranges of files in one folder that are to be added to a table of readings."""
+def note_ranges(readings: DataFrame, table: str, folder: str, run: str) -> None:
+    """Note the ranges of readings, with ``date``, whose files lie in one folder of the table."""
     position = F.coalesce("sequence", F.unix_micros("timestamp"))
     ranges = (
-        delta.read(spark, table, files, READINGS)
-        .groupBy("device_id", "boot_id", F.col("date").alias("day"))
+        readings.groupBy("device_id", "boot_id", F.col("date").alias("day"))
         .agg(F.min(position).alias("first"), F.max(position).alias("last"))
-        .withColumn("folder", F.lit(files[0].folder))
+        .withColumn("folder", F.lit(folder))
         .withColumn("date", F.lit(f"{datetime.now(UTC):%Y-%m-%d}"))
     )
     place = f"{table}{FOLDER}"

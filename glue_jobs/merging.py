@@ -38,7 +38,7 @@ def merge(readings: DataFrame, table: str, rows_per_day: int, run: str) -> int:
     Parameters
     ----------
     readings
-        Sound readings, at least one, with ``date``.
+        Sound readings, at least one, with ``date``. They are read twice: persist them.
     table
         URI of the table of readings.
     rows_per_day
@@ -48,7 +48,7 @@ def merge(readings: DataFrame, table: str, rows_per_day: int, run: str) -> int:
     """
     spark = readings.sparkSession
     new = delta.write(first_received(readings, rows_per_day), table, READINGS, run)
-    note_ranges(spark, table, new, run)
+    note_ranges(readings, table, new[0].folder, run)
     written = set(new)
 
     def work_out(base: delta.Snapshot) -> delta.Change:
