@@ -122,9 +122,17 @@ class MessageParser:
         sound = self._sound(block)
         if sound is not None:
             return sound
+        tables: list[pa.Table] = []
+        others: list[str] = []
         lines = block.split(b"\n")
-        pieces = (lines[n : n + LINES_PER_PIECE] for n in range(0, len(lines), LINES_PER_PIECE))
-        return pa.concat_tables(self._piece(piece) for piece in pieces)
+        for start in range(0, len(lines), LINES_PER_PIECE):
+            piece = lines[start : start + LINES_PER_PIECE]
+            if (sound := self._sound(b"\n".join((*piece, b"")))) is not None:
+                tables.append(sound)
+            else:
+                for line in piece:
+                    others.extend(messages_on(line.decode("utf-8", "replace")))
+        return pa.concat_tables((*tables, self.texts(others)))
 
     def texts(self, texts: Iterable[str]) -> pa.Table:
         """Messages, one a text."""
@@ -137,14 +145,6 @@ class MessageParser:
     def damaged(self, detail: str) -> pa.Table:
         """What stands for an object that could be read in part only."""
         return self._table([self._refused("", "damaged_object", detail)])
-
-    def _piece(self, lines: list[bytes]) -> pa.Table:
-        sound = self._sound(b"\n".join((*lines, b"")))
-        if sound is not None:
-            return sound
-        return self.texts(
-            text for line in lines for text in messages_on(line.decode("utf-8", "replace"))
-        )
 
     def _sound(self, block: bytes) -> pa.Table | None:
         """The messages of lines that each are one sound object without an unknown field."""
