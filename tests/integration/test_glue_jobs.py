@@ -83,18 +83,22 @@ def landed(estate: Estate, too_early: str) -> dict:
     return estate.run(TELEMETRY_TO_PARQUET)
 
 
-@pytest.fixture(scope="module")
-def lake_twice(estate: Estate, landed: dict, cloud: LocalCloud) -> dict:
-    """The tables after the first run and after the verb has worked off all that there is."""
-    places = (lake.TELEMETRY, lake.QUARANTINE)
-    before = [estate.table(place) for place in places]
-    verb = subprocess.run(
-        [sys.executable, "-m", "glue_jobs", "run", TELEMETRY_TO_PARQUET],
+def run_verb(cloud: LocalCloud, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "glue_jobs", "run", *words],
         env={**os.environ, **cloud.env, "LAKECAST_ENV": "staging"},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def lake_twice(estate: Estate, landed: dict, cloud: LocalCloud) -> dict:
+    """The tables after the first run and after the verb has worked off all that there is."""
+    places = (lake.TELEMETRY, lake.QUARANTINE)
+    before = [estate.table(place) for place in places]
+    verb = run_verb(cloud, TELEMETRY_TO_PARQUET)
     assert verb.returncode == 0, verb.stderr
     return {
         "before": before,
@@ -275,7 +279,15 @@ def test_either_format_of_the_channels_holds_the_same_series(
     assert json_lines == parquet
 
 
-def test_compaction_leaves_few_files_and_the_same_rows(estate: Estate, lake_twice: dict) -> None:
+def test_an_option_of_another_job_is_refused(cloud: LocalCloud) -> None:
+    verb = run_verb(cloud, BUILD_SERIES, "--retain-hours", "200")
+    assert (verb.returncode, verb.stdout) == (1, "")
+    assert verb.stderr == "etl: --retain-hours is an option of compact\n"
+
+
+def test_compaction_leaves_few_files_and_the_same_rows(
+    estate: Estate, lake_twice: dict, cloud: LocalCloud
+) -> None:
     tables = (lake.TELEMETRY, lake.QUARANTINE)
     arrived = ARRIVED + timedelta(days=3)
     for number in (33, 34):
@@ -286,8 +298,12 @@ def test_compaction_leaves_few_files_and_the_same_rows(estate: Estate, lake_twic
         arrived += timedelta(hours=1)
     before = [estate.table(place) for place in tables]
     crowded = len(estate.files(lake.TELEMETRY))
-    options = {"closed_after_hours": "0", "retain_hours": "0", "force": "true"}
-    counts = estate.run(COMPACT, Window(options=options))
+    options = ["--closed-after-hours", "0", "--retain-hours", "0", "--force"]
+    verb = run_verb(cloud, COMPACT, *options)
+    assert verb.returncode == 0, verb.stderr
+    counts = estate.record(COMPACT).said()
+    words = verb.stdout.replace(",", "").split()
+    assert words[words.index("before") + 2] == str(counts["files_before"])
     assert counts["days_compacted"] >= 2
     assert counts["files_before"] > counts["files_after"]
     assert len(estate.files(lake.TELEMETRY)) < crowded
