@@ -141,12 +141,13 @@ SELECT *, CASE
 FROM typed;
 """
 
+# Readings of one batch came at one moment: of the same ones, the earlier and lower stays.
 _LAKE = f"""
 SELECT thing_name, boot_id, sequence, taken_at, {", ".join(POLLUTANTS)}
 FROM judged WHERE reason IS NULL
 QUALIFY row_number() OVER (
     PARTITION BY thing_name, boot_id, sequence, CASE WHEN boot_id IS NULL THEN taken_at END
-    ORDER BY received
+    ORDER BY received, taken_at, {", ".join(f"{name} NULLS FIRST" for name in POLLUTANTS)}
 ) = 1
 """
 
