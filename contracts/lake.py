@@ -4,9 +4,9 @@
 ``raw/telemetry/YYYY/MM/DD/HH/``       messages as they came, gzip JSON Lines, by arrival (UTC)
 ``raw/errors/rule/YYYY/MM/DD/HH/``     messages that the topic rule could not pass on
 ``raw/errors/delivery/``               records that Firehose could not deliver
-``curated/telemetry/date=YYYY-MM-DD``  readings, Parquet, by the day they were taken (UTC)
-``curated/quarantine/date=…``          what could not be read, with the reason, by arrival day
-``curated/series_hourly/``             regular hourly series, one row a device, pollutant and hour
+``curated/telemetry/``                 readings, Delta, by the day they were taken (UTC)
+``curated/quarantine/``                what could not be read and why, Delta, by arrival day
+``curated/series_hourly/``             hourly series, Delta, one row a device, pollutant and hour
 ``curated/runs/date=…/<run>.parquet``  what each run of a job did, by the day it began
 ``curated/recent/<device_id>.json``    the last hours of one device, for the forecast API
 ``models/channels/{train,test}/``      DeepAR's input channels

@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ Outcome = tuple[str, str | None]
 """Final status and failure reason."""
 
 
-class JobRun:
+class JobRun(ABC):
     """A thread that takes one job to a final state; it always ends with one.
 
     A family of jobs says what the work is in `work`.
@@ -58,6 +59,7 @@ class JobRun:
         self.tree = Tree(home.absolute())
         self._thread = threading.Thread(target=self._run, name=f"{word}-{name}", daemon=True)
 
+    @abstractmethod
     def work(self, job: Record) -> Outcome:
         """Do the job.
 
@@ -66,10 +68,10 @@ class JobRun:
         ArtifactError, UnknownImageError, AwsError
             Which make it a failed job.
         """
-        raise NotImplementedError
 
     def waits(self) -> None:
         """Told when other jobs have to end first."""
+        self.log("[local cloud] waiting until fewer such jobs run on this machine")
 
     def start(self) -> None:
         """Begin."""

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import localcloud_telemetry as telemetry
 import pytest
 from device_field import (
     TIMEOUT,
-    Field,
-    Observer,
     Wire,
     await_that,
     await_written,
-    field_with_estate,
-    observing,
 )
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -28,33 +23,17 @@ from device.batching import Batching
 from device.errors import RefusedError
 from device.fleet import Outcome, Replay, replay_one
 from device.kit import ConnectionKit
-from device.link import TRANSPORTS, transport
+from device.link import transport
 from device.outbox import Outbox
 from device.pace import Pace
 from device.readings import Boot, Message
 from device.simulation import SITES, SimulatedRecording
 
+pytest_plugins = ["device_fixtures"]
+
 END = datetime(2026, 1, 1, tzinfo=UTC)
 PACE = Pace(patience=timedelta(seconds=TIMEOUT))
 VALIDATOR = Draft202012Validator(batch_schema(), format_checker=FormatChecker())
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    with field_with_estate(tmp_path_factory.mktemp("field")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def observer(site: Field) -> Iterator[Observer]:
-    with observing(site) as watching:
-        yield watching
-
-
-@pytest.fixture(params=TRANSPORTS)
-def by(request: pytest.FixtureRequest) -> str:
-    """The transport; both carry the same."""
-    return str(request.param)
 
 
 def recording(days: int) -> SimulatedRecording:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from device_certificates import foreign
-from device_field import Field, Wire, field_with_estate
+from device_field import Wire
 
 from device.clock import SystemClock
 from device.doctor import examine
 from device.kit import ConnectionKit
 from device.outbox import Outbox
 from device.retention import Limits
+
+pytest_plugins = ["device_fixtures"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,6 @@ class At(SystemClock):
 
     def now(self) -> datetime:
         return self.moment
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    with field_with_estate(tmp_path_factory.mktemp("field")) as opened:
-        yield opened
 
 
 def ills(kit: ConnectionKit, clock: SystemClock | None = None) -> dict[str, str]:

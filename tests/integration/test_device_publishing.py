@@ -12,13 +12,10 @@ import localcloud_telemetry as telemetry
 import pytest
 from device_field import (
     TIMEOUT,
-    Field,
     Observer,
     Wire,
     await_that,
     await_written,
-    field_with_estate,
-    observing,
 )
 from jsonschema import Draft202012Validator
 
@@ -27,7 +24,7 @@ from device.agent import Tally
 from device.errors import KitError, ProvisioningError
 from device.fleet import Replay, replay_one
 from device.kit import Broker, ConnectionKit
-from device.link import TRANSPORTS, transport
+from device.link import transport
 from device.outbox import Outbox
 from device.pace import Pace
 from device.provisioning import Provisioner, broker_of
@@ -35,26 +32,10 @@ from device.readings import Boot, Reading
 from device.simulation import SITES, SimulatedRecording
 from localcloud.launch import start, stop
 
+pytest_plugins = ["device_fixtures"]
+
 END = datetime(2026, 1, 1, tzinfo=UTC)
 PACE = Pace(patience=timedelta(seconds=TIMEOUT))
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    with field_with_estate(tmp_path_factory.mktemp("field")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def observer(site: Field) -> Iterator[Observer]:
-    with observing(site) as watching:
-        yield watching
-
-
-@pytest.fixture(params=TRANSPORTS)
-def by(request: pytest.FixtureRequest) -> str:
-    """The transport; both must keep the same promises."""
-    return str(request.param)
 
 
 def recording(days: int) -> SimulatedRecording:

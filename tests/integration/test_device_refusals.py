@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from device_certificates import foreign
-from device_field import Field, Wire, field_with_estate
+from device_field import Field, Wire
 
 from contracts.telemetry import topic
 from device.agent import Agent
 from device.errors import RefusedError
 from device.kit import ConnectionKit
-from device.link import TRANSPORTS, transport
+from device.link import transport
 from device.outbox import Outbox
 from device.pace import Pace
 from device.readings import Message
 
+pytest_plugins = ["device_fixtures"]
+
 PACE = Pace(patience=timedelta(seconds=30))
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    with field_with_estate(tmp_path_factory.mktemp("field")) as opened:
-        yield opened
-
-
-@pytest.fixture(params=TRANSPORTS)
-def by(request: pytest.FixtureRequest) -> str:
-    """The transport; each refusal must be told by both."""
-    return str(request.param)
 
 
 def refused_line(site: Field, thing_name: str, by: str = "awsiot") -> str:

@@ -12,29 +12,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from device_field import Field, Observer, await_that, field_with_estate, observing
+from device_field import Field, Observer, await_that
 
 from contracts.device_shadow import SAMPLING_INTERVAL, SAMPLING_SHADOW, shadow_topic
-from device.link import TRANSPORTS, Link, transport
+from device.link import Link, transport
 from localcloud.launch import start, stop
 
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    with field_with_estate(tmp_path_factory.mktemp("field")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def observer(site: Field) -> Iterator[Observer]:
-    with observing(site) as watching:
-        yield watching
-
-
-@pytest.fixture(params=TRANSPORTS)
-def by(request: pytest.FixtureRequest) -> str:
-    """The transport; both must follow the shadow."""
-    return str(request.param)
+pytest_plugins = ["device_fixtures"]
 
 
 @pytest.fixture

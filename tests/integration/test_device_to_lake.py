@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import localcloud_telemetry as telemetry
-import pytest
-from device_field import TIMEOUT, Field, field_with_estate
+from device_field import TIMEOUT, Field
 from glue_testbed import Estate
 
 from contracts import lake
@@ -20,15 +18,11 @@ from device.readings import Boot
 from device.simulation import SITES, SimulatedRecording
 from glue_jobs.job_client import Window
 
+pytest_plugins = ["device_fixtures"]
+
 END = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = SimulatedRecording(SITES[0], END - timedelta(days=3), END)
 PACE = Pace(patience=timedelta(seconds=TIMEOUT))
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    with field_with_estate(tmp_path_factory.mktemp("field")) as opened:
-        yield opened
 
 
 def sent(site: Field, batch: int, *, basic_ingest: bool, faulty: bool = False) -> Outcome:
