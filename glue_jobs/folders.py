@@ -26,6 +26,13 @@ def subfolders_of(spark: SparkSession) -> Subfolders:
     return subfolders
 
 
+def size_below(spark: SparkSession, uri: str) -> int:
+    """Bytes of all objects in a folder and below it."""
+    path, files = _path(spark, uri)
+    size: int = files.getContentSummary(path).getLength()
+    return size
+
+
 def delete_folder(spark: SparkSession, uri: str) -> None:
     """Delete a folder with all that is in it."""
     path, files = _path(spark, uri)

@@ -34,17 +34,18 @@ RANGES = T.StructType(
 """A range, first and last included. The partition column ``date`` is the day it was noted."""
 
 
-def note_ranges(readings: DataFrame, table: str, folder: str, run: str) -> None:
-    """Note the ranges of readings, with ``date``, whose files lie in one folder of the table."""
-    position = F.coalesce("sequence", F.unix_micros("timestamp"))
-    ranges = (
-        readings.groupBy("device_id", "boot_id", F.col("date").alias("day"))
-        .agg(F.min(position).alias("first"), F.max(position).alias("last"))
-        .withColumn("folder", F.lit(folder))
-        .withColumn("date", F.lit(f"{datetime.now(UTC):%Y-%m-%d}"))
-    )
+def note_ranges(ranges: DataFrame, table: str, folder: str, run: str) -> None:
+    """Note the ranges of readings whose files lie in one folder of the table.
+
+    Parameters
+    ----------
+    ranges
+        ``device_id``, ``boot_id``, ``day``, ``first``, ``last``.
+    """
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    rows = ranges.withColumns({"folder": F.lit(folder), "date": F.lit(today)}).coalesce(1)
     place = f"{table}{FOLDER}"
-    noted = delta.Change(tuple(delta.write(ranges, place, RANGES, run)))
+    noted = delta.Change(tuple(delta.write(rows, place, RANGES, run)))
     delta.update(place, RANGES, lambda _: noted, run)
 
 

@@ -19,8 +19,9 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.telemetry import IDENTITY, POLLUTANTS
+from contracts.telemetry import IDENTITY
 from glue_jobs import delta
+from glue_jobs.day_files import TIES, write_days
 from glue_jobs.identity_ranges import days_in_common, note_ranges
 from glue_jobs.tables import READINGS
 
@@ -28,27 +29,26 @@ ROWS_PER_FILE = 2_000_000
 """About 40 MB of Parquet."""
 
 KEY = (*IDENTITY, "time_as_identity")
-TIES = ("received_at", "timestamp", *POLLUTANTS, "longitude", "latitude", "schema_version")
-"""What decides which of the same messages stays: the first; the rest only so that one rule does."""
+ORDER = (*TIES, *(name for name in READINGS.names if name not in (*TIES, "extra")))
+"""What decides which of the same messages stays: the first, as in `glue_jobs.day_files`."""
 
 
-def merge(readings: DataFrame, table: str, rows_per_day: int, run: str) -> int:
+def merge(packed: DataFrame, table: str, run: str) -> int:
     """Add readings to the table, each identity once; how many the table did not have before.
 
     Parameters
     ----------
-    readings
-        Sound readings, at least one, with ``date``. They are read twice: persist them.
+    packed
+        Sound readings, at least one, with the columns of `glue_jobs.packing.COLUMNS`.
     table
         URI of the table of readings.
-    rows_per_day
-        Readings in the fullest day, duplicates included.
     run
         Id of the run.
     """
-    spark = readings.sparkSession
-    new = delta.write(first_received(readings, rows_per_day), table, READINGS, run)
-    note_ranges(readings, table, new[0].folder, run)
+    spark = packed.sparkSession
+    new, ranges = write_days(packed, table, run)
+    note_ranges(ranges, table, new[0].folder, run)
+    ranges.unpersist()
     written = set(new)
 
     def work_out(base: delta.Snapshot) -> delta.Change:
@@ -59,17 +59,6 @@ def merge(readings: DataFrame, table: str, rows_per_day: int, run: str) -> int:
     change = delta.update(table, READINGS, work_out, run)
     delta.discard(spark, table, written.difference(change.adds))
     return change.rows
-
-
-def first_received(readings: DataFrame, rows_per_day: int) -> DataFrame:
-    """The readings of each day, each identity once, distributed and sorted as they are written."""
-    place = F.row_number().over(Window.partitionBy("date", "file", *KEY).orderBy(*_by_arrival()))
-    # Both the window and the write need nothing but one distribution: there is one shuffle in all.
-    return (
-        _distributed(_with_key(readings), rows_per_day)
-        .withColumn("place", place)
-        .where(F.col("place") == 1)
-    )
 
 
 def reconciled(
@@ -145,7 +134,7 @@ def _distributed(readings: DataFrame, rows_per_day: int) -> DataFrame:
 
 def _by_arrival() -> list[Column]:
     extra = F.when(F.size("extra") > 0, F.to_json("extra"))
-    return [*map(F.col, TIES), extra]
+    return [*map(F.col, ORDER), extra]
 
 
 def _matching(rows: DataFrame, keys: DataFrame, columns: Iterable[str], how: str) -> DataFrame:

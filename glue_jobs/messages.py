@@ -1,4 +1,4 @@
-"""From objects in the raw bucket to messages: one row each, with `glue_jobs.readings.JUDGED`.
+"""From objects in the raw bucket to judged messages, packed as `glue_jobs.packing` says.
 
 Spark hands out the objects; Python reads them, many messages at a time (`glue_jobs.parsing`).
 """
@@ -10,32 +10,22 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from contracts.telemetry import VERSIONS, Version, field_types
+from glue_jobs.packing import COLUMNS, packed
 from glue_jobs.parsing import MessageParser, readings_of
 from glue_jobs.raw_objects import DamagedObjectError, blocks_of_lines
-from glue_jobs.readings import JUDGED, judged
-from glue_jobs.timestamps import TIME
+from glue_jobs.readings import judged
 
 OBJECTS_AT_ONCE = 8
 """Raw objects that Python is handed at a time; Firehose's have up to some 20 MB."""
 
 _KEY = re.compile(r"(\d{4}/\d{2}/\d{2}/\d{2})/.*$", re.DOTALL)
-_SQL_TYPES = {
-    pa.string(): "string",
-    pa.int32(): "int",
-    pa.int64(): "bigint",
-    pa.float64(): "double",
-    TIME: "timestamp",
-}
-_COLUMNS = ", ".join(
-    f"{field.name} {_SQL_TYPES.get(field.type, 'map<string, string>')}" for field in JUDGED
-)
-
 Tables = Iterator[tuple[pa.Table, str | None]]
 """Messages, with the thing that published them where it is known."""
 ObjectReader = Callable[[MessageParser, str, bytes], Tables]
@@ -46,6 +36,8 @@ def read_messages(
     spark: SparkSession,
     folders: list[str],
     key_prefix: str,
+    *,
+    buckets: int = 1,
     versions: Iterable[Version] = VERSIONS,
 ) -> DataFrame:
     """Messages in the objects that Firehose delivered.
@@ -59,14 +51,18 @@ def read_messages(
         Folders of ``YYYY/MM/DD/HH/`` that exist.
     key_prefix
         What goes before ``YYYY/`` in an object's key, for ``source``.
+    buckets
+        Into how many parts a day's devices are dealt.
     """
-    return _read(spark, folders, key_prefix, versions, _delivered)
+    return _read(spark, folders, _Packing(key_prefix, buckets, tuple(versions)), _delivered)
 
 
 def read_rule_errors(
     spark: SparkSession,
     folders: list[str],
     key_prefix: str,
+    *,
+    buckets: int = 1,
     versions: Iterable[Version] = VERSIONS,
 ) -> DataFrame:
     """Messages that the topic rule could not pass on, out of the error documents.
@@ -75,7 +71,7 @@ def read_rule_errors(
     becomes a reading like any other: the topic tells which thing published it, and its hour
     of arrival stands for the stamp that it lacks.
     """
-    return _read(spark, folders, key_prefix, versions, _failed)
+    return _read(spark, folders, _Packing(key_prefix, buckets, tuple(versions)), _failed)
 
 
 def _delivered(parser: MessageParser, path: str, content: bytes) -> Tables:
@@ -102,15 +98,19 @@ def _failed(parser: MessageParser, path: str, content: bytes) -> Tables:
         yield parser.texts(readings_of(text)), thing
 
 
+@dataclass(frozen=True)
+class _Packing:
+    """What is said of messages when they are judged and packed."""
+
+    key_prefix: str
+    buckets: int
+    versions: tuple[Version, ...]
+
+
 def _read(
-    spark: SparkSession,
-    folders: list[str],
-    key_prefix: str,
-    versions: Iterable[Version],
-    read_object: ObjectReader,
+    spark: SparkSession, folders: list[str], how: _Packing, read_object: ObjectReader
 ) -> DataFrame:
-    known = tuple(versions)
-    types = field_types(known)
+    types = field_types(how.versions)
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         parser = MessageParser(types)
@@ -118,8 +118,8 @@ def _read(
             for path, content in zip(*(column.to_pylist() for column in batch), strict=True):
                 key, arrived = _origin(path)
                 for messages, thing in read_object(parser, path, content):
-                    table = judged(messages, known, key_prefix + key, arrived, thing)
-                    yield from table.to_batches()
+                    table = judged(messages, how.versions, how.key_prefix + key, arrived, thing)
+                    yield from packed(table, how.buckets)
 
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", OBJECTS_AT_ONCE)
     return (
@@ -128,7 +128,7 @@ def _read(
         .load(folders)
         .where("length > 0")
         .select("path", "content")
-        .mapInArrow(read, _COLUMNS)
+        .mapInArrow(read, COLUMNS)
     )
 
 

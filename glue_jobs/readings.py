@@ -12,8 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.telemetry import (
     CLOCK_TOLERANCE_HOURS,
@@ -68,29 +66,6 @@ sound), ``detail`` and ``raw_line`` where there is a reason, ``arrived`` (hour i
 
 Fault = tuple[str, str]
 """Reason and detail."""
-
-
-def classify(messages: DataFrame) -> DataFrame:
-    """Every message as a reading or with a reason for quarantine.
-
-    Parameters
-    ----------
-    messages
-        As of `glue_jobs.messages`: columns of `JUDGED`.
-
-    Returns
-    -------
-    DataFrame
-        One row a message: the columns of `glue_jobs.tables.READINGS`, ``date`` (day of the
-        reading), ``arrival_date``, ``source``, ``reason`` (null: a sound reading), ``detail``,
-        and ``raw_line`` where there is a reason.
-    """
-    return messages.withColumns(
-        {
-            "date": F.col("timestamp").cast("date").cast("string"),
-            "arrival_date": F.col("arrived").cast("date").cast("string"),
-        }
-    ).drop("arrived")
 
 
 def judged(

@@ -6,7 +6,9 @@ another order, or again after one was killed.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
 
@@ -17,14 +19,16 @@ from pyspark.sql import functions as F  # noqa: N812
 from contracts.lake import RAW_RULE_ERRORS, RAW_TELEMETRY
 from contracts.names import TELEMETRY_TO_PARQUET
 from glue_jobs.arguments import ReportArguments, TelemetryArguments
-from glue_jobs.folders import arrival_folders, subfolders_of
+from glue_jobs.folders import arrival_folders, size_below, subfolders_of
 from glue_jobs.merging import merge
 from glue_jobs.messages import read_messages, read_rule_errors
+from glue_jobs.packing import refused_messages
 from glue_jobs.quarantine import replace_quarantine
-from glue_jobs.readings import classify
 from glue_jobs.report import reported, run_job
 from glue_jobs.session import spark_session
-from glue_jobs.tables import QUARANTINE, READINGS
+
+BUCKET_BYTES = 64 * 1024 * 1024
+"""Of gzip objects that arrive in a day: some two million readings."""
 
 
 def main(argv: list[str]) -> None:
@@ -51,33 +55,26 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
     messages = _messages(spark, arguments)
     if messages is None:
         return {"read": 0, "kept": 0, "duplicates": 0, "late": 0, "quarantined": {}}
-    # One pass over the text; the counts of the pass tell which days are touched.
-    classified = classify(messages).persist(StorageLevel.MEMORY_AND_DISK)
+    # One pass over the text; what it counts tells what there is to write.
+    packed = messages.persist(StorageLevel.MEMORY_AND_DISK)
+    counted = packed.groupBy("reason").agg(F.sum("rows").alias("rows"), F.sum("late").alias("late"))
     by_reason: Counter[str] = Counter()
-    by_date: Counter[str] = Counter()
-    late = 0
-    is_late = (F.col("date") < F.col("received_at").cast("date").cast("string")).alias("is_late")
-    for row in classified.groupBy("reason", "date", is_late).count().collect():
-        if row["reason"] is not None:
-            by_reason[row["reason"]] += row["count"]
-            continue
-        by_date[row["date"]] += row["count"]
-        late += row["count"] if row["is_late"] else 0
-
-    run_id = arguments.run_id
-    kept = 0
-    if by_date:
-        columns = [field.name for field in READINGS.fields]
-        readings = classified.where("reason IS NULL").select(*columns, "date")
-        kept = merge(readings, arguments.telemetry, max(by_date.values()), run_id)
-    columns = [*(field.name for field in QUARANTINE.fields)]
-    refused = classified.where("reason IS NOT NULL").select(
-        *columns, F.col("arrival_date").alias("date")
+    sound = late = kept = 0
+    for row in counted.collect():
+        if row["reason"] is None:
+            sound, late = row["rows"], row["late"]
+        else:
+            by_reason[row["reason"]] = row["rows"]
+    if sound:
+        kept = merge(packed.where("reason IS NULL"), arguments.telemetry, arguments.run_id)
+    replace_quarantine(
+        refused_messages(packed),
+        by_reason.total(),
+        arguments.quarantine,
+        (arguments.start, arguments.end),
+        arguments.run_id,
     )
-    window = arguments.start, arguments.end
-    replace_quarantine(refused, by_reason.total(), arguments.quarantine, window, run_id)
-    classified.unpersist()
-    sound = by_date.total()
+    packed.unpersist()
     return {
         "read": sound + by_reason.total(),
         "kept": kept,
@@ -95,11 +92,18 @@ def _messages(spark: SparkSession, arguments: TelemetryArguments) -> DataFrame |
         (read_rule_errors, arguments.raw_errors, RAW_RULE_ERRORS.prefix),
     ]
     found = [
-        read(spark, folders, prefix)
+        read(spark, folders, prefix, buckets=_buckets(spark, folders, window))
         for read, root, prefix in sources
         if (folders := arrival_folders(subfolders, root, *window))
     ]
     return reduce(DataFrame.unionByName, found) if found else None
+
+
+def _buckets(spark: SparkSession, folders: list[str], window: tuple[datetime, datetime]) -> int:
+    """Parts of a day, so that one has no more than a process can hold."""
+    days = max(1, (window[1] - window[0]) // timedelta(days=1))
+    size = sum(size_below(spark, folder) for folder in folders)
+    return max(1, math.ceil(size / days / BUCKET_BYTES))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from glue_spark import spark
 from pyspark.sql import functions as F
@@ -14,6 +16,7 @@ from pyspark.sql import types as T
 
 from glue_jobs import delta
 from glue_jobs.merging import merge
+from glue_jobs.packing import COLUMNS, READING, packed_readings
 from glue_jobs.tables import READINGS
 
 DAY = datetime(2026, 6, 1, tzinfo=UTC)
@@ -46,7 +49,13 @@ class Table:
     def merge(self, *rows: Reading) -> int:
         columns = [field.name for field in SCHEMA.fields]
         frame = spark().createDataFrame([tuple(r.get(c) for c in columns) for r in rows], SCHEMA)
-        return merge(frame, self.uri, len(rows), "run")
+
+        def pack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:  # in here, so that Spark's workers need no test module
+                columns = [batch[name].cast(READING.field(name).type) for name in READING.names]
+                yield from packed_readings(pa.table(columns, READING))
+
+        return merge(frame.mapInArrow(pack, COLUMNS), self.uri, "run")
 
     @property
     def now(self) -> delta.Snapshot:
