@@ -1,6 +1,6 @@
 """Tables whose files a Delta log names, so that a run's changes are seen whole or not at all.
 
-Spark writes Parquet files into a folder of their own below the table, where no reader looks for
+Parquet files are written into a folder of their own below the table, where no reader looks for
 them; one entry in the log, put where none was before, then makes them the table's, together with
 whatever they replace. Two runs can't both write the same entry: the second is told so
 (`CommitConflictError`) and looks at what has come in between before it tries again. What a killed
