@@ -14,6 +14,8 @@ SETTINGS = {
     "spark.sql.files.openCostInBytes": str(256 * 1024),
     # What a job keeps it reads once or twice: compressing takes longer than that.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    # Rows that Spark gathers before it keeps them: packed ones have megabytes (glue_jobs.packing).
+    "spark.sql.inMemoryColumnarStorage.batchSize": "8",
 }
 
 
