@@ -56,7 +56,8 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
     if messages is None:
         return {"read": 0, "kept": 0, "duplicates": 0, "late": 0, "quarantined": {}}
     # One pass over the text; what it counts tells what there is to write.
-    packed = messages.persist(StorageLevel.MEMORY_AND_DISK)
+    # On disk, as packed rows are large: the heap would hold as many of them as just do not fit.
+    packed = messages.persist(StorageLevel.DISK_ONLY)
     counted = packed.groupBy("reason").agg(F.sum("rows").alias("rows"), F.sum("late").alias("late"))
     by_reason: Counter[str] = Counter()
     sound = late = kept = 0
