@@ -11,14 +11,13 @@ from constructs import Construct
 from contracts.names import Names
 from infra.log_groups import log_groups
 from infra.modules.alarm_topic import AlarmTopic, AlarmTopicInputs
-from infra.modules.allow_list import AllowList, AllowListInputs
 from infra.modules.analytics import Analytics, AnalyticsInputs
 from infra.modules.bucket import Ageing, Bucket, BucketInputs
 from infra.modules.catalogue import Catalogue, CatalogueInputs
-from infra.modules.interactions import Interactions, InteractionsInputs
 from infra.modules.key import DataKey, KeyInputs
 from infra.modules.log_group import LogGroup, LogGroupInputs
 from infra.modules.policy import Statement
+from infra.modules.table import Table, TableInputs
 from infra.skips import skip
 from infra.stacks.estate import EstateStack, Target
 
@@ -37,15 +36,27 @@ class DataStack(EstateStack):
         )
         self._buckets(key.arn)
         AlarmTopic(self, "alarms", AlarmTopicInputs(names, key.arn))
-        Interactions(
+        Table(
             self,
-            "interactions",
-            InteractionsInputs(names.interactions_table, key.arn, protection.prevent_destroy),
+            "interactions",  # of a device by time: the question that is put to them
+            TableInputs(
+                names.interactions_table,
+                key.arn,
+                protection.prevent_destroy,
+                hash_key="device_id",
+                range_key="asked_at",
+                expires_by="expires_at",
+            ),
         )
-        AllowList(
+        Table(
             self,
-            "allow_list",
-            AllowListInputs(names.allow_list_table, key.arn, protection.prevent_destroy),
+            "allow_list",  # nothing expires by itself: who used what is worth knowing later
+            TableInputs(
+                names.allow_list_table,
+                key.arn,
+                protection.prevent_destroy,
+                hash_key="serial_number",
+            ),
         )
         Catalogue(self, "catalogue", CatalogueInputs(names))
         Analytics(

@@ -1,4 +1,4 @@
-"""The table of the forecasts that were asked for and given."""
+"""A DynamoDB table as all of the estate's are: encrypted, recoverable, guarded, paid by request."""
 
 from __future__ import annotations
 
@@ -16,31 +16,42 @@ from constructs import Construct
 
 
 @dataclass(frozen=True)
-class InteractionsInputs:
-    """The table's name, its key, and whether it may be destroyed."""
+class TableInputs:
+    """The table's name, its key, and whether it may be destroyed.
+
+    Parameters
+    ----------
+    hash_key, range_key
+        Attributes, of text, by which items are found.
+    expires_by
+        Attribute that says when an item goes; without one, items stay.
+    """
 
     name: str
     key_arn: str
     prevent_destroy: bool
+    hash_key: str
+    range_key: str | None = None
+    expires_by: str | None = None
 
 
-class Interactions(Construct):
-    """A device's interactions by time: the question that is put to it. Items expire."""
+class Table(Construct):
+    """A table."""
 
-    def __init__(self, scope: Construct, id_: str, inputs: InteractionsInputs) -> None:
+    def __init__(self, scope: Construct, id_: str, inputs: TableInputs) -> None:
         super().__init__(scope, id_)
+        keys = [key for key in (inputs.hash_key, inputs.range_key) if key is not None]
         DynamodbTable(
             self,
             "this",
             name=inputs.name,
             billing_mode="PAY_PER_REQUEST",
-            hash_key="device_id",
-            range_key="asked_at",
-            attribute=[
-                DynamodbTableAttribute(name="device_id", type="S"),
-                DynamodbTableAttribute(name="asked_at", type="S"),
-            ],
-            ttl=DynamodbTableTtl(attribute_name="expires_at", enabled=True),
+            hash_key=inputs.hash_key,
+            range_key=inputs.range_key,
+            attribute=[DynamodbTableAttribute(name=key, type="S") for key in keys],
+            ttl=DynamodbTableTtl(attribute_name=inputs.expires_by, enabled=True)
+            if inputs.expires_by
+            else None,
             point_in_time_recovery=DynamodbTablePointInTimeRecovery(enabled=True),
             server_side_encryption=DynamodbTableServerSideEncryption(
                 enabled=True, kms_key_arn=inputs.key_arn
