@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from evaluation_container import metrics
+from evaluation_container.metrics import Errors, Floats
 
 from contracts.forecast_input import HORIZON, QUANTILES
-from forecasting import metrics
 from forecasting.errors import ForecastingError
 from forecasting.forecasters import BAND_LEVELS, BANDS, PUBLISHED, Forecaster, Report
 from forecasting.history import TARGETS, History
-from forecasting.metrics import Errors, Floats
 
 DAY = timedelta(days=1)
 TRAINING_YEARS = 2

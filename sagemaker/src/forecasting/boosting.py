@@ -8,6 +8,7 @@ import numpy as np
 from boosting_container import training
 from boosting_container.features import LOOK_BACK
 from boosting_container.hyperparameters import Hyperparameters
+from evaluation_container.metrics import Floats
 from forecast_contract.errors import DataError
 
 from contracts.forecast_input import FREQUENCY, HORIZON
@@ -15,7 +16,6 @@ from forecasting.errors import ForecastingError
 from forecasting.forecasters import BAND_LEVELS, Report
 from forecasting.history import HOUR, TARGETS, History
 from forecasting.instances import instances
-from forecasting.metrics import Floats
 
 DEFAULTS = Hyperparameters(FREQUENCY, HORIZON)
 

@@ -12,15 +12,15 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
+from evaluation_container import metrics
+from evaluation_container.baselines import BASELINES
+from evaluation_container.metrics import Errors, Floats
 
 from contracts.forecast_input import HORIZON, QUANTILES
 from contracts.telemetry import POLLUTANTS
-from forecasting import metrics
 from forecasting.api_client import Forecast, ForecastRequest, Refusal, hour_text
-from forecasting.baselines import BASELINES
 from forecasting.dataset import HOUR, Lake, SeriesKey, keys_of
 from forecasting.errors import ForecastingError
-from forecasting.metrics import Errors, Floats
 
 MODEL = "DeepAR"
 """Name of the API's forecasts in tables; whichever model is behind it keeps DeepAR's contract."""

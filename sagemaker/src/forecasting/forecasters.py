@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
+from evaluation_container.metrics import LEVELS, Floats
 
 from forecasting.errors import ForecastingError
 from forecasting.history import History
-from forecasting.metrics import LEVELS, Floats
 
 BANDS: Mapping[int, tuple[float, float]] = {50: (0.25, 0.75), 80: (0.1, 0.9), 95: (0.025, 0.975)}
 """Quantiles that bound the band holding so many percent of what comes."""

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
-
-from forecasting.metrics import Floats
+from evaluation_container.metrics import Floats
 
 HOUR = timedelta(hours=1)
 

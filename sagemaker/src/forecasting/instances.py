@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from evaluation_container.metrics import Floats
 from forecast_contract.series import Series
 
 from forecasting.history import COLUMNS, TARGETS, History
-from forecasting.metrics import Floats
 
 AREA = "area"
 """Related series: the mean of the same pollutant over all stations."""

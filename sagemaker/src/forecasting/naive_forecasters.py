@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+from evaluation_container.baselines import LOOK_BACK_DAYS, change_quantiles
+from evaluation_container.metrics import SEASON, Floats
 
 from contracts.forecast_input import HORIZON
-from forecasting.baselines import LOOK_BACK_DAYS, change_quantiles
 from forecasting.forecasters import BAND_LEVELS, Report
 from forecasting.history import TARGETS, History
-from forecasting.metrics import SEASON, Floats
 
 
 class Persistence:

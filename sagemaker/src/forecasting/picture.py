@@ -12,10 +12,10 @@ mpl.use("Agg")  # no display is needed
 import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 import numpy as np
+from evaluation_container.metrics import MEDIAN, Floats
 
 from contracts.forecast_input import HORIZON
 from forecasting.dataset import HOUR, Lake, SeriesKey
-from forecasting.metrics import MEDIAN, Floats
 
 HISTORY_HOURS = 5 * 24
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
+from evaluation_container.metrics import Errors, Floats
 from rich.table import Table
 
 from forecasting.api_client import Forecast
 from forecasting.evaluation import MODEL, Evaluation
-from forecasting.metrics import Errors, Floats
 
 COLUMNS = (
     ("wQL", "weighted_quantile_loss"),

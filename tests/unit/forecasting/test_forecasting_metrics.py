@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from forecasting import baselines, metrics
+from evaluation_container import baselines, metrics
 from gluonts.evaluation import Evaluator
 from gluonts.model.forecast import QuantileForecast
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from forecasting.metrics import LEVELS, SEASON, Floats
+from evaluation_container.metrics import LEVELS, SEASON, Floats
 
 LOOK_BACK_DAYS = 14
 """Days in which the seasonal naive forecast looks for an hour that yesterday lacks."""

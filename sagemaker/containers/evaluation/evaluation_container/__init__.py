@@ -1,0 +1,1 @@
+"""The container of processing jobs: what is forecast from, and how good forecasts are."""
