@@ -173,8 +173,8 @@ compact: setup ## few large files instead of many small ones (CLOSED_AFTER=48, R
 quality: setup ## whether the tables are as expected (DAYS=, the newest ones only)
 	@$(IN_ENV) $(PY) -m glue_jobs quality $(if $(DAYS),--days $(DAYS))
 
-train: setup ## train DeepAR on the channels
-	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS)
+train: setup ## train a model on the channels (MODEL=boosting|deepar)
+	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL))
 
 deploy: setup ## put the newest model behind the endpoint
 	@$(IN_ENV) $(PY) -m forecasting deploy --settings $(SETTINGS) $(foreach variant,$(VARIANT),--variant $(variant))

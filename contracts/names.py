@@ -25,6 +25,10 @@ def topic_rule(environment: str) -> str:
     return f"lakecast_{environment}_telemetry"
 
 
+ALGORITHMS = ("boosting", "deepar")
+"""What models are trained by."""
+
+
 @dataclass(frozen=True)
 class Names:
     """Names in one environment, one account and one region.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.forecast_input import CHANNEL_FORMATS
-from contracts.names import ENVIRONMENTS
+from contracts.names import ALGORITHMS, ENVIRONMENTS
 from infra.toml_table import TableError, read
 
 FOLDER = Path(__file__).parent / "environments"
@@ -213,11 +213,21 @@ class Athena:
 
 @dataclass(frozen=True)
 class Training:
-    """What a training job runs on and with; hyperparameters are strings, as SageMaker wants."""
+    """What a training job runs on and with.
 
+    Parameters
+    ----------
+    algorithm
+        What is trained where nothing else is asked for: ``boosting`` or ``deepar``.
+    boosting, deepar
+        Hyperparameters of each algorithm, strings, as SageMaker wants them.
+    """
+
+    algorithm: str
     instance_type: str
     max_runtime_seconds: int
-    hyperparameters: dict[str, str]
+    boosting: dict[str, str]
+    deepar: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -378,6 +388,8 @@ def _check(settings: Settings, environment: str) -> None:
          settings.athena.bytes_cutoff, "at least 10000000, Athena's smallest"),
         (settings.provider.max_retries >= 0, "provider.max_retries",
          settings.provider.max_retries, "0 or more"),
+        (settings.training.algorithm in ALGORITHMS, "training.algorithm",
+         settings.training.algorithm, f"one of {', '.join(ALGORITHMS)}"),
         (settings.endpoint.initial_instance_count >= 1, "endpoint.initial_instance_count",
          settings.endpoint.initial_instance_count, "at least 1"),
         (settings.api.reserved_concurrency == -1 or settings.api.reserved_concurrency > 0,

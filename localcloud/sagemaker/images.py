@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.names import ENVIRONMENTS
+
 _REPOSITORY = re.compile(r"^(?:[^/]+/)?(?P<repository>[^:@]+)(?:[:@].*)?$")
+
+# An estate's own images are named by its environment.
+_OWN = re.compile(f"^lakecast-(?:{'|'.join(ENVIRONMENTS)})-")
 
 # SageMaker's built-in images, by repository. Any other image is looked for under its own name.
 FOLDERS = {"forecasting-deepar": "deepar"}
@@ -49,7 +54,8 @@ class Image:
 
 def find(uri: str, folders: Sequence[Path]) -> Image:
     """The image's folder, or `UnknownImageError` that says which folders were looked at."""
-    name = FOLDERS.get(repository(uri), repository(uri))
+    name = _OWN.sub("", repository(uri))
+    name = FOLDERS.get(name, name)
     for folder in folders:
         if (folder / name).is_dir():
             return Image(uri, folder / name)

@@ -26,10 +26,15 @@ INDEX = CategoryIndex.of(DEVICES, POLLUTANTS)
 
 SETTINGS = """
 [training]
+algorithm = "deepar"
 instance_type = "ml.m5.large"
 max_runtime_seconds = 300
 
-[training.hyperparameters]
+[training.boosting]
+time_freq = "H"
+prediction_length = "24"
+
+[training.deepar]
 time_freq = "H"
 prediction_length = "24"
 context_length = "24"

@@ -12,7 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from contracts.names import Names
+from contracts.names import ALGORITHMS, Names
 from contracts.telemetry import POLLUTANTS
 from forecasting import commands
 from forecasting.api_client import ForecastRequest
@@ -45,7 +45,8 @@ def _run(
     options: argparse.Namespace, session: boto3.Session, names: Names, console: Console
 ) -> None:
     if options.command == "train":
-        commands.train(session, names, Settings.read(options.settings), console)
+        settings = Settings.read(options.settings)
+        commands.train(session, names, settings, options.model, console)
     elif options.command == "deploy":
         variants = [Variant.parse(text) for text in options.variant]
         if options.job:
@@ -87,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands_ = parser.add_subparsers(dest="command", required=True)
 
-    train = commands_.add_parser("train", help="train DeepAR on the lake's channels")
+    train = commands_.add_parser("train", help="train a model on the lake's channels")
+    train.add_argument("--model", choices=ALGORITHMS, help="algorithm (default: the settings')")
     deploy = commands_.add_parser("deploy", help="put a model behind the endpoint")
     for command in (train, deploy):
         command.add_argument(

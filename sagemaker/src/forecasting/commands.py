@@ -24,12 +24,12 @@ OUTCOME = ("train:final_loss", "test:mean_wQuantileLoss")
 SHOWN_QUANTILES = ("0.1", "0.5", "0.9")
 
 
-def train(session: Any, names: Names, settings: Settings, console: Console) -> None:
-    """Run a training job to its end."""
-    from forecasting.images import deepar_image  # noqa: PLC0415  (imports the SageMaker SDK)
-
-    image = deepar_image(names.region)
-    name = training.start(session, names, settings, image, datetime.now(UTC))
+def train(
+    session: Any, names: Names, settings: Settings, algorithm: str | None, console: Console
+) -> None:
+    """Run a training job to its end; of the settings' algorithm where none is named."""
+    algorithm = algorithm or settings.training.algorithm
+    name = training.start(session, names, settings, algorithm, datetime.now(UTC))
     console.print(f"training job {name}")
     with console.status("Starting") as status:
         state = training.wait(session, name, lambda now: status.update(_progress(now)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contracts.names import ALGORITHMS
 from forecasting.errors import ForecastingError
 
 
@@ -17,15 +18,18 @@ class TrainingSettings:
 
     Parameters
     ----------
+    algorithm
+        What is trained where nothing else is asked for, one of `contracts.names.ALGORITHMS`.
     hyperparameters
-        DeepAR's, as the strings that SageMaker passes on.
+        Of each algorithm, as the strings that SageMaker passes on.
     volume_gb
         Disk of the instance.
     """
 
+    algorithm: str
     instance_type: str
     max_runtime_seconds: int
-    hyperparameters: Mapping[str, str]
+    hyperparameters: Mapping[str, Mapping[str, str]]
     volume_gb: int = 10
 
 
@@ -80,8 +84,12 @@ class Settings:
 
 def _training(section: Mapping[str, Any]) -> TrainingSettings:
     return TrainingSettings(
+        algorithm=str(section["algorithm"]),
         instance_type=str(section["instance_type"]),
         max_runtime_seconds=int(section["max_runtime_seconds"]),
-        hyperparameters={name: str(value) for name, value in section["hyperparameters"].items()},
+        hyperparameters={
+            algorithm: {name: str(value) for name, value in section[algorithm].items()}
+            for algorithm in ALGORITHMS
+        },
         volume_gb=int(section.get("volume_gb", 10)),
     )

@@ -1,4 +1,4 @@
-"""Training jobs of SageMaker's built-in DeepAR on the lake's channels."""
+"""Training jobs on the lake's channels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.lake import CHANNELS, TRAINING_OUTPUT
-from contracts.names import Names
+from contracts.names import ALGORITHMS, Names
 from forecasting.errors import ForecastingError
+from forecasting.images import training_image
 from forecasting.settings import Settings
 
 CHANNEL_NAMES = ("train", "test")
 CATEGORIES = "categories.json"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-JOB_PART = "deepar"
 
 FINAL = ("Completed", "Failed", "Stopped")
 EARLY_POLLS = 60
@@ -58,13 +58,19 @@ class TrainingState:
         )
 
 
-def job_name(names: Names, now: datetime) -> str:
-    """A name no other job has; names of one environment sort by time."""
-    return f"{names.part(JOB_PART)}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+def job_name(names: Names, algorithm: str, now: datetime) -> str:
+    """A name no other job has; names of one environment and algorithm sort by time."""
+    return f"{names.part(algorithm)}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def request(
-    names: Names, settings: Settings, name: str, image: str, channels: tuple[str, ...]
+    names: Names,
+    settings: Settings,
+    algorithm: str,
+    *,
+    name: str,
+    image: str,
+    channels: tuple[str, ...],
 ) -> dict[str, Any]:
     """Parameters of ``CreateTrainingJob``."""
     training = settings.training
@@ -72,7 +78,7 @@ def request(
         "TrainingJobName": name,
         "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
         "RoleArn": names.role_arn("sagemaker"),
-        "HyperParameters": dict(training.hyperparameters),
+        "HyperParameters": dict(training.hyperparameters[algorithm]),
         "InputDataConfig": [
             {
                 "ChannelName": channel,
@@ -106,7 +112,7 @@ def tags(names: Names, settings: Settings) -> dict[str, str]:
     return {"project": "lakecast", "environment": names.environment, **settings.tags}
 
 
-def start(session: Any, names: Names, settings: Settings, image: str, now: datetime) -> str:
+def start(session: Any, names: Names, settings: Settings, algorithm: str, now: datetime) -> str:
     """Start a job on the channels that are there, and keep their index of categories with it.
 
     Raises
@@ -114,13 +120,14 @@ def start(session: Any, names: Names, settings: Settings, image: str, now: datet
     ForecastingError
         There are no channels to train on, or SageMaker refuses the job.
     """
+    image = training_image(names, algorithm)
     s3 = session.client("s3")
     channels = _channels(s3, names)
-    name = job_name(names, now)
+    name = job_name(names, algorithm, now)
     _keep_categories(s3, names, name)
     try:
         session.client("sagemaker").create_training_job(
-            **request(names, settings, name, image, channels)
+            **request(names, settings, algorithm, name=name, image=image, channels=channels)
         )
     except ClientError as error:
         raise ForecastingError(f"SageMaker refused the training job: {_message(error)}") from None
@@ -157,28 +164,33 @@ def wait(
     return state
 
 
-def latest_completed(session: Any, names: Names) -> str:
-    """The newest job of this environment that completed.
+def latest_completed(session: Any, names: Names, algorithm: str | None = None) -> str:
+    """The newest job of this environment that completed; of one algorithm, or of any.
 
     Raises
     ------
     ForecastingError
         There is none.
     """
-    jobs = session.client("sagemaker").list_training_jobs(
-        NameContains=names.part(JOB_PART),
-        StatusEquals="Completed",
-        SortBy="CreationTime",
-        SortOrder="Descending",
-        MaxResults=10,
-    )["TrainingJobSummaries"]
-    # NameContains finds the name anywhere in another's
-    for job in jobs:
-        found = str(job["TrainingJobName"])
-        if found.startswith(names.part(JOB_PART)):
-            return found
+    prefixes = tuple(f"{names.part(one)}-" for one in ([algorithm] if algorithm else ALGORITHMS))
+    pages = (
+        session.client("sagemaker")
+        .get_paginator("list_training_jobs")
+        .paginate(
+            NameContains=names.part(""),  # anywhere in a name, so it is looked at once more
+            StatusEquals="Completed",
+            SortBy="CreationTime",
+            SortOrder="Descending",
+        )
+    )
+    for page in pages:
+        for job in page["TrainingJobSummaries"]:
+            name = str(job["TrainingJobName"])
+            if name.startswith(prefixes):
+                return name
     raise ForecastingError(
-        f"no completed training job named {names.part(JOB_PART)}-…: say `make train` first"
+        f"no completed training job named {' or '.join(f'{p}…' for p in prefixes)}: say "
+        "`make train` first"
     )
 
 

@@ -15,7 +15,9 @@ from forecasting.settings import EndpointSettings, Settings, TrainingSettings
 from contracts.names import Names
 
 NAMES = Names("local", "000000000000", "eu-west-1")
-SETTINGS = Settings(TrainingSettings("ml.m5.large", 60, {}), EndpointSettings("ml.m5.large", 1), {})
+SETTINGS = Settings(
+    TrainingSettings("deepar", "ml.m5.large", 60, {}), EndpointSettings("ml.m5.large", 1), {}
+)
 OLD, NEW = Variant("champion", "job-1"), Variant("champion", "job-2")
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import botocore.session
 import pytest
+from boosting_container import hyperparameters as boosting
 from botocore.validate import ParamValidator
+from deepar_container import hyperparameters as deepar
 from forecasting import training
 from forecasting.errors import ForecastingError
-from forecasting.images import deepar_image
+from forecasting.images import training_image
 from forecasting.settings import EndpointSettings, Settings, TrainingSettings
 
-from contracts.names import Names
+from contracts.container_images import tag
+from contracts.names import ENVIRONMENTS, Names
 
 NAMES = Names("local", "000000000000", "eu-west-1")
 SETTINGS = Settings(
-    TrainingSettings("ml.m5.large", 600, {"time_freq": "H", "epochs": "1"}),
+    TrainingSettings("deepar", "ml.m5.large", 600, {"deepar": {"time_freq": "H", "epochs": "1"}}),
     EndpointSettings("ml.m5.large", 1),
     {"owner": "platform"},
 )
@@ -25,14 +29,16 @@ NOW = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
 
 
 def test_a_jobs_name_is_new_each_time_and_tells_its_hour():
-    first, second = training.job_name(NAMES, NOW), training.job_name(NAMES, NOW)
+    first, second = (training.job_name(NAMES, "deepar", NOW) for _ in range(2))
     assert first.startswith("lakecast-local-deepar-20240501-123000-")
     assert first != second
     assert len(first) <= 63  # SageMaker's limit
 
 
 def test_the_request_fits_sagemakers_model():
-    request = training.request(NAMES, SETTINGS, "job", "image", ("train", "test"))
+    request = training.request(
+        NAMES, SETTINGS, "deepar", name="job", image="image", channels=("train", "test")
+    )
     model = botocore.session.get_session().get_service_model("sagemaker")
     shape = model.operation_model("CreateTrainingJob").input_shape
     report = ParamValidator().validate(request, shape)
@@ -40,7 +46,9 @@ def test_the_request_fits_sagemakers_model():
 
 
 def test_the_request_names_channels_output_key_and_tags():
-    request = training.request(NAMES, SETTINGS, "job", "image", ("train", "test"))
+    request = training.request(
+        NAMES, SETTINGS, "deepar", name="job", image="image", channels=("train", "test")
+    )
     sources = [channel["DataSource"]["S3DataSource"] for channel in request["InputDataConfig"]]
     assert [source["S3Uri"] for source in sources] == [
         "s3://lakecast-local-models-000000000000/channels/train/",
@@ -55,11 +63,18 @@ def test_the_request_names_channels_output_key_and_tags():
 
 
 def test_the_image_is_that_of_the_regions_registry():
-    assert deepar_image("eu-west-1").endswith(
-        ".dkr.ecr.eu-west-1.amazonaws.com/forecasting-deepar:1"
+    assert training_image(NAMES, "deepar").endswith(
+        f".dkr.ecr.{NAMES.region}.amazonaws.com/forecasting-deepar:1"
     )
     with pytest.raises(ForecastingError, match="region atlantis-1"):
-        deepar_image("atlantis-1")
+        training_image(replace(NAMES, region="atlantis-1"), "deepar")
+
+
+def test_our_own_image_is_the_estates_at_the_tag_of_its_sources():
+    assert training_image(NAMES, "boosting") == (
+        f"{NAMES.account_id}.dkr.ecr.{NAMES.region}.amazonaws.com/lakecast-local-boosting:"
+        f"{tag('boosting')}"
+    )
 
 
 class Jobs:
@@ -75,9 +90,13 @@ class Jobs:
     def describe_training_job(self, TrainingJobName):
         return {"TrainingJobName": TrainingJobName, **next(self._descriptions)}
 
-    def list_training_jobs(self, **request):
+    def get_paginator(self, operation):
+        assert operation == "list_training_jobs"
+        return self
+
+    def paginate(self, **request):
         assert request["StatusEquals"] == "Completed"
-        return {"TrainingJobSummaries": next(self._descriptions)}
+        return [{"TrainingJobSummaries": next(self._descriptions)}]
 
 
 def test_waiting_reports_each_state_until_the_last():
@@ -129,19 +148,24 @@ def test_settings_are_read_from_an_environments_file(tmp_path):
     path = tmp_path / "local.toml"
     path.write_text(
         '[tags]\ncost_centre = "none"\n'
-        '[training]\ninstance_type = "ml.m5.large"\nmax_runtime_seconds = 60\n'
-        '[training.hyperparameters]\nepochs = "3"\n'
+        '[training]\nalgorithm = "deepar"\n'
+        'instance_type = "ml.m5.large"\nmax_runtime_seconds = 60\n'
+        '[training.boosting]\nrounds = 200\n[training.deepar]\nepochs = "3"\n'
         '[endpoint]\ninstance_type = "ml.m5.large"\ninitial_instance_count = 2\n'
     )
     settings = Settings.read(path)
-    assert settings.training.hyperparameters == {"epochs": "3"}
+    assert settings.training.algorithm == "deepar"
+    assert settings.training.hyperparameters == {
+        "boosting": {"rounds": "200"},
+        "deepar": {"epochs": "3"},
+    }
     assert settings.endpoint == EndpointSettings("ml.m5.large", 2)
     assert settings.tags == {"cost-centre": "none"}
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("[training", "local.toml:"), ("[training]\n", "setting 'instance_type' is missing")],
+    [("[training", "local.toml:"), ("[training]\n", "setting 'algorithm' is missing")],
 )
 def test_unreadable_settings_are_refused_with_their_place(tmp_path, text, complaint):
     path = tmp_path / "local.toml"
@@ -155,10 +179,9 @@ def test_missing_settings_name_the_path():
         Settings.read(Path("nowhere.toml"))
 
 
-@pytest.mark.parametrize("environment", ["local", "dev", "staging", "prod"])
-def test_every_environments_hyperparameters_are_deepars(environment):
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environments_hyperparameters_are_what_the_containers_take(environment):
     root = Path(__file__).parents[3]
     settings = Settings.read(root / "infra" / "environments" / f"{environment}.toml")
-    assert {"time_freq", "context_length", "prediction_length", "epochs"} <= set(
-        settings.training.hyperparameters
-    )
+    boosting.Hyperparameters.parse(settings.training.hyperparameters["boosting"])
+    deepar.Hyperparameters.parse(settings.training.hyperparameters["deepar"])

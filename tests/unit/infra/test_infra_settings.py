@@ -64,7 +64,7 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> Pa
             "quality.max_quarantined_share must be a number with a point",
         ),
         ("concurrent_runs = 4", "concurrent_runs = 0", "glue.concurrent_runs must be at least 1"),
-        ('epochs = "100"', "epochs = 100", "training.hyperparameters must hold strings"),
+        ('epochs = "100"', "epochs = 100", "training.deepar must hold strings"),
         ("targets = []", "targets = [1]", "alarms.targets must hold strings"),
         (
             "max_data_age_seconds = 900",
