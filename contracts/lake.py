@@ -11,6 +11,8 @@
 ``curated/recent/<device_id>.json``    the last hours of one device, for the forecast API
 ``models/channels/{train,test}/``      DeepAR's input channels
 ``models/channels/categories.json``    the index of categories, `forecast_input.CategoryIndex`
+``models/training/<job>/``             what a training job left, and the index it was trained with
+``models/evaluations/<run>/``          on what a run of retraining judged models, and how it ended
 =====================================  =========================================================
 """
 
@@ -51,6 +53,7 @@ RUNS = Location("curated", "runs/")
 RECENT = Location("curated", "recent/")
 CHANNELS = Location("models", "channels/")
 TRAINING_OUTPUT = Location("models", "training/")
+EVALUATIONS = Location("models", "evaluations/")
 
 DELTA_TABLES = (TELEMETRY, QUARANTINE, SERIES_HOURLY)
 """Tables whose files are those that a Delta log in ``_delta_log/`` names, wherever they lie below;

@@ -106,6 +106,11 @@ class Names:
         return self.part("allow-list")
 
     @property
+    def locks_table(self) -> str:
+        """DynamoDB table of what only one execution at a time may do."""
+        return self.part("locks")
+
+    @property
     def alarm_topic(self) -> str:
         """SNS topic that every alarm is told to."""
         return self.part("alarms")
@@ -185,6 +190,19 @@ class Names:
         if script not in GLUE_JOBS:
             raise ValueError(f"job must be one of {', '.join(GLUE_JOBS)}; got {script!r}")
         return self.part(script.replace("_", "-"))
+
+    @property
+    def retrain_machine(self) -> str:
+        """State machine that makes a new version of the model of what is in the lake."""
+        return self.part("retrain")
+
+    def state_machine_arn(self, name: str) -> str:
+        return f"arn:aws:states:{self.region}:{self.account_id}:stateMachine:{name}"
+
+    @property
+    def model_package_group(self) -> str:
+        """Versions of the model, with how good they are and whether they may be deployed."""
+        return self.part("forecast")
 
     # serving
     @property

@@ -40,6 +40,11 @@ def endpoint(names: Names) -> str:
     return f"/aws/sagemaker/Endpoints/{names.endpoint}"
 
 
+def state_machine(name: str) -> str:
+    """Events of a state machine's executions; the prefix keeps the log's resource policy short."""
+    return f"/aws/vendedlogs/states/{name}"
+
+
 def log_groups(names: Names) -> dict[str, str]:
     """Name of every log group, by a word for it.
 
@@ -55,4 +60,5 @@ def log_groups(names: Names) -> dict[str, str]:
         "certificate_confirmation": certificate_confirmation(names),
         "api_access": api_access(names),
         "endpoint": endpoint(names),
+        "retrain": state_machine(names.retrain_machine),
     }

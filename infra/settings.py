@@ -21,6 +21,7 @@ _LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545,
 """What CloudWatch Logs accepts, up to ten years."""
 
 _GLUE_VERSIONS = ("5.1", "6.0")
+_APPROVALS = ("Approved", "PendingManualApproval")
 _WORKER_TYPES = ("G.025X", "G.1X", "G.2X", "G.4X", "G.8X")
 
 
@@ -231,6 +232,36 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Retraining:
+    """When a new version of the model is made, on what it is judged, and what approves it.
+
+    Parameters
+    ----------
+    origins
+        Days, the newest ones, from whose midnight (UTC) candidate, champion and baselines
+        forecast. The candidate is trained on what lies before the first one.
+    approval
+        ``Approved`` deploys what the gate lets pass, ``PendingManualApproval`` asks a person.
+    most_loss_over_champion
+        Share by which the candidate's loss may exceed the champion's, where that is no chance.
+    least_coverage_80, most_coverage_80
+        Between which shares of what came must lie in the band that is to hold 80 %.
+    processing_instance_type
+        What the evaluation runs on.
+    schedule
+        When it starts by itself; None: when started by hand or by an alarm.
+    """
+
+    origins: int
+    approval: str
+    most_loss_over_champion: float
+    least_coverage_80: float
+    most_coverage_80: float
+    processing_instance_type: str
+    schedule: str | None = None
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """What an endpoint's production variants run on."""
 
@@ -311,6 +342,7 @@ class Settings:
     quality: Quality
     athena: Athena
     training: Training
+    retraining: Retraining
     endpoint: Endpoint
     api: Api
     alarms: Alarms
@@ -345,7 +377,7 @@ class Settings:
 def _check(settings: Settings, environment: str) -> None:
     """Refuse what AWS would refuse later, and what contradicts itself."""
     protection, delivery, glue = settings.protection, settings.delivery, settings.glue
-    quality = settings.quality
+    quality, retraining = settings.quality, settings.retraining
     days = dataclasses.asdict(settings.retention)
     rules: list[tuple[bool, str, object, str]] = [
         (settings.environment.name == environment, "environment.name", settings.environment.name,
@@ -390,6 +422,15 @@ def _check(settings: Settings, environment: str) -> None:
          settings.provider.max_retries, "0 or more"),
         (settings.training.algorithm in ALGORITHMS, "training.algorithm",
          settings.training.algorithm, f"one of {', '.join(ALGORITHMS)}"),
+        (2 <= retraining.origins <= 60, "retraining.origins", retraining.origins, "2 to 60"),
+        (retraining.approval in _APPROVALS, "retraining.approval", retraining.approval,
+         f"one of {', '.join(_APPROVALS)}"),
+        (0 <= retraining.most_loss_over_champion < 1, "retraining.most_loss_over_champion",
+         retraining.most_loss_over_champion, "0 or more and below 1"),
+        (0 <= retraining.least_coverage_80 < 0.8, "retraining.least_coverage_80",
+         retraining.least_coverage_80, "0 or more and below 0.8"),
+        (0.8 < retraining.most_coverage_80 <= 1, "retraining.most_coverage_80",
+         retraining.most_coverage_80, "above 0.8 and at most 1"),
         (settings.endpoint.initial_instance_count >= 1, "endpoint.initial_instance_count",
          settings.endpoint.initial_instance_count, "at least 1"),
         (settings.api.reserved_concurrency == -1 or settings.api.reserved_concurrency > 0,

@@ -14,6 +14,7 @@ from infra.modules.alarm_topic import AlarmTopic, AlarmTopicInputs
 from infra.modules.analytics import Analytics, AnalyticsInputs
 from infra.modules.bucket import Ageing, Bucket, BucketInputs
 from infra.modules.catalogue import Catalogue, CatalogueInputs
+from infra.modules.images import Images, ImagesInputs
 from infra.modules.key import DataKey, KeyInputs
 from infra.modules.log_group import LogGroup, LogGroupInputs
 from infra.modules.policy import Statement
@@ -57,6 +58,22 @@ class DataStack(EstateStack):
                 protection.prevent_destroy,
                 hash_key="serial_number",
             ),
+        )
+        Table(
+            self,
+            "locks",  # one that was never released is of no effect once it has expired
+            TableInputs(
+                names.locks_table,
+                key.arn,
+                protection.prevent_destroy,
+                hash_key="name",
+                expires_by="expires_at",
+            ),
+        )
+        Images(
+            self,
+            "images",
+            ImagesInputs(names, key.arn, protection.prevent_destroy, protection.force_destroy),
         )
         Catalogue(self, "catalogue", CatalogueInputs(names))
         Analytics(

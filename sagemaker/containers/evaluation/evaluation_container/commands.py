@@ -1,0 +1,13 @@
+"""What ``process`` can do. Each command imports its work when it is called: pandas takes a second.
+
+A command gets its options, reads and writes folders below ``/opt/ml/processing`` that they name,
+and returns JSON of at most 1,024 characters, the job's ExitMessage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evaluation_container.process_command import Command
+
+COMMANDS: Mapping[str, Command] = {}
