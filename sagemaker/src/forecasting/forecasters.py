@@ -76,8 +76,22 @@ def _boosting(seed: int) -> Forecaster:
     return Boosting(seed)
 
 
+def _deepar(seed: int) -> Forecaster:
+    from forecasting.deepar import DeepAR  # noqa: PLC0415  (torch)
+
+    return DeepAR(seed)
+
+
+def _stock_deepar(seed: int) -> Forecaster:
+    from forecasting.stock_deepar import StockDeepAR  # noqa: PLC0415  (torch)
+
+    return StockDeepAR(seed)
+
+
 MODELS: Mapping[str, Callable[[int], Forecaster]] = {
     "boosting": _boosting,
+    "deepar": _deepar,
+    "stock-deepar": _stock_deepar,
     "persistence": _persistence,
     "naive-24": _seasonal_naive(24),
     "naive-168": _seasonal_naive(168),

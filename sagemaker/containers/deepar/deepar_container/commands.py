@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def run(paths: ContainerPaths, given: Mapping[str, str]) -> None:
     """Train with the hyperparameters of a job."""
     hyperparameters = Hyperparameters.parse(given)
-    _settle()
+    settle()
     from deepar_container import training  # noqa: PLC0415  (seconds; bad settings fail before)
 
     training.run(paths, hyperparameters)
@@ -27,16 +27,17 @@ def run(paths: ContainerPaths, given: Mapping[str, str]) -> None:
 
 def load(folder: Path) -> DeepAR:
     """The model in a folder."""
-    _settle()
+    settle()
     from deepar_container.model import DeepAR  # noqa: PLC0415  (after the thread count)
 
     return DeepAR.load(folder)
 
 
-def _settle() -> None:
+def settle() -> None:
+    """One thread, and no advice of libraries to their authors, before a network is built."""
     import torch  # noqa: PLC0415
 
-    warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")  # advice to their authors
+    warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")
     # More threads contend within one request (p99 of seconds instead of tens of milliseconds), and
     # small recurrent steps lose more on handing work over than a second thread gains.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

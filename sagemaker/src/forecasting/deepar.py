@@ -1,0 +1,66 @@
+"""DeepAR in a backtest: what the container does, in this process."""
+
+from __future__ import annotations
+
+import numpy as np
+from deepar_container import training
+from deepar_container.commands import settle
+from deepar_container.hyperparameters import Hyperparameters
+from deepar_container.model import DeepAR as Model
+from evaluation_container.metrics import Floats
+from forecast_contract.errors import DataError
+
+from contracts.forecast_input import FREQUENCY, HORIZON, RECENT_HOURS
+from forecasting.errors import ForecastingError
+from forecasting.forecasters import BAND_LEVELS, Report
+from forecasting.history import HOUR, TARGETS, History
+from forecasting.instances import instances
+
+DEFAULTS = Hyperparameters(
+    FREQUENCY,
+    context_length=168,
+    prediction_length=HORIZON,
+    epochs=20,
+    num_cells=64,
+)
+
+SAMPLES = 200
+"""Sample paths, out of which quantiles are taken."""
+
+
+class DeepAR:
+    """DeepAR of all stations and pollutants.
+
+    Parameters
+    ----------
+    seed
+        Same seed, same data: the same forecasts.
+    """
+
+    def __init__(self, seed: int, hyperparameters: Hyperparameters = DEFAULTS) -> None:
+        self.seed = seed
+        self.hyperparameters = hyperparameters
+
+    def fit(self, history: History, report: Report) -> None:
+        """Learn from every series that has values.
+
+        Raises
+        ------
+        ForecastingError
+            The history is too short.
+        """
+        settle()
+        try:
+            series = training.trainable(instances(history), HORIZON)
+            settings = training.settings_for(self.hyperparameters, series)
+            weights = training.fit(settings, series, "backtest")
+        except DataError as error:
+            raise ForecastingError(f"DeepAR cannot be trained: {error}") from None
+        self._model = Model(settings, weights)
+        report(1.0)
+
+    def predict(self, history: History) -> Floats:
+        asked = instances(history.since(history.end - RECENT_HOURS * HOUR))
+        paths = self._model.sample(asked, SAMPLES)
+        quantiles = np.moveaxis(np.quantile(paths, BAND_LEVELS, axis=1), 0, -1)
+        return quantiles.reshape(len(history.stations), len(TARGETS), HORIZON, len(BAND_LEVELS))
