@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,17 +12,24 @@ import pytest
 from boosting_container import hyperparameters as boosting
 from botocore.validate import ParamValidator
 from deepar_container import hyperparameters as deepar
+from forecast_contract import metric_lines
 from forecasting import training
 from forecasting.errors import ForecastingError
 from forecasting.images import training_image
 from forecasting.settings import EndpointSettings, Settings, TrainingSettings
 
 from contracts.container_images import tag
-from contracts.names import ENVIRONMENTS, Names
+from contracts.names import ALGORITHMS, ENVIRONMENTS, Names
+from contracts.training_metrics import metric_definitions
 
 NAMES = Names("local", "000000000000", "eu-west-1")
 SETTINGS = Settings(
-    TrainingSettings("deepar", "ml.m5.large", 600, {"deepar": {"time_freq": "H", "epochs": "1"}}),
+    TrainingSettings(
+        "deepar",
+        "ml.m5.large",
+        600,
+        {"deepar": {"time_freq": "H", "epochs": "1"}, "boosting": {"time_freq": "H"}},
+    ),
     EndpointSettings("ml.m5.large", 1),
     {"owner": "platform"},
 )
@@ -35,9 +43,10 @@ def test_a_jobs_name_is_new_each_time_and_tells_its_hour():
     assert len(first) <= 63  # SageMaker's limit
 
 
-def test_the_request_fits_sagemakers_model():
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_request_fits_sagemakers_model(algorithm):
     request = training.request(
-        NAMES, SETTINGS, "deepar", name="job", image="image", channels=("train", "test")
+        NAMES, SETTINGS, algorithm, name="job", image="image", channels=("train", "test")
     )
     model = botocore.session.get_session().get_service_model("sagemaker")
     shape = model.operation_model("CreateTrainingJob").input_shape
@@ -60,6 +69,34 @@ def test_the_request_names_channels_output_key_and_tags():
     }
     assert {"Key": "owner", "Value": "platform"} in request["Tags"]
     assert {"Key": "environment", "Value": "local"} in request["Tags"]
+
+
+def test_metrics_of_our_own_image_are_defined_and_a_built_in_ones_are_not():
+    own, built_in = (
+        training.request(NAMES, SETTINGS, name, name="job", image="image", channels=("train",))
+        for name in ("boosting", "deepar")
+    )
+    assert "MetricDefinitions" in own["AlgorithmSpecification"]
+    assert "MetricDefinitions" not in built_in["AlgorithmSpecification"]  # SageMaker refuses them
+
+
+def test_every_defined_metric_is_found_in_what_a_container_logs(caplog, monkeypatch):
+    monkeypatch.setattr(metric_lines.logger, "propagate", True)
+    caplog.set_level("INFO", logger=metric_lines.logger.name)
+    metric_lines.epoch_loss("algo-1", 0, 4, 0.5)
+    metric_lines.final_loss("algo-1", 0.25)
+    metric_lines.test_scores("algo-1", {"mean_wQuantileLoss": 0.75, "RMSE": 8.0})
+    found = {
+        definition["Name"]: [float(value) for value in re.findall(definition["Regex"], caplog.text)]
+        for definition in metric_definitions("boosting")
+    }
+    assert found == {
+        "train:progress": [25.0],
+        "train:loss": [0.5],
+        "train:final_loss": [0.25],
+        "test:mean_wQuantileLoss": [0.75],
+        "test:RMSE": [8.0],
+    }
 
 
 def test_the_image_is_that_of_the_regions_registry():
