@@ -9,10 +9,12 @@
 ``curated/series_hourly/``             hourly series, Delta, one row a device, pollutant and hour
 ``curated/runs/date=…/<run>.parquet``  what each run of a job did, by the day it began
 ``curated/recent/<device_id>.json``    the last hours of one device, for the forecast API
+``curated/forecasts/date=…/``          what was forecast each night, one object an origin
 ``models/channels/{train,test}/``      DeepAR's input channels
 ``models/channels/categories.json``    the index of categories, `forecast_input.CategoryIndex`
 ``models/training/<job>/``             what a training job left, and the index it was trained with
 ``models/evaluations/<run>/``          on what a run of retraining judged models, and how it ended
+``models/nightly/<run>/``              what a run of nightly forecasts handed from step to step
 =====================================  =========================================================
 """
 
@@ -51,9 +53,11 @@ QUARANTINE = Location("curated", "quarantine/")
 SERIES_HOURLY = Location("curated", "series_hourly/")
 RUNS = Location("curated", "runs/")
 RECENT = Location("curated", "recent/")
+FORECASTS = Location("curated", "forecasts/")
 CHANNELS = Location("models", "channels/")
 TRAINING_OUTPUT = Location("models", "training/")
 EVALUATIONS = Location("models", "evaluations/")
+NIGHTLY = Location("models", "nightly/")
 
 DELTA_TABLES = (TELEMETRY, QUARANTINE, SERIES_HOURLY)
 """Tables whose files are those that a Delta log in ``_delta_log/`` names, wherever they lie below;

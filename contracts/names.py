@@ -196,6 +196,11 @@ class Names:
         """State machine that makes a new version of the model of what is in the lake."""
         return self.part("retrain")
 
+    @property
+    def nightly_machine(self) -> str:
+        """State machine that forecasts every series and looks for drift."""
+        return self.part("nightly-forecasts")
+
     def state_machine_arn(self, name: str) -> str:
         return f"arn:aws:states:{self.region}:{self.account_id}:stateMachine:{name}"
 
