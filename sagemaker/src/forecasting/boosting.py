@@ -14,8 +14,8 @@ from forecast_contract.errors import DataError
 from contracts.forecast_input import FREQUENCY, HORIZON
 from forecasting.errors import ForecastingError
 from forecasting.forecasters import BAND_LEVELS, Report
-from forecasting.history import HOUR, TARGETS, History
-from forecasting.instances import instances
+from forecasting.history import HOUR, History
+from forecasting.instances import instances, training_instances
 
 DEFAULTS = Hyperparameters(FREQUENCY, HORIZON)
 
@@ -41,7 +41,7 @@ class Boosting:
             The history is too short.
         """
         try:
-            self._model, _ = training.fit(instances(history), self.hyperparameters, report)
+            self._model, _ = training.fit(training_instances(history), self.hyperparameters, report)
         except DataError as error:
             raise ForecastingError(f"boosting cannot be trained: {error}") from None
 
@@ -53,4 +53,5 @@ class Boosting:
         forecasts = self._model.forecast([asked[place] for place in known], num_samples=1)
         for place, forecast in zip(known, forecasts, strict=True):
             found[place] = forecast.quantiles(BAND_LEVELS.tolist()).T
-        return found.reshape(len(history.stations), len(TARGETS), HORIZON, len(BAND_LEVELS))
+        shape = (len(history.stations), len(history.pollutants), HORIZON, len(BAND_LEVELS))
+        return found.reshape(shape)

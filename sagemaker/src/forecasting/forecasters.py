@@ -37,7 +37,7 @@ class Forecaster(Protocol):
 
         Returns
         -------
-        Shape (stations, `TARGETS`, hours, `BAND_LEVELS`), µg/m³: finite, not negative, not
+        Shape (stations, pollutants, hours, `BAND_LEVELS`), µg/m³: finite, not negative, not
         descending from one quantile to the next.
         """
 

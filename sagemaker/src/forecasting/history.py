@@ -7,19 +7,23 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from evaluation_container.metrics import Floats
+
+from contracts.forecast_input import HORIZON
+from forecasting.errors import ForecastingError
 
 HOUR = timedelta(hours=1)
 
 TARGETS = ("PM2.5", "O3", "NO2", "CO", "SO2")
-"""Columns that are forecast, µg/m³."""
+"""Pollutants of recorded stations, µg/m³, as their files name them."""
 
 WEATHER = ("TEMP", "PRES", "DEWP", "RAIN", "WSPM", "WIND_U", "WIND_V")
 """Temperature and dew point in °C, pressure in hPa, rain in mm, wind speed and the wind's two
 components (where it comes from; east, north) in m/s."""
 
 DRIVERS = ("PM10", *WEATHER)
-"""Columns that say something about the targets to come."""
+"""Columns that say something about the pollutants to come."""
 
 COLUMNS = (*TARGETS, *DRIVERS)
 
@@ -31,28 +35,47 @@ class History:
     Parameters
     ----------
     start
-        First hour, in the data's local time.
+        First hour, in the data's own time: local for files of stations, UTC for the lake.
     values
-        Shape (stations, `COLUMNS`, hours); NaN is missing.
+        Shape (stations, `columns`, hours); NaN is missing.
+    pollutants
+        Columns that are forecast, µg/m³; the first ones.
+    drivers
+        The columns after them.
+    weather
+        `WEATHER` as far as it is known: up to `HORIZON` hours beyond the values, without gaps;
+        shape (stations, `WEATHER`, hours + `HORIZON`). None: none of it is known in advance.
     """
 
     start: datetime
     stations: tuple[str, ...]
     values: npt.NDArray[np.float64]
+    pollutants: tuple[str, ...] = TARGETS
+    drivers: tuple[str, ...] = DRIVERS
+    weather: Floats | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names along the values' second axis."""
+        return (*self.pollutants, *self.drivers)
+
+    @property
+    def hours(self) -> int:
+        """Length of the grid."""
+        return int(self.values.shape[2])
 
     @property
     def end(self) -> datetime:
         """The hour after the last one: the origin of a forecast from this history."""
-        return self.start + int(self.values.shape[2]) * HOUR
+        return self.start + self.hours * HOUR
 
     def until(self, hour: datetime) -> History:
-        """The part before an hour; nothing of it or after it is left."""
-        return replace(self, values=self.values[:, :, : max(0, self.position(hour))])
+        """The part before an hour; of it or after it nothing is left but the weather, if known."""
+        return self._between(0, min(self.hours, max(0, self.position(hour))))
 
     def since(self, hour: datetime) -> History:
         """The part from an hour on; all of it where it starts later."""
-        first = max(0, self.position(hour))
-        return replace(self, start=self.start + first * HOUR, values=self.values[:, :, first:])
+        return self._between(min(self.hours, max(0, self.position(hour))), self.hours)
 
     def position(self, hour: datetime) -> int:
         """Index of an hour on the grid."""
@@ -60,8 +83,54 @@ class History:
 
     def of(self, column: str) -> Floats:
         """One column, shape (stations, hours)."""
-        return self.values[:, COLUMNS.index(column)]
+        return self.values[:, self.columns.index(column)]
 
     def targets(self) -> Floats:
-        """What is forecast, shape (stations, `TARGETS`, hours)."""
-        return self.values[:, : len(TARGETS)]
+        """What is forecast, shape (stations, `pollutants`, hours)."""
+        return self.values[:, : len(self.pollutants)]
+
+    def with_weather_known(self) -> History:
+        """The same history, of which the recorded weather is known a horizon ahead.
+
+        No forecast of it has ever been that good: this is a bound, not what can be had. Gaps are
+        filled along a line, and at the ends with the nearest value.
+
+        Raises
+        ------
+        ForecastingError
+            No weather was recorded.
+        """
+        if not set(WEATHER) <= set(self.drivers):
+            raise ForecastingError(
+                f"WEATHER=known needs recorded weather, {', '.join(WEATHER)}; these data have none"
+            )
+        recorded = np.stack([self.of(name) for name in WEATHER], axis=1)
+        around = np.broadcast_to(mean_of_stations(recorded), recorded.shape)
+        unmeasured = ~np.isfinite(recorded).any(axis=2)
+        recorded[unmeasured] = around[unmeasured]  # a station without the instrument
+        lacking = ~np.isfinite(recorded).any(axis=2).all(axis=0)
+        if lacking.any():
+            names = ", ".join(np.array(WEATHER)[lacking])
+            raise ForecastingError(f"WEATHER=known: {names} was recorded at too few stations")
+        rows = pd.DataFrame(recorded.reshape(-1, self.hours).T)
+        filled = rows.interpolate(limit_direction="both").to_numpy().T
+        ahead = np.pad(filled, ((0, 0), (0, HORIZON)), mode="edge")
+        return replace(self, weather=ahead.reshape(*recorded.shape[:2], -1))
+
+    def _between(self, first: int, end: int) -> History:
+        known = self.weather
+        return replace(
+            self,
+            start=self.start + first * HOUR,
+            values=self.values[:, :, first:end],
+            weather=None if known is None else known[:, :, first : end + HORIZON],
+        )
+
+
+def mean_of_stations(values: Floats) -> Floats:
+    """Mean over the first axis, NaN where less than a quarter is there."""
+    there = np.isfinite(values)
+    count = there.sum(axis=0)
+    total = np.where(there, values, 0).sum(axis=0)
+    enough = count >= max(1, len(values) // 4)
+    return np.where(enough, total / np.maximum(count, 1), np.nan)

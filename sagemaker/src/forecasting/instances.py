@@ -4,46 +4,53 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from evaluation_container.metrics import Floats
 from forecast_contract.series import Series
 
-from forecasting.history import COLUMNS, TARGETS, History
+from contracts.forecast_input import HORIZON
+from forecasting.history import History, mean_of_stations
 
 AREA = "area"
 """Related series: the mean of the same pollutant over all stations."""
 
 
-def instances(history: History) -> list[Series]:
-    """One series a station and target, ``cat = [station, target]``, station by station.
+def training_instances(history: History) -> list[Series]:
+    """One series a station and pollutant, ``cat = [station, pollutant]``, station by station.
 
-    Related to it are all that was measured beside it, by its column's name, and `AREA`.
+    Related to it are all that was measured beside it, by its column's name, and `AREA`. The
+    weather is its ``dynamic_feat`` where it is known in advance.
     """
+    return _instances(history, ahead=0)
+
+
+def instances(history: History) -> list[Series]:
+    """The same series to be forecast: what is known in advance reaches `HORIZON` hours further."""
+    return _instances(history, ahead=HORIZON)
+
+
+def _instances(history: History, ahead: int) -> list[Series]:
     start = pd.Period(history.start, freq="h")
     values = history.values.astype(np.float32)
-    around = {target: _mean_of_stations(history.of(target)) for target in TARGETS}
+    around = {
+        name: mean_of_stations(history.of(name)).astype(np.float32) for name in history.pollutants
+    }
+    known = np.empty((len(history.stations), 0, 0), dtype=np.float32)
+    if history.weather is not None:
+        known = history.weather[:, :, : history.hours + ahead].astype(np.float32)
     return [
         Series(
             start,
-            values[station, COLUMNS.index(target)],
+            values[station, number],
             (station, number),
+            dynamic_feat=known[station],
             related={
-                AREA: around[target],
+                AREA: around[pollutant],
                 **{
                     column: values[station, place]
-                    for place, column in enumerate(COLUMNS)
-                    if column != target
+                    for place, column in enumerate(history.columns)
+                    if column != pollutant
                 },
             },
         )
         for station in range(len(history.stations))
-        for number, target in enumerate(TARGETS)
+        for number, pollutant in enumerate(history.pollutants)
     ]
-
-
-def _mean_of_stations(values: Floats) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Mean over the first axis, NaN where less than a quarter is there."""
-    there = np.isfinite(values)
-    count = there.sum(axis=0)
-    total = np.where(there, values, 0).sum(axis=0)
-    enough = count >= max(1, len(values) // 4)
-    return np.where(enough, total / np.maximum(count, 1), np.nan).astype(np.float32)

@@ -11,7 +11,7 @@ from evaluation_container.metrics import SEASON, Floats
 
 from contracts.forecast_input import HORIZON
 from forecasting.forecasters import BAND_LEVELS, Report
-from forecasting.history import TARGETS, History
+from forecasting.history import History
 
 
 class Persistence:
@@ -77,5 +77,5 @@ def _usual_where_unknown(values: Floats, history: History) -> Floats:
         usual = np.nanmean(history.targets(), axis=2)
         usual = np.where(np.isfinite(usual), usual, np.nanmean(usual, axis=0))
     usual = np.nan_to_num(usual)
-    usual = usual.reshape(len(usual), len(TARGETS), *[1] * (values.ndim - 2))
+    usual = usual.reshape(len(usual), len(history.pollutants), *[1] * (values.ndim - 2))
     return np.where(np.isfinite(values), values, usual)
