@@ -44,6 +44,10 @@ num_layers = "1"
 mini_batch_size = "16"
 likelihood = "{likelihood}"
 
+[retraining]
+origins = 2
+processing_instance_type = "ml.m5.large"
+
 [endpoint]
 instance_type = "ml.m5.large"
 initial_instance_count = 1

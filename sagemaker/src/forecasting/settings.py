@@ -42,12 +42,29 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True)
+class RetrainingSettings:
+    """On what a new version of the model is judged.
+
+    Parameters
+    ----------
+    origins
+        Days, the newest ones, that the gate judges on.
+    processing_instance_type
+        What the evaluation's jobs run on.
+    """
+
+    origins: int
+    processing_instance_type: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the commands need of an environment."""
 
     training: TrainingSettings
     endpoint: EndpointSettings
     tags: Mapping[str, str]
+    retraining: RetrainingSettings
 
     @classmethod
     def read(cls, path: Path) -> Settings:
@@ -77,6 +94,12 @@ class Settings:
                     name.replace("_", "-"): str(value)
                     for name, value in document.get("tags", {}).items()
                 },
+                retraining=RetrainingSettings(
+                    origins=int(document["retraining"]["origins"]),
+                    processing_instance_type=str(
+                        document["retraining"]["processing_instance_type"]
+                    ),
+                ),
             )
         except KeyError as error:
             raise ForecastingError(f"{path}: setting {error} is missing") from None

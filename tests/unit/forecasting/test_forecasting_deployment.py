@@ -10,13 +10,16 @@ from botocore.exceptions import ClientError
 from forecasting import deployment
 from forecasting.deployment import Variant
 from forecasting.errors import ForecastingError
-from forecasting.settings import EndpointSettings, Settings, TrainingSettings
+from forecasting.settings import EndpointSettings, RetrainingSettings, Settings, TrainingSettings
 
 from contracts.names import Names
 
 NAMES = Names("local", "000000000000", "eu-west-1")
 SETTINGS = Settings(
-    TrainingSettings("deepar", "ml.m5.large", 60, {}), EndpointSettings("ml.m5.large", 1), {}
+    TrainingSettings("deepar", "ml.m5.large", 60, {}),
+    EndpointSettings("ml.m5.large", 1),
+    {},
+    RetrainingSettings(7, "ml.m5.large"),
 )
 OLD, NEW = Variant("champion", "job-1"), Variant("champion", "job-2")
 

@@ -16,7 +16,7 @@ from forecast_contract import metric_lines
 from forecasting import training
 from forecasting.errors import ForecastingError
 from forecasting.images import training_image
-from forecasting.settings import EndpointSettings, Settings, TrainingSettings
+from forecasting.settings import EndpointSettings, RetrainingSettings, Settings, TrainingSettings
 
 from contracts.container_images import tag
 from contracts.names import ALGORITHMS, ENVIRONMENTS, Names
@@ -32,6 +32,7 @@ SETTINGS = Settings(
     ),
     EndpointSettings("ml.m5.large", 1),
     {"owner": "platform"},
+    RetrainingSettings(7, "ml.m5.large"),
 )
 NOW = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
 
@@ -189,6 +190,7 @@ def test_settings_are_read_from_an_environments_file(tmp_path):
         'instance_type = "ml.m5.large"\nmax_runtime_seconds = 60\n'
         '[training.boosting]\nrounds = 200\n[training.deepar]\nepochs = "3"\n'
         '[endpoint]\ninstance_type = "ml.m5.large"\ninitial_instance_count = 2\n'
+        '[retraining]\norigins = 7\nprocessing_instance_type = "ml.m5.xlarge"\n'
     )
     settings = Settings.read(path)
     assert settings.training.algorithm == "deepar"
@@ -198,6 +200,7 @@ def test_settings_are_read_from_an_environments_file(tmp_path):
     }
     assert settings.endpoint == EndpointSettings("ml.m5.large", 2)
     assert settings.tags == {"cost-centre": "none"}
+    assert settings.retraining == RetrainingSettings(7, "ml.m5.xlarge")
 
 
 @pytest.mark.parametrize(
