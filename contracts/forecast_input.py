@@ -2,13 +2,17 @@
 
 The request and the answer of the endpoint are those of SageMaker's DeepAR:
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-in-formats.html
+An instance may bring the field ``related`` too, which DeepAR ignores: series of the same hours by
+name, in µg/m³, that end with the target. They are the device's other pollutants, by `related_name`,
+and `AREA`. Channels do not repeat them: a container that reads them makes them of the channel's own
+series.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FREQUENCY = "H"
 """DeepAR's ``time_freq``."""
@@ -23,11 +27,23 @@ RECENT_HOURS = 61 * 24
 """Hours of history kept for the API. DeepAR's hourly lags look back 721 hours before its context,
 and ``origin`` may lie a few weeks back."""
 
+RELATED_HOURS = 28 * 24
+"""Hours of related series that an instance brings: as far as a model looks back in them."""
+
+AREA = "area"
+"""Related series: the mean of the same pollutant over all devices that ever measured it, missing
+where less than a quarter of them is there."""
+
 CHANNEL_FORMATS = ("parquet", "jsonl")
 """Formats of DeepAR's channels; a file's name tells which it is of."""
 
 START_FORMAT = "%Y-%m-%d %H:%M:%S"
 """DeepAR's ``start``: no time zone; ours is UTC."""
+
+
+def related_name(category: int) -> str:
+    """Name of the related series that holds a pollutant, by the pollutant's category."""
+    return f"pollutant-{category}"
 
 
 @dataclass(frozen=True)
@@ -97,12 +113,15 @@ class RecentHistory:
         Hourly means in µg/m³ for each pollutant, gaps as None; all of one length.
     cat
         DeepAR's categories for each pollutant.
+    area
+        `AREA` of each pollutant, of the targets' length.
     """
 
     device_id: str
     start: str
     target: dict[str, list[float | None]]
     cat: dict[str, list[int]]
+    area: dict[str, list[float | None]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         return json.dumps(
@@ -111,6 +130,7 @@ class RecentHistory:
                 "start": self.start,
                 "target": self.target,
                 "cat": self.cat,
+                "area": self.area,
             },
             separators=(",", ":"),
         )
@@ -118,4 +138,10 @@ class RecentHistory:
     @classmethod
     def from_json(cls, text: str) -> RecentHistory:
         document = json.loads(text)
-        return cls(document["device_id"], document["start"], document["target"], document["cat"])
+        return cls(
+            document["device_id"],
+            document["start"],
+            document["target"],
+            document["cat"],
+            document.get("area", {}),  # of histories written before there was one
+        )

@@ -22,7 +22,7 @@ from glue_jobs.changes import changed_dates
 from glue_jobs.channels import category_index, channels, trained_series, write_channel
 from glue_jobs.delta import Change, CommitConflictError, Snapshot, commit, read, snapshot, write
 from glue_jobs.objects import get_object, put_object
-from glue_jobs.recent import write_recent
+from glue_jobs.recent import area_of, write_recent
 from glue_jobs.report import JobError, reported, run_job
 from glue_jobs.series import (
     METHOD,
@@ -102,7 +102,7 @@ def _build(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
     for name, channel in zip(("train", "test"), channels(by_device, cut, categories), strict=True):
         folder = f"{arguments.channels}{name}/"
         write_channel(channel, folder, arguments.channel_format, sum(counts.values()))
-    histories_written = write_recent(by_device, arguments.recent, categories)
+    histories_written = write_recent(by_device, area_of(wide), arguments.recent, categories)
     put_object(index, categories.to_json())
     change = _change(wide, series, changed, arguments.run_id)
     if change != Change() or worked_off != telemetry.version:

@@ -22,6 +22,9 @@ from forecast_api.problems import model_does_not_fit, unavailable
 NUM_SAMPLES = 100
 """Sample paths that quantiles are read from: DeepAR's default."""
 
+DECIMALS = 3
+"""Of the values sent: to a ng/m³, so that the largest batch stays below SageMaker's 6 MB."""
+
 _PASSING = frozenset(
     {
         "InternalDependencyException",
@@ -98,8 +101,9 @@ def deepar_request(series: Sequence[Series], quantiles: Sequence[str]) -> bytes:
     instances = [
         {
             "start": one.start.strftime(START_FORMAT),
-            "target": ["NaN" if value is None else value for value in one.target],
+            "target": _numbers(one.target),
             "cat": list(one.cat),
+            "related": {name: _numbers(values) for name, values in one.related.items()},
         }
         for one in series
     ]
@@ -110,6 +114,10 @@ def deepar_request(series: Sequence[Series], quantiles: Sequence[str]) -> bytes:
     }
     document = {"instances": instances, "configuration": configuration}
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _numbers(values: Sequence[float | None]) -> list[float | str]:
+    return ["NaN" if value is None else round(value, DECIMALS) for value in values]
 
 
 def deepar_predictions(body: bytes, count: int, quantiles: Sequence[str]) -> tuple[Prediction, ...]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.forecast_input import START_FORMAT, RecentHistory
+from contracts.forecast_input import (
+    AREA,
+    RELATED_HOURS,
+    START_FORMAT,
+    RecentHistory,
+    related_name,
+)
 from contracts.lake import RECENT
 from forecast_api.problems import (
     Problem,
@@ -58,12 +64,15 @@ class Series:
         DeepAR's categories.
     origin
         First hour to forecast, UTC.
+    related
+        Series of the last hours before ``origin``, by name: `contracts.forecast_input` says which.
     """
 
     start: datetime
     target: tuple[float | None, ...]
     cat: tuple[int, ...]
     origin: datetime
+    related: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
 
 class HistorySource(Protocol):
@@ -103,7 +112,20 @@ def series_before_origin(history: RecentHistory, request: ForecastRequest) -> Se
         raise model_does_not_fit(
             f"{request.pollutant} of {history.device_id!r} was not in the training data"
         )
-    return Series(start, target, tuple(history.cat[request.pollutant]), origin)
+    cat = tuple(history.cat[request.pollutant])
+    return Series(start, target, cat, origin, _related(history, request.pollutant, known))
+
+
+def _related(
+    history: RecentHistory, pollutant: str, known: int
+) -> dict[str, tuple[float | None, ...]]:
+    """What stood beside a pollutant in the last of the known hours."""
+    rows = {AREA: history.area.get(pollutant, [])} | {
+        related_name(cat[-1]): history.target[other]
+        for other, cat in history.cat.items()
+        if other != pollutant
+    }
+    return {name: tuple(row[max(0, known - RELATED_HOURS) : known]) for name, row in rows.items()}
 
 
 def _hours_with_data(history: RecentHistory) -> int:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import jsonschema
 import pytest
 
@@ -110,5 +112,8 @@ def test_unknown_category_is_named() -> None:
 
 
 def test_recent_history_survives_json() -> None:
-    history = RecentHistory("a", "2026-11-21 00:00:00", {"ozone": [1.0, None]}, {"ozone": [0, 0]})
+    start, target, cat = "2026-11-21 00:00:00", {"ozone": [1.0, None]}, {"ozone": [0, 0]}
+    history = RecentHistory("a", start, target, cat, {"ozone": [2.0, None]})
     assert RecentHistory.from_json(history.to_json()) == history
+    before_there_was_an_area = {"device_id": "a", "start": start, "target": target, "cat": cat}
+    assert RecentHistory.from_json(json.dumps(before_there_was_an_area)).area == {}

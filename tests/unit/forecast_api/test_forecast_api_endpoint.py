@@ -21,11 +21,23 @@ from forecast_api.forecasting import (
     deepar_predictions,
     deepar_request,
 )
-from forecast_api.history import Series
+from forecast_api.history import Series, series_before_origin
 from forecast_api.problems import Problem
+from forecast_api.validation import MAX_BATCH, ForecastRequest
+
+from contracts.forecast_input import QUANTILES, RECENT_HOURS, RELATED_HOURS, RecentHistory
+from contracts.telemetry import POLLUTANTS
 
 START = datetime(2017, 2, 1, tzinfo=UTC)
-SERIES = Series(START, (1.0, None, 3.5), (4, 2), datetime(2017, 2, 1, 3, tzinfo=UTC))
+LARGEST_INVOCATION = 6 * 1024 * 1024
+"""https://docs.aws.amazon.com/general/latest/gr/sagemaker.html"""
+SERIES = Series(
+    START,
+    (1.0, None, 3.5),
+    (4, 2),
+    datetime(2017, 2, 1, 3, tzinfo=UTC),
+    {"area": (None, 2.0), "pollutant-0": (0.12345,)},
+)
 
 
 def prediction(**changes):
@@ -69,13 +81,36 @@ def sagemaker(monkeypatch):
 
 def test_a_request_is_deepar_s():
     assert json.loads(deepar_request([SERIES], ["0.1", "0.9"])) == {
-        "instances": [{"start": "2017-02-01 00:00:00", "target": [1.0, "NaN", 3.5], "cat": [4, 2]}],
+        "instances": [
+            {
+                "start": "2017-02-01 00:00:00",
+                "target": [1.0, "NaN", 3.5],
+                "cat": [4, 2],
+                "related": {"area": ["NaN", 2.0], "pollutant-0": [0.123]},
+            }
+        ],
         "configuration": {
             "num_samples": 100,
             "output_types": ["mean", "quantiles"],
             "quantiles": ["0.1", "0.9"],
         },
     }
+
+
+def test_the_largest_batch_is_one_invocation_of_an_endpoint():
+    """As many series as are asked for at once, each as long as it gets, of long numbers."""
+    known = len(POLLUTANTS)
+    history = RecentHistory(
+        "station-1",
+        "2017-01-01 00:00:00",
+        {name: [1234.5678901234567] * RECENT_HOURS for name in POLLUTANTS},
+        {name: [10_000, number] for number, name in enumerate(POLLUTANTS)},
+        {name: [1234.5678901234567] * RECENT_HOURS for name in POLLUTANTS},
+    )
+    one = series_before_origin(history, ForecastRequest("station-1", "ozone"))
+    assert len(one.target) == RECENT_HOURS
+    assert [len(values) for values in one.related.values()] == [RELATED_HOURS] * known
+    assert len(deepar_request([one] * MAX_BATCH, QUANTILES)) < LARGEST_INVOCATION
 
 
 def test_the_answer_names_the_variant_that_gave_it(sagemaker):

@@ -49,6 +49,16 @@ def test_a_past_origin_hides_all_that_came_at_or_after_it(zone):
     assert answer["mean"][0] == 4.0
 
 
+def test_a_model_is_shown_what_stood_beside_the_pollutant_before_the_origin_and_no_more():
+    past, later = [1.0, NAN, 3.0], [99.0, 99.0]
+    measured = history(ozone=[0.0] * 5, carbon_monoxide=past + later, sulfur_dioxide=past + later)
+    cat = {"ozone": [7, 0], "carbon_monoxide": [7, 2]}  # sulfur dioxide was not trained
+    api = Api(replace(measured, cat=cat, area={"ozone": past + later}))
+    api.forecast(origin="2017-02-01T03:00:00Z")
+    [([series], _)] = api.forecaster.asked
+    assert series.related == {"area": tuple(past), "pollutant-2": tuple(past)}
+
+
 def test_hours_after_the_last_measured_one_are_no_history():
     api = Api(history(ozone=[1.0, 2.0, NAN, NAN], sulfur_dioxide=[5.0, 6.0, 7.0, NAN]))
     answer = body("getForecast", api.forecast())

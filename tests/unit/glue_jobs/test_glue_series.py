@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
+import numpy as np
 import pytest
+from forecast_contract.related import AREA, with_related
+from forecast_contract.series import Series
 from glue_spark import spark
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -13,7 +17,7 @@ from pyspark.sql import functions as F
 from contracts.forecast_input import RECENT_HOURS, RecentHistory
 from contracts.telemetry import POLLUTANTS
 from glue_jobs.channels import category_index, channels, trained_series
-from glue_jobs.recent import recent_history, write_recent
+from glue_jobs.recent import area_of, recent_history, write_recent
 from glue_jobs.series import histories, hourly_means, means_of, on_regular_grid, one_row_a_value
 
 START = datetime(2026, 6, 1, 22, tzinfo=UTC)
@@ -102,13 +106,16 @@ def test_train_ends_at_the_cut_and_test_is_the_whole_series(by_device: DataFrame
     ]
 
 
-def recent(folder: Path, by_device: DataFrame) -> dict[str, RecentHistory]:
-    write_recent(by_device, f"file://{folder}/", category_index(trained_series(by_device, CUT)))
+def recent(folder: Path, wide: DataFrame, by_device: DataFrame) -> dict[str, RecentHistory]:
+    categories = category_index(trained_series(by_device, CUT))
+    write_recent(by_device, area_of(wide), f"file://{folder}/", categories)
     return {path.stem: RecentHistory.from_json(path.read_text()) for path in folder.glob("*.json")}
 
 
-def test_each_device_gets_its_history_with_gaps(tmp_path: Path, by_device: DataFrame) -> None:
-    found = recent(tmp_path, by_device)
+def test_each_device_gets_its_history_with_gaps(
+    tmp_path: Path, wide: DataFrame, by_device: DataFrame
+) -> None:
+    found = recent(tmp_path, wide, by_device)
     assert set(found) == {"a", "b", "late"}
     assert {path.suffix for path in tmp_path.iterdir()} == {".json"}, "no drafts are left"
     assert found["a"].start == "2026-06-01 22:00:00"
@@ -117,16 +124,48 @@ def test_each_device_gets_its_history_with_gaps(tmp_path: Path, by_device: DataF
     assert found["a"].cat == {"ozone": [0, 0]}
     assert found["late"].cat == {}, "the model has never seen it"
     assert found["late"].target["ozone"] == [5.0, None]
+    assert found["a"].area["ozone"] == [2.0, 4.0, 5.0, 8.0]
+    assert found["late"].area["ozone"] == [5.0, 8.0], "the same hours as its targets"
+    assert found["a"].area["sulfur_dioxide"] == [None] * 4
+
+
+def test_the_area_is_what_a_container_makes_of_the_channel(wide: DataFrame) -> None:
+    """Of nine devices, so that hours with one only are missing."""
+    random = Random(1)
+    hours = [START + hour * timedelta(hours=1) for hour in range(6)]
+    rows = [
+        (
+            str(device),
+            hour,
+            *(random.random() if random.random() < 0.3 else None for _ in POLLUTANTS),
+        )
+        for device in range(9)
+        for hour in hours
+    ]
+    many = spark().createDataFrame(rows, wide.schema)
+    by_device = histories(many)
+    categories = category_index((str(d), p) for d in range(9) for p in POLLUTANTS)
+    _, whole = channels(by_device, hours[-1] + timedelta(hours=1), categories)
+    series = with_related(
+        [Series.parse(row.asDict(), "h") for row in whole.collect()],
+    )
+    area = area_of(many)
+    assert any(value is None for value in area["ozone"])
+    for one in series:
+        expected = np.float32([np.nan if v is None else v for v in area[POLLUTANTS[one.cat[1]]]])
+        np.testing.assert_allclose(one.related[AREA], expected, atol=0.00051)
 
 
 def test_only_histories_that_say_something_else_are_written(
-    tmp_path: Path, by_device: DataFrame
+    tmp_path: Path, wide: DataFrame, by_device: DataFrame
 ) -> None:
-    folder, categories = f"file://{tmp_path}/", category_index({("a", "ozone")})
-    assert write_recent(by_device, folder, categories) == 3
-    assert write_recent(by_device, folder, categories) == 0
+    folder, area = f"file://{tmp_path}/", area_of(wide)
+    categories = category_index({("a", "ozone")})
+    assert write_recent(by_device, area, folder, categories) == 3
+    assert write_recent(by_device, area, folder, categories) == 0
     (tmp_path / "b.json").write_text("half of")
-    assert write_recent(by_device, folder, category_index({("a", "ozone"), ("late", "ozone")})) == 2
+    more = category_index({("a", "ozone"), ("late", "ozone")})
+    assert write_recent(by_device, area, folder, more) == 2
     assert RecentHistory.from_json((tmp_path / "b.json").read_text()).device_id == "b"
 
 
@@ -134,6 +173,8 @@ def test_a_long_history_is_cut_to_its_last_hours() -> None:
     hours = RECENT_HOURS + 5
     values = {name: [float(hour) for hour in range(hours)] for name in POLLUTANTS}
     row = Row(device_id="a", start=int(START.timestamp()), **values)
-    history = recent_history(row, category_index({("a", "ozone")}))
+    area = {name: [None] * RECENT_HOURS for name in POLLUTANTS}
+    history = recent_history(row, area, category_index({("a", "ozone")}))
     assert history.start == "2026-06-02 03:00:00"
+    assert len(history.area["ozone"]) == RECENT_HOURS
     assert history.target["ozone"] == [float(hour) for hour in range(5, hours)]

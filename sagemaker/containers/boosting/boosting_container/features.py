@@ -12,18 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from forecast_contract.related import AREA
 from forecast_contract.series import Series
 
 DAY = 24
 WEEK = 7 * DAY
 LOOK_BACK = 4 * WEEK
-AREA = "area"
-"""The related series that stands for the same pollutant around: more is made of it."""
-
 LAGS = (2, 3, 4, 6, 9, 12, 18, 24)
 MEANS = (3, 6, 12, 24, 72, 168, 672)
 RELATED_MEANS = (6, 24, 72)
 AREA_MEANS = (3, 6, 24, 72, 168)
+"""More is made of the same pollutant around than of other related series."""
+
 LAST_WITHIN = 6
 """Hours in which the last value is looked for where the newest is missing."""
 

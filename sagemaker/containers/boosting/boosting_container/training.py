@@ -21,6 +21,7 @@ from forecast_contract.errors import DataError
 from forecast_contract.evaluation import test_scores
 from forecast_contract.metric_lines import logger
 from forecast_contract.paths import ContainerPaths
+from forecast_contract.related import with_related
 from forecast_contract.series import Series
 
 from boosting_container.calibration import Calibration
@@ -56,10 +57,10 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
         The channels cannot be trained on; the message says why.
     """
     host = metric_lines.current_host(paths.resource_config)
-    series = read_channel(paths.channel("train"), hyperparameters.frequency)
+    series = with_related(read_channel(paths.channel("train"), hyperparameters.frequency))
     held_out = None
     if paths.channel("test").is_dir():
-        held_out = read_channel(paths.channel("test"), hyperparameters.frequency)
+        held_out = with_related(read_channel(paths.channel("test"), hyperparameters.frequency))
     logger.info("training on %d series", len(series))
     model, loss = fit(series, hyperparameters, lambda share: metric_lines.progress(host, share))
     metric_lines.final_loss(host, loss)

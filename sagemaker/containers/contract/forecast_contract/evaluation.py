@@ -6,7 +6,6 @@ Each series' last ``prediction_length`` values are forecast from those before th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -45,7 +44,7 @@ def test_scores(
         raise DataError(
             f"test channel: the last {horizon} values of every series are missing or zero"
         )
-    histories = [replace(one, target=one.target[:-horizon]) for one in long_enough]
+    histories = [one.before(len(one.target) - horizon, horizon) for one in long_enough]
     forecasts = model.forecast(histories, num_samples)
     mean_error = (np.stack([one.mean() for one in forecasts]) - actual)[observed]
     by_level = np.stack([one.quantiles(quantiles) for one in forecasts], axis=1)

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html#deepar-inputoutput
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -65,10 +65,53 @@ class Series:
             related=_related(document.get("related"), len(document["target"])),
         )
 
+    def document(self) -> dict[str, Any]:
+        """The series as `parse` reads it, in what JSON has: ``"NaN"`` is missing."""
+        fields: dict[str, Any] = {
+            "start": str(self.start.to_timestamp()),
+            "target": _numbers(self.target),
+            "cat": list(self.cat),
+            "dynamic_feat": [_numbers(row) for row in self.dynamic_feat],
+            "related": {name: _numbers(row) for name, row in self.related.items()},
+        }
+        return {name: value for name, value in fields.items() if value or name == "target"}
+
+    def before(self, step: int, horizon: int, at_most: int | None = None) -> Series:
+        """What is known before one of its steps: the instance to forecast that step from.
+
+        Parameters
+        ----------
+        step
+            Position of the first step to forecast.
+        horizon
+            Steps to forecast, for which features known ahead are kept.
+        at_most
+            Steps of history that are kept; all where it is not given.
+        """
+        first = max(0, step - at_most) if at_most else 0
+        steps = len(self.target)
+        # a shorter related series ends with the target, so it is counted from the end
+        end = {name: len(row) - steps for name, row in self.related.items()}
+        return replace(
+            self,
+            start=self.start + first,
+            target=self.target[first:step],
+            dynamic_feat=self.dynamic_feat[:, first : step + horizon],
+            related={
+                name: row[max(0, first + end[name]) : max(0, step + end[name])]
+                for name, row in self.related.items()
+            },
+        )
+
     @property
     def is_observed(self) -> bool:
         """Whether at least one value is not missing."""
         return bool(np.isfinite(self.target).any())
+
+
+def _numbers(values: Floats) -> list[float | str]:
+    # the shortest decimals that read back as the same value
+    return [float(str(value)) if np.isfinite(value) else "NaN" for value in values]
 
 
 def _start(value: Any, frequency: str) -> pd.Period:
