@@ -159,10 +159,10 @@ def test_same_data_and_seed_make_the_same_artefact(
 
 
 def test_too_short_series_fail_with_what_is_needed(tmp_path: Path) -> None:
-    base = prepared(tmp_path, [instance(0, 0, hours=600)])
+    base = prepared(tmp_path, [instance(0, 0, hours=190)])
     assert run(base, "train").returncode == 1
     failure = (base / "output" / "failure").read_text()
-    assert "Customer Error: train channel: no series is longer than 696 hours" in failure
+    assert "Customer Error: train channel: no series is longer than 192 hours" in failure
 
 
 def test_hyperparameters_are_refused_all_at_once() -> None:

@@ -25,7 +25,7 @@ from forecast_contract.related import with_related
 from forecast_contract.series import Series
 
 from boosting_container.calibration import Calibration
-from boosting_container.features import DAY, LOOK_BACK, Columns, Table
+from boosting_container.features import DAY, WEEK, Columns, Table
 from boosting_container.hyperparameters import Hyperparameters
 from boosting_container.model import (
     BASE_LEVELS,
@@ -41,6 +41,10 @@ from boosting_container.model import (
 
 TEST_QUANTILES = tuple(level / 10 for level in range(1, 10))
 SAMPLES = 100
+LEAST_HISTORY = WEEK
+"""Hours before an origin that is learned from; those that features look further back for are
+missing then, as they are with a station that has just begun."""
+
 LEAST_LEAVES = 40
 """A leaf holds at most this share of a fold's rows: a small history gets small leaves."""
 
@@ -123,10 +127,10 @@ def _learn(
     block = min(hyperparameters.block_days, max(1, (int(days.max()) + 1) // (2 * folds)))
     fold = days // block % folds
     if len(np.unique(fold)) < folds:
-        least = LOOK_BACK // DAY + 2 * folds + 1
+        least = LEAST_HISTORY // DAY + 2 * folds + 1
         raise DataError(
             f"train channel: boosting needs at least {least} days of each pollutant; got "
-            f"{LOOK_BACK // DAY + int(days.max()) + 1}"
+            f"{LEAST_HISTORY // DAY + int(days.max()) + 1}"
         )
     kept = [fold == number for number in range(folds)]
     # a thread a fold: the cores need not wait for each other at every split
@@ -149,7 +153,7 @@ def _rows(
     found: list[_Rows] = []
     for one in series:
         step = hyperparameters.origin_hours
-        positions = np.arange(len(one.target) - horizon, LOOK_BACK - 1, -step)[::-1]
+        positions = np.arange(len(one.target) - horizon, LEAST_HISTORY - 1, -step)[::-1]
         if not len(positions):
             continue
         at = positions[:, None] + np.arange(horizon)
@@ -169,7 +173,7 @@ def _rows(
         )
     if not any(len(rows.value) for rows in found):
         raise DataError(
-            f"train channel: no series is longer than {LOOK_BACK + horizon} hours, which are "
+            f"train channel: no series is longer than {LEAST_HISTORY + horizon} hours, which are "
             "needed to learn from"
         )
     parts = zip(*(vars(rows).values() for rows in found), strict=True)
