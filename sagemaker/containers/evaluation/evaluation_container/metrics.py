@@ -62,16 +62,21 @@ def errors(actual: Floats, forecast: Floats, scales: Floats) -> Errors:
     total = float(np.abs(actual[observed]).sum())
     if not total:
         raise ValueError("no value was observed in the hours of the forecast")
-    missed = actual[..., None] - forecast
-    losses = 2 * missed * (LEVELS - (missed < 0))
+    losses = quantile_losses(actual, forecast)
     absolute = np.abs(actual - forecast[..., MEDIAN])
     within = (actual >= forecast[..., 0]) & (actual <= forecast[..., -1])
     return Errors(
-        weighted_quantile_loss=float(losses[observed].mean(axis=-1).sum()) / total,
+        weighted_quantile_loss=float(losses[observed].sum()) / total,
         normalized_deviation=float(absolute[observed].sum()) / total,
         mean_absolute_scaled_error=_scaled(absolute, scales),
         coverage_80=float(within[observed].mean()),
     )
+
+
+def quantile_losses(actual: Floats, forecast: Floats) -> Floats:
+    """Mean over the quantiles of each value's loss, twice; in the shape of the actual values."""
+    missed = actual[..., None] - forecast
+    return np.asarray((2 * missed * (LEVELS - (missed < 0))).mean(axis=-1))
 
 
 def mean_errors(groups: Sequence[Errors]) -> Errors:
