@@ -110,7 +110,7 @@ class Demo:
             outcome=lambda _: _lake(estate, sent),
         )
         self._verb("measure the tables' quality", "quality", outcome=_last_line)
-        self._verb("train DeepAR with SageMaker", "train", outcome=_last_line)
+        self._verb("train the model with SageMaker", "train", outcome=_last_line)
         self._verb("deploy it behind the endpoint", "deploy", outcome=_last_line)
         self._verb(
             "forecast the held-out last day over the API", "evaluate", outcome=lambda _: "see below"

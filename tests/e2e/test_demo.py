@@ -52,7 +52,7 @@ def test_the_forecast_is_judged_beside_both_baselines(demo) -> None:
     home, printed = demo
     summary = json.loads((home / "evaluation/summary.json").read_text())
     assert summary
-    for model in ("DeepAR", "persistence", "daily seasonal naive"):
+    for model in ("model", "persistence", "daily seasonal naive"):
         assert model in printed
 
 

@@ -22,8 +22,8 @@ from forecasting.api_client import Forecast, ForecastRequest, Refusal, hour_text
 from forecasting.dataset import HOUR, Lake, SeriesKey, keys_of
 from forecasting.errors import ForecastingError
 
-MODEL = "DeepAR"
-"""Name of the API's forecasts in tables; whichever model is behind it keeps DeepAR's contract."""
+MODEL = "model"
+"""Name of the API's forecasts in tables, whichever model is behind it."""
 
 OVERALL = "mean of pollutants"
 

@@ -122,8 +122,8 @@ def test_knowing_the_future_has_no_error_and_baselines_have(lake):
     for baseline in ("persistence", "daily seasonal naive"):
         assert found.errors[baseline]["ozone"].weighted_quantile_loss > 0
     assert report.verdict(found.errors) == [
-        "DeepAR beats persistence on 2 of 2 pollutants",
-        "DeepAR beats daily seasonal naive on 2 of 2 pollutants",
+        "model beats persistence on 2 of 2 pollutants",
+        "model beats daily seasonal naive on 2 of 2 pollutants",
     ]
 
 
