@@ -1,4 +1,4 @@
-"""Step Functions' integrations with Glue and SageMaker, which ministack lacks.
+"""Step Functions' integrations with AWS's services, which ministack lacks or calls as nobody.
 
 A task calls the service as the state machine's role, so what the role's policies leave out fails
 here as it does on AWS. ``.sync`` waits for the job's end, and stops it with the execution.
@@ -25,7 +25,7 @@ from localcloud.context import CloudContext
 
 POLL_SECONDS = 0.5
 _OPTIMISED = "arn:aws:states:::"
-_SDK = "arn:aws:states:::aws-sdk:sagemaker:"
+_SDK = "arn:aws:states:::aws-sdk:"
 _PRINCIPAL = "states.amazonaws.com"
 
 Record = dict[str, Any]
@@ -90,8 +90,25 @@ INTEGRATIONS: Mapping[str, Job | None] = {
     "sagemaker:createEndpoint": None,
     "sagemaker:updateEndpoint": None,
     "sagemaker:createModel": None,
+    "dynamodb:getItem": None,
+    "dynamodb:putItem": None,
+    "dynamodb:updateItem": None,
+    "dynamodb:deleteItem": None,
+    "sns:publish": None,
 }
 """Optimised integrations, and the job that each starts; a name stands before its own beginning."""
+
+_SDK_SERVICES = {
+    "cloudwatch": "CloudWatch",
+    "dynamodb": "DynamoDb",
+    "glue": "Glue",
+    "sagemaker": "SageMaker",
+    "sfn": "Sfn",
+    "sns": "Sns",
+}
+"""What the errors of ``aws-sdk`` integrations begin with."""
+_CLIENTS = {"sfn": "stepfunctions"}
+"""boto3's names of services, where Step Functions has others."""
 
 
 class StateMachines:
@@ -118,7 +135,7 @@ class StateMachines:
 
     def _task(self, action: str, job: Job | None) -> Callable[[str, Record], Record]:
         service, _, operation = action.partition(":")
-        error_names = _sagemaker_error if service == "sagemaker" else _glue_error
+        error_names = _error_names(_OPTIMISED_ERRORS[service])
 
         def invoke(resource: str, request: Record) -> Record:
             client = self._client(service)
@@ -130,8 +147,21 @@ class StateMachines:
         return invoke
 
     def _sdk(self, resource: str, request: Record) -> Record:
-        operation = resource.rpartition(":")[2]
-        return _call(self._client("sagemaker"), xform_name(operation), request, _sagemaker_error)
+        """Any operation of a service; its members begin with a capital, whatever the service's."""
+        service, operation = resource.removeprefix(_SDK).split(":")
+        if service not in _SDK_SERVICES:
+            raise stepfunctions._ExecutionError(
+                "States.Runtime",
+                f"the local cloud calls {', '.join(_SDK_SERVICES)} by their SDK; got {service}",
+            )
+        client = self._client(_CLIENTS.get(service, service))
+        answer = _call(
+            client,
+            xform_name(operation),
+            _as_the_service_spells(client, operation, request),
+            _error_names(_SDK_SERVICES[service]),
+        )
+        return {name[0].upper() + name[1:]: value for name, value in answer.items()}
 
     def _client(self, service: str) -> Any:
         """A client with the rights of the state machine's role."""
@@ -139,7 +169,11 @@ class StateMachines:
         machine = stepfunctions._state_machines[execution["stateMachineArn"]]
         try:
             session = roles.assume(
-                machine["roleArn"], _PRINCIPAL, execution["name"], self._context.region
+                machine["roleArn"],
+                _PRINCIPAL,
+                execution["name"],
+                self._context.region,
+                machine["stateMachineArn"],
             )
         except roles.RoleError as error:
             raise stepfunctions._ExecutionError("States.Permissions", str(error)) from error
@@ -214,14 +248,32 @@ def _stop(client: Any, job: Job, names: Record) -> None:
         getattr(client, job.stop)(**names)
 
 
+def _as_the_service_spells(client: Any, operation: str, request: Record) -> Record:
+    """A request whose members, at its top, are spelled as the service's API spells them."""
+    found = client.meta.service_model.operation_model(operation[0].upper() + operation[1:])
+    members = found.input_shape.members if found.input_shape else {}
+    spelled = {name.lower(): name for name in members}
+    return {spelled.get(name.lower(), name): value for name, value in request.items()}
+
+
+_OPTIMISED_ERRORS = {
+    "dynamodb": "DynamoDB",
+    "glue": "Glue",
+    "sagemaker": "SageMaker",
+    "sns": "SNS",
+}
+
+
+def _error_names(service: str) -> Callable[[str], str]:
+    if service == "SageMaker":
+        return _sagemaker_error
+    return lambda code: f"{service}.{code.removesuffix('Exception')}Exception"
+
+
 def _sagemaker_error(code: str) -> str:
     if code in ("ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound", "ConflictException"):
         return f"SageMaker.{code.removesuffix('Exception')}Exception"
     return "SageMaker.AmazonSageMakerException"
-
-
-def _glue_error(code: str) -> str:
-    return f"Glue.{code}"
 
 
 def _milliseconds(value: Any) -> Any:
