@@ -28,8 +28,15 @@ class RoleSession:
     expiration: float
 
 
-def assume(role_arn: str, service: str, session_name: str, region: str) -> RoleSession:
+def assume(
+    role_arn: str, service: str, session_name: str, region: str, source_arn: str = ""
+) -> RoleSession:
     """Assume a role as one of AWS's services, as ``firehose.amazonaws.com`` would.
+
+    Parameters
+    ----------
+    source_arn
+        The resource that the service does it for, ``aws:SourceArn`` in a trust policy.
 
     Raises
     ------
@@ -37,7 +44,7 @@ def assume(role_arn: str, service: str, session_name: str, region: str) -> RoleS
         Where the role does not exist or its trust policy does not name the service.
     """
     account, name = _role(role_arn)
-    _check_trust(account, name, service, region)
+    _check_trust(account, name, service, region, source_arn)
     expiration = time.time() + SESSION_SECONDS
     session = RoleSession(
         iam._gen_session_access_key(), iam._gen_secret(), iam._gen_session_token(), expiration
@@ -57,7 +64,9 @@ def assume(role_arn: str, service: str, session_name: str, region: str) -> RoleS
     return session
 
 
-def check_allows(role_arn: str, service: str, action: str, resource: str, region: str) -> None:
+def check_allows(  # noqa: PLR0917 - as `assume`
+    role_arn: str, service: str, action: str, resource: str, region: str, source_arn: str = ""
+) -> None:
     """See that a role, assumed by a service, allows an action on a resource.
 
     Raises
@@ -66,7 +75,7 @@ def check_allows(role_arn: str, service: str, action: str, resource: str, region
         Where it does not.
     """
     account, name = _role(role_arn)
-    _check_trust(account, name, service, region)
+    _check_trust(account, name, service, region, source_arn)
     policies = iam_evaluator._gather_role_policies(name, account)
     boundary = iam_evaluator._permissions_boundary(iam._roles, name, account)
     context = _context(account, name, service, action=action, resource=resource, region=region)
@@ -84,7 +93,7 @@ def _role(role_arn: str) -> tuple[str, str]:
     return account, name
 
 
-def _check_trust(account: str, name: str, service: str, region: str) -> None:
+def _check_trust(account: str, name: str, service: str, region: str, source_arn: str) -> None:
     role = iam._roles.get_scoped(account, None, name)
     document = role.get("AssumeRolePolicyDocument") or "{}"
     policy = json.loads(document) if isinstance(document, str) else document
@@ -96,6 +105,7 @@ def _check_trust(account: str, name: str, service: str, region: str) -> None:
         action="sts:AssumeRole",
         resource=role.get("Arn", "*"),
         region=region,
+        source_arn=source_arn,
     )
     effects = {
         statement.get("Effect")
@@ -111,7 +121,14 @@ def _check_trust(account: str, name: str, service: str, region: str) -> None:
 
 
 def _context(
-    account: str, role: str, service: str, *, action: str, resource: str, region: str
+    account: str,
+    role: str,
+    service: str,
+    *,
+    action: str,
+    resource: str,
+    region: str,
+    source_arn: str = "",
 ) -> Any:
     return iam_evaluator.EvalContext(
         principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/{service.partition('.')[0]}",
@@ -125,6 +142,7 @@ def _context(
         # (docs.aws.amazon.com/firehose/latest/dev/controlling-access.html).
         service_context={
             "aws:sourceaccount": account,
+            **({"aws:sourcearn": source_arn} if source_arn else {}),
             **({"sts:externalid": account} if service == "firehose.amazonaws.com" else {}),
         },
     )

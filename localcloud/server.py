@@ -21,7 +21,17 @@ from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
 from ministack import app as ministack
 
-from localcloud import access, athena_delta, firehose, glue, mending, mqtt, provisioning, sagemaker
+from localcloud import (
+    access,
+    athena_delta,
+    events,
+    firehose,
+    glue,
+    mending,
+    mqtt,
+    provisioning,
+    sagemaker,
+)
 from localcloud.alarms import Alarms
 from localcloud.application import Application
 from localcloud.context import CloudContext, Service
@@ -64,6 +74,7 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     access.demand_signatures()
     mending.install()
     athena_delta.install()
+    events.install()
     mqtt.listen_on_loopback_only()
     provisioning.install()
     context = _context(config)

@@ -22,6 +22,11 @@ _INVOCATION = re.compile(r"^/endpoints/([^/]+)/invocations")
 # The member that names the resource an action is checked on, by the end of the action's name.
 _RESOURCES = (
     ("TrainingJob", "TrainingJobName", "training-job"),
+    ("ProcessingJob", "ProcessingJobName", "processing-job"),
+    ("TransformJob", "TransformJobName", "transform-job"),
+    ("HyperParameterTuningJob", "HyperParameterTuningJobName", "hyper-parameter-tuning-job"),
+    ("ModelPackageGroup", "ModelPackageGroupName", "model-package-group"),
+    ("CreateModelPackage", "ModelPackageGroupName", "model-package-group"),
     ("EndpointConfig", "EndpointConfigName", "endpoint-config"),
     ("Endpoint", "EndpointName", "endpoint"),
     ("EndpointWeightsAndCapacities", "EndpointName", "endpoint"),
@@ -71,6 +76,11 @@ def resource(account: Account, path: str, headers: Mapping[str, str], body: byte
         return "*"
     if isinstance(request.get("ResourceArn"), str):
         return str(request["ResourceArn"])
+    if action.endswith("ModelPackage") and action != "CreateModelPackage":
+        return str(request.get("ModelPackageArn") or request.get("ModelPackageName", "*"))
+    if action == "ListModelPackages" and "ModelPackageGroupName" in request:
+        group = str(request["ModelPackageGroupName"]).rpartition("/")[2]
+        return account.arn("model-package", f"{group}/*")
     for suffix, member, kind in _RESOURCES:
         if action.endswith(suffix) and isinstance(request.get(member), str):
             return account.arn(kind, request[member])
