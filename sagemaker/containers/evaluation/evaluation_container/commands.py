@@ -18,4 +18,22 @@ def holdout(arguments: Sequence[str]) -> str:
     return work.holdout(arguments)
 
 
-COMMANDS: Mapping[str, Command] = {"holdout": holdout}
+def instances(arguments: Sequence[str]) -> str:
+    """Write the newest history of every series, as a model is asked in batch."""
+    from evaluation_container import batch as work  # noqa: PLC0415
+
+    return work.instances(arguments)
+
+
+def publish(arguments: Sequence[str]) -> str:
+    """Write a model's answers in batch as rows of the lake."""
+    from evaluation_container import batch as work  # noqa: PLC0415
+
+    return work.publish(arguments)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "holdout": holdout,
+    "instances": instances,
+    "publish": publish,
+}
