@@ -201,6 +201,11 @@ class Names:
         """State machine that forecasts every series and looks for drift."""
         return self.part("nightly-forecasts")
 
+    @property
+    def rollout_machine(self) -> str:
+        """State machine that deploys the newest approved version of the model."""
+        return self.part("rollout")
+
     def state_machine_arn(self, name: str) -> str:
         return f"arn:aws:states:{self.region}:{self.account_id}:stateMachine:{name}"
 

@@ -263,10 +263,17 @@ class Retraining:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What an endpoint's production variants run on."""
+    """What an endpoint's production variants run on.
+
+    Parameters
+    ----------
+    poll_seconds
+        Between two looks at the endpoint while a rollout waits for it.
+    """
 
     instance_type: str
     initial_instance_count: int
+    poll_seconds: int
 
 
 @dataclass(frozen=True)
@@ -433,6 +440,8 @@ def _check(settings: Settings, environment: str) -> None:
          retraining.most_coverage_80, "above 0.8 and at most 1"),
         (settings.endpoint.initial_instance_count >= 1, "endpoint.initial_instance_count",
          settings.endpoint.initial_instance_count, "at least 1"),
+        (1 <= settings.endpoint.poll_seconds <= 300, "endpoint.poll_seconds",
+         settings.endpoint.poll_seconds, "1 to 300"),
         (settings.api.reserved_concurrency == -1 or settings.api.reserved_concurrency > 0,
          "api.reserved_concurrency", settings.api.reserved_concurrency, "-1 or at least 1"),
     ]  # fmt: skip

@@ -16,6 +16,8 @@ from infra.modules.ingestion import Ingestion, IngestionInputs
 from infra.modules.ingestion_alarms import IngestionAlarms, IngestionAlarmsInputs
 from infra.modules.model_role import ModelRole, ModelRoleInputs
 from infra.modules.quality_rules import QualityRules, QualityRulesInputs
+from infra.modules.rollout import Rollout
+from infra.modules.rollout_definition import RolloutInputs
 from infra.packaging import REPOSITORY, Package, zip_of
 from infra.stacks.estate import EstateStack, Target
 
@@ -73,6 +75,15 @@ class PipelineStack(EstateStack):
         )
         QualityRules(self, "quality", QualityRulesInputs(target.names))
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
+        Rollout(
+            self,
+            "rollout",
+            RolloutInputs(
+                target.names,
+                target.settings.endpoint,
+                target.settings.tags.of(target.names.environment),
+            ),
+        )
 
     def _function_code(self, package: str) -> Package:
         folders = {"contracts": REPOSITORY / "contracts", package: REPOSITORY / "lambdas" / package}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import part_of_estate
 import pytest
 from conftest import session_of
 from device_field import ENVIRONMENT, Field
 
 from contracts.names import Names
-from infra.synthesis import synthesise
-from infra.verbs import terraform_for
 from localcloud.launch import running
 
 _PARTS = ("provisioning_", "confirmation_", "ingestion_thing_type", "ingestion_device_policy")
@@ -38,24 +36,5 @@ def field_with_provisioning(home: Path) -> Iterator[Field]:
             KeySchema=[{"AttributeName": "serial_number", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "serial_number", "AttributeType": "S"}],
         )
-        _apply(names, home / "terraform")
+        part_of_estate.apply(names, home / "terraform", _PARTS)
         yield Field(cloud, aws, names, home / "devices")
-
-
-def _apply(names: Names, home: Path) -> None:
-    synthesise([ENVIRONMENT], names, home, "local")
-    folder = home / ENVIRONMENT / "pipeline"
-    path = folder / "cdk.tf.json"
-    document = json.loads(path.read_text())
-    document["resource"] = {
-        kind: kept
-        for kind, resources in document["resource"].items()
-        if (kept := {name: one for name, one in resources.items() if name.startswith(_PARTS)})
-    }
-    path.write_text(json.dumps(document))
-    terraform = terraform_for(home)
-    terraform.init(folder, home / "data")
-    terraform.plan(folder, home / "data", lambda _: None)
-    terraform.apply(folder, home / "data", lambda _: None)
-    again = terraform.plan(folder, home / "data", lambda _: None, save=False)
-    assert not again.changes, again

@@ -1,0 +1,116 @@
+"""The model's versions, and what deploys the one that was approved last.
+
+Whoever approves a version deploys it, and whoever rejects the live one rolls it back: a change of
+approval starts the state machine. See docs/runbooks/models.md.
+"""
+
+from __future__ import annotations
+
+import json
+
+from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
+from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
+from cdktf_cdktf_provider_aws.sagemaker_model_package_group import SagemakerModelPackageGroup
+from constructs import Construct
+
+from contracts.names import Names
+from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.modules.rollout_definition import RolloutInputs, definition
+from infra.modules.state_machine import StateMachine, StateMachineInputs
+
+
+class Rollout(Construct):
+    """The group of versions, the state machine, and the rule that starts it."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: RolloutInputs) -> None:
+        super().__init__(scope, id_)
+        names = inputs.names
+        group = SagemakerModelPackageGroup(
+            self,
+            "versions",
+            model_package_group_name=names.model_package_group,
+            model_package_group_description="Versions of the model that forecasts",
+        )
+        machine = StateMachine(
+            self,
+            "machine",
+            StateMachineInputs(
+                names=names,
+                name=names.rollout_machine,
+                description="Deploys the newest approved version of the model",
+                definition=definition(inputs),
+                statements=_statements(names),
+            ),
+        )
+        rule = CloudwatchEventRule(
+            self,
+            "approval",
+            name=names.rollout_machine,
+            description="A version of the model was approved or rejected",
+            event_pattern=json.dumps(
+                {
+                    "source": ["aws.sagemaker"],
+                    "detail-type": ["SageMaker Model Package State Change"],
+                    "detail": {
+                        "ModelPackageGroupName": [group.model_package_group_name],
+                        "ModelApprovalStatus": ["Approved", "Rejected"],
+                    },
+                }
+            ),
+        )
+        starter = ServiceRole(
+            self,
+            "starter",
+            RoleInputs(
+                name=names.part("rollout-start"),
+                service="events.amazonaws.com",
+                description="EventBridge starts the rollout",
+                statements=(
+                    Statement(
+                        "Start",
+                        ("states:StartExecution",),
+                        (names.state_machine_arn(names.rollout_machine),),
+                    ),
+                ),
+                trust_conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
+            ),
+        )
+        CloudwatchEventTarget(
+            self, "target", rule=rule.name, arn=machine.machine.arn, role_arn=starter.arn
+        )
+
+
+def _statements(names: Names) -> tuple[Statement, ...]:
+    sagemaker = f"arn:aws:sagemaker:{names.region}:{names.account_id}"
+    models = f"{sagemaker}:model/{names.model_package_group}-*"
+    configurations = f"{sagemaker}:endpoint-config/{names.endpoint}-*"
+    endpoint = f"{sagemaker}:endpoint/{names.endpoint}"
+    versions = f"{sagemaker}:model-package/{names.model_package_group}/*"
+    return (
+        Statement("SeeVersions", ("sagemaker:ListModelPackages",), (versions,)),
+        Statement("MakeModel", ("sagemaker:CreateModel",), (models, versions)),
+        Statement(
+            "MakeConfiguration",
+            ("sagemaker:CreateEndpointConfig", "sagemaker:DescribeEndpointConfig"),
+            (configurations,),
+        ),
+        Statement(
+            "Deploy",
+            ("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"),
+            (endpoint, configurations),
+        ),
+        Statement(
+            "SeeAndRemoveEndpoint",
+            ("sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"),
+            (endpoint,),
+        ),
+        Statement("Tag", ("sagemaker:AddTags",), (models, configurations, endpoint)),
+        Statement(
+            "GiveModelItsRole",
+            ("iam:PassRole",),
+            (names.role_arn("sagemaker"),),
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+        Statement("TellOfFailure", ("sns:Publish",), (names.alarm_topic_arn,)),
+        use_of_data_key(names),  # the topic is encrypted with it
+    )
