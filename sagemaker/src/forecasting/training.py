@@ -16,6 +16,7 @@ from contracts.names import ALGORITHMS, Names
 from contracts.training_metrics import metric_definitions
 from forecasting.errors import ForecastingError
 from forecasting.images import training_image
+from forecasting.polling import final_state
 from forecasting.settings import Settings
 
 CHANNEL_NAMES = ("train", "test")
@@ -23,9 +24,6 @@ CATEGORIES = "categories.json"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 FINAL = ("Completed", "Failed", "Stopped")
-EARLY_POLLS = 60
-"""Polls a second apart; a longer job is asked every `LATE_POLL` seconds, to spare AWS's quota."""
-LATE_POLL = 10.0
 
 
 @dataclass(frozen=True)
@@ -159,14 +157,12 @@ def wait(
         The job failed or was stopped; with its reason and the place of its log.
     """
     sagemaker = session.client("sagemaker")
-    polls = 0
-    while True:
-        state = TrainingState.of(sagemaker.describe_training_job(TrainingJobName=name))
-        report(state)
-        if state.status in FINAL:
-            break
-        polls += 1
-        sleep(1.0 if polls <= EARLY_POLLS else LATE_POLL)
+    state = final_state(
+        lambda: TrainingState.of(sagemaker.describe_training_job(TrainingJobName=name)),
+        lambda now: now.status in FINAL,
+        report,
+        sleep,
+    )
     if state.status != "Completed":
         raise ForecastingError(
             f"training job {name} {state.status.lower()}: {state.failure or 'no reason was given'} "

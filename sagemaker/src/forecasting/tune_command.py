@@ -1,0 +1,159 @@
+"""``make tune``: search, show what was found, and hand the best to the gate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from contracts.names import Names
+from forecasting import tuning
+from forecasting.errors import ForecastingError
+from forecasting.search_settings import Search
+from forecasting.settings import Settings
+from forecasting.tuning import Trial, TuningState
+
+
+def run(
+    session: Any,
+    names: Names,
+    settings: Settings,
+    search: Search,
+    console: Console,
+    *,
+    algorithm: str,
+    gate: bool,
+) -> None:
+    """Run a tuning job to its end; Ctrl-C stops it, and all that it started.
+
+    Parameters
+    ----------
+    gate
+        Whether the best values go on to retraining, whose gate says whether they are any better.
+
+    Raises
+    ------
+    ForecastingError
+        A job was refused or failed, or no training of it was measured.
+    """
+    name = tuning.job_name(names, datetime.now(UTC))
+    console.print(f"tuning job {name}: up to {search.jobs} trainings of {algorithm}")
+    try:
+        state = _search(session, names, settings, search, console, algorithm=algorithm, name=name)
+    except KeyboardInterrupt:
+        tuning.stop(session, name)
+        console.print(f"stopping tuning job {name} and its trainings")
+        raise
+    console.print(trial_table(state, search))
+    if state.best is None:
+        raise ForecastingError(f"tuning job {name} {state.status.lower()}: nothing was measured")
+    console.print(f"best of {len(state.trials)} trainings; to keep it in infra/environments/:")
+    console.print(best_as_toml(algorithm, state.best), markup=False, highlight=False)
+    if gate:
+        static = settings.training.hyperparameters[algorithm]
+        _retrain(session, names, algorithm, {**static, **state.best.values}, f"tuning {name}")
+        console.print(f"{names.retrain_machine} trains with it: the gate has the last word")
+    console.print("next: make experiments SHOW=1")
+
+
+def _search(
+    session: Any,
+    names: Names,
+    settings: Settings,
+    search: Search,
+    console: Console,
+    *,
+    algorithm: str,
+    name: str,
+) -> TuningState:
+    with console.status("holding days out") as status:
+        held_out = tuning.hold_out(
+            session,
+            names,
+            settings,
+            search,
+            name=name,
+            report=lambda now: status.update(f"holding days out: {now}"),
+        )
+    console.print(
+        f"measured on {search.origins} days from {held_out['first_origin']} to "
+        f"{held_out['last_origin']} (UTC), {held_out['test']} forecasts a training; "
+        f"the {settings.retraining.origins} days after them are the gate's",
+        soft_wrap=True,
+    )
+    tuning.start(session, names, settings, search, algorithm=algorithm, name=name)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        task = bars.add_task("starting", total=search.jobs)
+        return tuning.wait(
+            session,
+            name,
+            lambda now: bars.update(
+                task, completed=now.ended, description=progress(now, search.objective)
+            ),
+        )
+
+
+def _retrain(
+    session: Any, names: Names, algorithm: str, hyperparameters: Mapping[str, str], reason: str
+) -> None:
+    wanted = {"algorithm": algorithm, "hyperparameters": hyperparameters, "reason": reason}
+    try:
+        session.client("stepfunctions").start_execution(
+            stateMachineArn=names.state_machine_arn(names.retrain_machine),
+            input=json.dumps(wanted),
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
+            raise
+        raise ForecastingError(
+            f"there is no {names.retrain_machine} to hand the best to: say `make apply`, or GATE=0"
+        ) from None
+
+
+def progress(state: TuningState, objective: str) -> str:
+    """How far the job is, and the best it has found."""
+    done = f"{state.ended} trainings"
+    if state.best is None:
+        return done
+    values = ", ".join(f"{key} {_short(value)}" for key, value in state.best.values.items())
+    return f"{done}, best {objective} {state.best.objective:.4f} ({values})"
+
+
+def trial_table(state: TuningState, search: Search) -> Table:
+    """The trials, the best one first."""
+    table = Table(title=f"{state.job}: {search.objective}, {search.goal.lower()}d")
+    table.add_column("training")
+    table.add_column(search.objective, justify="right")
+    for name in search.ranges:
+        table.add_column(name, justify="right")
+    for trial in state.trials:
+        measured = "–" if trial.objective is None else f"{trial.objective:.4f}"
+        shown = measured if trial.status == "Completed" else trial.status
+        table.add_row(
+            trial.job.removeprefix(f"{state.job}-"),
+            shown,
+            *(_short(trial.values.get(name, "–")) for name in search.ranges),
+            style="bold" if trial is state.best else None,
+        )
+    return table
+
+
+def best_as_toml(algorithm: str, best: Trial) -> str:
+    """The tuned values as an environment's settings file holds them."""
+    lines = [f'{name} = "{value}"' for name, value in best.values.items()]
+    return "\n".join([f"[training.{algorithm}]", *lines])
+
+
+def _short(value: str) -> str:
+    """A number at four digits; other values as they are."""
+    try:
+        return f"{float(value):.4g}"
+    except ValueError:
+        return value
