@@ -108,7 +108,8 @@ def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
         raise validation("A tuning job needs a HyperParameterTuningJobObjective.")
     if configuration.get("TrainingJobEarlyStoppingType", "Off") != "Off":
         raise not_served("early stopping of a tuning job's training jobs")
-    if configuration.get("TuningJobCompletionCriteria"):
-        raise not_served("tuning jobs with TuningJobCompletionCriteria")
+    for member in configuration.get("TuningJobCompletionCriteria", {}):
+        if member != "BestObjectiveNotImproving":
+            raise not_served(f"the completion criterion {member} of tuning jobs")
     if "MaxNumberOfTrainingJobs" not in configuration["ResourceLimits"]:
         raise validation("ResourceLimits needs MaxNumberOfTrainingJobs.")

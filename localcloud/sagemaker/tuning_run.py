@@ -58,10 +58,10 @@ class TuningRun(JobRun):
         self._space = dict(space)
 
     def work(self, job: Record) -> Outcome:
-        limits = job["HyperParameterTuningJobConfig"]["ResourceLimits"]
+        configuration = job["HyperParameterTuningJobConfig"]
+        limits, progress = configuration["ResourceLimits"], Progress(configuration)
         left = limits["MaxNumberOfTrainingJobs"]
         running: dict[str, optuna.trial.Trial] = {}
-        succeeded = False
         while left or running:
             while left and len(running) < limits["MaxParallelTrainingJobs"]:
                 left -= 1
@@ -72,15 +72,17 @@ class TuningRun(JobRun):
                     self._training.stop_if_running(name)
                 return ("Failed", ABANDONED) if self.abandoned else ("Stopped", None)
             for name in [name for name in running if self._status(name) in _ENDED]:
-                succeeded |= self._tell(job, running.pop(name), name)
-        if not succeeded:
+                progress.note(self._tell(job, running.pop(name), name))
+            if progress.has_ended:
+                left = 0  # what is under way may end
+        if progress.best is None:
             return "Failed", "All training jobs failed; see their FailureReason."
         return "Completed", None
 
     def _train(self, job: Record, trial: optuna.trial.Trial) -> str:
         """Start a training job with the trial's values; its name."""
         definition = job["TrainingJobDefinition"]
-        name = f"{self.name[:20]}-{trial.number + 1:03d}-{secrets.token_hex(4)}"
+        name = f"{self.name}-{trial.number + 1:03d}-{secrets.token_hex(4)}"
         values = {name: str(value) for name, value in trial.params.items()}
         request = {
             **{key: value for key, value in definition.items() if key not in _OF_TUNING},
@@ -98,15 +100,45 @@ class TuningRun(JobRun):
         job = self.parts.store.get("training-job", name)
         return "Failed" if job is None else str(job["TrainingJobStatus"])
 
-    def _tell(self, job: Record, trial: optuna.trial.Trial, name: str) -> bool:
-        """Tell the study what came of a trial; whether that was a value."""
+    def _tell(self, job: Record, trial: optuna.trial.Trial, name: str) -> float | None:
+        """Tell the study what came of a trial; the objective's value, if it has one."""
         child = self.parts.store.get("training-job", name)
         value = None if child is None else objective(job, child)
         if value is None:
             self._trials.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             self._trials.tell(trial, value)
-        return value is not None
+        return value
+
+
+class Progress:
+    """Whether training jobs still get better: by a hundredth at least, as SageMaker counts.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BestObjectiveNotImproving.html
+    """
+
+    def __init__(self, configuration: Mapping[str, Any]) -> None:
+        criteria = configuration.get("TuningJobCompletionCriteria", {})
+        self._limit = criteria.get("BestObjectiveNotImproving", {}).get(
+            "MaxNumberOfTrainingJobsNotImproving"
+        )
+        minimize = configuration["HyperParameterTuningJobObjective"]["Type"] == "Minimize"
+        self._sign = 1 if minimize else -1
+        self._without = 0
+        self.best: float | None = None
+
+    def note(self, value: float | None) -> None:
+        """A training job has ended, with a value of the objective or without."""
+        if value is not None and (
+            self.best is None or self._sign * (self.best - value) >= 0.01 * abs(self.best)
+        ):
+            self.best, self._without = value, 0
+        else:
+            self._without += 1
+
+    @property
+    def has_ended(self) -> bool:
+        return self._limit is not None and self._without >= self._limit
 
 
 _OF_TUNING = (
