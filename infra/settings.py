@@ -246,8 +246,11 @@ class Retraining:
         Share by which the candidate's loss may exceed the champion's, where that is no chance.
     least_coverage_80, most_coverage_80
         Between which shares of what came must lie in the band that is to hold 80 %.
-    processing_instance_type
-        What the evaluation runs on.
+    arrival_days
+        Days of arrivals, up to now, that are made readings of first: more than lie between two
+        starts.
+    instance_type
+        What evaluation and batch transforms run on.
     schedule
         When it starts by itself; None: when started by hand or by an alarm.
     """
@@ -257,7 +260,8 @@ class Retraining:
     most_loss_over_champion: float
     least_coverage_80: float
     most_coverage_80: float
-    processing_instance_type: str
+    arrival_days: int
+    instance_type: str
     schedule: str | None = None
 
 
@@ -430,6 +434,8 @@ def _check(settings: Settings, environment: str) -> None:
         (settings.training.algorithm in ALGORITHMS, "training.algorithm",
          settings.training.algorithm, f"one of {', '.join(ALGORITHMS)}"),
         (2 <= retraining.origins <= 60, "retraining.origins", retraining.origins, "2 to 60"),
+        (retraining.arrival_days >= 1, "retraining.arrival_days", retraining.arrival_days,
+         "at least 1"),
         (retraining.approval in _APPROVALS, "retraining.approval", retraining.approval,
          f"one of {', '.join(_APPROVALS)}"),
         (0 <= retraining.most_loss_over_champion < 1, "retraining.most_loss_over_champion",

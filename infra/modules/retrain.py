@@ -1,0 +1,177 @@
+"""The state machine that retrains the model, and what starts it."""
+
+from __future__ import annotations
+
+import json
+
+from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
+from cdktf_cdktf_provider_aws.cloudwatch_event_target import (
+    CloudwatchEventTarget,
+    CloudwatchEventTargetInputTransformer,
+)
+from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import (
+    DataAwsSagemakerPrebuiltEcrImage,
+)
+from constructs import Construct
+
+from contracts.container_images import image_uri
+from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.modules.retrain_definition import definition
+from infra.modules.retrain_jobs import RetrainInputs
+from infra.modules.state_machine import StateMachine, StateMachineInputs
+from infra.settings import Settings
+
+
+class Retrain(Construct):
+    """Retraining, by a schedule, by a drift alarm, and by hand."""
+
+    def __init__(self, scope: Construct, id_: str, names: Names, settings: Settings) -> None:
+        super().__init__(scope, id_)
+        self._names = names
+        # an algorithm of SageMaker's own lies in an account of AWS, another one in each region
+        deepar = DataAwsSagemakerPrebuiltEcrImage(
+            self, "deepar_image", repository_name="forecasting-deepar", region=names.region
+        )
+        inputs = RetrainInputs(
+            names=names,
+            training=settings.training,
+            retraining=settings.retraining,
+            images={"boosting": image_uri(names, "boosting"), "deepar": deepar.registry_path},
+            evaluation_image=image_uri(names, "evaluation"),
+            tags=settings.tags.of(names.environment),
+            instance_type=settings.endpoint.instance_type,
+        )
+        machine = StateMachine(
+            self,
+            "machine",
+            StateMachineInputs(
+                names=names,
+                name=names.retrain_machine,
+                description="Makes a new version of the model of what is in the lake",
+                definition=definition(inputs),
+                statements=_rights(names),
+            ),
+        )
+        self._arn = machine.machine.arn
+        self._starter = ServiceRole(
+            self,
+            "starter",
+            RoleInputs(
+                name=names.part("retrain-start"),
+                service="events.amazonaws.com",
+                description="A schedule and drift alarms start retraining",
+                statements=(
+                    Statement(
+                        "Start",
+                        ("states:StartExecution",),
+                        (names.state_machine_arn(names.retrain_machine),),
+                    ),
+                ),
+                trust_conditions={
+                    "StringEquals": {"aws:SourceAccount": names.account_id},
+                    "ArnLike": {
+                        "aws:SourceArn": f"arn:aws:events:{names.region}:{names.account_id}:rule/"
+                        f"{names.retrain_machine}-*"
+                    },
+                },
+            ),
+        )
+        if settings.retraining.schedule is not None:
+            self._on_schedule(settings.retraining.schedule)
+        self._on_drift()
+
+    def _on_schedule(self, schedule: str) -> None:
+        rule = CloudwatchEventRule(
+            self,
+            "schedule",
+            name=f"{self._names.retrain_machine}-schedule",
+            description="Retrains regularly",
+            schedule_expression=schedule,
+        )
+        CloudwatchEventTarget(
+            self,
+            "schedule_target",
+            rule=rule.name,
+            arn=self._arn,
+            role_arn=self._starter.arn,
+            input=json.dumps({"reason": "schedule"}),
+        )
+
+    def _on_drift(self) -> None:
+        rule = CloudwatchEventRule(
+            self,
+            "drift",
+            name=f"{self._names.retrain_machine}-drift",
+            description="Retrains when the data or the forecasts are no longer what they were",
+            event_pattern=json.dumps(
+                {
+                    "source": ["aws.cloudwatch"],
+                    "detail-type": ["CloudWatch Alarm State Change"],
+                    "detail": {
+                        "alarmName": [{"prefix": self._names.part("drift")}],
+                        "state": {"value": ["ALARM"]},
+                    },
+                }
+            ),
+        )
+        CloudwatchEventTarget(
+            self,
+            "drift_target",
+            rule=rule.name,
+            arn=self._arn,
+            role_arn=self._starter.arn,
+            input_transformer=CloudwatchEventTargetInputTransformer(
+                input_paths={"alarm": "$.detail.alarmName"},
+                input_template='{"reason": "alarm <alarm>"}',
+            ),
+        )
+
+
+def _rights(names: Names) -> tuple[Statement, ...]:
+    """Exactly the calls of `definition`, and what Step Functions needs to wait for jobs."""
+    place = f"{names.region}:{names.account_id}"
+    sagemaker, glue = f"arn:aws:sagemaker:{place}", f"arn:aws:glue:{place}"
+    mine = f"{names.retrain_machine}-*"
+    jobs = tuple(
+        f"{sagemaker}:{kind}/{mine}" for kind in ("processing-job", "training-job", "transform-job")
+    )
+    versions = (
+        f"{sagemaker}:model-package-group/{names.model_package_group}",
+        f"{sagemaker}:model-package/{names.model_package_group}/*",
+    )
+    model = f"{sagemaker}:model/{mine}"
+    kinds = ("Processing", "Training", "Transform")
+    return (
+        Statement("Lock", ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
+                  (f"arn:aws:dynamodb:{place}:table/{names.locks_table}",)),
+        Statement("SeeWhoHoldsTheLock", ("states:DescribeExecution",),
+                  (f"arn:aws:states:{place}:execution:{names.retrain_machine}:*",)),
+        Statement("Crawl", ("glue:GetCrawler", "glue:StartCrawler"),
+                  (f"{glue}:crawler/{names.crawler}",)),
+        Statement("RunGlueJobs",
+                  ("glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns",
+                   "glue:StartJobRun"),
+                  tuple(f"{glue}:job/{names.job(job)}"
+                        for job in (TELEMETRY_TO_PARQUET, BUILD_SERIES))),
+        Statement("RunJobs",
+                  tuple(f"sagemaker:{verb}{kind}Job" for kind in kinds
+                        for verb in ("Create", "Describe", "Stop")), jobs),
+        Statement("MakeModels", ("sagemaker:CreateModel", "sagemaker:DeleteModel"), (model,)),
+        Statement("FindWhatIsDone",
+                  ("sagemaker:ListModelPackages",
+                   *(f"sagemaker:List{kind}Jobs" for kind in kinds)),
+                  ("*",)),  # lists have no resource
+        Statement("Register",
+                  ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"), versions),
+        Statement("Tag", ("sagemaker:AddTags",), (*jobs, model)),
+        Statement("PassRole", ("iam:PassRole",), (names.role_arn("sagemaker"),),
+                  conditions={"StringEquals": {
+                      "iam:PassedToService": "sagemaker.amazonaws.com"}}),
+        Statement("AwaitJobs", ("events:DescribeRule", "events:PutRule", "events:PutTargets"),
+                  # rules of Step Functions itself, through which it hears of the ends of jobs
+                  tuple(f"arn:aws:events:{place}:rule/StepFunctionsGetEventsForSageMaker{kind}"
+                        "JobsRule" for kind in kinds)),
+        Statement("Tell", ("sns:Publish",), (names.alarm_topic_arn,)),
+        use_of_data_key(names),
+    )  # fmt: skip

@@ -1,0 +1,382 @@
+"""What the state machine ``retrain`` does, in Amazon States Language.
+
+Lake to series, series to a candidate, its forecasts and the champion's from the same origins, the
+verdict, and a version in the registry. Names of jobs begin with the run's; a run that is resumed
+takes the jobs that completed and does the others under new names, so nothing is done twice.
+
+Whatever fails leads to `_failure`: the lock goes, a person is told, the execution fails.
+The query language is JSONata; what one state finds, later ones read as variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from contracts.lake import EVALUATIONS
+from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from infra.modules.retrain_jobs import RetrainInputs, judging, origins, training, transform
+from infra.modules.retrain_registration import registration
+from infra.modules.states_language import FAILURE, State, choice, expression, only, task
+from infra.settings import Retraining
+
+RUN_LENGTH = 20
+"""Characters of the longest execution name that a run is called by as it is."""
+
+LOCK_DAYS = 30
+"""After which the item goes even where nobody ever takes the lock again."""
+
+POLL_SECONDS = 5
+
+
+def definition(inputs: RetrainInputs) -> State:
+    """The machine.
+
+    Its input is an object whose every member may be left out: ``algorithm``, ``hyperparameters``
+    (over the settings'), ``window`` with ``start`` and ``end`` of arrival, ``commit``, ``reason``,
+    and ``resume`` with the name of a run that failed.
+    """
+    return {
+        "Comment": "Makes a new version of the model of what is in the lake, and judges it",
+        "QueryLanguage": "JSONata",
+        "StartAt": "Settings",
+        "States": {
+            **_begin(inputs),
+            **_lock(inputs.names),
+            **_champion(inputs.names),
+            **origins(inputs, otherwise="Crawl", then="Find train"),
+            **_lake(inputs),
+            **training(inputs, then="Forecast"),
+            "Forecast": _forecast(inputs),
+            **judging(inputs, then="Approval"),
+            "Approval": _approval(inputs.retraining),
+            **registration(inputs, then="Unlock"),
+            **_end(inputs.names),
+            **_failure(inputs.names),
+        },
+    }
+
+
+def _begin(inputs: RetrainInputs) -> dict[str, State]:
+    execution = "$states.context.Execution"
+    now = f"$toMillis({execution}.StartTime)"
+    days = inputs.retraining.arrival_days
+    short = (
+        f"$fromMillis({now}, '[Y0001][M01][D01]-[H01][m01][s01]') & '-' & "
+        f"$substring($hash({execution}.Name, 'SHA-256'), 0, 4)"
+    )
+    given = "$states.input"
+
+    def or_else(member: str, otherwise: str) -> str:
+        return expression(f"$exists({given}.{member}) ? {given}.{member} : {otherwise}")
+
+    return {
+        "Settings": {
+            "Type": "Pass",
+            "Comment": "What the settings say, where the input says nothing else",
+            "Assign": {
+                "images": dict(inputs.images),
+                "settings": {
+                    "boosting": inputs.training.boosting,
+                    "deepar": inputs.training.deepar,
+                },
+                "algorithm": or_else("algorithm", f"'{inputs.training.algorithm}'"),
+                "reason": or_else("reason", "'by hand'"),
+                "commit": or_else("commit", "'unknown'"),
+                "start": or_else("window.start", f"$fromMillis({now} - {days} * 24 * 3600 * 1000)"),
+                "end": or_else("window.end", f"$fromMillis({now} + 3600 * 1000)"),
+                "run": or_else(
+                    "resume",
+                    f"$length({execution}.Name) <= {RUN_LENGTH} ? {execution}.Name : {short}",
+                ),
+                # of this execution, so that what a resumed run does again has another name
+                "attempt": expression(f"$substring($hash({execution}.Name, 'SHA-256'), 0, 4)"),
+            },
+            "Output": expression(given),
+            "Next": "Algorithm",
+        },
+        "Algorithm": {
+            "Type": "Pass",
+            "Assign": {
+                "image": expression("$lookup($images, $algorithm)"),
+                "hyperparameters": expression(
+                    f"$merge([$lookup($settings, $algorithm), {given}.hyperparameters])"
+                ),
+                "place": expression(f"'{EVALUATIONS.uri(inputs.names)}' & $run & '/'"),
+            },
+            "Output": {},
+            "Next": "Lock",
+        },
+    }
+
+
+def _lock(names: Names) -> dict[str, State]:
+    """One execution at a time. A lock whose execution has ended without releasing it is taken."""
+    me = {"S": expression("$states.context.Execution.Id")}
+    item = {
+        "name": {"S": names.retrain_machine},
+        "execution": me,
+        "run": {"S": expression("$run")},
+        "expires_at": {
+            "N": expression(f"$string($floor($millis() / 1000) + {LOCK_DAYS} * 24 * 3600)")
+        },
+    }
+    taken = "DynamoDB.ConditionalCheckFailedException"
+
+    def put(condition: str, values: State, refused: str) -> State:
+        return task(
+            "Lock",
+            "dynamodb:putItem",
+            {
+                "TableName": names.locks_table,
+                "Item": item,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {"#execution": "execution"},
+                "ExpressionAttributeValues": values,
+            },
+            then="Newest approved version",
+            catch={taken: refused},
+        )
+
+    free = "attribute_not_exists(#execution) OR #execution = :me"  # :me: a call that is repeated
+    return {
+        "Lock": put(free, {":me": me}, "Who holds the lock"),
+        "Who holds the lock": task(
+            "Lock",
+            "dynamodb:getItem",
+            {
+                "TableName": names.locks_table,
+                "Key": _lock_key(names),
+                "ConsistentRead": True,
+            },
+            assign={
+                "holder": "$exists($states.result.Item) ? $states.result.Item.execution.S : ''",
+                "holding_run": "$exists($states.result.Item) ? $states.result.Item.run.S : ''",
+            },
+            then="Is it free by now",
+        ),
+        "Is it free by now": choice("Does the holder run", ("$holder = ''", "Lock")),
+        "Does the holder run": task(
+            "Lock",
+            "aws-sdk:sfn:describeExecution",
+            {"ExecutionArn": expression("$holder")},
+            assign={"holding": "$states.result.Status"},
+            then="Wait for its turn or not",
+            catch={"Sfn.ExecutionDoesNotExistException": "Take the lock over"},
+        ),
+        "Wait for its turn or not": choice(
+            "Take the lock over", ("$holding = 'RUNNING'", "Another runs")
+        ),
+        "Take the lock over": put(
+            "#execution = :holder", {":holder": {"S": expression("$holder")}}, "Another runs"
+        ),
+        "Another runs": {
+            "Type": "Fail",
+            "Error": "RetrainingUnderWay",
+            "Cause": expression(
+                "'run ' & $holding_run & ' is under way; one runs at a time. Execution: ' & $holder"
+            ),
+        },
+    }
+
+
+def _lock_key(names: Names) -> State:
+    return {"name": {"S": names.retrain_machine}}
+
+
+def _champion(names: Names) -> dict[str, State]:
+    """The newest approved version, as what a candidate has to be no worse than."""
+    found = "$states.result.ModelPackageSummaryList[0].ModelPackageArn"
+    kept = "$states.result.CustomerMetadataProperties"
+    return {
+        "Newest approved version": task(
+            "Champion",
+            "aws-sdk:sagemaker:listModelPackages",
+            {
+                "ModelPackageGroupName": names.model_package_group,
+                "ModelApprovalStatus": "Approved",
+                "SortBy": "CreationTime",
+                "SortOrder": "Descending",
+                "MaxResults": 1,
+            },
+            assign={
+                "champion": f"$exists({found}) ? {found} : ''",
+                "champion_categories": "''",
+                "champion_data_end": "''",
+            },
+            then="Is there a champion",
+        ),
+        "Is there a champion": choice("Find origins", ("$champion != ''", "Champion")),
+        "Champion": task(
+            "Champion",
+            "aws-sdk:sagemaker:describeModelPackage",
+            {"ModelPackageName": expression("$champion")},
+            assign={
+                "champion_categories": f"{kept}.categories",
+                "champion_data_end": f"{kept}.data_end",
+            },
+            then="Find origins",
+        ),
+    }
+
+
+def _lake(inputs: RetrainInputs) -> dict[str, State]:
+    """Crawl raw for Athena; raw to readings; readings to series and channels."""
+    names = inputs.names
+    last = "$states.result.Crawler.LastCrawl"
+    reason = f"$exists({last}.ErrorMessage) ? {last}.ErrorMessage : 'the crawler gave no reason'"
+    runs_at_once = "Glue.ConcurrentRunsExceededException"
+
+    def glue_job(step: str, job: str, arguments: State, then: str) -> State:
+        return task(
+            step,
+            "glue:startJobRun.sync",
+            {"JobName": names.job(job), "Arguments": arguments},
+            then=then,
+            busy=(runs_at_once,),
+            log=f"/aws-glue/{names.part('jobs')}/error",
+        )
+
+    return {
+        "Crawl": task(
+            "Crawl",
+            "aws-sdk:glue:startCrawler",
+            {"Name": names.crawler},
+            then="Crawling",
+            catch={"Glue.CrawlerRunningException": "Crawling"},
+        ),
+        "Crawling": {"Type": "Wait", "Seconds": POLL_SECONDS, "Next": "Crawled"},
+        "Crawled": task(
+            "Crawl",
+            "aws-sdk:glue:getCrawler",
+            {"Name": names.crawler},
+            assign={
+                "crawler": "$states.result.Crawler.State",
+                "crawl": f"$exists({last}.Status) ? {last}.Status : 'NONE'",
+                "cause": reason,
+                "step": "'Crawl'",
+                "log": "'/aws-glue/crawlers'",
+                "error": "'CrawlFailed'",
+            },
+            then="Did the crawl succeed",
+        ),
+        "Did the crawl succeed": choice(
+            "Readings",
+            ("$crawler != 'READY'", "Crawling"),
+            ("$crawl = 'FAILED'", FAILURE),
+        ),
+        "Readings": glue_job(
+            "Readings",
+            TELEMETRY_TO_PARQUET,
+            {"--start": expression("$start"), "--end": expression("$end")},
+            "Series",
+        ),
+        "Series": glue_job("Series", BUILD_SERIES, {}, "Origins"),
+    }
+
+
+def _forecast(inputs: RetrainInputs) -> State:
+    """Both models forecast at the same time; the champion where there is one to compare with."""
+    champion = transform(inputs, "champion")
+    states = {
+        "Is there one to compare with": choice(
+            "Forecasts champion", ("$origins.champion", champion["StartAt"])
+        ),
+        **champion["States"],
+    }
+    return {
+        "Type": "Parallel",
+        "Branches": [
+            transform(inputs, "candidate"),
+            {"StartAt": "Is there one to compare with", "States": states},
+        ],
+        "Output": {},
+        "Catch": [only("Forecast", "/aws/sagemaker/TransformJobs")],
+        "Next": "Find judge",
+    }
+
+
+def _approval(settings: Retraining) -> State:
+    accepted = f"$verdict.verdict = 'accepted' ? '{settings.approval}' : 'Rejected'"
+    return {
+        "Type": "Pass",
+        "Assign": {"approval": expression(accepted)},
+        "Output": {},
+        "Next": "Register",
+    }
+
+
+def _end(names: Names) -> dict[str, State]:
+    return {
+        "Unlock": _unlock(names, "Done", {"DynamoDB.ConditionalCheckFailedException": "Done"}),
+        "Done": {
+            "Type": "Pass",
+            "Output": expression(
+                "$merge([$verdict, {'run': $run, 'package': $package, "
+                "'approval': $approval, 'report': $place & 'report/'}])"
+            ),
+            "End": True,
+        },
+    }
+
+
+def _unlock(names: Names, then: str, catch: Mapping[str, str]) -> State:
+    return task(
+        "Unlock",
+        "dynamodb:deleteItem",
+        {
+            "TableName": names.locks_table,
+            "Key": _lock_key(names),
+            "ConditionExpression": "#execution = :me",
+            "ExpressionAttributeNames": {"#execution": "execution"},
+            "ExpressionAttributeValues": {":me": {"S": expression("$states.context.Execution.Id")}},
+        },
+        then=then,
+        catch=catch,
+    )
+
+
+def _failure(names: Names) -> dict[str, State]:
+    """A job's error is its whole description in JSON; its reason is what a person needs."""
+    reason = (
+        "($text := $trim($cause); $is_job := $substring($text, 0, 1) = '{'; "
+        "$job := $is_job ? $parse($text) : {}; "
+        "$why := [$job.ExitMessage, $job.FailureReason, $job.ErrorMessage, "
+        "$is_job ? $error : $text][0]; $substring($why, 0, 600))"
+    )
+    mended = f"make retrain ENV={names.environment} RESUME="
+    message = [
+        f"'Run ' & $run & ' of {names.retrain_machine} failed at the step ' & $step & '.'",
+        "'Why: ' & $why",
+        "'Log: ' & $log",
+        "'The model that is live is as it was.'",
+        f"'When the cause is mended: {mended}' & $run & ' (what completed is not done again).'",
+        "'What to do: docs/runbooks/models.md. Execution: ' & $states.context.Execution.Id",
+    ]
+    return {
+        FAILURE: {
+            "Type": "Pass",
+            "Assign": {"why": expression(reason)},
+            "Output": {},
+            "Next": "Unlock the failed run",
+        },
+        "Unlock the failed run": _unlock(names, "Tell", {"States.ALL": "Tell"}),
+        "Tell": task(
+            "Tell",
+            "sns:publish",
+            {
+                "TopicArn": names.alarm_topic_arn,
+                "Subject": expression(f"'{names.retrain_machine} failed at ' & $step"),
+                "Message": expression(f"$join([{', '.join(message)}], '\\n')"),
+            },
+            then="Failed",
+            catch={"States.ALL": "Failed"},
+        ),
+        "Failed": {
+            "Type": "Fail",
+            "Error": "RetrainingFailed",
+            "Cause": expression(
+                "'run ' & $run & ' failed at the step ' & $step & ': ' & $why & ' (log: ' & $log & "
+                f"'); when it is mended: {mended}' & $run"
+            ),
+        },
+    }

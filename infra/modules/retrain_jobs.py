@@ -1,0 +1,353 @@
+"""The SageMaker jobs of the state machine ``retrain``, each looked for before it is started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.forecast_input import QUANTILES
+from contracts.lake import CHANNELS, TRAINING_OUTPUT
+from contracts.names import Names
+from infra.modules.states_language import State, choice, expression, task
+from infra.settings import Retraining, Training
+
+_INPUT, _OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
+_VOLUME_GB = 50
+_PAYLOAD_MB = 6
+_SAMPLES = 200
+_LEVELS = sorted({*QUANTILES, "0.025", "0.25", "0.75", "0.975"}, key=float)
+"""What is published, and the bounds of the bands that are judged."""
+
+
+@dataclass(frozen=True)
+class RetrainInputs:
+    """What is trained on, with and by what.
+
+    Parameters
+    ----------
+    images
+        Training image of each algorithm.
+    evaluation_image
+        Image of the processing jobs.
+    tags
+        Of the jobs.
+    instance_type
+        Of the endpoint's instances.
+    """
+
+    names: Names
+    training: Training
+    retraining: Retraining
+    images: Mapping[str, str]
+    evaluation_image: str
+    tags: Mapping[str, str]
+    instance_type: str
+
+    @property
+    def role(self) -> str:
+        """Of the jobs and models."""
+        return self.names.role_arn("sagemaker")
+
+    @property
+    def tag_list(self) -> list[dict[str, str]]:
+        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+
+
+def origins(inputs: RetrainInputs, *, otherwise: str, then: str) -> dict[str, State]:
+    """What is trained on and forecast from; ``otherwise`` leads to ``Origins`` in the end."""
+    channels = CHANNELS.uri(inputs.names)
+    arguments = [
+        "origins",
+        *("--series", f"{_INPUT}/series"),
+        *("--categories", f"{_INPUT}/categories/categories.json"),
+        *("--origins", str(inputs.retraining.origins)),
+        *("--out", _OUTPUT),
+    ]
+    sources = [
+        _input("series", f"'{channels}test/'"),
+        _input("categories", f"'{channels}categories.json'"),
+    ]
+    champion = _input("champion", "$champion_categories")
+    their_index = ["--champion-categories", f"{_INPUT}/champion/categories.json"]
+    return _job(
+        inputs,
+        _Job(
+            "Origins",
+            "Processing",
+            "origins",
+            otherwise,
+            then,
+            {"origins": "$parse({}.ExitMessage)"},
+        ),
+        _processing(
+            inputs,
+            "origins",
+            arguments=f"$champion = '' ? {json.dumps(arguments)} : "
+            f"{json.dumps(arguments + their_index)}",
+            sources=f"$champion = '' ? [{', '.join(sources)}] : [{', '.join([*sources, champion])}]",
+        ),
+    )
+
+
+def training(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
+    """The candidate, on what lies before the first origin."""
+    names, settings = inputs.names, inputs.training
+    arguments = {
+        "TrainingJobName": _name(names, "train", retries=True),
+        "AlgorithmSpecification": {
+            "TrainingImage": expression("$image"),
+            "TrainingInputMode": "File",
+        },
+        "RoleArn": inputs.role,
+        "HyperParameters": expression("$hyperparameters"),
+        "InputDataConfig": [
+            {"ChannelName": "train", "DataSource": _source("$place & 'origins/train/'")}
+        ],
+        "OutputDataConfig": {
+            "S3OutputPath": TRAINING_OUTPUT.uri(names),
+            "KmsKeyId": names.key_alias,
+        },
+        "ResourceConfig": {
+            "InstanceType": settings.instance_type,
+            "InstanceCount": 1,
+            "VolumeSizeInGB": _VOLUME_GB,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": settings.max_runtime_seconds},
+        "Tags": inputs.tag_list,
+    }
+    job = _Job("Train", "Training", "train", "Train", then, {"training_job": "{}.TrainingJobName"})
+    return _job(inputs, job, arguments)
+
+
+def transform(inputs: RetrainInputs, model: str) -> State:
+    """A branch that has ``candidate`` or ``champion`` forecast from every origin."""
+    names = inputs.names
+    container: State = {"ModelPackageName": expression("$champion")}
+    if model == "candidate":
+        artefact = f"'{TRAINING_OUTPUT.uri(names)}' & $training_job & '/output/model.tar.gz'"
+        container = {"Image": expression("$image"), "ModelDataUrl": expression(artefact)}
+    model_name = _name(names, model)
+    arguments = {
+        "TransformJobName": _name(names, model, retries=True),
+        "ModelName": model_name,
+        "BatchStrategy": "MultiRecord",
+        "MaxPayloadInMB": _PAYLOAD_MB,
+        "Environment": {
+            "DEEPAR_INFERENCE_CONFIG": json.dumps(
+                {"num_samples": _SAMPLES, "output_types": ["quantiles"], "quantiles": _LEVELS}
+            )
+        },
+        "TransformInput": {
+            "ContentType": "application/jsonlines",
+            "SplitType": "Line",
+            "DataSource": _source(f"$place & 'origins/judged/{model}/'", distributed=False),
+        },
+        "TransformOutput": {
+            "S3OutputPath": expression(f"$place & 'forecasts/{model}/'"),
+            "AssembleWith": "Line",
+            "Accept": "application/jsonlines",
+            "KmsKeyId": names.key_alias,
+        },
+        "TransformResources": {
+            "InstanceType": inputs.retraining.instance_type,
+            "InstanceCount": 1,
+        },
+        "Tags": inputs.tag_list,
+    }
+    make = {
+        "ModelName": model_name,
+        "ExecutionRoleArn": inputs.role,
+        "PrimaryContainer": container,
+        "Tags": inputs.tag_list,
+    }
+    forecast, remove, done = f"Forecast {model}", f"Remove model {model}", f"Forecasts {model}"
+    job = _Job(forecast, "Transform", model, f"Make model {model}", remove, {}, found=done)
+    return {
+        "StartAt": f"Find {model}",
+        "States": {
+            **_job(inputs, job, arguments, caught_outside=True),
+            f"Make model {model}": task(
+                forecast, "sagemaker:createModel", make, then=forecast, caught_outside=True
+            ),
+            # a version in the registry holds all that its model is made of
+            remove: task(
+                forecast,
+                "aws-sdk:sagemaker:deleteModel",
+                {"ModelName": model_name},
+                then=done,
+                caught_outside=True,
+            ),
+            done: {"Type": "Pass", "Output": {}, "End": True},
+        },
+    }
+
+
+def judging(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
+    """The verdict, with its figures and its report."""
+    limits = inputs.retraining
+    arguments = [
+        "judge",
+        *("--judged", f"{_INPUT}/judged"),
+        *("--forecasts", f"{_INPUT}/forecasts"),
+        *("--out", _OUTPUT),
+        *("--most-loss-over-champion", str(limits.most_loss_over_champion)),
+        *("--least-coverage-80", str(limits.least_coverage_80)),
+        *("--most-coverage-80", str(limits.most_coverage_80)),
+        "--champion-data-end",
+    ]
+    sources = [
+        _input("judged", "$place & 'origins/judged/'"),
+        _input("forecasts", "$place & 'forecasts/'"),
+    ]
+    return _job(
+        inputs,
+        _Job("Judge", "Processing", "judge", "Judge", then, {"verdict": "$parse({}.ExitMessage)"}),
+        _processing(
+            inputs,
+            "judge",
+            arguments=f"$append({json.dumps(arguments)}, $champion_data_end)",
+            sources=f"[{', '.join(sources)}]",
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A job of a run.
+
+    Parameters
+    ----------
+    state
+        That starts it.
+    family
+        ``Processing``, ``Training`` or ``Transform``.
+    name
+        What it is called within the run.
+    otherwise
+        State where none has completed yet.
+    then, found
+        State after it; after finding one that has completed, where that is another.
+    result
+        Variables by JSONata expressions, in which ``{}`` stands for the job.
+    """
+
+    state: str
+    family: str
+    name: str
+    otherwise: str
+    then: str
+    result: Mapping[str, str]
+    found: str = ""
+
+    @property
+    def log(self) -> str:
+        return f"/aws/sagemaker/{self.family}Jobs"
+
+
+def _job(
+    inputs: RetrainInputs, job: _Job, arguments: State, *, caught_outside: bool = False
+) -> dict[str, State]:
+    """Take the job of this run that has completed, or start one and wait for its end."""
+    newest = f"$states.result.{job.family}JobSummaries[0]"
+    is_there = f"found_{job.name}"
+    known = {
+        name: f"$exists({newest}) ? {value.format(newest)} : ''"
+        for name, value in job.result.items()
+    }
+    return {
+        f"Find {job.name}": task(
+            job.state,
+            f"aws-sdk:sagemaker:list{job.family}Jobs",
+            {
+                "NameContains": expression(_prefix(inputs.names, job.name)),
+                "StatusEquals": "Completed",
+                "SortBy": "CreationTime",
+                "SortOrder": "Descending",
+                "MaxResults": 1,
+            },
+            assign={is_there: f"$exists({newest})", **known},
+            then=f"Is {job.name} done",
+            caught_outside=caught_outside,
+        ),
+        f"Is {job.name} done": choice(job.otherwise, (f"${is_there}", job.found or job.then)),
+        job.state: task(
+            job.state,
+            f"sagemaker:create{job.family}Job.sync",
+            arguments,
+            assign={name: value.format("$states.result") for name, value in job.result.items()},
+            then=job.then,
+            log=job.log,
+            caught_outside=caught_outside,
+        ),
+    }
+
+
+def _processing(inputs: RetrainInputs, name: str, *, arguments: str, sources: str) -> State:
+    """A job of the evaluation container, whose output goes below the run's folder.
+
+    Parameters
+    ----------
+    arguments, sources
+        JSONata expressions of lists.
+    """
+    names = inputs.names
+    folder = {"origins": "origins/", "judge": "report/"}[name]
+    return {
+        "ProcessingJobName": _name(names, name, retries=True),
+        "RoleArn": inputs.role,
+        "AppSpecification": {
+            "ImageUri": inputs.evaluation_image,
+            "ContainerArguments": expression(arguments),
+        },
+        "ProcessingInputs": expression(sources),
+        "ProcessingOutputConfig": {
+            "KmsKeyId": names.key_alias,
+            "Outputs": [
+                {
+                    "OutputName": name,
+                    "S3Output": {
+                        "S3Uri": expression(f"$place & '{folder}'"),
+                        "LocalPath": _OUTPUT,
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ],
+        },
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceType": inputs.retraining.instance_type,
+                "InstanceCount": 1,
+                "VolumeSizeInGB": _VOLUME_GB,
+            }
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": inputs.training.max_runtime_seconds},
+        "Tags": inputs.tag_list,
+    }
+
+
+def _input(name: str, uri: str) -> str:
+    """JSONata of a processing input, given that of its address."""
+    source = {
+        "LocalPath": f"{_INPUT}/{name}",
+        "S3DataType": "S3Prefix",
+        "S3InputMode": "File",
+        "S3DataDistributionType": "FullyReplicated",
+    }
+    s3 = f"$merge([{json.dumps(source)}, {{'S3Uri': {uri}}}])"
+    return f"{{'InputName': '{name}', 'S3Input': {s3}}}"
+
+
+def _source(uri: str, *, distributed: bool = True) -> State:
+    whole = {"S3DataDistributionType": "FullyReplicated"} if distributed else {}
+    return {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": expression(uri), **whole}}
+
+
+def _prefix(names: Names, name: str) -> str:
+    return f"'{names.retrain_machine}-' & $run & '-{name}-'"
+
+
+def _name(names: Names, name: str, *, retries: bool = False) -> str:
+    """At most 63 characters. A call that is made again must not meet what it has begun before."""
+    again = " & $states.context.State.RetryCount" if retries else ""
+    return expression(f"{_prefix(names, name)} & $attempt{again}")

@@ -1,0 +1,82 @@
+"""How the state machine ``retrain`` puts a candidate into the registry, whatever its verdict."""
+
+from __future__ import annotations
+
+from contracts.lake import TRAINING_OUTPUT
+from infra.modules.retrain_jobs import RetrainInputs
+from infra.modules.states_language import State, expression, task
+
+_CONTENT_TYPES = ["application/json", "application/jsonlines"]
+
+METADATA = {
+    "algorithm": "$algorithm",
+    "training_job": "$training_job",
+    "run": "$run",
+    "reason": "$reason",
+    "data_start": "$origins.data_start",
+    "data_end": "$origins.data_end",
+    "origins": "$string($origins.origins)",
+    "commit": "$commit",
+    "image": "$image",
+    "categories": "$place & 'origins/judged/categories.json'",
+    "report": "$place & 'report/report.html'",
+    "verdict": "$verdict.verdict",
+    "champion": "$champion = '' ? 'none' : $champion",
+    **{
+        figure: f"$string($verdict.{figure})"
+        for figure in (
+            "wql",
+            "wql_champion",
+            "wql_persistence",
+            "wql_naive_24",
+            "nd",
+            "mase",
+            "coverage_80",
+        )
+    },
+}
+"""Metadata of a version, by JSONata expressions; see `forecasting.registry` for who reads it."""
+
+
+def registration(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
+    """A version of the model: approved, to be approved, or rejected with the gate's reasons."""
+    names = inputs.names
+    artefact = f"'{TRAINING_OUTPUT.uri(names)}' & $training_job & '/output/model.tar.gz'"
+    instance_types = [inputs.instance_type]
+    return {
+        "Register": task(
+            "Register",
+            "aws-sdk:sagemaker:createModelPackage",
+            {
+                "ModelPackageGroupName": names.model_package_group,
+                "ModelPackageDescription": expression(
+                    "$algorithm & ' of run ' & $run & ' (' & $reason & ')'"
+                ),
+                "ModelApprovalStatus": expression("$approval"),
+                "InferenceSpecification": {
+                    "Containers": [
+                        {"Image": expression("$image"), "ModelDataUrl": expression(artefact)}
+                    ],
+                    "SupportedContentTypes": _CONTENT_TYPES,
+                    "SupportedResponseMIMETypes": _CONTENT_TYPES,
+                    "SupportedRealtimeInferenceInstanceTypes": instance_types,
+                    "SupportedTransformInstanceTypes": [inputs.retraining.instance_type],
+                },
+                "ModelMetrics": {
+                    "ModelQuality": {
+                        "Statistics": {
+                            "ContentType": "application/json",
+                            "S3Uri": expression("$place & 'report/metrics.json'"),
+                        }
+                    }
+                },
+                "CustomerMetadataProperties": {
+                    name: expression(value) for name, value in METADATA.items()
+                },
+                # of the run, so that a call that is made again makes no second version
+                "ClientToken": expression("$substring($hash($run, 'SHA-256'), 0, 36)"),
+            },
+            assign={"package": "$states.result.ModelPackageArn"},
+            then=then,
+        )
+    }
