@@ -18,7 +18,7 @@ from contracts.lake import CHANNELS, SERIES_HOURLY
 from contracts.names import Names
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
-DAYS = 12
+DAYS = 18
 HORIZON = 24
 DEVICES = ("device-1", "device-2")
 POLLUTANTS = ("ozone", "carbon_monoxide")

@@ -274,11 +274,12 @@ def wait(
     """
     state = final_state(lambda: describe(session, name), lambda now: now.status in FINAL, report)
     if state.status == "Failed":
+        reason = state.failure or "no reason was given"
         failed = next((one.job for one in state.trials if one.status == "Failed"), None)
-        raise ForecastingError(
-            f"tuning job {name} failed: {state.failure or 'no reason was given'}"
-            + (f" (log: {training.LOG_GROUP}, streams {failed}/…)" if failed else "")
-        )
+        if failed:
+            job = session.client("sagemaker").describe_training_job(TrainingJobName=failed)
+            reason += f" First of {failed}: {job.get('FailureReason', 'not told')}"
+        raise ForecastingError(f"tuning job {name} failed: {reason} (log: {training.LOG_GROUP})")
     return state
 
 
