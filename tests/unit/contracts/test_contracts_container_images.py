@@ -42,3 +42,15 @@ def test_a_changed_or_renamed_source_changes_the_tag(copy):
 def test_missing_sources_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no sources of the image boosting"):
         tag("boosting", tmp_path)
+
+
+@pytest.mark.parametrize("container", ["boosting"])
+def test_an_image_is_built_of_its_sources_in_the_versions_of_all_else(container):
+    folder = REPOSITORY / "sagemaker/containers" / container
+    recipe = (folder / "Dockerfile").read_text()
+    for part in CONTENTS[container]:
+        assert f"COPY {part} " in recipe
+    locked = (REPOSITORY / "requirements/lakecast.lock").read_text().split()
+    versions = [word for word in (folder / "requirements.lock").read_text().split() if "==" in word]
+    assert versions
+    assert set(versions) <= set(locked)
