@@ -61,5 +61,6 @@ def log_groups(names: Names) -> dict[str, str]:
         "api_access": api_access(names),
         "endpoint": endpoint(names),
         "retrain": state_machine(names.retrain_machine),
+        "nightly": state_machine(names.nightly_machine),
         "rollout": state_machine(names.rollout_machine),
     }

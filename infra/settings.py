@@ -266,6 +266,27 @@ class Retraining:
 
 
 @dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of all series, and the look for drift.
+
+    Parameters
+    ----------
+    processing_instance_type, transform_instance_type
+        What prepares and publishes them runs on, and what the model runs on.
+    drift_days, drift_of_days
+        An alarm is raised where so many of the last so many days were beyond a limit.
+    schedule
+        When they are made; None: when started by hand.
+    """
+
+    processing_instance_type: str
+    transform_instance_type: str
+    drift_days: int
+    drift_of_days: int
+    schedule: str | None = None
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """What an endpoint's production variants run on.
 
@@ -354,6 +375,7 @@ class Settings:
     athena: Athena
     training: Training
     retraining: Retraining
+    forecasts: Forecasts
     endpoint: Endpoint
     api: Api
     alarms: Alarms
@@ -389,6 +411,7 @@ def _check(settings: Settings, environment: str) -> None:
     """Refuse what AWS would refuse later, and what contradicts itself."""
     protection, delivery, glue = settings.protection, settings.delivery, settings.glue
     quality, retraining = settings.quality, settings.retraining
+    forecasts = settings.forecasts
     days = dataclasses.asdict(settings.retention)
     rules: list[tuple[bool, str, object, str]] = [
         (settings.environment.name == environment, "environment.name", settings.environment.name,
@@ -444,6 +467,10 @@ def _check(settings: Settings, environment: str) -> None:
          retraining.least_coverage_80, "0 or more and below 0.8"),
         (0.8 < retraining.most_coverage_80 <= 1, "retraining.most_coverage_80",
          retraining.most_coverage_80, "above 0.8 and at most 1"),
+        (1 <= forecasts.drift_of_days <= 7, "forecasts.drift_of_days", forecasts.drift_of_days,
+         "1 to 7, the days that an alarm looks back"),
+        (1 <= forecasts.drift_days <= forecasts.drift_of_days, "forecasts.drift_days",
+         forecasts.drift_days, f"1 to drift_of_days, {forecasts.drift_of_days}"),
         (settings.endpoint.initial_instance_count >= 1, "endpoint.initial_instance_count",
          settings.endpoint.initial_instance_count, "at least 1"),
         (1 <= settings.endpoint.poll_seconds <= 300, "endpoint.poll_seconds",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from cdktf_cdktf_provider_aws.glue_catalog_database import GlueCatalogDatabase
 from constructs import Construct
 
-from contracts import runs
-from contracts.lake import DELTA_TABLES, QUARANTINE, RUNS, SERIES_HOURLY, TELEMETRY
+from contracts import forecasts, runs
+from contracts.lake import DELTA_TABLES, FORECASTS, QUARANTINE, RUNS, SERIES_HOURLY, TELEMETRY
 from contracts.names import Names
 from contracts.telemetry import POLLUTANTS
 from infra.modules.curated_table import Column, CuratedTable, CuratedTableInputs
@@ -42,6 +42,7 @@ _SERIES_COLUMNS = (
 )
 
 _RUNS_COLUMNS = tuple(Column(name, *rest) for name, rest in runs.COLUMNS.items())
+_FORECASTS_COLUMNS = tuple(Column(name, *rest) for name, rest in forecasts.COLUMNS.items())
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class CatalogueInputs:
 
 
 class Catalogue(Construct):
-    """The database with ``telemetry``, ``quarantine``, ``series_hourly`` and ``runs``."""
+    """The database and its tables."""
 
     def __init__(self, scope: Construct, id_: str, inputs: CatalogueInputs) -> None:
         super().__init__(scope, id_)
@@ -71,6 +72,8 @@ class Catalogue(Construct):
             ("series_hourly", SERIES_HOURLY, "Regular hourly series of devices and pollutants",
              _SERIES_COLUMNS),
             ("runs", RUNS, "What each run of a Glue job did, by the day it began", _RUNS_COLUMNS),
+            (forecasts.TABLE, FORECASTS, "What was forecast each night, by the day of the origin",
+             _FORECASTS_COLUMNS),
         ):  # fmt: skip
             CuratedTable(
                 self,

@@ -1,4 +1,4 @@
-"""SageMaker's jobs as tasks of a state machine in JSONata, each waited for to its end.
+"""Requests for SageMaker's jobs, as tasks of a state machine make them and wait for their end.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html
 """
@@ -12,41 +12,13 @@ from contracts.container_images import image_uri
 from contracts.names import Names
 from infra.modules.policy import Statement
 
-State = dict[str, Any]
+Request = tuple[str, dict[str, Any]]
+"""An integration's name, and its arguments."""
 
-RETRY = [
-    {
-        "ErrorEquals": [
-            "SageMaker.AmazonSageMakerException",  # throttling, and its service's own faults
-            "SageMaker.ResourceLimitExceededException",
-        ],
-        "IntervalSeconds": 10,
-        "BackoffRate": 3,
-        "MaxAttempts": 3,
-        "JitterStrategy": "FULL",
-    }
-]
 _PROCESSING = "/opt/ml/processing"
-_ATTEMPT = "$string($states.context.State.RetryCount)"
 
 
-def expression(jsonata: str) -> str:
-    """A value that is worked out when the state is entered."""
-    return f"{{% {jsonata} %}}"
-
-
-def job_name(names: Names, part: str, run: str) -> str:
-    """A name for each attempt: one that is taken stays so.
-
-    Parameters
-    ----------
-    run
-        JSONata of the run's name.
-    """
-    return expression(f"'{names.part(part)}-' & {run} & '-' & {_ATTEMPT}")
-
-
-def processing_task(
+def processing(
     names: Names,
     *,
     name: str,
@@ -57,7 +29,7 @@ def processing_task(
     outputs: Mapping[str, str],
     tags: Mapping[str, str],
     max_runtime_seconds: int = 3600,
-) -> State:
+) -> Request:
     """A command of the evaluation container.
 
     Parameters
@@ -69,57 +41,52 @@ def processing_task(
     """
     folders = {part: f"{_PROCESSING}/{part}" for part in (*inputs, *outputs)}
     options = [text for part, folder in folders.items() for text in (f"--{part}", folder)]
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync",
-        "Arguments": {
-            "ProcessingJobName": name,
-            "RoleArn": role,
-            "AppSpecification": {
-                "ImageUri": image_uri(names, "evaluation"),
-                "ContainerArguments": [*arguments, *options],
-            },
-            "ProcessingInputs": [
+    return "sagemaker:createProcessingJob.sync", {
+        "ProcessingJobName": name,
+        "RoleArn": role,
+        "AppSpecification": {
+            "ImageUri": image_uri(names, "evaluation"),
+            "ContainerArguments": [*arguments, *options],
+        },
+        "ProcessingInputs": [
+            {
+                "InputName": part,
+                "S3Input": {
+                    "S3Uri": uri,
+                    "LocalPath": folders[part],
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+            for part, uri in inputs.items()
+        ],
+        "ProcessingOutputConfig": {
+            "KmsKeyId": names.key_alias,
+            "Outputs": [
                 {
-                    "InputName": part,
-                    "S3Input": {
+                    "OutputName": part,
+                    "S3Output": {
                         "S3Uri": uri,
                         "LocalPath": folders[part],
-                        "S3DataType": "S3Prefix",
-                        "S3InputMode": "File",
+                        "S3UploadMode": "EndOfJob",
                     },
                 }
-                for part, uri in inputs.items()
+                for part, uri in outputs.items()
             ],
-            "ProcessingOutputConfig": {
-                "KmsKeyId": names.key_alias,
-                "Outputs": [
-                    {
-                        "OutputName": part,
-                        "S3Output": {
-                            "S3Uri": uri,
-                            "LocalPath": folders[part],
-                            "S3UploadMode": "EndOfJob",
-                        },
-                    }
-                    for part, uri in outputs.items()
-                ],
-            },
-            "ProcessingResources": {
-                "ClusterConfig": {
-                    "InstanceCount": 1,
-                    "InstanceType": instance_type,
-                    "VolumeSizeInGB": 30,
-                }
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": max_runtime_seconds},
-            "Tags": _tags(tags),
         },
-        "Retry": RETRY,
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceCount": 1,
+                "InstanceType": instance_type,
+                "VolumeSizeInGB": 30,
+            }
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": max_runtime_seconds},
+        "Tags": _tags(tags),
     }
 
 
-def transform_task(
+def transform(
     names: Names,
     *,
     name: str,
@@ -129,7 +96,7 @@ def transform_task(
     target: str,
     configuration: str,
     tags: Mapping[str, str],
-) -> State:
+) -> Request:
     """A model's answers to every line below an S3 URI, in files of the same names and ``.out``.
 
     Parameters
@@ -137,30 +104,25 @@ def transform_task(
     configuration
         Of the answers, in JSON: DeepAR's ``DEEPAR_INFERENCE_CONFIG``.
     """
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::sagemaker:createTransformJob.sync",
-        "Arguments": {
-            "TransformJobName": name,
-            "ModelName": model,
-            "BatchStrategy": "MultiRecord",
-            "MaxPayloadInMB": 1,  # so that no request holds more lines than are answered at once
-            "Environment": {"DEEPAR_INFERENCE_CONFIG": configuration},
-            "TransformInput": {
-                "ContentType": "application/jsonlines",
-                "SplitType": "Line",
-                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
-            },
-            "TransformOutput": {
-                "S3OutputPath": target,
-                "Accept": "application/jsonlines",
-                "AssembleWith": "Line",
-                "KmsKeyId": names.key_alias,
-            },
-            "TransformResources": {"InstanceType": instance_type, "InstanceCount": 1},
-            "Tags": _tags(tags),
+    return "sagemaker:createTransformJob.sync", {
+        "TransformJobName": name,
+        "ModelName": model,
+        "BatchStrategy": "MultiRecord",
+        "MaxPayloadInMB": 1,  # so that no request holds more lines than are answered at once
+        "Environment": {"DEEPAR_INFERENCE_CONFIG": configuration},
+        "TransformInput": {
+            "ContentType": "application/jsonlines",
+            "SplitType": "Line",
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
         },
-        "Retry": RETRY,
+        "TransformOutput": {
+            "S3OutputPath": target,
+            "Accept": "application/jsonlines",
+            "AssembleWith": "Line",
+            "KmsKeyId": names.key_alias,
+        },
+        "TransformResources": {"InstanceType": instance_type, "InstanceCount": 1},
+        "Tags": _tags(tags),
     }
 
 

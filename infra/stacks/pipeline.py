@@ -15,6 +15,8 @@ from infra.modules.glue_jobs import GlueJobs, GlueJobsInputs
 from infra.modules.ingestion import Ingestion, IngestionInputs
 from infra.modules.ingestion_alarms import IngestionAlarms, IngestionAlarmsInputs
 from infra.modules.model_role import ModelRole, ModelRoleInputs
+from infra.modules.nightly_definition import NightlyInputs
+from infra.modules.nightly_forecasts import NightlyForecasts
 from infra.modules.quality_rules import QualityRules, QualityRulesInputs
 from infra.modules.rollout import Rollout
 from infra.modules.rollout_definition import RolloutInputs
@@ -75,6 +77,15 @@ class PipelineStack(EstateStack):
         )
         QualityRules(self, "quality", QualityRulesInputs(target.names))
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
+        NightlyForecasts(
+            self,
+            "nightly",
+            NightlyInputs(
+                target.names,
+                target.settings.forecasts,
+                target.settings.tags.of(target.names.environment),
+            ),
+        )
         Rollout(
             self,
             "rollout",
