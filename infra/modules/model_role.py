@@ -1,4 +1,4 @@
-"""The role of SageMaker's training jobs and endpoints."""
+"""The role of SageMaker's jobs and endpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from constructs import Construct
 
-from contracts.lake import CHANNELS
+from contracts.container_images import CONTENTS
+from contracts.lake import CHANNELS, EVALUATIONS, TRAINING_OUTPUT
 from contracts.names import Names
 from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 
@@ -32,14 +33,17 @@ class ModelRole(Construct):
             RoleInputs(
                 name=names.part("sagemaker"),
                 service="sagemaker.amazonaws.com",
-                description="SageMaker trains and serves models",
+                description="SageMaker trains, judges and serves models",
                 statements=(
                     Statement("SeeBucket", ("s3:GetBucketLocation", "s3:ListBucket"), (models,)),
                     Statement("ReadChannels", ("s3:GetObject",), (f"{models}/{CHANNELS.prefix}*",)),
                     Statement(
                         "ReadAndWriteModels",
                         ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
-                        (f"{models}/training/*",),
+                        (
+                            f"{models}/{TRAINING_OUTPUT.prefix}*",
+                            f"{models}/{EVALUATIONS.prefix}*",
+                        ),
                     ),
                     Statement(
                         "LogIn",
@@ -50,14 +54,26 @@ class ModelRole(Construct):
                         "PullImages",
                         ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
                          "ecr:GetDownloadUrlForLayer"),
-                        # the algorithm's image lies in an account of AWS, one for each region
-                        (f"arn:aws:ecr:{names.region}:*:repository/forecasting-deepar",),
+                        (
+                            # the algorithm's image lies in an account of AWS, one for each region
+                            f"arn:aws:ecr:{names.region}:*:repository/forecasting-deepar",
+                            *(
+                                f"arn:aws:ecr:{names.region}:{names.account_id}:repository/"
+                                f"{names.part(container)}"
+                                for container in CONTENTS
+                            ),
+                        ),
                     ),
                     Statement(
                         "WriteLogs",
                         ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams",
                          "logs:PutLogEvents"),
-                        (f"{logs}/TrainingJobs*", f"{logs}/Endpoints/{names.part('')}*"),
+                        (
+                            f"{logs}/ProcessingJobs*",
+                            f"{logs}/TrainingJobs*",
+                            f"{logs}/TransformJobs*",
+                            f"{logs}/Endpoints/{names.part('')}*",
+                        ),
                     ),
                     Statement(
                         "PublishMetrics",
