@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from constructs import Construct
 
 from contracts.container_images import CONTENTS
-from contracts.lake import CHANNELS, EVALUATIONS, TRAINING_OUTPUT
+from contracts.lake import CHANNELS, EVALUATIONS, NIGHTLY, TRAINING_OUTPUT
 from contracts.names import Names
 from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 
@@ -43,6 +43,7 @@ class ModelRole(Construct):
                         (
                             f"{models}/{TRAINING_OUTPUT.prefix}*",
                             f"{models}/{EVALUATIONS.prefix}*",
+                            f"{models}/{NIGHTLY.prefix}*",
                         ),
                     ),
                     Statement(
