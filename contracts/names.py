@@ -214,6 +214,16 @@ class Names:
         """Versions of the model, with how good they are and whether they may be deployed."""
         return self.part("forecast")
 
+    @property
+    def experiment(self) -> str:
+        """MLflow's experiment of all training and tuning jobs."""
+        return self.part("forecast")
+
+    @property
+    def tracking_server(self) -> str:
+        """SageMaker's managed MLflow."""
+        return self.part("experiments")
+
     # serving
     @property
     def endpoint(self) -> str:
