@@ -1,7 +1,8 @@
 """What other verbs made on the estate, and must go before the estate can.
 
-Endpoints, their configurations and models are releases (`forecasting` makes them); things and
-their certificates are devices (`device` provisions them). Terraform knows of neither.
+Endpoints, their configurations and models are releases, and so are the versions of the model that
+they are made of (`forecasting` and the state machines make them); things and their certificates are
+devices (`device` provisions them). Terraform knows of neither.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class LeftoverError(Exception):
 
 
 def remove_releases(session: Any, names: Names, say: Say) -> None:
-    """Delete the environment's endpoints, endpoint configurations and models.
+    """Delete the environment's endpoints, endpoint configurations, models and their versions.
 
     Raises
     ------
@@ -54,6 +55,24 @@ def remove_releases(session: Any, names: Names, say: Say) -> None:
         if collection == "Endpoints":
             for name in found:
                 _await_deletion(sagemaker, name)
+    versions = _versions(sagemaker, names.model_package_group)
+    if versions:
+        say(f"removing {len(versions)} version(s) of the model")
+    for version in versions:
+        sagemaker.delete_model_package(ModelPackageName=version)
+
+
+def _versions(sagemaker: Any, group: str) -> list[str]:
+    """ARNs of all versions; none where there is no group."""
+    try:
+        pages = list(
+            sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationException":  # SageMaker's "not found"
+            return []
+        raise
+    return [one["ModelPackageArn"] for page in pages for one in page["ModelPackageSummaryList"]]
 
 
 def _await_deletion(sagemaker: Any, endpoint: str) -> None:

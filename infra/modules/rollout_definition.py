@@ -17,6 +17,7 @@ from typing import Any
 
 from contracts.names import Names
 from contracts.releases import configuration_suffix, model_prefix
+from infra.modules.states_language import State, expression
 from infra.settings import Endpoint
 
 _REFUSALS = 3
@@ -24,8 +25,6 @@ _REFUSALS = 3
 _HOURS = 2
 """After which an endpoint that is still busy is told of; SageMaker itself gives up earlier."""
 _BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
-
-State = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def _observation(names: Names) -> dict[str, State]:
         "Begin": {
             "Type": "Pass",
             "Assign": {
-                "rejected": _expression(
+                "rejected": expression(
                     f"{detail}.ModelApprovalStatus = 'Rejected' ? {detail}.ModelPackageVersion : 0"
                 ),
                 "live": False,  # whether the endpoint serves what was rejected
@@ -85,16 +84,16 @@ def _observation(names: Names) -> dict[str, State]:
             "describeEndpoint",
             {"EndpointName": names.endpoint},
             "Whose rejection",
-            status=_expression("$states.result.EndpointStatus"),
-            serves=_expression("$states.result.EndpointConfigName"),
-            reason=_expression(f"$exists({reason}) ? {reason} : 'no reason was given'"),
+            status=expression("$states.result.EndpointStatus"),
+            serves=expression("$states.result.EndpointConfigName"),
+            reason=expression(f"$exists({reason}) ? {reason} : 'no reason was given'"),
         ),
         "Whose rejection": _choice(_to("Variants"), _when("$rejected = 0 or $live", "Versions")),
         "Variants": _task(
             "describeEndpointConfig",
-            {"EndpointConfigName": _expression("$serves")},
+            {"EndpointConfigName": expression("$serves")},
             "Was it live",
-            live=_expression(
+            live=expression(
                 f"('{model_prefix(names)}' & $rejected) in "
                 "$states.result.ProductionVariants.ModelName"
             ),
@@ -110,7 +109,7 @@ def _observation(names: Names) -> dict[str, State]:
                 "MaxResults": 1,
             },
             "Decide",
-            version=_expression(f"$exists({newest}) ? {newest} : 0"),
+            version=expression(f"$exists({newest}) ? {newest} : 0"),
         ),
     }
 
@@ -119,17 +118,17 @@ def _decision(names: Names, endpoint: Endpoint, configuration: str) -> State:
     turns = _HOURS * 3600 // endpoint.poll_seconds
     state = f"' {names.endpoint} is ' & $status & ' with ' & $serves & '.'"
     return _choice(
-        _to("Tell", message=_expression(f"'No rollout from here: ' & $reason & '.' & {state}")),
+        _to("Tell", message=expression(f"'No rollout from here: ' & $reason & '.' & {state}")),
         _when(
             f"$turns > {turns}",
             "Tell",
-            message=_expression(f"'Nothing has come of {_HOURS} hours of waiting.' & {state}"),
+            message=expression(f"'Nothing has come of {_HOURS} hours of waiting.' & {state}"),
         ),
         _when(f"$status in {json.dumps(_BUSY)}", "Wait"),
         _when(
             "$version = 0 and $live",
             "Tell",
-            message=_expression(
+            message=expression(
                 "'Version ' & $rejected & ' was rejected while it was served, and no other version "
                 f"is approved to go back to.' & {state}"
             ),
@@ -139,7 +138,7 @@ def _decision(names: Names, endpoint: Endpoint, configuration: str) -> State:
         _when(
             f"$tried = {configuration}",
             "Tell",
-            message=_expression(
+            message=expression(
                 "'Version ' & $version & ' did not come into service: ' & $reason & "
                 f"' (log: /aws/sagemaker/Endpoints/{names.endpoint}).' & {state}"
             ),
@@ -153,10 +152,10 @@ def _release(inputs: RolloutInputs, model: str, configuration: str) -> dict[str,
     names, endpoint = inputs.names, inputs.endpoint
     packages = f"arn:aws:sagemaker:{names.region}:{names.account_id}:model-package"
     tags = [{"Key": key, "Value": value} for key, value in inputs.tags.items()]
-    release = {"EndpointName": names.endpoint, "EndpointConfigName": _expression(configuration)}
+    release = {"EndpointName": names.endpoint, "EndpointConfigName": expression(configuration)}
     variant = {
         "VariantName": "champion",
-        "ModelName": _expression(model),
+        "ModelName": expression(model),
         "InstanceType": endpoint.instance_type,
         "InitialInstanceCount": endpoint.initial_instance_count,
         "InitialVariantWeight": 1,
@@ -166,10 +165,10 @@ def _release(inputs: RolloutInputs, model: str, configuration: str) -> dict[str,
         "Model": _task(
             "createModel",
             {
-                "ModelName": _expression(model),
+                "ModelName": expression(model),
                 "ExecutionRoleArn": names.role_arn("sagemaker"),
                 "PrimaryContainer": {
-                    "ModelPackageName": _expression(
+                    "ModelPackageName": expression(
                         f"'{packages}/{names.model_package_group}/' & $version"
                     )
                 },
@@ -180,7 +179,7 @@ def _release(inputs: RolloutInputs, model: str, configuration: str) -> dict[str,
         "Configuration": _task(
             "createEndpointConfig",
             {
-                "EndpointConfigName": _expression(configuration),
+                "EndpointConfigName": expression(configuration),
                 "ProductionVariants": [variant],
                 "Tags": tags,
             },
@@ -188,13 +187,13 @@ def _release(inputs: RolloutInputs, model: str, configuration: str) -> dict[str,
         ),
         "New or not": _choice(_to("Update"), _when("$status = 'Missing'", "Create")),
         "Create": _task(
-            "createEndpoint", {**release, "Tags": tags}, "Wait", tried=_expression(configuration)
+            "createEndpoint", {**release, "Tags": tags}, "Wait", tried=expression(configuration)
         ),
-        "Update": _task("updateEndpoint", release, "Wait", tried=_expression(configuration)),
+        "Update": _task("updateEndpoint", release, "Wait", tried=expression(configuration)),
         "Wait": {
             "Type": "Wait",
-            "Seconds": _expression(f"{endpoint.poll_seconds} * $power(2, $refusals)"),
-            "Assign": {"turns": _expression("$turns + 1")},
+            "Seconds": expression(f"{endpoint.poll_seconds} * $power(2, $refusals)"),
+            "Assign": {"turns": expression("$turns + 1")},
             "Next": "Look",
         },
         "Refused": _refusal(),
@@ -208,7 +207,7 @@ def _refusal() -> State:
     return _choice(
         _to(
             "Tell",
-            message=_expression("'The step ' & $step & ' was refused: ' & $trouble"),
+            message=expression("'The step ' & $step & ' was refused: ' & $trouble"),
         ),
         _when(f"$step = 'describeEndpoint' and {missing} and $rejected = 0", "Versions",
               status="Missing", serves="nothing", reason="there is no endpoint"),
@@ -217,7 +216,7 @@ def _refusal() -> State:
         _when(f"$step = 'createEndpointConfig' and {exists}", "New or not"),
         # another execution, or somebody, was faster
         _when(f"{exists} or $contains($trouble, 'in-progress')", "Wait"),
-        _when(f"$refusals < {_REFUSALS}", "Wait", refusals=_expression("$refusals + 1")),
+        _when(f"$refusals < {_REFUSALS}", "Wait", refusals=expression("$refusals + 1")),
     )  # fmt: skip
 
 
@@ -233,27 +232,23 @@ def _end(names: Names) -> dict[str, State]:
             "Arguments": {
                 "TopicArn": names.alarm_topic_arn,
                 "Subject": f"Rollout of {names.endpoint} failed",
-                "Message": _expression(f"$message & '{advice}' & $states.context.Execution.Id"),
+                "Message": expression(f"$message & '{advice}' & $states.context.Execution.Id"),
             },
             "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 5, "MaxAttempts": 3}],
             "Next": "Failed",
         },
-        "Failed": {"Type": "Fail", "Error": "RolloutFailed", "Cause": _expression("$message")},
+        "Failed": {"Type": "Fail", "Error": "RolloutFailed", "Cause": expression("$message")},
         "Done": {
             "Type": "Pass",
-            "Output": {"endpoint": names.endpoint, "configuration": _expression("$serves")},
+            "Output": {"endpoint": names.endpoint, "configuration": expression("$serves")},
             "End": True,
         },
     }
 
 
-def _expression(jsonata: str) -> str:
-    return f"{{% {jsonata} %}}"
-
-
 def _task(operation: str, arguments: Mapping[str, Any], following: str, **assign: Any) -> State:
     """A call of SageMaker. Who is refused asks `_refusal`, and does not repeat the call itself."""
-    failed = {"step": operation, "trouble": _expression("$states.errorOutput.Cause")}
+    failed = {"step": operation, "trouble": expression("$states.errorOutput.Cause")}
     return {
         "Type": "Task",
         "Resource": f"arn:aws:states:::aws-sdk:sagemaker:{operation}",
@@ -272,7 +267,7 @@ def _choice(otherwise: State, *rules: State) -> State:
 
 
 def _when(condition: str, following: str, **assign: Any) -> State:
-    return {"Condition": _expression(condition), **_to(following, **assign)}
+    return {"Condition": expression(condition), **_to(following, **assign)}
 
 
 def _to(following: str, **assign: Any) -> State:

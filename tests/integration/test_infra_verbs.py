@@ -208,13 +208,18 @@ def make_leftovers(session: boto3.Session, names: Names) -> None:
     model = "training/x/output/model.tar.gz"
     s3.put_object(Bucket=names.bucket("models"), Key=model, Body=b"a model")
     sagemaker = session.client("sagemaker")
+    container = {
+        "Image": f"224300973850.dkr.ecr.{names.region}.amazonaws.com/forecasting-deepar:1",
+        "ModelDataUrl": f"s3://{names.bucket('models')}/{model}",
+    }
     sagemaker.create_model(
         ModelName=names.part("left"),
         ExecutionRoleArn=names.role_arn("sagemaker"),
-        PrimaryContainer={
-            "Image": f"224300973850.dkr.ecr.{names.region}.amazonaws.com/forecasting-deepar:1",
-            "ModelDataUrl": f"s3://{names.bucket('models')}/{model}",
-        },
+        PrimaryContainer=container,
+    )
+    sagemaker.create_model_package(
+        ModelPackageGroupName=names.model_package_group,
+        InferenceSpecification={"Containers": [container]},
     )
 
 
@@ -242,6 +247,13 @@ def left(session: boto3.Session, names: Names) -> dict[str, list[Any]]:
         ),
         "workgroups": ours(w["Name"] for w in client("athena").list_work_groups()["WorkGroups"]),
         "streams": ours(client("firehose").list_delivery_streams()["DeliveryStreamNames"]),
+        "versions": ours(
+            g["ModelPackageGroupName"]
+            for g in client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]
+        ),
+        "machines": ours(
+            m["name"] for m in client("stepfunctions").list_state_machines()["stateMachines"]
+        ),
         "rules": ours(r["ruleName"] for r in client("iot").list_topic_rules()["rules"]),
         "policies": ours(p["policyName"] for p in client("iot").list_policies()["policies"]),
         "templates": ours(
