@@ -186,8 +186,8 @@ evaluate: setup ## the last day's forecasts beside what came and the baselines
 	@$(IN_ENV) $(PY) -m forecasting evaluate --output $(STATE)/evaluation $(if $(ORIGIN),--origin $(ORIGIN))
 
 .PHONY: backtest
-backtest: setup ## forecasts of recorded months beside the baselines (DATA=, OUT=, TRAIN_END=2016-09-01, TEST_END=2017-02-28, ORIGIN_STEP=1, MODEL=, SEED=)
-	@$(PY) -m forecasting backtest --data '$(DATA)' --out '$(or $(OUT),$(STATE)/backtest.parquet)' $(if $(TRAIN_END),--train-end $(TRAIN_END)) $(if $(TEST_END),--test-end $(TEST_END)) $(if $(ORIGIN_STEP),--origin-step $(ORIGIN_STEP)) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED))
+backtest: setup ## forecasts of recorded months (DATA=) or of the lake's last weeks, beside rivals (TRAIN_END=, TEST_END=, ORIGIN_STEP=1, OUT=, REPORT=, MODEL=, BASELINES=, SEED=|SEEDS=1,2,3, WEATHER=known, JOBS=)
+	@$(if $(DATA),,$(IN_ENV)) $(PY) -m forecasting backtest $(if $(DATA),--data '$(DATA)') --out '$(or $(OUT),$(STATE)/backtest.parquet)' $(if $(REPORT),--report '$(REPORT)') $(if $(TRAIN_END),--train-end $(TRAIN_END)) $(if $(TEST_END),--test-end $(TEST_END)) $(if $(ORIGIN_STEP),--origin-step $(ORIGIN_STEP)) $(if $(MODEL),--model $(MODEL)) $(if $(BASELINES),--baselines '$(BASELINES)') $(if $(or $(SEEDS),$(SEED)),--seeds '$(or $(SEEDS),$(SEED))') $(if $(WEATHER),--weather $(WEATHER)) $(if $(JOBS),--jobs $(JOBS))
 
 .PHONY: bench bench-api
 bench: setup ## speed, each as a ratio against a named rival in one run

@@ -10,16 +10,15 @@ from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from forecasting import backtest_options, commands
+from forecasting.api_client import ForecastRequest
+from forecasting.deployment import DEFAULT_VARIANT, Variant
+from forecasting.errors import ForecastingError
+from forecasting.settings import Settings
 from rich.console import Console
 
 from contracts.names import ALGORITHMS, Names
 from contracts.telemetry import POLLUTANTS
-from forecasting import commands
-from forecasting.api_client import ForecastRequest
-from forecasting.deployment import DEFAULT_VARIANT, Variant
-from forecasting.errors import ForecastingError
-from forecasting.forecasters import CHAMPION, MODELS
-from forecasting.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,12 +73,8 @@ def _run(
 
 def _backtest(options: argparse.Namespace, console: Console) -> None:
     from forecasting import backtest_command  # noqa: PLC0415  (pandas, 1 s)
-    from forecasting.backtest import Plan  # noqa: PLC0415
 
-    plan = Plan(options.train_end, options.test_end, options.origin_step)
-    backtest_command.run(
-        options.data, plan, options.out, console, model=options.model, seed=options.seed
-    )
+    backtest_command.run(backtest_options.read(options), console)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -121,33 +116,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--origin", type=_hour, help="first hour of the forecast, such as 2024-05-01T00:00Z"
         )
-    _add_backtest(commands_.add_parser("backtest", help="forecasts of recorded months, judged"))
+    backtest_options.add(
+        commands_.add_parser("backtest", help="forecasts of past months, judged beside rivals")
+    )
     return parser
-
-
-def _add_backtest(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--data", type=Path, required=True, help="folder of CSV files in UCI's Beijing format"
-    )
-    command.add_argument(
-        "--train-end", type=_day, default="2016-09-01", help="first day that is not trained on"
-    )
-    command.add_argument(
-        "--test-end", type=_day, default="2017-02-28", help="first day without an origin"
-    )
-    command.add_argument("--origin-step", type=int, default=1, help="days between origins")
-    command.add_argument("--out", type=Path, required=True, help="Parquet file of the forecasts")
-    command.add_argument("--model", default=CHAMPION, help=f"one of {', '.join(MODELS)}")
-    command.add_argument("--seed", type=int, default=1)
-
-
-def _day(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007  (local time, as in the files)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected a day such as 2016-09-01; got {text!r}"
-        ) from None
 
 
 def _hour(text: str) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,19 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from evaluation_container import metrics
-from evaluation_container.metrics import Errors, Floats
+from evaluation_container.metrics import Floats
+from evaluation_container.scores import Truth
 
 from contracts.forecast_input import HORIZON, QUANTILES
 from forecasting.errors import ForecastingError
-from forecasting.forecasters import BAND_LEVELS, BANDS, PUBLISHED, Forecaster, Report
-from forecasting.history import TARGETS, History
+from forecasting.forecasters import BAND_LEVELS, Forecaster, Report
+from forecasting.history import History
 
 DAY = timedelta(days=1)
 TRAINING_YEARS = 2
 """Years before the training's end that models learn from; the older ones are another climate of
 emissions, and every model is given the same."""
 
-OVERALL = "overall"
+SHOWN_HOURS = 48
+"""Hours before an origin that a picture shows."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,24 @@ class Plan:
         return [origin for origin in found if origin < self.test_end]
 
 
-@dataclass(frozen=True)
-class Score:
-    """How good forecasts were.
+def check(history: History, plan: Plan) -> None:
+    """Refuse data that begin too late or end too early for the plan.
 
-    Parameters
-    ----------
-    coverage
-        Share of values within each band of `BANDS`, by its percentage.
+    Raises
+    ------
+    ForecastingError
+        Says what the data are of.
     """
-
-    errors: Errors
-    coverage: Mapping[int, float]
+    span = f"the data are of {history.start:%Y-%m-%d %H:%M} to {history.end:%Y-%m-%d %H:%M}"
+    if not np.isfinite(history.until(plan.train_end).targets()).any():
+        raise ForecastingError(
+            f"nothing was measured before TRAIN_END {plan.train_end:%Y-%m-%d}; {span}"
+        )
+    if plan.origins()[-1] >= history.end:
+        raise ForecastingError(
+            f"the last origin, {plan.origins()[-1]:%Y-%m-%d}, lies after the data; {span}: give "
+            "an earlier TEST_END"
+        )
 
 
 def forecasts(
@@ -87,87 +94,60 @@ def forecasts(
 
     Returns
     -------
-    Shape (stations, `TARGETS`, origins, hours, `BAND_LEVELS`).
+    Shape (stations × pollutants, origins, hours, `BAND_LEVELS`).
 
     Raises
     ------
     ForecastingError
-        The data begin too late or end too early for the plan.
+        The model cannot be trained on the history.
     """
+    report(0.0)
     known = history.since(plan.train_start)
-    training = known.until(plan.train_end)
     origins = plan.origins()
-    if not np.isfinite(training.targets()).any():
-        raise ForecastingError(
-            f"nothing was measured before TRAIN_END {plan.train_end:%Y-%m-%d}; "
-            f"the data are of {history.start:%Y-%m-%d} to {history.end:%Y-%m-%d}"
-        )
-    if origins[-1] >= history.end:
-        raise ForecastingError(
-            f"the last origin, {origins[-1]:%Y-%m-%d}, lies after the data, which end with "
-            f"{history.end:%Y-%m-%d %H:%M}; give an earlier TEST_END"
-        )
-    model.fit(training, lambda share: report(0.9 * share))
+    model.fit(known.until(plan.train_end), lambda share: report(0.9 * share))
     found = []
     for number, origin in enumerate(origins, start=1):
         found.append(model.predict(known.until(origin)))
         report(0.9 + 0.1 * number / len(origins))
-    return np.stack(found, axis=2)
+    return _by_series(np.stack(found, axis=2))
 
 
-def actuals(history: History, plan: Plan) -> Floats:
-    """What came: shape (stations, `TARGETS`, origins, hours), NaN where nothing was observed."""
-    stations = len(history.stations)
-    after = np.full((stations, len(TARGETS), HORIZON), np.nan)
-    values = np.concatenate([history.targets(), after], axis=2)
-    firsts = [history.position(origin) for origin in plan.origins()]
-    return np.stack([values[:, :, first : first + HORIZON] for first in firsts], axis=2)
-
-
-def scores(history: History, plan: Plan, forecast: Floats) -> dict[str, Score]:
-    """Score by pollutant, and their plain mean as `OVERALL`.
-
-    Pollutants of which nothing came are left out.
+def truth(history: History, plan: Plan) -> Truth:
+    """What came at the plan's origins; series go station by station.
 
     Raises
     ------
     ForecastingError
         Nothing was observed in any hour that was forecast.
     """
+    stations, pollutants = len(history.stations), len(history.pollutants)
+    values = _by_series(history.targets())
+    around = np.pad(values, ((0, 0), (SHOWN_HOURS, HORIZON)), constant_values=np.nan)
+    firsts = [history.position(origin) + SHOWN_HOURS for origin in plan.origins()]
+    actual = np.stack([around[:, first : first + HORIZON] for first in firsts], axis=1)
+    if not np.nansum(np.abs(actual)):
+        raise ForecastingError("nothing was observed in the hours that would be forecast")
     training = history.since(plan.train_start).until(plan.train_end)
-    actual = actuals(history, plan)
-    found = {}
-    for number, pollutant in enumerate(TARGETS):
-        came = actual[:, number].reshape(len(actual), -1)
-        if not np.nansum(np.abs(came)):
-            continue
-        told = forecast[:, number].reshape(*came.shape, len(BAND_LEVELS))
-        scales = np.array([metrics.naive_scale(series[number]) for series in training.targets()])
-        found[pollutant] = Score(
-            metrics.errors(came, told[..., PUBLISHED], scales), _coverage(came, told)
-        )
-    if not found:
-        raise ForecastingError("nothing was observed in the hours that were forecast")
-    found[OVERALL] = Score(
-        metrics.mean_errors([score.errors for score in found.values()]),
-        {
-            band: float(np.mean([score.coverage[band] for score in found.values()]))
-            for band in BANDS
-        },
+    return Truth(
+        stations=np.repeat(history.stations, pollutants).tolist(),
+        pollutants=history.pollutants * stations,
+        origins=plan.origins(),
+        actual=actual,
+        before=np.stack([around[:, first - SHOWN_HOURS : first] for first in firsts], axis=1),
+        scales=np.array([metrics.naive_scale(y) for y in _by_series(training.targets())]),
+        levels=BAND_LEVELS,
     )
-    return found
 
 
-def table(history: History, plan: Plan, forecast: Floats) -> pd.DataFrame:
-    """Forecasts as rows of station, pollutant, origin (local time), lead and quantiles."""
-    origins = np.array(plan.origins(), dtype="datetime64[ns]")
-    published = forecast[..., PUBLISHED]
-    station, pollutant, origin, lead = (axis.ravel() for axis in np.indices(published.shape[:4]))
+def table(truth: Truth, forecast: Floats) -> pd.DataFrame:
+    """Forecasts as rows of station, pollutant, origin (the data's own time), lead and quantiles."""
+    published = truth.published(forecast)
+    series, origin, lead = (axis.ravel() for axis in np.indices(published.shape[:3]))
     frame = pd.DataFrame(
         {
-            "station": np.array(history.stations, dtype=object)[station],
-            "pollutant": np.array(TARGETS, dtype=object)[pollutant],
-            "origin": origins[origin],
+            "station": np.array(truth.stations, dtype=object)[series],
+            "pollutant": np.array(truth.pollutants, dtype=object)[series],
+            "origin": np.array(truth.origins, dtype="datetime64[ns]")[origin],
             "lead": lead + 1,
         }
     )
@@ -175,8 +155,8 @@ def table(history: History, plan: Plan, forecast: Floats) -> pd.DataFrame:
     return frame
 
 
-def write(path: Path, rows: pd.DataFrame) -> None:
-    """Write forecasts as Parquet.
+def write(path: Path, rows: pd.DataFrame) -> Path:
+    """Write forecasts as Parquet, and say where.
 
     Raises
     ------
@@ -188,13 +168,9 @@ def write(path: Path, rows: pd.DataFrame) -> None:
         rows.to_parquet(path, index=False)
     except OSError as error:
         raise ForecastingError(f"OUT {path} cannot be written: {error.strerror}") from None
+    return path
 
 
-def _coverage(actual: Floats, forecast: Floats) -> dict[int, float]:
-    observed = np.isfinite(actual)
-    found = {}
-    for band, (low, high) in BANDS.items():
-        lower = forecast[..., int(np.searchsorted(BAND_LEVELS, low))]
-        upper = forecast[..., int(np.searchsorted(BAND_LEVELS, high))]
-        found[band] = float(((actual >= lower) & (actual <= upper))[observed].mean())
-    return found
+def _by_series(values: Floats) -> Floats:
+    """Stations and pollutants as one axis."""
+    return values.reshape(-1, *values.shape[2:])

@@ -1,112 +1,146 @@
-"""``backtest``: a model's forecasts of months to a file, its errors beside the baselines'."""
+"""``backtest``: models' forecasts of months to files, their errors side by side, and a page."""
 
 from __future__ import annotations
 
+import tempfile
+import time
 from collections.abc import Mapping
+from datetime import datetime
+from errno import EISDIR
 from pathlib import Path
 
+import boto3
+from evaluation_container.report import Report
+from evaluation_container.scores import Score, scores
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from forecasting import backtest, station_files
-from forecasting.backtest import OVERALL, Plan, Score
-from forecasting.forecasters import BANDS, BASELINES, forecaster
+from contracts.names import Names
+from forecasting import backtest, backtest_report, contest, dataset, lake_history, station_files
+from forecasting.backtest import Plan
+from forecasting.backtest_options import Options
+from forecasting.errors import ForecastingError
+from forecasting.forecasters import Contestant
+from forecasting.history import History
+from forecasting.progress_bars import Bars
 
-ScoresByModel = Mapping[str, Mapping[str, Score]]
+RECORDED = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28))  # noqa: DTZ001  (local time)
+"""What is asked of recorded stations where nothing else is."""
+
+PERFECT_FORESIGHT = (
+    "The model was shown the recorded weather of the hours that it forecasts. That is perfect "
+    "foresight: a bound on what a weather forecast could bring, not a forecast."
+)
 
 
-def run(data: Path, plan: Plan, out: Path, console: Console, *, model: str, seed: int) -> None:
-    """Backtest a model on a folder of CSV files, write its forecasts and print the errors.
+def run(options: Options, console: Console) -> None:
+    """Backtest a model beside its rivals, write its forecasts and the page, print the errors.
 
     Raises
     ------
     ForecastingError
-        The folder, the plan, the model or the file to write to is not usable.
+        The data, the plan, a model or a file to write to is not usable.
     """
-    rivals = [name for name in BASELINES if name != model]
-    contestants = {name: forecaster(name, seed) for name in (model, *rivals)}
-    found = {}
-    with _progress(console) as progress:
-        reading = progress.add_task("stations", total=None)
-        history = station_files.read(data, lambda station: progress.update(reading, advance=1))
-        progress.update(reading, total=len(history.stations), completed=len(history.stations))
-        for name, contestant in contestants.items():
-            task = progress.add_task(name, total=1.0)
-            forecast = backtest.forecasts(
-                contestant,
-                history,
-                plan,
-                lambda share, task=task: progress.update(task, completed=share),  # type: ignore[misc]
-            )
-            found[name] = backtest.scores(history, plan, forecast)
-            if name == model:
-                backtest.write(out, backtest.table(history, plan, forecast))
-    origins = plan.origins()
-    console.print(
-        f"{len(history.stations)} stations, {len(origins)} origins "
-        f"{origins[0]:%Y-%m-%d} to {origins[-1]:%Y-%m-%d}, "
-        f"trained on {plan.train_start:%Y-%m-%d} to {plan.train_end:%Y-%m-%d}",
-        soft_wrap=True,
+    contestants = options.contestants()
+    for name, path in (("OUT", options.out), ("REPORT", options.page)):
+        _check_writable(name, path)
+    started = time.monotonic()
+    history, plan = _read(options, console)
+    backtest.check(history, plan)
+    truth = backtest.truth(history, plan)
+    with Bars(console, [_label(one, options) for one in contestants]) as bars:
+        found = contest.run(
+            contestants,
+            history,
+            plan,
+            options.jobs,
+            lambda one, share: bars.report(_label(one, options), share),
+        )
+    by_name: dict[str, list[Mapping[str, Score]]] = {}
+    for one in contestants:
+        by_name.setdefault(one.name, []).append(scores(truth, found[one]))
+    facts = _facts(history, plan, options)
+    verdict = backtest_report.verdict(by_name)
+    files = [
+        backtest.write(_file(options, one), backtest.table(truth, found[one]))
+        for one in contestants[: len(options.seeds)]
+    ]
+    report = Report(
+        title=f"24-hour forecasts of {contestants[0].name} beside its rivals",
+        facts=facts,
+        verdict=verdict,
+        truth=truth,
+        forecasts={
+            one.name: found[one] for one in (contestants[0], *contestants[len(options.seeds) :])
+        },
+        warning=PERFECT_FORESIGHT if options.weather_known else "",
+        seeds=dict(zip(options.seeds, by_name[contestants[0].name], strict=True)),
     )
-    console.print(score_table(found))
-    for line in verdict(found, model):
+    options.page.write_text(report.html(), encoding="utf-8")
+    for line in facts:
         console.print(line, soft_wrap=True)
-    console.print(f"forecasts {out}", soft_wrap=True)
+    console.print(backtest_report.score_table(by_name))
+    for line in [*verdict, *([PERFECT_FORESIGHT] if options.weather_known else [])]:
+        console.print(line, soft_wrap=True)
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    console.print(f"forecasts {', '.join(map(str, files))}", soft_wrap=True)
+    console.print(f"report {options.page}, after {minutes} min {seconds} s", soft_wrap=True)
 
 
-def score_table(found: ScoresByModel) -> Table:
-    """Errors by pollutant, model by model; the lowest loss in bold."""
-    table = Table(title="Errors of 24-hour forecasts, and the share that came within each band")
-    for title in ("pollutant", "forecast"):
-        table.add_column(title)
-    for title in ("wQL", "ND", "MASE", *(f"{band} %" for band in BANDS)):
-        table.add_column(title, justify="right")
-    groups = next(iter(found.values()))
-    for group in groups:
-        losses = {
-            name: scores[group].errors.weighted_quantile_loss for name, scores in found.items()
-        }
-        for name, scores in found.items():
-            score = scores[group]
-            numbers = (
-                score.errors.weighted_quantile_loss,
-                score.errors.normalized_deviation,
-                score.errors.mean_absolute_scaled_error,
-                *score.coverage.values(),
-            )
-            table.add_row(
-                group if name == next(iter(found)) else "",
-                name,
-                *(f"{number:.4f}" for number in numbers[:3]),
-                *(f"{number:.3f}" for number in numbers[3:]),
-                style="bold" if losses[name] == min(losses.values()) else None,
-            )
-        table.add_section()
-    return table
-
-
-def verdict(found: ScoresByModel, model: str) -> list[str]:
-    """A line a baseline: the ratio of the overall losses, and where the baseline is better."""
-    lines = []
-    mine = {group: score.errors.weighted_quantile_loss for group, score in found[model].items()}
-    for name, scores in found.items():
-        if name == model:
-            continue
-        theirs = {group: score.errors.weighted_quantile_loss for group, score in scores.items()}
-        lost = [group for group in mine if group != OVERALL and mine[group] >= theirs[group]]
-        line = f"{model} has {mine[OVERALL] / theirs[OVERALL]:.2f} times the loss of {name}"
-        lines.append(f"{line}; not better on {', '.join(lost)}" if lost else line)
-    return lines
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:20}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
+def _read(options: Options, console: Console) -> tuple[History, Plan]:
+    if options.data is None:
+        session = boto3.Session()
+        with console.status("reading the hourly series"):
+            known = lake_history.history(dataset.read(session, Names.from_aws(session)))
+        default = lake_history.last_days(known)
+    else:
+        with Bars(console, ["stations"]) as bars:
+            known = station_files.read(options.data, lambda share: bars.report("stations", share))
+        default = RECORDED
+    plan = Plan(
+        options.train_end or default.train_end,
+        options.test_end or default.test_end,
+        options.origin_step,
     )
+    return known, plan
+
+
+def _facts(history: History, plan: Plan, options: Options) -> list[str]:
+    origins = plan.origins()
+    whose = "UTC" if options.data is None else "local time"
+    begin = max(plan.train_start, history.start)
+    facts = [
+        f"{len(history.stations)} stations, {len(origins)} origins {origins[0]:%Y-%m-%d} to "
+        f"{origins[-1]:%Y-%m-%d} at 00:00 {whose}, trained on {begin:%Y-%m-%d} to "
+        f"{plan.train_end:%Y-%m-%d}"
+    ]
+    if len(options.seeds) > 1:
+        facts.append(
+            f"{options.model} was trained from seeds {', '.join(map(str, options.seeds))}: in the "
+            "terminal's table its figures are means; pictures and the page's table are of "
+            f"seed {options.seeds[0]}"
+        )
+    return facts
+
+
+def _label(one: Contestant, options: Options) -> str:
+    """As a progress bar calls it."""
+    is_one_of_many = one.model == options.model and len(options.seeds) > 1
+    return f"{one.name}, seed {one.seed}" if is_one_of_many else one.name
+
+
+def _file(options: Options, one: Contestant) -> Path:
+    if one.seed == options.seeds[0]:
+        return options.out
+    return options.out.with_stem(f"{options.out.stem}-seed-{one.seed}")
+
+
+def _check_writable(name: str, path: Path) -> None:
+    """Find out before hours of work, not after."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, "it is a folder")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ForecastingError(f"{name} {path} cannot be written: {error.strerror}") from None

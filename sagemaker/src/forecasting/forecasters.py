@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from evaluation_container.metrics import LEVELS, Floats
+from evaluation_container.scores import BANDS
 
 from forecasting.errors import ForecastingError
 from forecasting.history import History
-
-BANDS: Mapping[int, tuple[float, float]] = {50: (0.25, 0.75), 80: (0.1, 0.9), 95: (0.025, 0.975)}
-"""Quantiles that bound the band holding so many percent of what comes."""
 
 BAND_LEVELS: Floats = np.unique(
     np.concatenate([LEVELS, [level for band in BANDS.values() for level in band]])
 )
 """Quantiles of a backtested forecast: those that are published, and the bounds of `BANDS`."""
-
-PUBLISHED = np.searchsorted(BAND_LEVELS, LEVELS)
-"""Where the published quantiles stand among `BAND_LEVELS`."""
 
 Report = Callable[[float], None]
 """Told what share of a long work, 0 to 1, is done."""
@@ -40,6 +36,26 @@ class Forecaster(Protocol):
         Shape (stations, pollutants, hours, `BAND_LEVELS`), µg/m³: finite, not negative, not
         descending from one quantile to the next.
         """
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model as it is backtested.
+
+    Parameters
+    ----------
+    weather_known
+        Whether it is shown the recorded weather of the hours that it forecasts.
+    """
+
+    model: str
+    seed: int
+    weather_known: bool = False
+
+    @property
+    def name(self) -> str:
+        """As it is called in tables."""
+        return f"{self.model}, weather known" if self.weather_known else self.model
 
 
 def forecaster(name: str, seed: int) -> Forecaster:
@@ -88,10 +104,24 @@ def _stock_deepar(seed: int) -> Forecaster:
     return StockDeepAR(seed)
 
 
+def _own_lags(seed: int) -> Forecaster:
+    from forecasting.own_lags import OwnLags  # noqa: PLC0415  (LightGBM)
+
+    return OwnLags(seed)
+
+
+def _autoets(_: int) -> Forecaster:
+    from forecasting.autoets import AutoETS  # noqa: PLC0415  (statsforecast)
+
+    return AutoETS()
+
+
 MODELS: Mapping[str, Callable[[int], Forecaster]] = {
     "boosting": _boosting,
     "deepar": _deepar,
     "stock-deepar": _stock_deepar,
+    "own-lags": _own_lags,
+    "autoets": _autoets,
     "persistence": _persistence,
     "naive-24": _seasonal_naive(24),
     "naive-168": _seasonal_naive(168),
@@ -99,4 +129,10 @@ MODELS: Mapping[str, Callable[[int], Forecaster]] = {
 """Makers of models, given a seed."""
 
 CHAMPION = "boosting"
-BASELINES = ("persistence", "naive-24", "naive-168")
+BASELINES = (
+    "persistence", "naive-24", "naive-168", "autoets", "own-lags", "stock-deepar", "deepar"
+)  # fmt: skip
+"""What a model stands beside where nothing else is asked for; the slowest last."""
+
+WITH_WEATHER = ("boosting", "deepar")
+"""Models that make use of weather that is known in advance."""

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from evaluation_container.metrics import Floats
 
 from contracts.forecast_input import HORIZON
@@ -112,10 +111,9 @@ class History:
         if lacking.any():
             names = ", ".join(np.array(WEATHER)[lacking])
             raise ForecastingError(f"WEATHER=known: {names} was recorded at too few stations")
-        rows = pd.DataFrame(recorded.reshape(-1, self.hours).T)
-        filled = rows.interpolate(limit_direction="both").to_numpy().T
-        ahead = np.pad(filled, ((0, 0), (0, HORIZON)), mode="edge")
-        return replace(self, weather=ahead.reshape(*recorded.shape[:2], -1))
+        filled = np.apply_along_axis(_without_gaps, 2, recorded)
+        ahead = np.pad(filled, ((0, 0), (0, 0), (0, HORIZON)), mode="edge")
+        return replace(self, weather=ahead)
 
     def _between(self, first: int, end: int) -> History:
         known = self.weather
@@ -134,3 +132,9 @@ def mean_of_stations(values: Floats) -> Floats:
     total = np.where(there, values, 0).sum(axis=0)
     enough = count >= max(1, len(values) // 4)
     return np.where(enough, total / np.maximum(count, 1), np.nan)
+
+
+def _without_gaps(values: Floats) -> Floats:
+    hours = np.arange(len(values))
+    there = np.isfinite(values)
+    return np.interp(hours, hours[there], values[there])

@@ -8,13 +8,13 @@ Empty or ``NA`` is missing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from forecasting.errors import ForecastingError
+from forecasting.forecasters import Report
 from forecasting.history import COLUMNS, History
 
 FILE_NAME = re.compile(r"PRSA_Data_(?P<station>.+)_\d{8}-\d{8}\.csv(\.gz)?")
@@ -25,13 +25,13 @@ COMPASS = (
 )
 
 
-def read(folder: Path, report: Callable[[str], None] = lambda _: None) -> History:
+def read(folder: Path, report: Report = lambda _: None) -> History:
     """Read every station of a folder; hours that a file lacks are missing values.
 
     Parameters
     ----------
     report
-        Told each station's name once it is read.
+        Told what share of the files, 0 to 1, is read.
 
     Raises
     ------
@@ -46,13 +46,15 @@ def read(folder: Path, report: Callable[[str], None] = lambda _: None) -> Histor
         if (found := FILE_NAME.fullmatch(path.name))
     }
     if not files:
+        there = ", ".join(sorted(path.name for path in folder.iterdir())[:3])
         raise ForecastingError(
-            f"{folder} has no file named such as PRSA_Data_Dongsi_20130301-20170228.csv"
+            f"{folder} has no file named such as PRSA_Data_Dongsi_20130301-20170228.csv; there "
+            + (f"are {there} …" if there else "is nothing in it")
         )
     frames = {}
     for station, path in files.items():
         frames[station] = _station(path)
-        report(station)
+        report(len(frames) / len(files))
     first = min(frame.index[0] for frame in frames.values())
     last = max(frame.index[-1] for frame in frames.values())
     grid = pd.date_range(first, last, freq="h")

@@ -3,6 +3,7 @@
 # ruff: noqa: DTZ001  (the files are in local time without a zone)
 from __future__ import annotations
 
+import importlib.util
 import os
 from datetime import datetime
 from pathlib import Path
@@ -10,15 +11,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from evaluation_container.scores import OVERALL, scores
 from forecasting import backtest, station_files
 from forecasting.__main__ import main
-from forecasting.backtest import OVERALL, Plan
+from forecasting.backtest import Plan
 from forecasting.errors import ForecastingError
-from forecasting.forecasters import BAND_LEVELS, BASELINES, PUBLISHED, forecaster
-from forecasting.history import COLUMNS, TARGETS, History
+from forecasting.forecasters import BAND_LEVELS, forecaster
+from forecasting.history import COLUMNS, TARGETS, WEATHER, History
+from forecasting.instances import instances, training_instances
 
-BEIJING = Path(os.environ.get("LAKECAST_DATA", "../shared/data")) / "beijing"
+DATA = Path(os.environ.get("LAKECAST_DATA", "../shared/data"))
+BEIJING = DATA / "beijing"
+YARDSTICK = DATA.parent / "yardstick" / "yardstick.py"
 START = datetime(2024, 1, 1)
+MEDIAN = int(np.flatnonzero(BAND_LEVELS == 0.5)[0])
 PLAN = Plan(datetime(2024, 1, 31), datetime(2024, 2, 3))
 
 
@@ -69,62 +75,48 @@ def test_a_model_is_trained_before_the_first_origin_and_sees_only_what_precedes_
 
 def test_lead_one_is_the_hour_of_the_origin():
     history = made_up()
-    came = backtest.actuals(history, PLAN)
+    came = backtest.truth(history, PLAN).actual.reshape(2, len(TARGETS), 3, 24)
     first = history.position(PLAN.train_end)
     np.testing.assert_array_equal(came[1, 2, 0], history.of("NO2")[1, first : first + 24])
     np.testing.assert_array_equal(came[:, :, 1, 0], history.targets()[:, :, first + 24])
 
 
+def test_the_hours_before_an_origin_end_with_the_one_just_before_it():
+    history = made_up()
+    before = backtest.truth(history, PLAN).before.reshape(2, len(TARGETS), 3, -1)
+    first = history.position(PLAN.train_end)
+    np.testing.assert_array_equal(before[..., 0, -1], history.targets()[..., first - 1])
+
+
 def test_hours_after_the_data_did_not_come():
-    assert np.isnan(backtest.actuals(made_up(days=32), PLAN)[:, :, 2]).all()
+    assert np.isnan(backtest.truth(made_up(days=32), PLAN).actual[:, 2]).all()
 
 
 def test_the_file_has_a_row_for_every_station_pollutant_origin_and_lead(tmp_path):
     history = made_up()
     forecast = backtest.forecasts(forecaster("persistence", 1), history, PLAN)
-    path = tmp_path / "new" / "forecasts.parquet"
-    backtest.write(path, backtest.table(history, PLAN, forecast))
+    truth = backtest.truth(history, PLAN)
+    path = backtest.write(tmp_path / "new" / "f.parquet", backtest.table(truth, forecast))
     rows = pd.read_parquet(path)
     quantiles = [f"q0.{level}" for level in range(1, 10)]
     assert list(rows.columns) == ["station", "pollutant", "origin", "lead", *quantiles]
     assert len(rows) == 2 * 5 * 3 * 24
     keyed = rows.set_index(["station", "pollutant", "origin", "lead"])
     assert keyed.index.is_unique
+    series = len(TARGETS) + TARGETS.index("CO")
     np.testing.assert_array_equal(
-        keyed.loc[("Quay", "CO", pd.Timestamp("2024-02-01"), 7)], forecast[1, 3, 1, 6, PUBLISHED]
+        keyed.loc[("Quay", "CO", pd.Timestamp("2024-02-01"), 7)],
+        truth.published(forecast)[series, 1, 6],
     )
 
 
-def test_overall_is_the_plain_mean_of_the_pollutants():
-    history = made_up()
-    forecast = backtest.forecasts(Watching(), history, PLAN)
-    found = backtest.scores(history, PLAN, forecast)
-    losses = [found[pollutant].errors.weighted_quantile_loss for pollutant in TARGETS]
-    assert found[OVERALL].errors.weighted_quantile_loss == pytest.approx(np.mean(losses))
-
-
-def test_a_band_covers_what_lies_between_its_quantiles():
-    history = made_up()
-    came = backtest.actuals(history, PLAN)
-    around = came[..., None] + np.where(BAND_LEVELS < 0.1, -1.0, np.where(BAND_LEVELS > 0.9, 1, 5))
-    around[..., BAND_LEVELS < 0.1] = came[..., None] - 1
-    found = backtest.scores(history, PLAN, around)[OVERALL]
-    assert found.coverage == {50: 0.0, 80: 0.0, 95: 1.0}
-
-
-def test_a_pollutant_that_never_came_is_left_out():
-    history = made_up()
-    history.values[:, TARGETS.index("SO2"), -4 * 24 :] = np.nan
-    forecast = backtest.forecasts(forecaster("persistence", 1), history, PLAN)
-    assert "SO2" not in backtest.scores(history, PLAN, forecast)
-
-
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", ["persistence", "naive-24", "naive-168", "autoets"])
 def test_baselines_answer_gaps_and_series_without_any_value(name):
     history = made_up()
     history.values[0, 0] = np.nan
     history.values[:, 1] = np.nan
     history.values[0, 2, -200:] = np.nan
+    history.values[0, 3] = 7.0
     found = backtest.forecasts(forecaster(name, 1), history, PLAN)
     assert np.isfinite(found).all()
     assert (found >= 0).all()
@@ -137,7 +129,7 @@ def test_a_seasonal_forecast_is_centred_on_the_last_season(name, season):
     history = History(START, ("Hill",), np.tile(values, (1, len(COLUMNS), 1)))
     model = forecaster(name, 1)
     model.fit(history, lambda _: None)
-    median = model.predict(history)[0, 0, :, PUBLISHED[4]]
+    median = model.predict(history)[0, 0, :, MEDIAN]
     np.testing.assert_array_equal(median, np.arange(24.0))
 
 
@@ -162,20 +154,83 @@ def test_a_file_of_another_format_is_named(tmp_path, columns, words):
         station_files.read(tmp_path)
 
 
+def test_the_weather_is_known_a_day_ahead_and_without_gaps():
+    history = made_up()
+    history.values[:, len(TARGETS) + 1 :, 100:110] = np.nan
+    known = history.with_weather_known()
+    origin = PLAN.train_end
+    asked = instances(known.until(origin))[0]
+    there = history.position(origin)
+    assert asked.dynamic_feat.shape == (len(WEATHER), there + 24)
+    np.testing.assert_allclose(
+        asked.dynamic_feat[0, -24:], history.of("TEMP")[0, there : there + 24], rtol=1e-6
+    )
+    assert np.isfinite(asked.dynamic_feat).all()
+    assert training_instances(known.until(origin))[0].dynamic_feat.shape[1] == there
+    late = instances(known.since(origin))[0]  # the data end: the last value stands for what follows
+    np.testing.assert_array_equal(late.dynamic_feat[:, -25], late.dynamic_feat[:, -1])
+
+
+def test_weather_that_was_not_recorded_cannot_be_known():
+    with pytest.raises(ForecastingError, match="WEATHER=known needs recorded weather"):
+        History(START, ("Hill",), np.ones((1, 5, 48)), drivers=()).with_weather_known()
+    history = made_up()
+    history.values[:, COLUMNS.index("RAIN")] = np.nan
+    with pytest.raises(ForecastingError, match="RAIN was recorded at too few stations"):
+        history.with_weather_known()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--data", "nowhere"], "there is none at nowhere"),
-        (["--data", ".", "--model", "oracle"], "MODEL must be one of"),
-        (["--data", ".", "--origin-step", "0"], "ORIGIN_STEP"),
-        (["--data", ".", "--test-end", "2016-01-01"], "TEST_END must lie after TRAIN_END"),
+        (["--data", "."], "has no file named such as PRSA_Data"),
+        (["--data", ".", "--model", "oracle"], "MODEL must be of"),
+        (["--data", ".", "--baselines", "persistence,oracle"], "BASELINES must be of"),
+        (["--data", ".", "--model", "naive-24", "--weather", "known"], "WEATHER=known is of use"),
+        (["--data", "{stations}", "--origin-step", "0"], "ORIGIN_STEP"),
+        (["--data", "{stations}", "--test-end", "2016-01-01"], "TEST_END must lie after TRAIN_END"),
+        (
+            ["--data", "{stations}"],
+            "nothing was measured before TRAIN_END 2016-09-01; the data are",
+        ),
+        (
+            ["--data", "{stations}", "--train-end", "2024-01-02", "--test-end", "2025-01-01"],
+            "lies after the data",
+        ),
     ],
 )
 def test_a_wrong_option_ends_with_one_line_and_1(options, words, capsys, tmp_path):
-    assert main(["backtest", "--out", str(tmp_path / "x.parquet"), *options]) == 1
+    write_station(tmp_path)
+    given = [option.format(stations=tmp_path) for option in options]
+    assert main(["backtest", "--out", str(tmp_path / "x.parquet"), *given]) == 1
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_a_place_that_cannot_be_written_to_is_found_out_before_any_work(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert main(["backtest", "--data", ".", "--out", str(tmp_path / "file" / "x.parquet")]) == 1
+    assert "OUT" in capsys.readouterr().err
+
+
+def test_a_backtest_leaves_forecasts_by_seed_and_a_page(capsys, tmp_path):
+    for name in ("Hill", "Quay"):
+        write_station(tmp_path, name, hours=6 * 24, O3=np.random.default_rng(1).gamma(2, 9, 144))
+    out = tmp_path / "out" / "forecasts.parquet"
+    days = ["--train-end", "2024-01-05", "--test-end", "2024-01-07"]
+    models = ["--model", "persistence", "--baselines", "naive-24", "--seeds", "1,2", "--jobs", "1"]
+    assert main(["backtest", "--data", str(tmp_path), "--out", str(out), *days, *models]) == 0
+    printed = capsys.readouterr().out
+    assert "persistence, seed 2: done" in printed
+    assert "±0.0000" in printed
+    assert "times the loss of naive-24" in printed
+    first = pd.read_parquet(out)
+    pd.testing.assert_frame_equal(first, pd.read_parquet(out.with_stem("forecasts-seed-2")))
+    assert len(first) == 2 * 5 * 2 * 24
+    page = out.with_suffix(".html").read_text()
+    assert "2 stations, 2 origins 2024-01-05 to 2024-01-06" in page
 
 
 @pytest.mark.real_data
@@ -184,8 +239,31 @@ def test_persistence_on_real_stations_has_the_loss_that_was_published():
     history = station_files.read(BEIJING)
     plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28))
     forecast = backtest.forecasts(forecaster("persistence", 1), history, plan)
-    found = backtest.scores(history, plan, forecast)[OVERALL]
+    found = scores(backtest.truth(history, plan), forecast)[OVERALL]
     assert found.errors.weighted_quantile_loss == pytest.approx(0.453, abs=5e-4)
     assert found.errors.normalized_deviation == pytest.approx(0.544, abs=5e-4)
     assert found.errors.mean_absolute_scaled_error == pytest.approx(0.911, abs=5e-4)
     assert found.coverage[80] == pytest.approx(0.794, abs=5e-4)
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not YARDSTICK.is_file(), reason=f"no yardstick at {YARDSTICK}")
+def test_figures_are_those_of_the_yardstick():
+    history = station_files.read(BEIJING)
+    plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28), 30)
+    truth = backtest.truth(history, plan)
+    forecast = backtest.forecasts(forecaster("naive-24", 1), history, plan)
+    loader = importlib.util.spec_from_file_location("yardstick", YARDSTICK)
+    yardstick = importlib.util.module_from_spec(loader)
+    loader.loader.exec_module(yardstick)
+    rows = backtest.table(truth, forecast).set_index(yardstick.KEYS)[yardstick.QCOLS].sort_index()
+    theirs = yardstick.metrics(
+        yardstick.row_losses(rows, *yardstick.actuals(rows.index, str(BEIJING)))
+    )
+    for group, mine in scores(truth, forecast).items():
+        errors = mine.errors
+        figures = [
+            errors.weighted_quantile_loss, errors.normalized_deviation,
+            errors.mean_absolute_scaled_error, mine.coverage[80],
+        ]  # fmt: skip
+        assert figures == pytest.approx(theirs.loc[group].tolist(), rel=1e-9), group

@@ -146,9 +146,10 @@ class Report:
             cells.append(_cell(f"{chosen[place]:.3f}"))
             if rivals:
                 best = min(range(len(rivals)), key=lambda at: rivals[at][place])
-                ratio = chosen[place] / rivals[best][place]
-                cells += [_name(names[best]), _cell(f"{rivals[best][place]:.3f}")]
-                cells.append(_cell(f"{ratio:.2f}", "bad" if ratio > 1 else "good"))
+                rival = rivals[best][place]
+                cells += [_name(names[best]), _cell(f"{rival:.3f}")]
+                ratio = f"{chosen[place] / rival:.2f}" if rival else "–"
+                cells.append(_cell(ratio, "bad" if chosen[place] > rival else "good"))
             missing = np.isnan(self.truth.actual[place]).mean()
             rows.append(_row([*cells, _cell(f"{missing:.0%}")]))
         heads = [_head("station", "name"), _head("pollutant", "name"), _head("error (wQL)")]

@@ -106,10 +106,10 @@ def colour(place: int) -> str:
 
 def by_lead(curves: Mapping[str, Floats]) -> str:
     """Error against hours ahead; the first curve stands out."""
-    hours = np.arange(1, len(next(iter(curves.values()))) + 1)
+    hours = np.arange(1.0, len(next(iter(curves.values()))) + 1)
     top = 1.05 * max(float(np.nanmax(curve)) for curve in curves.values())
     plane = Plane((1, len(hours)), (0, top))
-    shown = {float(hour): str(hour) for hour in hours if hour == 1 or hour % 6 == 0}
+    shown = {float(hour): f"{hour:g}" for hour in hours if hour == 1 or hour % 6 == 0}
     marks = _curves(plane, {name: (hours, curve) for name, curve in curves.items()})
     return plane.drawn("error by hours ahead", marks, shown, ("hours ahead", "error (wQL)"))
 
@@ -139,7 +139,7 @@ def fan(
     bands
         Places of each band's bounds among the levels.
     """
-    past, ahead = np.arange(-len(before), 0), np.arange(len(actual))
+    past, ahead = np.arange(-len(before), 0.0), np.arange(float(len(actual)))
     values = np.concatenate([before, actual, forecast.max(axis=1)])
     top = 1.05 * max(float(np.nanmax(values)), 1e-6)
     plane = Plane((-len(before), len(actual) - 1), (min(0.0, float(np.nanmin(values))), top))

@@ -128,7 +128,10 @@ def loss_by_lead(truth: Truth, forecast: Floats) -> Floats:
         losses = metrics.quantile_losses(truth.actual[mine], truth.published(forecast[mine]))
         size = np.nansum(np.abs(truth.actual[mine]), axis=(0, 1))
         found.append(np.nansum(losses, axis=(0, 1)) / np.where(size > 0, size, np.nan))
-    return np.asarray(np.nanmean(found, axis=0))
+    there = np.isfinite(found)
+    count = there.sum(axis=0)
+    total = np.where(there, found, 0).sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 def share_below(truth: Truth, forecast: Floats) -> Floats:
