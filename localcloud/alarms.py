@@ -23,6 +23,7 @@ from botocore.model import ListShape, Shape, StructureShape
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch
 
+from localcloud import events
 from localcloud.aws_api import Handler, Response, service_model
 
 logger = logging.getLogger("localcloud.alarms")
@@ -96,6 +97,25 @@ def evaluate(alarm: Alarm) -> None:
     cloudwatch._record_history(alarm["AlarmName"], before, state, reason)
     cloudwatch._dispatch_alarm_actions(alarm, before, state, reason)
     cloudwatch._evaluate_parent_alarms(alarm)
+    _announce(alarm, before)
+
+
+def _announce(alarm: Alarm, before: str) -> None:
+    """Tell EventBridge, so that a rule can start what is to be done about it.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
+    """
+    detail = {
+        "alarmName": alarm["AlarmName"],
+        "state": {
+            "value": alarm["StateValue"],
+            "reason": alarm["StateReason"],
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        },
+        "previousState": {"value": before},
+        "configuration": {"description": alarm.get("AlarmDescription") or ""},
+    }
+    events.emit("aws.cloudwatch", "CloudWatch Alarm State Change", alarm["AlarmArn"], detail)
 
 
 def judge(alarm: Alarm, points: list[Point], now: float) -> tuple[str, str]:

@@ -202,3 +202,26 @@ def test_terraform_is_told_all_members_in_xml(aws: boto3.Session, cloud: LocalCl
     assert text("Dimensions/member/Name") == "Lane"
     assert text("AlarmActions/member") == f"arn:aws:sns:{aws.region_name}:000000000000:alarmed"
     assert datetime.fromisoformat(text("StateUpdatedTimestamp") or "").tzinfo is not None
+
+
+def test_eventbridge_is_told_of_a_change(aws: boto3.Session) -> None:
+    events, sqs = aws.client("events"), aws.client("sqs")
+    queue = sqs.create_queue(QueueName="alarm-events")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    pattern = {
+        "source": ["aws.cloudwatch"],
+        "detail-type": ["CloudWatch Alarm State Change"],
+        "detail": {"alarmName": ["announced"], "state": {"value": ["ALARM"]}},
+    }
+    events.put_rule(Name="alarm-events", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="alarm-events", Targets=[{"Id": "q", "Arn": arn["QueueArn"]}])
+    alarm(aws, "announced", Dimensions=[{"Name": "Lane", "Value": "middle"}])
+    measure(aws, 4.0, "middle")
+    (message,) = await_that(lambda: sqs.receive_message(QueueUrl=queue).get("Messages", []))
+    event = json.loads(message["Body"])
+    assert event["source"] == "aws.cloudwatch"
+    (described,) = aws.client("cloudwatch").describe_alarms(AlarmNames=["announced"])[
+        "MetricAlarms"
+    ]
+    assert event["resources"] == [described["AlarmArn"]]
+    assert event["detail"]["state"]["reason"] == described["StateReason"]
