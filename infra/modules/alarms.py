@@ -27,7 +27,9 @@ class AlarmInputs:
     comparison
         CloudWatch's operator, such as ``GreaterThanThreshold``.
     period_seconds, periods
-        How long a value is, and how many of the last ones must all be so.
+        How long a value is, and how many of the last ones are looked at.
+    breaching
+        How many of them must be so; None is all.
     missing
         What a period without a value is taken for: ``breaching``, ``notBreaching``, ``ignore`` or
         ``missing``.
@@ -47,6 +49,7 @@ class AlarmInputs:
     targets: Sequence[str]
     dimensions: Mapping[str, str] = field(default_factory=dict)
     periods: int = 1
+    breaching: int | None = None
 
 
 class Alarm(Construct):
@@ -67,6 +70,7 @@ class Alarm(Construct):
             threshold=inputs.threshold,
             period=inputs.period_seconds,
             evaluation_periods=inputs.periods,
+            datapoints_to_alarm=inputs.breaching,
             treat_missing_data=inputs.missing,
             alarm_actions=list(inputs.targets),
             ok_actions=list(inputs.targets),

@@ -18,6 +18,20 @@ def holdout(arguments: Sequence[str]) -> str:
     return work.holdout(arguments)
 
 
+def origins(arguments: Sequence[str]) -> str:
+    """Write what a candidate is trained on, and what it is judged on."""
+    from evaluation_container import origins as work  # noqa: PLC0415
+
+    return work.origins(arguments)
+
+
+def judge(arguments: Sequence[str]) -> str:
+    """Say whether a candidate may take the champion's place."""
+    from evaluation_container import judge as work  # noqa: PLC0415
+
+    return work.judge(arguments)
+
+
 def instances(arguments: Sequence[str]) -> str:
     """Write the newest history of every series, as a model is asked in batch."""
     from evaluation_container import batch as work  # noqa: PLC0415
@@ -32,8 +46,18 @@ def publish(arguments: Sequence[str]) -> str:
     return work.publish(arguments)
 
 
+def drift(arguments: Sequence[str]) -> str:
+    """Measure how the last week differs from what is usual for the model."""
+    from evaluation_container import drift as work  # noqa: PLC0415
+
+    return work.drift(arguments)
+
+
 COMMANDS: Mapping[str, Command] = {
     "holdout": holdout,
+    "origins": origins,
+    "judge": judge,
     "instances": instances,
     "publish": publish,
+    "drift": drift,
 }

@@ -43,19 +43,33 @@ def distance(week: Floats, usual: Floats) -> float:
     -------
     0 to 0.9; NaN where no device has both a value and deciles.
     """
-    there = np.isfinite(week) & np.isfinite(usual[:, :1])
-    if not there.any():
+    below, upto = _counts(week, usual)
+    if not below.size:
         return float("nan")
-    below, upto = np.zeros(len(TENTHS)), np.zeros(len(TENTHS))
-    for row, mask, own in zip(week, there, usual, strict=True):
-        values = np.sort(row[mask])
-        below += np.searchsorted(values, own, side="left") if len(values) else 0
-        upto += np.searchsorted(values, own, side="right") if len(values) else 0
-    gaps = np.maximum(below / there.sum() - TENTHS, TENTHS - upto / there.sum())
-    return float(max(0.0, gaps.max()))
+    return float(max(0.0, np.maximum(below - TENTHS, TENTHS - upto).max()))
+
+
+def shares(week: Floats, usual: Floats) -> Floats:
+    """Shares of a week's values up to each device's deciles, shape (9,); a tie counts by half."""
+    below, upto = _counts(week, usual)
+    return (below + upto) / 2 if below.size else TENTHS
 
 
 def missing(week: Floats, usual: Floats) -> float:
     """Share of hours without a value, over the devices that have deciles; NaN without any."""
     known = np.isfinite(usual[:, 0])
     return float((~np.isfinite(week[known])).mean()) if known.any() else float("nan")
+
+
+def _counts(week: Floats, usual: Floats) -> tuple[Floats, Floats]:
+    """Shares of values below each decile and up to it; empty without values of known devices."""
+    there = np.isfinite(week) & np.isfinite(usual[:, :1])
+    if not there.any():
+        return np.empty(0), np.empty(0)
+    below, upto = np.zeros(len(TENTHS)), np.zeros(len(TENTHS))
+    for row, mask, own in zip(week, there, usual, strict=True):
+        values = np.sort(row[mask])
+        if len(values):
+            below += np.searchsorted(values, own, side="left")
+            upto += np.searchsorted(values, own, side="right")
+    return below / there.sum(), upto / there.sum()

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from forecast_contract.errors import DataError
@@ -137,13 +138,30 @@ def with_losses(
         By pollutant, of each judged day: the quantile loss, meant over the quantiles, and the
         absolute values that came; the weighted quantile loss is the quotient of their sums.
     """
-    draws = np.random.default_rng(0).integers(0, len(next(iter(losses.values()))), (DRAWS, 7))
-    weeks = {name: _quotient(losses[name][draws], totals[name][draws]) for name in losses}
-    judged = {name: float(_quotient(losses[name], totals[name])) for name in losses}
-    weeks[OVERALL] = np.nanmean(list(weeks.values()), axis=0)
-    judged[OVERALL] = float(np.nanmean(list(judged.values())))
+    days = len(next(iter(losses.values())))
+    draws = np.random.default_rng(0).integers(0, days, (DRAWS, 7))
+    weeks = weighted_loss(
+        {name: lost[draws] for name, lost in losses.items()},
+        {name: came[draws] for name, came in totals.items()},
+    )
     limits = {name: float(np.nanquantile(found, USUAL)) for name, found in weeks.items()}
+    judged = {name: float(found) for name, found in weighted_loss(losses, totals).items()}
     return replace(reference, loss=limits, judged_loss=judged)
+
+
+def weighted_loss(losses: Mapping[str, Floats], totals: Mapping[str, Floats]) -> dict[str, Any]:
+    """Weighted quantile loss over the last axis by pollutant, and their mean as `OVERALL`.
+
+    A pollutant of which nothing came is left out.
+    """
+    found = {
+        name: np.asarray(lost.sum(axis=-1) / totals[name].sum(axis=-1))
+        for name, lost in losses.items()
+        if (totals[name].sum(axis=-1) > 0).all()
+    }
+    if found:
+        found[OVERALL] = np.mean(list(found.values()), axis=0)
+    return found
 
 
 def _past_weeks(rows: Floats, days: int) -> tuple[Floats, Floats]:
@@ -171,14 +189,6 @@ def _limits(found: Mapping[str, Floats], least: float) -> dict[str, float]:
     ratios = np.array([found[name][-length:] / limit for name, limit in alone.items()])
     together = np.nanquantile(np.nanmax(np.nan_to_num(ratios, nan=0.0), axis=0), USUAL)
     return {name: limit * max(1.0, float(together)) for name, limit in alone.items()}
-
-
-def _quotient(losses: Floats, totals: Floats) -> Floats:
-    """Of the sums over the last axis; NaN where nothing came."""
-    total = totals.sum(axis=-1)
-    return np.asarray(
-        np.where(total > 0, losses.sum(axis=-1) / np.where(total > 0, total, 1), np.nan)
-    )
 
 
 def _end(series: Series) -> int:

@@ -1,0 +1,107 @@
+"""Alarms on drift, and the retraining that they start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
+from cdktf_cdktf_provider_aws.cloudwatch_event_target import (
+    CloudwatchEventTarget,
+    CloudwatchEventTargetInputTransformer,
+)
+from constructs import Construct
+
+from contracts import drift
+from contracts.names import Names
+from contracts.runs import NAMESPACE
+from infra.modules.alarms import HOUR, Alarm, AlarmInputs
+from infra.modules.policy import RoleInputs, ServiceRole, Statement
+from infra.settings import Forecasts
+
+_ALARMS = {
+    drift.INPUT: ("input-drift", "What is measured is unlike what the model was trained on"),
+    drift.MISSING: ("missing-hours", "More hours lack a value than is usual: look at the devices"),
+    drift.LOSS: ("forecast-loss", "The nightly forecasts are worse than those it was approved for"),
+    drift.UNKNOWN: ("unknown-devices", "Devices are not forecast, as the model does not know them"),
+}
+_RETRAINED = (drift.INPUT, drift.LOSS, drift.UNKNOWN)
+"""Checks that a new model can mend; hours that are missing, none can."""
+
+
+@dataclass(frozen=True)
+class DriftAlarmsInputs:
+    """When alarms are raised, and the ARNs that are told."""
+
+    names: Names
+    forecasts: Forecasts
+    targets: Sequence[str]
+
+
+class DriftAlarms(Construct):
+    """An alarm a check, and a rule that starts the state machine ``retrain``."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: DriftAlarmsInputs) -> None:
+        super().__init__(scope, id_)
+        names = inputs.names
+        for check, (name, description) in _ALARMS.items():
+            Alarm(self, name.replace("-", "_"), _alarm(inputs, check, name, description))
+        rule = CloudwatchEventRule(
+            self,
+            "rule",
+            name=names.part("drift"),
+            description="An alarm on drift was raised",
+            event_pattern=json.dumps(
+                {
+                    "source": ["aws.cloudwatch"],
+                    "detail-type": ["CloudWatch Alarm State Change"],
+                    "detail": {
+                        "alarmName": [names.part(_ALARMS[check][0]) for check in _RETRAINED],
+                        "state": {"value": ["ALARM"]},
+                    },
+                }
+            ),
+        )
+        retrain = names.state_machine_arn(names.retrain_machine)
+        starter = ServiceRole(
+            self,
+            "starter",
+            RoleInputs(
+                name=names.part("drift-start"),
+                service="events.amazonaws.com",
+                description="EventBridge starts retraining where the model has drifted",
+                statements=(Statement("Start", ("states:StartExecution",), (retrain,)),),
+                trust_conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
+            ),
+        )
+        CloudwatchEventTarget(
+            self,
+            "target",
+            rule=rule.name,
+            arn=retrain,
+            role_arn=starter.arn,
+            input_transformer=CloudwatchEventTargetInputTransformer(
+                input_paths={"alarm": "$.detail.alarmName"},
+                input_template='{"reason": "alarm <alarm>"}',
+            ),
+        )
+
+
+def _alarm(inputs: DriftAlarmsInputs, check: str, name: str, description: str) -> AlarmInputs:
+    names, forecasts = inputs.names, inputs.forecasts
+    return AlarmInputs(
+        name=names.part(name),
+        description=f"{description}; docs/runbooks/models.md",
+        namespace=NAMESPACE,
+        metric=check,
+        dimensions={"environment": names.environment},
+        statistic="Maximum",
+        comparison="GreaterThanOrEqualToThreshold",
+        threshold=1,  # the metric is a ratio to the limit that is kept with the model
+        period_seconds=24 * HOUR,
+        periods=forecasts.drift_of_days,
+        breaching=forecasts.drift_days,
+        missing="notBreaching",  # a night that was not measured says nothing
+        targets=inputs.targets,
+    )

@@ -1,0 +1,112 @@
+"""The nightly forecasts of some days, out of the lake, beside what came."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from contracts.forecasts import QUANTILE_COLUMNS
+from evaluation_container.metrics import Floats, quantile_losses
+from evaluation_container.recent_histories import HOUR
+
+DAY = timedelta(days=1)
+Truth = Mapping[str, tuple[tuple[str, ...], Floats]]
+"""By pollutant, devices and their last hours before a common end, shape (devices, hours)."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of some origins: quantile losses and what came, summed over devices and hours.
+
+    Parameters
+    ----------
+    losses, totals
+        By pollutant, one value an origin; `reference.with_losses` says what they are.
+    """
+
+    origins: tuple[datetime, ...]
+    losses: Mapping[str, Floats]
+    totals: Mapping[str, Floats]
+
+
+def read(s3: Any, lake: str, first: datetime, last: datetime) -> Iterator[pa.Table]:
+    """Rows of every origin in days of the table, one origin at a time.
+
+    Parameters
+    ----------
+    s3
+        A boto3 client.
+    lake
+        S3 URI of the table.
+    first, last
+        Of the days, both included.
+    """
+    place = urlsplit(lake)
+    bucket, prefix = place.netloc, place.path.lstrip("/")
+    for number in range((last.date() - first.date()).days + 1):
+        day = f"{prefix}date={first + number * DAY:%Y-%m-%d}/"
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=day):
+            for item in page.get("Contents", []):
+                body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+                yield pq.read_table(io.BytesIO(body))
+
+
+def losses(forecasts: Iterable[pa.Table], truth: Truth, end: datetime, version: int) -> Losses:
+    """Losses of a version's forecasts whose last hour lies before the end of the truth.
+
+    Of several origins of a day, the last one counts, so that a night that was repeated weighs as
+    much as others.
+
+    Parameters
+    ----------
+    end
+        The hour after the truth's last one.
+    """
+    by_day = {}
+    for table in forecasts:
+        origin = table["origin"][0].as_py()
+        is_over = table["hour"].to_pylist()[-1] + HOUR <= end
+        if is_over and table["model_version"][0].as_py() == version:
+            by_day[origin.date()] = (origin, table)
+    lost: dict[str, list[float]] = defaultdict(list)
+    total: dict[str, list[float]] = defaultdict(list)
+    for _, table in by_day.values():
+        for pollutant in truth:
+            loss, amount = _of_one(table, pollutant, truth[pollutant], end)
+            lost[pollutant].append(loss)
+            total[pollutant].append(amount)
+    return Losses(
+        tuple(origin for origin, _ in by_day.values()),
+        {pollutant: np.array(values) for pollutant, values in lost.items()},
+        {pollutant: np.array(values) for pollutant, values in total.items()},
+    )
+
+
+def _of_one(
+    table: pa.Table, pollutant: str, truth: tuple[tuple[str, ...], Floats], end: datetime
+) -> tuple[float, float]:
+    """Loss and amount of one origin's forecasts of a pollutant."""
+    devices, rows = truth
+    place = {device: number for number, device in enumerate(devices)}
+    known = pa.array([name in place for name in table["device_id"].to_pylist()])
+    mine = pc.and_(known, pc.equal(table["pollutant"], pollutant))
+    table = table.filter(mine)
+    ago = np.array([int((end - hour) / HOUR) for hour in table["hour"].to_pylist()], dtype=int)
+    row = np.array([place[name] for name in table["device_id"].to_pylist()], dtype=int)
+    within = ago <= rows.shape[1]
+    came = np.full(len(ago), np.nan)
+    came[within] = rows[row[within], -ago[within]]
+    told = np.stack([table[column].to_numpy() for column in QUANTILE_COLUMNS.values()], axis=-1)
+    observed = np.isfinite(came)
+    lost = quantile_losses(came[observed], told[observed])
+    return float(lost.sum()), float(np.abs(came[observed]).sum())
