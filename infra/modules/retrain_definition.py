@@ -10,10 +10,9 @@ The query language is JSONata; what one state finds, later ones read as variable
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from contracts.lake import EVALUATIONS
+from contracts.lake import CHANNELS, EVALUATIONS
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from infra.modules.lock_tasks import TAKEN, release, take
 from infra.modules.retrain_jobs import RetrainInputs, judging, origins, training, transform
 from infra.modules.retrain_registration import registration
 from infra.modules.states_language import FAILURE, State, choice, expression, only, task
@@ -22,8 +21,8 @@ from infra.settings import Retraining
 RUN_LENGTH = 20
 """Characters of the longest execution name that a run is called by as it is."""
 
-LOCK_DAYS = 30
-"""After which the item goes even where nobody ever takes the lock again."""
+LOCK_HOURS = 7 * 24
+"""No run takes so long: then the lock is of no effect, whatever its execution does."""
 
 POLL_SECONDS = 5
 
@@ -110,77 +109,48 @@ def _begin(inputs: RetrainInputs) -> dict[str, State]:
 
 
 def _lock(names: Names) -> dict[str, State]:
-    """One execution at a time. A lock whose execution has ended without releasing it is taken."""
-    me = {"S": expression("$states.context.Execution.Id")}
-    item = {
-        "name": {"S": names.retrain_machine},
-        "execution": me,
-        "run": {"S": expression("$run")},
-        "expires_at": {
-            "N": expression(f"$string($floor($millis() / 1000) + {LOCK_DAYS} * 24 * 3600)")
-        },
-    }
-    taken = "DynamoDB.ConditionalCheckFailedException"
-
-    def put(condition: str, values: State, refused: str) -> State:
-        return task(
-            "Lock",
-            "dynamodb:putItem",
-            {
-                "TableName": names.locks_table,
-                "Item": item,
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": {"#execution": "execution"},
-                "ExpressionAttributeValues": values,
-            },
-            then="Newest approved version",
-            catch={taken: refused},
-        )
-
-    free = "attribute_not_exists(#execution) OR #execution = :me"  # :me: a call that is repeated
+    """One execution at a time. A lock whose execution has ended without releasing it goes."""
+    what = names.retrain_machine
+    key = {"TableName": names.locks_table, "Key": {"name": {"S": what}}}
+    item = "$states.result.Item"
     return {
-        "Lock": put(free, {":me": me}, "Who holds the lock"),
-        "Who holds the lock": task(
+        "Lock": take(
+            names, what, hours=LOCK_HOURS, then="Newest approved version", busy="Who holds it"
+        ),
+        "Who holds it": task(
             "Lock",
             "dynamodb:getItem",
-            {
-                "TableName": names.locks_table,
-                "Key": _lock_key(names),
-                "ConsistentRead": True,
-            },
-            assign={
-                "holder": "$exists($states.result.Item) ? $states.result.Item.execution.S : ''",
-                "holding_run": "$exists($states.result.Item) ? $states.result.Item.run.S : ''",
-            },
+            {**key, "ConsistentRead": True},
+            assign={"holder": f"$exists({item}) ? {item}.execution.S : ''"},
             then="Is it free by now",
         ),
-        "Is it free by now": choice("Does the holder run", ("$holder = ''", "Lock")),
-        "Does the holder run": task(
+        "Is it free by now": choice("The holder", ("$holder = ''", "Lock")),
+        "The holder": task(
             "Lock",
             "aws-sdk:sfn:describeExecution",
             {"ExecutionArn": expression("$holder")},
             assign={"holding": "$states.result.Status"},
-            then="Wait for its turn or not",
-            catch={"Sfn.ExecutionDoesNotExistException": "Take the lock over"},
+            then="Does the holder run",
+            catch={"Sfn.ExecutionDoesNotExistException": "Remove its lock"},
         ),
-        "Wait for its turn or not": choice(
-            "Take the lock over", ("$holding = 'RUNNING'", "Another runs")
+        "Does the holder run": choice("Remove its lock", ("$holding = 'RUNNING'", "Busy")),
+        "Remove its lock": task(
+            "Lock",
+            "dynamodb:deleteItem",
+            {
+                **key,
+                "ConditionExpression": "execution = :holder",
+                "ExpressionAttributeValues": {":holder": {"S": expression("$holder")}},
+            },
+            then="Lock",
+            catch={TAKEN: "Lock"},
         ),
-        "Take the lock over": put(
-            "#execution = :holder", {":holder": {"S": expression("$holder")}}, "Another runs"
-        ),
-        "Another runs": {
+        "Busy": {
             "Type": "Fail",
             "Error": "RetrainingUnderWay",
-            "Cause": expression(
-                "'run ' & $holding_run & ' is under way; one runs at a time. Execution: ' & $holder"
-            ),
+            "Cause": expression("'one run at a time; this one is under way: ' & $holder"),
         },
     }
-
-
-def _lock_key(names: Names) -> State:
-    return {"name": {"S": names.retrain_machine}}
 
 
 def _champion(names: Names) -> dict[str, State]:
@@ -200,7 +170,7 @@ def _champion(names: Names) -> dict[str, State]:
             },
             assign={
                 "champion": f"$exists({found}) ? {found} : ''",
-                "champion_categories": "''",
+                "champion_categories": f"'{CHANNELS.uri(names)}categories.json'",
                 "champion_data_end": "''",
             },
             then="Is there a champion",
@@ -307,7 +277,7 @@ def _approval(settings: Retraining) -> State:
 
 def _end(names: Names) -> dict[str, State]:
     return {
-        "Unlock": _unlock(names, "Done", {"DynamoDB.ConditionalCheckFailedException": "Done"}),
+        "Unlock": release(names, names.retrain_machine, then="Done"),
         "Done": {
             "Type": "Pass",
             "Output": expression(
@@ -317,22 +287,6 @@ def _end(names: Names) -> dict[str, State]:
             "End": True,
         },
     }
-
-
-def _unlock(names: Names, then: str, catch: Mapping[str, str]) -> State:
-    return task(
-        "Unlock",
-        "dynamodb:deleteItem",
-        {
-            "TableName": names.locks_table,
-            "Key": _lock_key(names),
-            "ConditionExpression": "#execution = :me",
-            "ExpressionAttributeNames": {"#execution": "execution"},
-            "ExpressionAttributeValues": {":me": {"S": expression("$states.context.Execution.Id")}},
-        },
-        then=then,
-        catch=catch,
-    )
 
 
 def _failure(names: Names) -> dict[str, State]:
@@ -359,7 +313,9 @@ def _failure(names: Names) -> dict[str, State]:
             "Output": {},
             "Next": "Unlock the failed run",
         },
-        "Unlock the failed run": _unlock(names, "Tell", {"States.ALL": "Tell"}),
+        "Unlock the failed run": release(
+            names, names.retrain_machine, then="Tell", whatever_comes=True
+        ),
         "Tell": task(
             "Tell",
             "sns:publish",

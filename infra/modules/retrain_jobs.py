@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.forecast_input import QUANTILES
 from contracts.lake import CHANNELS, TRAINING_OUTPUT
 from contracts.names import Names
+from infra.modules import sagemaker_tasks
+from infra.modules.sagemaker_tasks import Request
 from infra.modules.states_language import State, choice, expression, task
 from infra.settings import Retraining, Training
 
-_INPUT, _OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
 _VOLUME_GB = 50
-_PAYLOAD_MB = 6
 _SAMPLES = 200
 _LEVELS = sorted({*QUANTILES, "0.025", "0.25", "0.75", "0.975"}, key=float)
 """What is published, and the bounds of the bands that are judged."""
@@ -28,8 +28,6 @@ class RetrainInputs:
     ----------
     images
         Training image of each algorithm.
-    evaluation_image
-        Image of the processing jobs.
     tags
         Of the jobs.
     instance_type
@@ -40,7 +38,6 @@ class RetrainInputs:
     training: Training
     retraining: Retraining
     images: Mapping[str, str]
-    evaluation_image: str
     tags: Mapping[str, str]
     instance_type: str
 
@@ -57,37 +54,23 @@ class RetrainInputs:
 def origins(inputs: RetrainInputs, *, otherwise: str, then: str) -> dict[str, State]:
     """What is trained on and forecast from; ``otherwise`` leads to ``Origins`` in the end."""
     channels = CHANNELS.uri(inputs.names)
-    arguments = [
-        "origins",
-        *("--series", f"{_INPUT}/series"),
-        *("--categories", f"{_INPUT}/categories/categories.json"),
-        *("--origins", str(inputs.retraining.origins)),
-        *("--out", _OUTPUT),
-    ]
-    sources = [
-        _input("series", f"'{channels}test/'"),
-        _input("categories", f"'{channels}categories.json'"),
-    ]
-    champion = _input("champion", "$champion_categories")
-    their_index = ["--champion-categories", f"{_INPUT}/champion/categories.json"]
-    return _job(
+    request = _processing(
         inputs,
-        _Job(
-            "Origins",
-            "Processing",
-            "origins",
-            otherwise,
-            then,
-            {"origins": "$parse({}.ExitMessage)"},
+        "origins",
+        (
+            *("--origins", str(inputs.retraining.origins)),
+            *("--package", expression("$champion")),
+            *("--data-end", expression("$champion_data_end")),
         ),
-        _processing(
-            inputs,
-            "origins",
-            arguments=f"$champion = '' ? {json.dumps(arguments)} : "
-            f"{json.dumps(arguments + their_index)}",
-            sources=f"$champion = '' ? [{', '.join(sources)}] : [{', '.join([*sources, champion])}]",
-        ),
+        {
+            "series": f"{channels}test/",
+            "categories": f"{channels}categories.json",
+            "champion": expression("$champion_categories"),
+        },
+        {"out": expression("$place & 'origins/'")},
     )
+    known = {"origins": "$parse({}.ExitMessage)"}
+    return _job(inputs, _Job("Origins", "Processing", "origins", otherwise, then, known), request)
 
 
 def training(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
@@ -102,7 +85,16 @@ def training(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
         "RoleArn": inputs.role,
         "HyperParameters": expression("$hyperparameters"),
         "InputDataConfig": [
-            {"ChannelName": "train", "DataSource": _source("$place & 'origins/train/'")}
+            {
+                "ChannelName": "train",
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri": expression("$place & 'origins/train/'"),
+                        "S3DataDistributionType": "FullyReplicated",
+                    }
+                },
+            }
         ],
         "OutputDataConfig": {
             "S3OutputPath": TRAINING_OUTPUT.uri(names),
@@ -117,7 +109,7 @@ def training(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
         "Tags": inputs.tag_list,
     }
     job = _Job("Train", "Training", "train", "Train", then, {"training_job": "{}.TrainingJobName"})
-    return _job(inputs, job, arguments)
+    return _job(inputs, job, ("sagemaker:createTrainingJob.sync", arguments))
 
 
 def transform(inputs: RetrainInputs, model: str) -> State:
@@ -128,33 +120,18 @@ def transform(inputs: RetrainInputs, model: str) -> State:
         artefact = f"'{TRAINING_OUTPUT.uri(names)}' & $training_job & '/output/model.tar.gz'"
         container = {"Image": expression("$image"), "ModelDataUrl": expression(artefact)}
     model_name = _name(names, model)
-    arguments = {
-        "TransformJobName": _name(names, model, retries=True),
-        "ModelName": model_name,
-        "BatchStrategy": "MultiRecord",
-        "MaxPayloadInMB": _PAYLOAD_MB,
-        "Environment": {
-            "DEEPAR_INFERENCE_CONFIG": json.dumps(
-                {"num_samples": _SAMPLES, "output_types": ["quantiles"], "quantiles": _LEVELS}
-            )
-        },
-        "TransformInput": {
-            "ContentType": "application/jsonlines",
-            "SplitType": "Line",
-            "DataSource": _source(f"$place & 'origins/judged/{model}/'", distributed=False),
-        },
-        "TransformOutput": {
-            "S3OutputPath": expression(f"$place & 'forecasts/{model}/'"),
-            "AssembleWith": "Line",
-            "Accept": "application/jsonlines",
-            "KmsKeyId": names.key_alias,
-        },
-        "TransformResources": {
-            "InstanceType": inputs.retraining.instance_type,
-            "InstanceCount": 1,
-        },
-        "Tags": inputs.tag_list,
-    }
+    request = sagemaker_tasks.transform(
+        names,
+        name=_name(names, model, retries=True),
+        model=model_name,
+        instance_type=inputs.retraining.instance_type,
+        source=expression(f"$place & 'origins/judged/{model}/'"),
+        target=expression(f"$place & 'forecasts/{model}/'"),
+        configuration=json.dumps(
+            {"num_samples": _SAMPLES, "output_types": ["quantiles"], "quantiles": _LEVELS}
+        ),
+        tags=inputs.tags,
+    )
     make = {
         "ModelName": model_name,
         "ExecutionRoleArn": inputs.role,
@@ -166,7 +143,7 @@ def transform(inputs: RetrainInputs, model: str) -> State:
     return {
         "StartAt": f"Find {model}",
         "States": {
-            **_job(inputs, job, arguments, caught_outside=True),
+            **_job(inputs, job, request, caught_outside=True),
             f"Make model {model}": task(
                 forecast, "sagemaker:createModel", make, then=forecast, caught_outside=True
             ),
@@ -186,30 +163,22 @@ def transform(inputs: RetrainInputs, model: str) -> State:
 def judging(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
     """The verdict, with its figures and its report."""
     limits = inputs.retraining
-    arguments = [
-        "judge",
-        *("--judged", f"{_INPUT}/judged"),
-        *("--forecasts", f"{_INPUT}/forecasts"),
-        *("--out", _OUTPUT),
-        *("--most-loss-over-champion", str(limits.most_loss_over_champion)),
-        *("--least-coverage-80", str(limits.least_coverage_80)),
-        *("--most-coverage-80", str(limits.most_coverage_80)),
-        "--champion-data-end",
-    ]
-    sources = [
-        _input("judged", "$place & 'origins/judged/'"),
-        _input("forecasts", "$place & 'forecasts/'"),
-    ]
-    return _job(
+    request = _processing(
         inputs,
-        _Job("Judge", "Processing", "judge", "Judge", then, {"verdict": "$parse({}.ExitMessage)"}),
-        _processing(
-            inputs,
-            "judge",
-            arguments=f"$append({json.dumps(arguments)}, $champion_data_end)",
-            sources=f"[{', '.join(sources)}]",
+        "judge",
+        (
+            *("--most-loss-over-champion", str(limits.most_loss_over_champion)),
+            *("--least-coverage-80", str(limits.least_coverage_80)),
+            *("--most-coverage-80", str(limits.most_coverage_80)),
         ),
+        {
+            "judged": expression("$place & 'origins/judged/'"),
+            "forecasts": expression("$place & 'forecasts/'"),
+        },
+        {"out": expression("$place & 'report/'")},
     )
+    known = {"verdict": "$parse({}.ExitMessage)"}
+    return _job(inputs, _Job("Judge", "Processing", "judge", "Judge", then, known), request)
 
 
 @dataclass(frozen=True)
@@ -246,7 +215,7 @@ class _Job:
 
 
 def _job(
-    inputs: RetrainInputs, job: _Job, arguments: State, *, caught_outside: bool = False
+    inputs: RetrainInputs, job: _Job, request: Request, *, caught_outside: bool = False
 ) -> dict[str, State]:
     """Take the job of this run that has completed, or start one and wait for its end."""
     newest = f"$states.result.{job.family}JobSummaries[0]"
@@ -273,8 +242,7 @@ def _job(
         f"Is {job.name} done": choice(job.otherwise, (f"${is_there}", job.found or job.then)),
         job.state: task(
             job.state,
-            f"sagemaker:create{job.family}Job.sync",
-            arguments,
+            *request,
             assign={name: value.format("$states.result") for name, value in job.result.items()},
             then=job.then,
             log=job.log,
@@ -283,64 +251,24 @@ def _job(
     }
 
 
-def _processing(inputs: RetrainInputs, name: str, *, arguments: str, sources: str) -> State:
-    """A job of the evaluation container, whose output goes below the run's folder.
-
-    Parameters
-    ----------
-    arguments, sources
-        JSONata expressions of lists.
-    """
-    names = inputs.names
-    folder = {"origins": "origins/", "judge": "report/"}[name]
-    return {
-        "ProcessingJobName": _name(names, name, retries=True),
-        "RoleArn": inputs.role,
-        "AppSpecification": {
-            "ImageUri": inputs.evaluation_image,
-            "ContainerArguments": expression(arguments),
-        },
-        "ProcessingInputs": expression(sources),
-        "ProcessingOutputConfig": {
-            "KmsKeyId": names.key_alias,
-            "Outputs": [
-                {
-                    "OutputName": name,
-                    "S3Output": {
-                        "S3Uri": expression(f"$place & '{folder}'"),
-                        "LocalPath": _OUTPUT,
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-            ],
-        },
-        "ProcessingResources": {
-            "ClusterConfig": {
-                "InstanceType": inputs.retraining.instance_type,
-                "InstanceCount": 1,
-                "VolumeSizeInGB": _VOLUME_GB,
-            }
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": inputs.training.max_runtime_seconds},
-        "Tags": inputs.tag_list,
-    }
-
-
-def _input(name: str, uri: str) -> str:
-    """JSONata of a processing input, given that of its address."""
-    source = {
-        "LocalPath": f"{_INPUT}/{name}",
-        "S3DataType": "S3Prefix",
-        "S3InputMode": "File",
-        "S3DataDistributionType": "FullyReplicated",
-    }
-    s3 = f"$merge([{json.dumps(source)}, {{'S3Uri': {uri}}}])"
-    return f"{{'InputName': '{name}', 'S3Input': {s3}}}"
-
-
-def _source(uri: str, *, distributed: bool = True) -> State:
-    whole = {"S3DataDistributionType": "FullyReplicated"} if distributed else {}
-    return {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": expression(uri), **whole}}
+def _processing(
+    inputs: RetrainInputs,
+    command: str,
+    options: Sequence[str],
+    sources: Mapping[str, str],
+    outputs: Mapping[str, str],
+) -> Request:
+    return sagemaker_tasks.processing(
+        inputs.names,
+        name=_name(inputs.names, command, retries=True),
+        role=inputs.role,
+        instance_type=inputs.retraining.instance_type,
+        arguments=(command, *options),
+        inputs=sources,
+        outputs=outputs,
+        tags=inputs.tags,
+        max_runtime_seconds=inputs.training.max_runtime_seconds,
+    )
 
 
 def _prefix(names: Names, name: str) -> str:

@@ -62,14 +62,8 @@ def registration(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
                     "SupportedRealtimeInferenceInstanceTypes": instance_types,
                     "SupportedTransformInstanceTypes": [inputs.retraining.instance_type],
                 },
-                "ModelMetrics": {
-                    "ModelQuality": {
-                        "Statistics": {
-                            "ContentType": "application/json",
-                            "S3Uri": expression("$place & 'report/metrics.json'"),
-                        }
-                    }
-                },
+                "ModelMetrics": {"ModelQuality": _statistics("metrics.json")},
+                "DriftCheckBaselines": {"ModelDataQuality": _statistics("reference.json")},
                 "CustomerMetadataProperties": {
                     name: expression(value) for name, value in METADATA.items()
                 },
@@ -80,3 +74,8 @@ def registration(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
             then=then,
         )
     }
+
+
+def _statistics(file: str) -> State:
+    uri = expression(f"$place & 'report/{file}'")
+    return {"Statistics": {"ContentType": "application/json", "S3Uri": uri}}

@@ -10,6 +10,7 @@ from infra.modules.certificate_confirmation import (
     CertificateConfirmation,
     CertificateConfirmationInputs,
 )
+from infra.modules.drift_alarms import DriftAlarms, DriftAlarmsInputs
 from infra.modules.fleet_provisioning import FleetProvisioning, FleetProvisioningInputs
 from infra.modules.glue_jobs import GlueJobs, GlueJobsInputs
 from infra.modules.ingestion import Ingestion, IngestionInputs
@@ -18,6 +19,7 @@ from infra.modules.model_role import ModelRole, ModelRoleInputs
 from infra.modules.nightly_definition import NightlyInputs
 from infra.modules.nightly_forecasts import NightlyForecasts
 from infra.modules.quality_rules import QualityRules, QualityRulesInputs
+from infra.modules.retrain import Retrain
 from infra.modules.rollout import Rollout
 from infra.modules.rollout_definition import RolloutInputs
 from infra.packaging import REPOSITORY, Package, zip_of
@@ -77,6 +79,7 @@ class PipelineStack(EstateStack):
         )
         QualityRules(self, "quality", QualityRulesInputs(target.names))
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
+        Retrain(self, "retrain", target.names, target.settings)
         NightlyForecasts(
             self,
             "nightly",
@@ -85,6 +88,11 @@ class PipelineStack(EstateStack):
                 target.settings.forecasts,
                 target.settings.tags.of(target.names.environment),
             ),
+        )
+        DriftAlarms(
+            self,
+            "drift",
+            DriftAlarmsInputs(target.names, target.settings.forecasts, self.alarm_targets),
         )
         Rollout(
             self,

@@ -1,7 +1,7 @@
 """Forecasts that a model has to beat, with quantiles out of the series' own past.
 
-Each takes the hourly values known before the origin, NaN for missing, and gives the quantiles of
-`metrics.LEVELS` for the next hours, shape (hours, quantiles), never below zero.
+Each takes the hourly values known before the origin, NaN for missing, and gives quantiles, by
+default those of `metrics.LEVELS`, for the next hours, shape (hours, quantiles), never below zero.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LOOK_BACK_DAYS = 14
 """Days in which the seasonal naive forecast looks for an hour that yesterday lacks."""
 
 
-def persistence(history: Floats, hours: int) -> Floats:
+def persistence(history: Floats, hours: int, levels: Floats = LEVELS) -> Floats:
     """The last observed value; for lead ``h`` plus the quantiles of past changes over ``h`` hours.
 
     Raises
@@ -25,11 +25,11 @@ def persistence(history: Floats, hours: int) -> Floats:
         Nothing was ever observed.
     """
     observed = _observed(history)
-    changes = np.array([change_quantiles(history, lead) for lead in range(1, hours + 1)])
+    changes = np.array([change_quantiles(history, lead, levels) for lead in range(1, hours + 1)])
     return _not_negative(observed[-1] + changes)
 
 
-def daily_seasonal_naive(history: Floats, hours: int) -> Floats:
+def daily_seasonal_naive(history: Floats, hours: int, levels: Floats = LEVELS) -> Floats:
     """The same hour of the last day that has it, plus the quantiles of past day-to-day changes.
 
     Raises
@@ -45,10 +45,10 @@ def daily_seasonal_naive(history: Floats, hours: int) -> Floats:
         last = np.where(np.isfinite(day), day, last)
     last = np.where(np.isfinite(last), last, mean)
     repeated = np.resize(last, hours)
-    return _not_negative(repeated[:, None] + change_quantiles(history, SEASON))
+    return _not_negative(repeated[:, None] + change_quantiles(history, SEASON, levels))
 
 
-BASELINES: Mapping[str, Callable[[Floats, int], Floats]] = {
+BASELINES: Mapping[str, Callable[..., Floats]] = {
     "persistence": persistence,
     "daily seasonal naive": daily_seasonal_naive,
 }
