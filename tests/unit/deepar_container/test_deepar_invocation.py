@@ -9,6 +9,7 @@ import deepar_bench  # noqa: F401  (first: it makes the container importable)
 import numpy as np
 import pytest
 from deepar_container.model import DeepAR
+from forecast_contract import invocation
 from forecast_contract.errors import RequestError
 from forecast_contract.invocation import (
     MAX_INSTANCES,
@@ -73,7 +74,7 @@ def test_predictions_stand_in_the_order_of_the_instances(tiny_model, instance, t
 def test_a_model_reads_and_writes_itself_exactly(
     tmp_path, tiny_settings, tiny_weights, tiny_model, instance
 ):
-    DeepAR.save(tmp_path, tiny_settings, tiny_weights)
+    DeepAR(tiny_settings, tiny_weights).save(tmp_path)
     assert ask(DeepAR.load(tmp_path), [instance], **ALL) == ask(tiny_model, [instance], **ALL)
 
 
@@ -181,3 +182,15 @@ def test_batch_transform_answers_line_by_line(tiny_model, instance):
     configuration = Configuration(output_types=("quantiles",), quantiles=("0.5",))
     lines = answer_json_lines(tiny_model, body, configuration).splitlines()
     assert [list(json.loads(line)["quantiles"]) for line in lines] == [["0.5"], ["0.5"]]
+
+
+def test_a_batch_of_any_length_is_answered_and_its_bad_line_numbered(
+    tiny_model, instance, monkeypatch
+):
+    monkeypatch.setattr(invocation, "MAX_INSTANCES", 2)
+    lines = [json.dumps(instance).encode()] * 5
+    answered = answer_json_lines(tiny_model, b"\n".join(lines), Configuration()).splitlines()
+    assert len(answered) == len(lines)
+    lines[-1] = b'{"start": "2024-01-01"}'
+    with pytest.raises(RequestError, match=r"instances\[4\]: target is missing"):
+        answer_json_lines(tiny_model, b"\n".join(lines), Configuration())

@@ -78,22 +78,25 @@ def _hourly(text: str) -> str:
     return "H"
 
 
+MOST_LEAVES = 131_072
+"""LightGBM's own limit: https://lightgbm.readthedocs.io/en/stable/Parameters.html"""
+
 _SHARE = parameters.number(1e-3, 1 + 1e-9, "a number above 0 and at most 1")
 
 _PARSERS: dict[str, parameters.Parser] = {
     "time_freq": _hourly,
-    "prediction_length": parameters.integer(1),
+    "prediction_length": parameters.integer(1, 168),
     "origin_hours": parameters.integer(1),
-    "folds": parameters.integer(2),
+    "folds": parameters.integer(2, 20),
     "block_days": parameters.integer(1),
-    "rounds": parameters.integer(1),
+    "rounds": parameters.integer(1, 10_000),
     "learning_rate": parameters.number(1e-8, 1, "a number above 0 and below 1"),
-    "num_leaves": parameters.integer(2),
+    "num_leaves": parameters.integer(2, MOST_LEAVES),
     "min_data_in_leaf": parameters.integer(1),
-    "outer_num_leaves": parameters.integer(2),
+    "outer_num_leaves": parameters.integer(2, MOST_LEAVES),
     "outer_min_data_in_leaf": parameters.integer(1),
     "feature_fraction": _SHARE,
     "bagging_fraction": _SHARE,
-    "max_bin": parameters.integer(2),
-    "seed": parameters.integer(0),
+    "max_bin": parameters.integer(2, 65_535),
+    "seed": parameters.integer(0, 2**31 - 1),
 }

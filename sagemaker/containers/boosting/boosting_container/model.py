@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,9 @@ class Boosting:
 
     def check(self, series: Series) -> None:
         """Refuse what was not trained on; a device may be new, a pollutant may not."""
-        group = group_of(series)
+        group, known = group_of(series), len(next(iter(self.scales)))
+        if len(series.cat) != known:
+            raise SeriesError(f"cat must hold {known} categories; got {list(series.cat)}")
         if group not in self.groups:
             raise SeriesError(
                 f"cat ends with {group}, which was not trained on; known are {sorted(self.groups)}"
@@ -180,7 +183,8 @@ class Boosting:
             for number, boosters in enumerate(group.folds):
                 for level, booster in zip(BASE_LEVELS, boosters, strict=True):
                     text = booster.model_to_string()
-                    _trees(folder, key, number, level).write_bytes(gzip.compress(text.encode()))
+                    packed = gzip.compress(text.encode(), mtime=0)  # the same model, the same bytes
+                    _trees(folder, key, number, level).write_bytes(packed)
 
     @classmethod
     def load(cls, folder: Path) -> Boosting:
@@ -191,12 +195,20 @@ class Boosting:
         OSError, ValueError
             The folder holds no model, or one that this version cannot read.
         """
-        document: dict[str, Any] = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-        if document.get("format") != FORMAT:
+        document = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        found = document.get("format") if isinstance(document, dict) else None
+        if found != FORMAT:
             raise ValueError(
-                f"{SETTINGS_FILE}: expected format {FORMAT}, got {document.get('format')!r}; "
-                "the model was written by another version of the container"
+                f"{SETTINGS_FILE}: expected format {FORMAT}, got {found!r}; the model was written "
+                "by another version of the container"
             )
+        try:
+            return cls._read(folder, document)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{SETTINGS_FILE} is damaged: {error!r}") from None
+
+    @classmethod
+    def _read(cls, folder: Path, document: Mapping[str, Any]) -> Boosting:
         hyperparameters = Hyperparameters(**document["hyperparameters"])
         groups = {
             int(key): Group(
@@ -249,5 +261,5 @@ def _trees(folder: Path, group: int, fold: int, level: float) -> Path:
 def _booster(path: Path) -> lgb.Booster:
     try:
         return lgb.Booster(model_str=gzip.decompress(path.read_bytes()).decode())
-    except (lgb.basic.LightGBMError, EOFError, UnicodeDecodeError) as error:
+    except (lgb.basic.LightGBMError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise ValueError(f"{path.name} cannot be read: {error}") from None

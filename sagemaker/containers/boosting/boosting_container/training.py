@@ -79,11 +79,14 @@ def fit(
 ) -> tuple[Boosting, float]:
     """A model, and its mean weighted quantile loss on the days that each fold was not shown.
 
+    A group of which too little is there is left out; the model refuses its series.
+
     Raises
     ------
     DataError
-        The series are too short to learn from.
+        The series do not go together, or all are too short to learn from.
     """
+    _check(series)
     columns = Columns.of(series)
     scales = {one.cat: _scales(one) for one in series}
     by_group: dict[int, list[Series]] = {}
@@ -92,16 +95,41 @@ def fit(
             by_group.setdefault(group_of(one), []).append(one)
     usual = {key: _usual([scales[one.cat] for one in mine]) for key, mine in by_group.items()}
     scales = {cat: {**usual.get(_last(cat), {}), **by} for cat, by in scales.items()}
-    groups, losses = {}, []
+    if not by_group:
+        raise DataError("train channel: no series has a value")
+    groups, losses, complaints = {}, [], []
     for number, (key, mine) in enumerate(sorted(by_group.items()), start=1):
-        groups[key], loss = _learn(mine, columns, scales, hyperparameters)
-        losses.append(loss)
+        try:
+            groups[key], loss = _learn(mine, columns, scales, hyperparameters)
+            losses.append(loss)
+        except DataError as error:  # what has just begun to be measured leaves the others alone
+            complaints.append(f"last category {key}: {error}")
+            logger.warning("not trained: %s", complaints[-1])
         report(number / len(by_group))
     if not groups:
-        raise DataError("train channel: no series has a value")
+        raise DataError("train channel: " + "; ".join(complaints))
     is_nonnegative = all(np.nanmin(one.target) >= 0 for mine in by_group.values() for one in mine)
     model = Boosting(hyperparameters, columns, scales, usual, groups, is_nonnegative)
     return model, float(np.mean(losses))
+
+
+def _check(series: Sequence[Series]) -> None:
+    """Refuse series that do not go with each other or with what they are to know ahead."""
+    counts = {len(one.cat) for one in series}
+    if len(counts) > 1:
+        raise DataError(f"train channel: cat must be as long in all series; got {sorted(counts)}")
+    dynamic = {len(one.dynamic_feat) for one in series}
+    if len(dynamic) > 1:
+        raise DataError(
+            f"train channel: dynamic_feat must hold as many lists in all series; got "
+            f"{sorted(dynamic)}"
+        )
+    for one in series:
+        if len(one.dynamic_feat) and one.dynamic_feat.shape[1] != len(one.target):
+            raise DataError(
+                f"train channel: dynamic_feat must be as long as target ({len(one.target)}); got "
+                f"{one.dynamic_feat.shape[1]} values of the series with cat {list(one.cat)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -127,9 +155,9 @@ def _learn(
     block = min(hyperparameters.block_days, max(1, (int(days.max()) + 1) // (2 * folds)))
     fold = days // block % folds
     if len(np.unique(fold)) < folds:
-        least = LEAST_HISTORY // DAY + 2 * folds + 1
+        least = LEAST_HISTORY // DAY + folds
         raise DataError(
-            f"train channel: boosting needs at least {least} days of each pollutant; got "
+            f"boosting needs values on at least {least} days; got "
             f"{LEAST_HISTORY // DAY + int(days.max()) + 1}"
         )
     kept = [fold == number for number in range(folds)]
@@ -173,8 +201,8 @@ def _rows(
         )
     if not any(len(rows.value) for rows in found):
         raise DataError(
-            f"train channel: no series is longer than {LEAST_HISTORY + horizon} hours, which are "
-            "needed to learn from"
+            f"no series has a value after {LEAST_HISTORY} hours and before its end: boosting needs "
+            "a longer history"
         )
     parts = zip(*(vars(rows).values() for rows in found), strict=True)
     return _Rows(*(np.concatenate(part) for part in parts))

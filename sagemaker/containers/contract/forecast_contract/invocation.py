@@ -76,12 +76,19 @@ def answer_json(model: ForecastModel, body: bytes) -> dict[str, Any]:
         raise RequestError(
             f"instances must be a list of at least one object; got {instances!r:.60}"
         )
+    if len(instances) > MAX_INSTANCES:
+        raise RequestError(
+            f"at most {MAX_INSTANCES} instances are answered at once; got {len(instances)}: "
+            "send them in several requests"
+        )
     configuration = Configuration.parse(document.get("configuration"))
     return {"predictions": _predictions(model, instances, configuration)}
 
 
 def answer_json_lines(model: ForecastModel, body: bytes, configuration: Configuration) -> str:
     """Answer of ``application/jsonlines``: a line with a prediction for each line with an instance.
+
+    However many lines a batch job puts into a request, the model has `MAX_INSTANCES` at a time.
 
     Raises
     ------
@@ -92,19 +99,21 @@ def answer_json_lines(model: ForecastModel, body: bytes, configuration: Configur
     if not lines:
         raise RequestError("the body must hold one instance a line; it is empty")
     instances = [_loads(line, f"line {number}") for number, line in enumerate(lines, start=1)]
-    predictions = _predictions(model, instances, configuration)
+    predictions = (
+        prediction
+        for first in range(0, len(instances), MAX_INSTANCES)
+        for prediction in _predictions(
+            model, instances[first : first + MAX_INSTANCES], configuration, first
+        )
+    )
     return "".join(json.dumps(prediction) + "\n" for prediction in predictions)
 
 
 def _predictions(
-    model: ForecastModel, instances: Sequence[Any], configuration: Configuration
+    model: ForecastModel, instances: Sequence[Any], configuration: Configuration, first: int = 0
 ) -> list[dict[str, Any]]:
-    if len(instances) > MAX_INSTANCES:
-        raise RequestError(
-            f"at most {MAX_INSTANCES} instances are answered at once; got {len(instances)}: "
-            "send them in several requests"
-        )
-    series = [_series(model, number, instance) for number, instance in enumerate(instances)]
+    """Predictions of instances that are numbered from ``first``."""
+    series = [_series(model, number, one) for number, one in enumerate(instances, start=first)]
     forecasts = model.forecast(series, configuration.num_samples)
     return [_prediction(forecast, configuration) for forecast in forecasts]
 

@@ -71,16 +71,19 @@ def pandas_frequency(time_freq: str) -> str:
     return f"{multiple if multiple > 1 else ''}{_PANDAS_FREQUENCY[unit]}"
 
 
-def integer(lowest: int) -> Parser:
-    """Integers from the lowest on."""
+def integer(lowest: int, highest: int | None = None) -> Parser:
+    """Integers from the lowest on, to the highest where there is one."""
+    expected = f"an integer of at least {lowest}"
+    if highest is not None:
+        expected = f"an integer from {lowest} to {highest}"
 
     def read(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = lowest - 1
-        if value < lowest:
-            raise ValueError(f"an integer of at least {lowest}")
+        if value < lowest or (highest is not None and value > highest):
+            raise ValueError(expected)
         return value
 
     return read
