@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cdktf_cdktf_provider_aws.athena_named_query import AthenaNamedQuery
 from cdktf_cdktf_provider_aws.athena_workgroup import (
     AthenaWorkgroup,
     AthenaWorkgroupConfiguration,
@@ -19,6 +20,7 @@ from cdktf_cdktf_provider_aws.glue_security_configuration import (
 )
 from constructs import Construct
 
+from contracts.forecasts import LAST_WEEK, beside_truth
 from contracts.names import Names
 
 
@@ -41,7 +43,7 @@ class Analytics(Construct):
         encryption = AthenaWorkgroupConfigurationResultConfigurationEncryptionConfiguration(
             encryption_option="SSE_KMS", kms_key_arn=inputs.key_arn
         )
-        AthenaWorkgroup(
+        workgroup = AthenaWorkgroup(
             self,
             "workgroup",
             name=names.workgroup,
@@ -56,6 +58,15 @@ class Analytics(Construct):
                     encryption_configuration=encryption,
                 ),
             ),
+        )
+        AthenaNamedQuery(
+            self,
+            "forecasts_beside_truth",
+            name="forecasts beside what came",
+            description="The last week's nightly forecasts, hour by hour",
+            database=names.database,
+            workgroup=workgroup.name,
+            query=beside_truth(LAST_WEEK),
         )
         GlueSecurityConfiguration(
             self,

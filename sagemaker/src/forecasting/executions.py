@@ -1,0 +1,73 @@
+"""Executions of the estate's state machines: started, followed, and what came of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from contracts.names import Names
+from forecasting.errors import ForecastingError
+from forecasting.polling import final_state
+
+
+def run(
+    session: Any,
+    names: Names,
+    machine: str,
+    given: Mapping[str, Any],
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    """Start a state machine and follow it to its end.
+
+    Parameters
+    ----------
+    given
+        The execution's input.
+    report
+        Told the name of the state that is worked on.
+
+    Returns
+    -------
+    The execution's output.
+
+    Raises
+    ------
+    ForecastingError
+        There is no such machine, or the execution did not succeed; with its own words.
+    """
+    states = session.client("stepfunctions")
+    try:
+        started = states.start_execution(
+            stateMachineArn=names.state_machine_arn(machine), input=json.dumps(given)
+        )["executionArn"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
+            raise
+        raise ForecastingError(
+            f"no state machine {machine}: say `make plan` and `make apply` first"
+        ) from None
+    found = final_state(
+        lambda: states.describe_execution(executionArn=started),
+        lambda told: told["status"] != "RUNNING",
+        lambda _: report(_current_state(states, started)),
+    )
+    if found["status"] != "SUCCEEDED":
+        raise ForecastingError(
+            f"{machine} {found['status'].lower()} at {found.get('error', 'an unknown step')}: "
+            f"{found.get('cause', 'no reason was given')} (execution {started})"
+        )
+    output: dict[str, Any] = json.loads(found["output"])
+    return output
+
+
+def _current_state(states: Any, execution: str) -> str:
+    newest = states.get_execution_history(executionArn=execution, reverseOrder=True, maxResults=20)[
+        "events"
+    ]
+    for event in newest:
+        if "stateEnteredEventDetails" in event:
+            return str(event["stateEnteredEventDetails"]["name"])
+    return "Starting"
