@@ -185,6 +185,13 @@ forecast: setup ## ask the API (DEVICE=, POLLUTANT=ozone)
 evaluate: setup ## the last day's forecasts beside what came and the baselines
 	@$(IN_ENV) $(PY) -m forecasting evaluate --output $(STATE)/evaluation $(if $(ORIGIN),--origin $(ORIGIN))
 
+.PHONY: forecast-batch monitor
+forecast-batch: setup ## forecast every series into the lake, as each night
+	@$(IN_ENV) $(PY) -m forecasting forecast-batch
+
+monitor: setup ## how the last week differs from what is usual for the model
+	@$(IN_ENV) $(PY) -m forecasting monitor --output $(STATE)/monitoring
+
 .PHONY: backtest
 backtest: setup ## forecasts of recorded months (DATA=) or of the lake's last weeks, beside rivals (TRAIN_END=, TEST_END=, ORIGIN_STEP=1, OUT=, REPORT=, MODEL=, BASELINES=, SEED=|SEEDS=1,2,3, WEATHER=known, JOBS=)
 	@$(if $(DATA),,$(IN_ENV)) $(PY) -m forecasting backtest $(if $(DATA),--data '$(DATA)') --out '$(or $(OUT),$(STATE)/backtest.parquet)' $(if $(REPORT),--report '$(REPORT)') $(if $(TRAIN_END),--train-end $(TRAIN_END)) $(if $(TEST_END),--test-end $(TEST_END)) $(if $(ORIGIN_STEP),--origin-step $(ORIGIN_STEP)) $(if $(MODEL),--model $(MODEL)) $(if $(BASELINES),--baselines '$(BASELINES)') $(if $(or $(SEEDS),$(SEED)),--seeds '$(or $(SEEDS),$(SEED))') $(if $(WEATHER),--weather $(WEATHER)) $(if $(JOBS),--jobs $(JOBS))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from forecasting import backtest_options, commands
+from forecasting import backtest_options, batch, commands, monitoring
 from forecasting.api_client import ForecastRequest
 from forecasting.deployment import DEFAULT_VARIANT, Variant
 from forecasting.errors import ForecastingError
@@ -46,6 +46,10 @@ def _run(
     if options.command == "train":
         settings = Settings.read(options.settings)
         commands.train(session, names, settings, options.model, console)
+    elif options.command == "forecast-batch":
+        batch.run(session, names, console)
+    elif options.command == "monitor":
+        monitoring.run(session, names, options.output, console)
     elif options.command == "deploy":
         variants = [Variant.parse(text) for text in options.variant]
         if options.job:
@@ -106,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     forecast = commands_.add_parser("forecast", help="ask the API for one forecast")
     forecast.add_argument("--horizon", type=int, default=24, help="hours, 1 to 24")
     forecast.add_argument("--quantiles", default=",".join(commands.SHOWN_QUANTILES))
+    commands_.add_parser("forecast-batch", help="forecast every series into the lake")
+    monitor = commands_.add_parser("monitor", help="the last week beside what is usual")
+    monitor.add_argument("--output", type=Path, required=True, help="folder for drift.html")
     evaluate = commands_.add_parser("evaluate", help="forecasts of a past day beside what came")
     evaluate.add_argument(
         "--output", type=Path, required=True, help="folder for forecast.png and summary.json"
