@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import boto3
 import forecasting_lake as lake
 import numpy as np
+import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 from forecasting import dataset, evaluation
@@ -86,6 +88,7 @@ def too_early(run, settings):
         "deploy": run("deploy", "--settings", settings),
         "forecast": run("forecast", "--device", "device-1"),
         "evaluate": run("evaluate", "--output", settings.parent),
+        "backtest": run("backtest", "--out", settings.parent / "backtest.parquet"),
     }
 
 
@@ -134,6 +137,7 @@ def invoke(session, names, instances, **options):
         ("deploy", "make train"),
         ("forecast", "make apply"),
         ("evaluate", "make apply"),
+        ("backtest", "make apply"),
     ],
 )
 def test_a_command_run_too_early_says_what_is_missing(too_early, command, step):
@@ -141,6 +145,20 @@ def test_a_command_run_too_early_says_what_is_missing(too_early, command, step):
     assert finished.returncode == 1
     assert finished.stderr.count("\n") == 1, finished.stderr
     assert step in finished.stderr
+
+
+def test_the_lake_is_backtested_day_by_day(trained, run, tmp_path):
+    out = tmp_path / "backtest.parquet"
+    rivals = ("--model", "persistence", "--baselines", "naive-24", "--jobs", 1)
+    finished = run("backtest", "--out", out, *rivals)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "00:00 UTC" in finished.stdout
+    assert "persistence has" in finished.stdout
+    rows = pd.read_parquet(out)
+    assert set(rows["station"]) == set(lake.DEVICES)
+    last = pd.Timestamp(lake.START + timedelta(days=lake.DAYS - 1)).tz_localize(None)
+    assert rows["origin"].max() == last
+    assert "naive-24" in out.with_suffix(".html").read_text()
 
 
 def test_training_ends_with_its_figures_and_the_next_step(trained, job):
