@@ -1,10 +1,10 @@
-"""The container's answers against GluonTS's own predictor, with the very same weights.
+"""The container's answers against GluonTS's own predictor, with a network of the same size.
 
 It needs no estate: a model is trained for a moment on made-up series (what it learns does not
 change what a forecast costs), then three contestants forecast the same series in turns within one
 run, so that whatever else the machine does falls on all of them alike:
 
-- GluonTS's predictor in this process, as `estimator.create_predictor` gives it: the rival;
+- GluonTS's predictor in this process, as `DeepAREstimator.create_predictor` gives it: the rival;
 - the container's model in this process;
 - the container over HTTP, as SageMaker calls it.
 
@@ -37,9 +37,9 @@ import urllib3  # noqa: E402
 from deepar_container import training  # noqa: E402
 from deepar_container.hyperparameters import Hyperparameters  # noqa: E402
 from deepar_container.model import DeepAR, ModelSettings  # noqa: E402
-from deepar_container.network import entry, estimator  # noqa: E402
 from forecast_contract.invocation import answer_json  # noqa: E402
 from forecast_contract.series import Series  # noqa: E402
+from gluonts.torch import DeepAREstimator  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
@@ -70,27 +70,36 @@ def documents(count: int) -> list[dict[str, object]]:
     ]
 
 
-def train(series: Sequence[Series]) -> tuple[ModelSettings, dict[str, torch.Tensor]]:
-    """Settings and weights of a model that was trained for an epoch."""
+def train(series: Sequence[Series]) -> DeepAR:
+    """A model that was trained for an epoch."""
     settings = training.settings_for(Hyperparameters.parse(HYPERPARAMETERS), series)
-    return settings, training.fit(settings, series, "algo-1")
+    fitted = training.fit(settings, series, lambda epoch, loss: None)
+    return DeepAR(settings, fitted.weights)
 
 
-def gluonts_contestant(
-    settings: ModelSettings, weights: dict[str, torch.Tensor]
-) -> Callable[[list[dict[str, object]]], None]:
+def gluonts_contestant(settings: ModelSettings) -> Callable[[list[dict[str, object]]], None]:
     """GluonTS's predictor, from a request's objects to its quantiles."""
-    built = estimator(
-        settings.hyperparameters, settings.features, is_nonnegative=settings.is_nonnegative
+    hyperparameters, features = settings.hyperparameters, settings.features
+    built = DeepAREstimator(
+        freq=hyperparameters.frequency,
+        prediction_length=hyperparameters.prediction_length,
+        context_length=hyperparameters.context_length,
+        num_layers=hyperparameters.num_layers,
+        hidden_size=hyperparameters.num_cells,
+        num_feat_static_cat=len(features.cardinality),
+        cardinality=list(features.cardinality),
+        embedding_dimension=[hyperparameters.embedding_dimension] * len(features.cardinality),
+        nonnegative_pred_samples=settings.is_nonnegative,
     )
-    module = built.create_lightning_module()
-    module.load_state_dict(weights)
-    module.eval()
+    module = built.create_lightning_module().eval()
     predictor = built.create_predictor(built.create_transformation(), module)
-    frequency = settings.hyperparameters.frequency
 
     def forecast(instances: list[dict[str, object]]) -> None:
-        entries = [entry(Series.parse(one, frequency), settings.features) for one in instances]
+        series = [Series.parse(one, hyperparameters.frequency) for one in instances]
+        entries = [
+            {"start": one.start, "target": one.target, "feat_static_cat": list(one.cat)}
+            for one in series
+        ]
         for found in predictor.predict(entries):
             _ = found.mean, [found.quantile(level) for level in LEVELS]
 
@@ -157,15 +166,14 @@ def main() -> None:
         f"{HISTORY} h of history, 100 samples of 24 h"
     )
     series = [Series.parse(one, "h") for one in documents(40)]
-    settings, weights = train(series)
-    model = DeepAR(settings, weights)
-    gluonts = gluonts_contestant(settings, weights)
+    model = train(series)
+    gluonts = gluonts_contestant(model.settings)
     table = Table()
     for column in ("series a call", "contestant", "p50 ms", "p99 ms", "GluonTS / it at p50"):
         table.add_column(column, justify="right" if column != "contestant" else "left")
     pool = urllib3.PoolManager(retries=False)
     with tempfile.TemporaryDirectory(prefix="lakecast-bench-") as folder:
-        DeepAR.save(Path(folder) / "model", settings, weights)
+        model.save(Path(folder) / "model")
         with served(Path(folder)) as address, console.status("measuring"):
             for count, rounds in ((1, options.rounds), (50, max(5, options.rounds // 6))):
                 instances = documents(count)

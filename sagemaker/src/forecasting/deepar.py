@@ -13,8 +13,8 @@ from forecast_contract.errors import DataError
 from contracts.forecast_input import FREQUENCY, HORIZON, RECENT_HOURS
 from forecasting.errors import ForecastingError
 from forecasting.forecasters import BAND_LEVELS, Report
-from forecasting.history import HOUR, TARGETS, History
-from forecasting.instances import instances
+from forecasting.history import HOUR, History
+from forecasting.instances import instances, training_instances
 
 DEFAULTS = Hyperparameters(
     FREQUENCY,
@@ -51,16 +51,20 @@ class DeepAR:
         """
         settle()
         try:
-            series = training.trainable(instances(history), HORIZON)
+            series = training.trainable(training_instances(history), HORIZON)
             settings = training.settings_for(self.hyperparameters, series)
-            weights = training.fit(settings, series, "backtest")
+            fitted = training.fit(
+                settings,
+                series,
+                lambda epoch, _: report((epoch + 1) / settings.hyperparameters.epochs),
+                self.seed,
+            )
         except DataError as error:
             raise ForecastingError(f"DeepAR cannot be trained: {error}") from None
-        self._model = Model(settings, weights)
-        report(1.0)
+        self._model = Model(settings, fitted.weights)
 
     def predict(self, history: History) -> Floats:
         asked = instances(history.since(history.end - RECENT_HOURS * HOUR))
-        paths = self._model.sample(asked, SAMPLES)
+        paths = self._model.sample(asked, SAMPLES).astype(np.float64)
         quantiles = np.moveaxis(np.quantile(paths, BAND_LEVELS, axis=1), 0, -1)
-        return quantiles.reshape(len(history.stations), len(TARGETS), HORIZON, len(BAND_LEVELS))
+        return quantiles.reshape(len(history.stations), -1, HORIZON, len(BAND_LEVELS))

@@ -16,7 +16,7 @@ from gluonts.torch import DeepAREstimator
 
 from contracts.forecast_input import HORIZON
 from forecasting.forecasters import BAND_LEVELS, Report
-from forecasting.history import TARGETS, History
+from forecasting.history import History
 
 EPOCHS = 20
 """Of 50 batches each, as published figures of it on these data were made; the library's own 100
@@ -73,7 +73,7 @@ class StockDeepAR:
             ]
         )
         found = np.sort(np.clip(found.astype(np.float64), 0, None), axis=-1)
-        return found.reshape(len(history.stations), len(TARGETS), HORIZON, len(BAND_LEVELS))
+        return found.reshape(len(history.stations), -1, HORIZON, len(BAND_LEVELS))
 
 
 class _Progress(lightning.Callback):

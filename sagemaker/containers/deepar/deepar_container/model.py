@@ -17,15 +17,15 @@ import numpy.typing as npt
 import torch
 from forecast_contract.forecasts import SampledForecast
 from forecast_contract.series import Series
-from gluonts.dataset.loader import as_stacked_batches
-from gluonts.torch.model.deepar.estimator import PREDICTION_INPUT_NAMES
+from gluonts.torch.model.deepar import DeepARModel
 
 from deepar_container.hyperparameters import Hyperparameters
-from deepar_container.network import FeatureShape, entry, estimator
+from deepar_container.network import FeatureShape, network
+from deepar_container.windows import forecast_windows
 
 SETTINGS_FILE = "model.json"
 WEIGHTS_FILE = "weights.pt"
-FORMAT = 1
+FORMAT = 2
 """Of the artefact; raise it when older readers cannot read what is written."""
 
 SERIES_AT_ONCE = 32
@@ -54,6 +54,10 @@ class ModelSettings:
     is_nonnegative: bool
     levels: Mapping[tuple[int, ...], float]
     level: float
+
+    def network(self) -> DeepARModel:
+        """A network of this shape, untrained."""
+        return network(self.hyperparameters, self.features, is_nonnegative=self.is_nonnegative)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -99,16 +103,9 @@ class DeepAR:
         self, settings: ModelSettings, weights: Mapping[str, torch.Tensor] | None = None
     ) -> None:
         self.settings = settings
-        built = estimator(
-            settings.hyperparameters, settings.features, is_nonnegative=settings.is_nonnegative
-        )
-        module = built.create_lightning_module()
+        self._network = settings.network().eval()
         if weights is not None:
-            module.load_state_dict(weights)
-        self._network = module.model.eval()
-        self._transformation = built.create_transformation() + built._create_instance_splitter(
-            module, "test"
-        )
+            self._network.load_state_dict(weights)
 
     @classmethod
     def load(cls, folder: Path) -> DeepAR:
@@ -123,13 +120,12 @@ class DeepAR:
         weights = torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True)
         return cls(ModelSettings.from_json(document), weights)
 
-    @staticmethod
-    def save(folder: Path, settings: ModelSettings, weights: Mapping[str, torch.Tensor]) -> None:
+    def save(self, folder: Path) -> None:
         """Write the artefact into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        torch.save(dict(weights), folder / WEIGHTS_FILE)
+        torch.save(self._network.state_dict(), folder / WEIGHTS_FILE)
         (folder / SETTINGS_FILE).write_text(
-            json.dumps(settings.to_json(), indent=2), encoding="utf-8"
+            json.dumps(self.settings.to_json(), indent=2), encoding="utf-8"
         )
 
     @property
@@ -151,23 +147,19 @@ class DeepAR:
 
         Dynamic features must already reach over the forecast (`FeatureShape.check`).
         """
-        features = self.settings.features
-        entries = [entry(self._with_observed_context(one), features) for one in series]
-        batches = as_stacked_batches(
-            self._transformation.apply(entries, is_train=False),
-            batch_size=SERIES_AT_ONCE,
-            field_names=PREDICTION_INPUT_NAMES,
-            output_type=torch.tensor,
-        )
+        observed = [self._with_observed_context(one) for one in series]
         torch.manual_seed(SAMPLING_SEED)
         with torch.inference_mode():
             samples = [
                 self._network(
-                    *(batch[name] for name in PREDICTION_INPUT_NAMES),
-                    # GluonTS's own predict(num_samples=…) ignores the number
+                    **forecast_windows(
+                        self._network,
+                        self.settings.features,
+                        observed[first : first + SERIES_AT_ONCE],
+                    ),
                     num_parallel_samples=num_samples,
                 ).numpy()
-                for batch in batches
+                for first in range(0, len(series), SERIES_AT_ONCE)
             ]
         return np.concatenate(samples)
 

@@ -1,16 +1,14 @@
-"""The network: GluonTS's DeepAR estimator, set up from DeepAR's hyperparameters."""
+"""The network: GluonTS's, set up from DeepAR's hyperparameters, and the features it takes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from forecast_contract.errors import DataError, SeriesError
 from forecast_contract.series import Series
-from gluonts.torch.model.deepar import DeepAREstimator
-from gluonts.transform import Chain, FilterTransformation, LastValueImputation, Transformation
+from gluonts.time_feature import time_features_from_frequency_str
+from gluonts.torch.model.deepar import DeepARModel
 
 from deepar_container.hyperparameters import AUTO, IGNORED, Hyperparameters
 from deepar_container.likelihoods import distribution_output, is_scaled
@@ -87,75 +85,34 @@ class FeatureShape:
                 )
 
 
-class ObservedWindowEstimator(DeepAREstimator):  # type: ignore[misc]
-    """DeepAR that never trains on a window whose whole context is missing.
-
-    GluonTS scales such a window by the mean of its batch-mates, which teaches the network a
-    relation between series that does not exist.
-    """
-
-    def _create_instance_splitter(self, module: Any, mode: str) -> Transformation:
-        splitter = super()._create_instance_splitter(module, mode)
-        if mode != "training":
-            return splitter
-        return Chain([splitter, FilterTransformation(self._has_observed_context)])
-
-    def _has_observed_context(self, entry: dict[str, Any]) -> bool:
-        return bool(np.any(entry["past_observed_values"][-self.context_length :] > 0))
-
-
-def estimator(
-    hyperparameters: Hyperparameters,
-    features: FeatureShape,
-    *,
-    is_nonnegative: bool,
-    batches_per_epoch: int = 1,
-    trainer: dict[str, Any] | None = None,
-) -> ObservedWindowEstimator:
-    """GluonTS's estimator.
+def network(
+    hyperparameters: Hyperparameters, features: FeatureShape, *, is_nonnegative: bool
+) -> DeepARModel:
+    """An untrained network.
 
     Parameters
     ----------
     is_nonnegative
         Clip samples at zero: Student-T and Gaussian tails reach below it on positive data.
-    batches_per_epoch
-        Batches that make one epoch.
-    trainer
-        Arguments of Lightning's trainer.
     """
-    return ObservedWindowEstimator(
+    categories = features.cardinality or (1,)  # it wants one at least
+    clock = time_features_from_frequency_str(hyperparameters.frequency)
+    return DeepARModel(
         freq=hyperparameters.frequency,
-        prediction_length=hyperparameters.prediction_length,
         context_length=hyperparameters.context_length,
+        prediction_length=hyperparameters.prediction_length,
+        num_feat_dynamic_real=len(clock) + features.num_dynamic_feat,
+        num_feat_static_cat=len(categories),
+        cardinality=list(categories),
+        embedding_dimension=[hyperparameters.embedding_dimension] * len(categories),
         num_layers=hyperparameters.num_layers,
         hidden_size=hyperparameters.num_cells,
-        lr=hyperparameters.learning_rate,
         # PyTorch's LSTM drops between layers only, and warns where there is one layer
         dropout_rate=hyperparameters.dropout_rate if hyperparameters.num_layers > 1 else 0.0,
-        num_feat_static_cat=len(features.cardinality),
-        cardinality=list(features.cardinality) or None,
-        embedding_dimension=[hyperparameters.embedding_dimension]
-        * max(1, len(features.cardinality)),
-        num_feat_dynamic_real=features.num_dynamic_feat,
         distr_output=distribution_output(hyperparameters.likelihood),
         scaling=is_scaled(hyperparameters.likelihood),
-        # the default imputes zeros, which lags then read as measurements
-        imputation_method=LastValueImputation(),
-        batch_size=hyperparameters.mini_batch_size,
-        num_batches_per_epoch=batches_per_epoch,
         nonnegative_pred_samples=is_nonnegative,
-        trainer_kwargs=trainer or {},
     )
-
-
-def entry(series: Series, features: FeatureShape) -> dict[str, Any]:
-    """A series as GluonTS takes it."""
-    fields: dict[str, Any] = {"start": series.start, "target": series.target}
-    if features.cardinality:
-        fields["feat_static_cat"] = np.asarray(series.cat)
-    if features.num_dynamic_feat:
-        fields["feat_dynamic_real"] = series.dynamic_feat
-    return fields
 
 
 def _cardinality(asked: str | tuple[int, ...], series: Sequence[Series]) -> tuple[int, ...]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import tempfile
-import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-import lightning.pytorch as lightning
 import numpy as np
 import torch
 from forecast_contract import metric_lines
@@ -19,11 +15,13 @@ from forecast_contract.evaluation import test_scores
 from forecast_contract.metric_lines import logger
 from forecast_contract.paths import ContainerPaths
 from forecast_contract.series import Series
+from gluonts.torch.model.deepar import DeepARModel
 
 from deepar_container.hyperparameters import Hyperparameters
 from deepar_container.likelihoods import check_targets
 from deepar_container.model import DeepAR, ModelSettings
-from deepar_container.network import FeatureShape, entry, estimator
+from deepar_container.network import FeatureShape
+from deepar_container.windows import Batch, TrainingWindows
 
 SEED = 1
 """DeepAR has no hyperparameter for it; with a fixed one the same data give the same model."""
@@ -32,6 +30,9 @@ LEAST_BATCHES = 50
 MOST_BATCHES = 500
 """Bounds of an epoch, so that few series still give it enough steps, and very many do not make it
 endless."""
+
+MAX_GRADIENT = 10.0
+"""Norm at which gradients are clipped, as GluonTS does."""
 
 MAX_LEVELS = 10_000
 """Categories whose mean level is kept with the model."""
@@ -63,9 +64,14 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
         list(settings.features.cardinality),
         settings.features.num_dynamic_feat,
     )
-    weights = fit(settings, series, host)
+    fitted = fit(
+        settings,
+        series,
+        lambda epoch, loss: metric_lines.epoch_loss(host, epoch, hyperparameters.epochs, loss),
+    )
+    metric_lines.final_loss(host, fitted.loss)
+    model = DeepAR(settings, fitted.weights)
     if held_out is not None:
-        model = DeepAR(settings, weights)
         logger.info(
             "Evaluating model accuracy on testset using %d samples",
             hyperparameters.num_eval_samples,
@@ -74,7 +80,7 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
             model, held_out, hyperparameters.num_eval_samples, hyperparameters.test_quantiles
         )
         metric_lines.test_scores(host, scores)
-    DeepAR.save(paths.model, settings, weights)
+    model.save(paths.model)
 
 
 def trainable(series: Sequence[Series], prediction_length: int) -> list[Series]:
@@ -123,100 +129,78 @@ def batches_per_epoch(hyperparameters: Hyperparameters, series: Sequence[Series]
     return min(MOST_BATCHES, max(LEAST_BATCHES, batches))
 
 
-def fit(settings: ModelSettings, series: Sequence[Series], host: str) -> dict[str, torch.Tensor]:
-    """Weights of the epoch with the lowest training loss.
+@dataclass(frozen=True)
+class Fitted:
+    """Weights of the epoch with the lowest training loss, and that loss."""
+
+    weights: Mapping[str, torch.Tensor]
+    loss: float
+
+
+def fit(
+    settings: ModelSettings,
+    series: Sequence[Series],
+    on_epoch: Callable[[int, float], None],
+    seed: int = SEED,
+) -> Fitted:
+    """Train a network.
+
+    Parameters
+    ----------
+    on_epoch
+        Told the number of each epoch, from 0, and its mean loss.
+    seed
+        Same seed, same data: the same weights, bit for bit.
 
     Raises
     ------
     DataError
-        The loss is no number.
+        No window has a value to learn from, or the loss is no number.
     """
     hyperparameters = settings.hyperparameters
-    lightning.seed_everything(SEED, verbose=False)
-    watch = _Watch(host, hyperparameters.epochs)
-    callbacks: list[lightning.Callback] = [watch, _Annealing(hyperparameters)]
-    if hyperparameters.early_stopping_patience is not None:
-        # GluonTS's own "patience" is that of the learning rate's schedule
-        callbacks.append(
-            lightning.callbacks.EarlyStopping(
-                "train_loss",
-                patience=hyperparameters.early_stopping_patience,
-                check_on_train_epoch_end=True,
-            )
+    torch.manual_seed(seed)
+    network = settings.network()
+    windows = TrainingWindows(network, settings.features, series)
+    batches = batches_per_epoch(hyperparameters, series)
+    optimizer = torch.optim.Adam(network.parameters(), lr=hyperparameters.learning_rate)
+    # The loss of an epoch depends on which windows it drew, by more than a late epoch gains: with
+    # small steps at the end, the epoch with the lowest loss is no matter of luck.
+    annealing = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, T_max=batches * hyperparameters.epochs
+    )
+    best, epochs_without_progress = Fitted({}, math.inf), 0
+    for epoch in range(hyperparameters.epochs):
+        losses = []
+        for _ in range(batches):
+            loss = _loss(network, windows.draw(hyperparameters.mini_batch_size), epoch)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT)
+            optimizer.step()
+            annealing.step()
+            losses.append(float(loss.detach()))
+        mean = float(np.mean(losses))
+        on_epoch(epoch, mean)
+        epochs_without_progress += 1
+        if mean < best.loss:
+            state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+            best, epochs_without_progress = Fitted(state, mean), 0
+        if epochs_without_progress == hyperparameters.early_stopping_patience:
+            break
+    return best
+
+
+def _loss(network: DeepARModel, batch: Batch, epoch: int) -> torch.Tensor:
+    try:
+        loss: torch.Tensor = network.loss(**batch).mean()
+    except ValueError:  # a distribution refuses parameters that are no numbers
+        loss = torch.tensor(math.nan)
+    if not torch.isfinite(loss):
+        raise DataError(
+            f"the training loss became {loss.item()} in epoch {epoch}: look for extreme values in "
+            "the series, or lower learning_rate"
         )
-    with tempfile.TemporaryDirectory(prefix="deepar-") as checkpoints, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's advice about loggers and worker processes
-        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-        trained = estimator(
-            hyperparameters,
-            settings.features,
-            is_nonnegative=settings.is_nonnegative,
-            batches_per_epoch=batches_per_epoch(hyperparameters, series),
-            trainer={
-                "max_epochs": hyperparameters.epochs,
-                "accelerator": "cpu",
-                "logger": False,
-                "enable_progress_bar": False,
-                "enable_model_summary": False,
-                "default_root_dir": checkpoints,
-                "callbacks": callbacks,
-            },
-        ).train_model(
-            [entry(one, settings.features) for one in series],
-            cache_data=True,  # else time features are computed anew in every pass
-        )
-    if watch.failure is not None:  # GluonTS goes on with the last checkpoint instead
-        raise watch.failure
-    metric_lines.final_loss(host, watch.best_loss)
-    weights: dict[str, torch.Tensor] = trained.trained_net.state_dict()
-    return weights
-
-
-class _Watch(lightning.Callback):
-    """Reports every epoch, and remembers what went wrong."""
-
-    def __init__(self, host: str, epochs: int) -> None:
-        self._host = host
-        self._epochs = epochs
-        self.best_loss = math.inf
-        self.failure: BaseException | None = None
-
-    def on_train_epoch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
-        loss = float(trainer.callback_metrics["train_loss"])
-        if not math.isfinite(loss):
-            raise DataError(
-                f"the training loss became {loss} in epoch {trainer.current_epoch}: look for "
-                "extreme values in the series, or lower learning_rate"
-            )
-        self.best_loss = min(self.best_loss, loss)
-        metric_lines.epoch_loss(self._host, trainer.current_epoch, self._epochs, loss)
-
-    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        self.failure = exception
-
-
-class _Annealing(lightning.Callback):
-    """Lowers the learning rate along half a cosine, from ``learning_rate`` to nearly 0.
-
-    The loss of an epoch depends on which windows it drew, by more than a late epoch gains, so the
-    epoch with the lowest loss is a matter of luck while steps are large; with small ones at the
-    end the last epochs hardly differ. GluonTS's own schedule waits for ten epochs without
-    progress, which a short training never has.
-    """
-
-    def __init__(self, hyperparameters: Hyperparameters) -> None:
-        self._highest = hyperparameters.learning_rate
-        self._epochs = hyperparameters.epochs
-
-    def on_train_epoch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
-        share = trainer.current_epoch / self._epochs
-        for optimizer in trainer.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self._highest * (1 + math.cos(math.pi * share)) / 2
+    return loss
 
 
 def _check_features(features: FeatureShape, series: Sequence[Series]) -> None:

@@ -1,0 +1,181 @@
+"""The container's training against GluonTS's own ``estimator.train``: same network, data and steps.
+
+It needs no estate. Both train the same network from scratch, with the same loss, on as many
+windows of the same made-up series, in turns within one run, so that whatever else the machine does
+falls on both alike. GluonTS takes part twice, because it has a switch: as it comes, it computes the
+features of a whole series anew for every window; with ``cache_data`` it keeps them.
+
+The loss of the last epoch stands beside the time: a training that learns less would be no rival.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import platform
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+CONTAINER = Path(__file__).resolve().parents[1] / "sagemaker" / "containers" / "deepar"
+sys.path[:0] = [str(CONTAINER), str(CONTAINER.parent / "contract")]
+warnings.simplefilter("ignore")  # advice of GluonTS and Lightning to their authors
+
+import lightning.pytorch as lightning  # noqa: E402
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+import torch  # noqa: E402
+from deepar_container import training  # noqa: E402
+from deepar_container.hyperparameters import Hyperparameters  # noqa: E402
+from deepar_container.likelihoods import distribution_output  # noqa: E402
+from forecast_contract.series import Series  # noqa: E402
+from gluonts.torch import DeepAREstimator  # noqa: E402
+from gluonts.transform import LastValueImputation  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+SERIES = 20
+HOURS = 365 * 24
+BATCHES = training.LEAST_BATCHES
+"""Of an epoch: so few values ask for no more."""
+
+SIZES = {
+    "GluonTS's defaults": Hyperparameters("H", 24, 24, epochs=1, mini_batch_size=32),
+    "ours": Hyperparameters("H", 168, 24, epochs=1, mini_batch_size=32, num_cells=64),
+}
+
+Contestant = Callable[[Hyperparameters, Sequence[Series]], float]
+"""Trains, and gives the loss of the last epoch."""
+
+
+def made_up() -> list[Series]:
+    """Series with a daily cycle, weather that stays for days, and gaps."""
+    random = np.random.default_rng(1)
+    cycle = 1.2 + np.sin(2 * np.pi * np.arange(HOURS) / 24)
+    found = []
+    for number in range(SERIES):
+        weather = np.repeat(random.gamma(4, 1 / 4, HOURS // 24), 24)
+        target = 30 * cycle * weather * random.gamma(20, 1 / 20, HOURS)
+        target[random.random(HOURS) < 0.02] = np.nan
+        cat = (number % 4, number // 4)
+        found.append(Series(pd.Period("2024-01-01", "h"), target.astype(np.float32), cat))
+    return found
+
+
+def ours(hyperparameters: Hyperparameters, series: Sequence[Series]) -> float:
+    """The container's training."""
+    losses: list[float] = []
+    settings = training.settings_for(hyperparameters, series)
+    training.fit(settings, series, lambda epoch, loss: losses.append(loss))
+    return losses[-1]
+
+
+def gluonts(*, cache_data: bool) -> Contestant:
+    """``estimator.train``."""
+
+    def train(hyperparameters: Hyperparameters, series: Sequence[Series]) -> float:
+        losses: list[float] = []
+        lightning.seed_everything(training.SEED, verbose=False)
+        features = training.settings_for(hyperparameters, series).features
+        entries = [
+            {"start": one.start, "target": one.target, "feat_static_cat": list(one.cat)}
+            for one in series
+        ]
+        with tempfile.TemporaryDirectory(prefix="lakecast-bench-") as folder:
+            DeepAREstimator(
+                freq="h",
+                prediction_length=hyperparameters.prediction_length,
+                context_length=hyperparameters.context_length,
+                num_layers=hyperparameters.num_layers,
+                hidden_size=hyperparameters.num_cells,
+                lr=hyperparameters.learning_rate,
+                dropout_rate=hyperparameters.dropout_rate,
+                num_feat_static_cat=len(features.cardinality),
+                cardinality=list(features.cardinality),
+                embedding_dimension=[hyperparameters.embedding_dimension]
+                * len(features.cardinality),
+                distr_output=distribution_output(hyperparameters.likelihood),
+                imputation_method=LastValueImputation(),
+                batch_size=hyperparameters.mini_batch_size,
+                num_batches_per_epoch=BATCHES,
+                trainer_kwargs={
+                    "max_epochs": hyperparameters.epochs,
+                    "accelerator": "cpu",
+                    "logger": False,
+                    "enable_progress_bar": False,
+                    "enable_model_summary": False,
+                    "default_root_dir": folder,
+                    "callbacks": [_Losses(losses)],
+                },
+            ).train(entries, cache_data=cache_data)
+        return losses[-1]
+
+    return train
+
+
+class _Losses(lightning.Callback):
+    def __init__(self, losses: list[float]) -> None:
+        self._losses = losses
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        self._losses.append(float(trainer.callback_metrics["train_loss"]))
+
+
+CONTESTANTS: dict[str, Contestant] = {
+    "GluonTS estimator.train": gluonts(cache_data=False),
+    "the same, cache_data=True": gluonts(cache_data=True),
+    "container": ours,
+}
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="trainings of each contestant")
+    parser.add_argument("--epochs", type=int, default=2, help=f"of {BATCHES} batches each")
+    options = parser.parse_args()
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    torch.set_num_threads(1)  # as the container trains
+    console = Console()
+    console.print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"PyTorch {torch.__version__}, one thread; {SERIES} series of {HOURS} h, "
+        f"{options.epochs * BATCHES} steps; median of {options.rounds}"
+    )
+    series = made_up()
+    table = Table()
+    for column in ("network", "contestant", "s", "ms a step", "loss", "GluonTS / it"):
+        table.add_column(column, justify="left" if column in ("network", "contestant") else "right")
+    for size, hyperparameters in SIZES.items():
+        asked = replace(hyperparameters, epochs=options.epochs)
+        seconds: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+        losses = {}
+        for _ in range(options.rounds):
+            for name, train in CONTESTANTS.items():
+                started = time.perf_counter()
+                losses[name] = train(asked, series)
+                seconds[name].append(time.perf_counter() - started)
+        rival = float(np.median(seconds["GluonTS estimator.train"]))
+        for name, taken in seconds.items():
+            median = float(np.median(taken))
+            table.add_row(
+                f"{size}: context {asked.context_length} h, {asked.num_cells} cells",
+                name,
+                f"{median:.2f}",
+                f"{1e3 * median / (options.epochs * BATCHES):.1f}",
+                f"{losses[name]:.3f}",
+                f"{rival / median:.2f}",
+            )
+        table.add_section()
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
