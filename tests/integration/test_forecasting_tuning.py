@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import forecasting_lake as lake
 import pytest
 from conftest import session_of
-from forecasting import tuning
+from forecasting import experiments_command, tuning
+from forecasting.experiment_store import ExperimentStore, local_uri
+from forecasting.experiments import Measurement, Run
+from rich.console import Console
 
+from contracts.container_images import tag
 from contracts.names import Names
 from localcloud.launch import running
 
@@ -104,3 +111,89 @@ def test_the_best_of_all_trainings_is_shown_to_be_kept(tuned, state):
     for name, value in state.best.values.items():
         assert f'{name} = "{value}"' in tuned
     assert f"{objectives[0]:.4f}" in tuned
+
+
+@pytest.fixture(scope="module")
+def mirrored(state, session, names, run, folder):
+    """What the command says, and what it says when it is called again."""
+    store = folder / "mlflow"
+    first = run("experiments", "--settings", folder / "local.toml", "--store", store)
+    assert first.returncode == 0, first.stderr
+    again = Console(file=io.StringIO(), width=200)
+    experiments_command.mirror(session, names, local_uri(store), store, again)
+    return [first.stdout, again.file.getvalue()]
+
+
+@pytest.fixture(scope="module")
+def runs(mirrored, names, folder):
+    from mlflow import MlflowClient  # noqa: PLC0415  (after its telemetry is off)
+
+    client = MlflowClient(local_uri(folder / "mlflow"))
+    experiment = client.get_experiment_by_name(names.experiment)
+    return (
+        client,
+        {one.info.run_name: one for one in client.search_runs([experiment.experiment_id])},
+        client.search_runs([experiment.experiment_id]),
+    )
+
+
+def test_every_job_is_a_run_once(mirrored, runs, state):
+    _, by_name, all_runs = runs
+    assert set(by_name) == {state.job, *(one.job for one in state.trials)}
+    assert len(all_runs) == len(by_name)
+    assert "4 new runs" in mirrored[0]
+    assert "0 new runs, 0 brought up to date, 4 were complete" in mirrored[1]
+
+
+def test_a_run_holds_parameters_metrics_and_where_it_came_from(runs, state, names):
+    client, by_name, _ = runs
+    run, best = by_name[state.best.job], state.best
+    assert run.info.status == "FINISHED"
+    assert run.data.params.items() >= {**best.values, "folds": "2"}.items()
+    assert run.data.metrics["test:mean_wQuantileLoss"] == best.objective
+    assert run.data.tags["mlflow.parentRunId"] == by_name[state.job].info.run_id
+    assert run.data.tags["image_tag"] == tag("boosting")
+    assert run.data.tags["model_artifacts"].endswith(f"{best.job}/output/model.tar.gz")
+    (train,) = [one for one in run.inputs.dataset_inputs if one.dataset.name == "train"]
+    assert json.loads(train.dataset.source) == {
+        "uri": tuning.channel_uri(names, state.job, "train")
+    }
+    progress = client.get_metric_history(run.info.run_id, "train:progress")
+    assert [one.step for one in progress] == list(range(len(progress)))
+    assert len(progress) > 1
+    assert all(run.info.start_time <= one.timestamp <= run.info.end_time for one in progress)
+
+
+def test_the_search_shows_the_best_so_far(runs, state):
+    client, by_name, _ = runs
+    run_id = by_name[state.job].info.run_id
+    name = "test:mean_wQuantileLoss"
+    found = [one.value for one in client.get_metric_history(run_id, name)]
+    best = [one.value for one in client.get_metric_history(run_id, f"best {name}")]
+    assert sorted(found) == [one.objective for one in state.trials]
+    assert best == [min(found[: number + 1]) for number in range(len(found))]
+
+
+def test_a_run_grows_with_its_job_and_a_deleted_one_stays_away(runs, folder):
+    client, _, _ = runs
+    losses = [Measurement("train:loss", 1 / (step + 1), step, 1000 + step) for step in range(4)]
+    run = Run("job", "RUNNING", 900, None, {"epochs": "4"}, {"job_status": "InProgress"})
+
+    def store():
+        return ExperimentStore(local_uri(folder / "mlflow"), "growing")
+
+    assert store().put(replace(run, measurements=losses[:2]))
+    assert store().done == set()
+    ended = replace(
+        run, status="FINISHED", ended=2000, tags={"job_status": "Completed"}, measurements=losses
+    )
+    assert not store().put(ended)
+    assert store().done == {"job"}
+    experiment = client.get_experiment_by_name("growing").experiment_id
+    (found,) = client.search_runs([experiment])
+    assert (found.info.status, found.info.end_time) == ("FINISHED", 2000)
+    assert found.data.tags["job_status"] == "Completed"
+    history = client.get_metric_history(found.info.run_id, "train:loss")
+    assert [(one.step, one.value) for one in history] == [(one.step, one.value) for one in losses]
+    client.delete_run(found.info.run_id)
+    assert store().done == {"job"}

@@ -59,12 +59,19 @@ class RetrainingSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the commands need of an environment."""
+    """What the commands need of an environment.
+
+    Parameters
+    ----------
+    tracking_server
+        Whether experiments are kept by SageMaker's managed MLflow.
+    """
 
     training: TrainingSettings
     endpoint: EndpointSettings
     tags: Mapping[str, str]
     retraining: RetrainingSettings
+    tracking_server: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Settings:
@@ -100,6 +107,7 @@ class Settings:
                         document["retraining"]["processing_instance_type"]
                     ),
                 ),
+                tracking_server=bool(document.get("experiments", {}).get("tracking_server")),
             )
         except KeyError as error:
             raise ForecastingError(f"{path}: setting {error} is missing") from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,14 +15,35 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from contracts.names import Names
-from forecasting import tuning
+from forecasting import search_settings, tuning
 from forecasting.errors import ForecastingError
 from forecasting.search_settings import Search
 from forecasting.settings import Settings
 from forecasting.tuning import Trial, TuningState
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What can be said to ``tune``, beside the algorithm."""
+    parser.add_argument(
+        "--search", type=Path, default=search_settings.FILE, help="ranges (%(default)s)"
+    )
+    parser.add_argument("--jobs", type=int, help="trainings in all (default: the ranges' file's)")
+    parser.add_argument("--parallel", type=int, help="trainings at a time (default: that file's)")
+    parser.add_argument("--gate", action="store_true", help="let retraining judge the best")
+
+
 def run(
+    options: argparse.Namespace, session: Any, names: Names, settings: Settings, console: Console
+) -> None:
+    """Tune the algorithm that the options or the settings name."""
+    algorithm = options.model or settings.training.algorithm
+    search = search_settings.read(
+        algorithm, options.search, jobs=options.jobs, parallel=options.parallel
+    )
+    tune(session, names, settings, search, console, algorithm=algorithm, gate=options.gate)
+
+
+def tune(
     session: Any,
     names: Names,
     settings: Settings,
