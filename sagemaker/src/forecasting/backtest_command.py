@@ -40,45 +40,43 @@ def run(options: Options, console: Console) -> None:
     ForecastingError
         The data, the plan, a model or a file to write to is not usable.
     """
-    contestants = options.contestants()
+    asked = options.contestants()
     for name, path in (("OUT", options.out), ("REPORT", options.page)):
         _check_writable(name, path)
     started = time.monotonic()
     history, plan = _read(options, console)
     backtest.check(history, plan)
     truth = backtest.truth(history, plan)
-    with Bars(console, [_label(one, options) for one in contestants]) as bars:
-        found = contest.run(
-            contestants,
+    with Bars(console, [_label(one, options) for one in asked]) as bars:
+        outcomes = contest.run(
+            asked,
             history,
             plan,
             options.jobs,
             lambda one, share: bars.report(_label(one, options), share),
         )
+    found = {one: told for one, told in outcomes.items() if not isinstance(told, Exception)}
     by_name: dict[str, list[Mapping[str, Score]]] = {}
-    for one in contestants:
-        by_name.setdefault(one.name, []).append(scores(truth, found[one]))
+    for one, told in found.items():
+        by_name.setdefault(one.name, []).append(scores(truth, told))
+    mine = [one for one in found if one.name == asked[0].name]
+    files = [backtest.write(_file(options, one), backtest.table(truth, found[one])) for one in mine]
     facts = _facts(history, plan, options)
+    facts += [f"{one.name} is left out: {why}" for one, why in outcomes.items() if one not in found]
     verdict = backtest_report.verdict(by_name)
-    files = [
-        backtest.write(_file(options, one), backtest.table(truth, found[one]))
-        for one in contestants[: len(options.seeds)]
-    ]
     report = Report(
-        title=f"24-hour forecasts of {contestants[0].name} beside its rivals",
+        title=f"24-hour forecasts of {mine[0].name} beside its rivals",
         facts=facts,
         verdict=verdict,
         truth=truth,
-        forecasts={
-            one.name: found[one] for one in (contestants[0], *contestants[len(options.seeds) :])
-        },
+        forecasts={one.name: told for one, told in found.items() if one not in mine[1:]},
         warning=PERFECT_FORESIGHT if options.weather_known else "",
-        seeds=dict(zip(options.seeds, by_name[contestants[0].name], strict=True)),
+        seeds=dict(zip((one.seed for one in mine), by_name[mine[0].name], strict=True)),
     )
     options.page.write_text(report.html(), encoding="utf-8")
     for line in facts:
         console.print(line, soft_wrap=True)
-    console.print(backtest_report.score_table(by_name))
+    backtest_report.show(by_name, console)
     for line in [*verdict, *([PERFECT_FORESIGHT] if options.weather_known else [])]:
         console.print(line, soft_wrap=True)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from evaluation_container.scores import BANDS, OVERALL, Score
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 ScoresBySeed = Sequence[Mapping[str, Score]]
@@ -20,6 +22,14 @@ GOALS: Mapping[str, Mapping[str, float]] = {
 
 COVERAGE_GOAL = (0.77, 0.83)
 """Share of what comes that the 80 % band of the champion is to hold."""
+
+
+def show(found: Mapping[str, ScoresBySeed], console: Console) -> None:
+    """Print the table; where the terminal is narrower, its lines wrap and lose nothing."""
+    table = score_table(found)
+    wide = console.options.update(width=300)
+    needed = Measurement.get(console, wide, table).maximum
+    console.print(table, width=needed, crop=False, soft_wrap=True)
 
 
 def score_table(found: Mapping[str, ScoresBySeed]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from typing import Any
 
@@ -13,11 +13,14 @@ from evaluation_container.metrics import Floats
 
 from forecasting import backtest
 from forecasting.backtest import Plan
-from forecasting.forecasters import Contestant, forecaster
+from forecasting.errors import ForecastingError
+from forecasting.forecasters import MODELS, Contestant, forecaster
 from forecasting.history import History
 
 POLL_SECONDS = 0.2
 
+Outcome = Floats | ForecastingError
+"""Forecasts, or why there are none."""
 
 Report = Callable[[Contestant, float], None]
 """Told what share of a contestant's work, 0 to 1, is done."""
@@ -25,43 +28,46 @@ Report = Callable[[Contestant, float], None]
 
 def run(
     contestants: Sequence[Contestant], history: History, plan: Plan, jobs: int, report: Report
-) -> dict[Contestant, Floats]:
-    """Forecasts of every contestant, as `backtest.forecasts` gives them.
+) -> dict[Contestant, Outcome]:
+    """Forecasts of every contestant, as `backtest.forecasts` gives them, or why there are none.
 
     Parameters
     ----------
+    contestants
+        All are given up when the first one cannot be trained.
     jobs
-        Processes at once. What is slow should come first among the contestants.
+        Processes at once.
 
     Raises
     ------
     ForecastingError
-        A contestant cannot be trained on the history.
+        The first contestant cannot be trained on the history.
     """
     context = multiprocessing.get_context("spawn")  # threads of torch and LightGBM do not fork
     shares: Any = context.Queue()
-    work = (history, plan, shares)
     # one thread each: threads that share cores wait for each other many times as long
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=work) as pool:
-        futures = {one: pool.submit(_forecasts, one) for one in contestants}
+    slowest_first = sorted(contestants, key=lambda one: list(MODELS).index(one.model))
+    with ProcessPoolExecutor(jobs, context, _begin, (history, plan, shares)) as pool:
+        futures = {one: pool.submit(_forecasts, one) for one in slowest_first}
         try:
-            _watch(list(futures.values()), shares, report)
-            return {one: future.result() for one, future in futures.items()}
+            _watch(futures, contestants[0], shares, report)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
+        return {one: futures[one].result() for one in contestants}
 
 
-def _watch(futures: Sequence[Future[Floats]], shares: Any, report: Report) -> None:
-    """Pass on what is told until all is done, or one has failed."""
+def _watch(
+    futures: Mapping[Contestant, Future[Outcome]], first: Contestant, shares: Any, report: Report
+) -> None:
+    """Pass on what is told until all is done."""
     while True:
-        done, pending = wait(futures, timeout=0)
-        failed = next((one for one in done if one.exception()), None)
-        if failed is not None:
-            failed.result()
+        done, pending = wait(futures.values(), timeout=0)
+        if futures[first] in done and isinstance(error := futures[first].result(), Exception):
+            raise error
         try:
             report(*shares.get(timeout=POLL_SECONDS))
         except queue.Empty:
@@ -78,9 +84,14 @@ def _begin(*work: Any) -> None:
     _work = (work[0], work[1], work[2])
 
 
-def _forecasts(contestant: Contestant) -> Floats:
+def _forecasts(contestant: Contestant) -> Outcome:
     history, plan, shares = _work
-    if contestant.weather_known:
-        history = history.with_weather_known()
-    model = forecaster(contestant.model, contestant.seed)
-    return backtest.forecasts(model, history, plan, lambda share: shares.put((contestant, share)))
+    try:
+        if contestant.weather_known:
+            history = history.with_weather_known()
+        model = forecaster(contestant.model, contestant.seed)
+        return backtest.forecasts(
+            model, history, plan, lambda share: shares.put((contestant, share))
+        )
+    except ForecastingError as error:
+        return error

@@ -126,13 +126,13 @@ MODELS: Mapping[str, Callable[[int], Forecaster]] = {
     "naive-24": _seasonal_naive(24),
     "naive-168": _seasonal_naive(168),
 }
-"""Makers of models, given a seed."""
+"""Makers of models, given a seed; the slowest first."""
 
 CHAMPION = "boosting"
 BASELINES = (
     "persistence", "naive-24", "naive-168", "autoets", "own-lags", "stock-deepar", "deepar"
 )  # fmt: skip
-"""What a model stands beside where nothing else is asked for; the slowest last."""
+"""What a model stands beside where nothing else is asked for."""
 
 WITH_WEATHER = ("boosting", "deepar")
 """Models that make use of weather that is known in advance."""

@@ -209,6 +209,14 @@ def test_a_wrong_option_ends_with_one_line_and_1(options, words, capsys, tmp_pat
     assert error.count("\n") == 1
 
 
+def test_a_model_that_cannot_be_trained_ends_the_backtest(capsys, tmp_path):
+    write_station(tmp_path, hours=6 * 24)
+    options = ["--train-end", "2024-01-05", "--test-end", "2024-01-06", "--jobs", "1"]
+    options += ["--model", "own-lags", "--baselines", "naive-24", "--out", str(tmp_path / "x")]
+    assert main(["backtest", "--data", str(tmp_path), *options]) == 1
+    assert "own-lags needs more than 696 hours" in capsys.readouterr().err
+
+
 def test_a_place_that_cannot_be_written_to_is_found_out_before_any_work(capsys, tmp_path):
     (tmp_path / "file").touch()
     assert main(["backtest", "--data", ".", "--out", str(tmp_path / "file" / "x.parquet")]) == 1
@@ -220,12 +228,14 @@ def test_a_backtest_leaves_forecasts_by_seed_and_a_page(capsys, tmp_path):
         write_station(tmp_path, name, hours=6 * 24, O3=np.random.default_rng(1).gamma(2, 9, 144))
     out = tmp_path / "out" / "forecasts.parquet"
     days = ["--train-end", "2024-01-05", "--test-end", "2024-01-07"]
-    models = ["--model", "persistence", "--baselines", "naive-24", "--seeds", "1,2", "--jobs", "1"]
+    models = ["--model", "persistence", "--baselines", "naive-24,own-lags"]
+    models += ["--seeds", "1,2", "--jobs", "1"]
     assert main(["backtest", "--data", str(tmp_path), "--out", str(out), *days, *models]) == 0
     printed = capsys.readouterr().out
     assert "persistence, seed 2: done" in printed
     assert "±0.0000" in printed
     assert "times the loss of naive-24" in printed
+    assert "own-lags is left out: own-lags needs more than 696 hours" in printed
     first = pd.read_parquet(out)
     pd.testing.assert_frame_equal(first, pd.read_parquet(out.with_stem("forecasts-seed-2")))
     assert len(first) == 2 * 5 * 2 * 24
