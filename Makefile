@@ -153,7 +153,7 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 # --- the data and the model ---------------------------------------------------
 
-.PHONY: device allow revoke etl compact quality train deploy forecast evaluate
+.PHONY: device allow revoke etl compact quality train tune experiments deploy forecast evaluate
 device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
 	@$(IN_ENV) $(PY) -m device fleet --kits $(STATE)/devices $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter local,$(ENV)),--unthrottled) $(FLEET_OPTIONS)
 	@echo 'next: make etl'
@@ -175,6 +175,12 @@ quality: setup ## whether the tables are as expected (DAYS=, the newest ones onl
 
 train: setup ## train a model on the channels (MODEL=boosting|deepar)
 	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL))
+
+tune: setup ## search for better hyperparameters, let the gate judge the best (MODEL=boosting|deepar, JOBS=, PARALLEL=, GATE=1)
+	@$(IN_ENV) $(PY) -m forecasting tune --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL)) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(filter 1,$(or $(GATE),1)),--gate)
+
+experiments: setup ## parameters, metrics and lineage of all jobs in MLflow (SHOW=1 opens it on 127.0.0.1, PAGE_PORT=5000)
+	@$(IN_ENV) $(PY) -m forecasting experiments --settings $(SETTINGS) --store $(STATE)/mlflow $(if $(SHOW),--show) $(if $(PAGE_PORT),--port $(PAGE_PORT))
 
 deploy: setup ## put the newest model behind the endpoint
 	@$(IN_ENV) $(PY) -m forecasting deploy --settings $(SETTINGS) $(foreach variant,$(VARIANT),--variant $(variant))

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from forecasting import backtest_options, batch, commands, monitoring
+from forecasting import (
+    backtest_options,
+    batch,
+    commands,
+    experiments_command,
+    monitoring,
+    tune_command,
+)
 from forecasting.api_client import ForecastRequest
 from forecasting.deployment import DEFAULT_VARIANT, Variant
 from forecasting.errors import ForecastingError
@@ -46,6 +53,10 @@ def _run(
     if options.command == "train":
         settings = Settings.read(options.settings)
         commands.train(session, names, settings, options.model, console)
+    elif options.command == "tune":
+        tune_command.run(options, session, names, Settings.read(options.settings), console)
+    elif options.command == "experiments":
+        experiments_command.run(options, session, names, Settings.read(options.settings), console)
     elif options.command == "forecast-batch":
         batch.run(session, names, console)
     elif options.command == "monitor":
@@ -88,9 +99,14 @@ def _parser() -> argparse.ArgumentParser:
     commands_ = parser.add_subparsers(dest="command", required=True)
 
     train = commands_.add_parser("train", help="train a model on the lake's channels")
-    train.add_argument("--model", choices=ALGORITHMS, help="algorithm (default: the settings')")
+    tune = commands_.add_parser("tune", help="search for better hyperparameters")
+    for command in (train, tune):
+        command.add_argument("--model", choices=ALGORITHMS, help="algorithm (default: settings')")
+    tune_command.add_options(tune)
+    experiments = commands_.add_parser("experiments", help="keep what jobs did in MLflow")
+    experiments_command.add_options(experiments)
     deploy = commands_.add_parser("deploy", help="put a model behind the endpoint")
-    for command in (train, deploy):
+    for command in (train, tune, experiments, deploy):
         command.add_argument(
             "--settings",
             type=Path,
