@@ -13,7 +13,7 @@ from pathlib import Path
 
 from contracts.forecast_input import CHANNEL_FORMATS
 from contracts.names import ALGORITHMS, ENVIRONMENTS
-from infra.toml_table import TableError, read
+from contracts.toml_table import TableError, read
 
 FOLDER = Path(__file__).parent / "environments"
 
