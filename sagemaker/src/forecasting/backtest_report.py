@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from evaluation_container.scores import BANDS, OVERALL, Score
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -27,14 +28,18 @@ COVERAGE_GOAL = (0.77, 0.83)
 def show(found: Mapping[str, ScoresBySeed], console: Console) -> None:
     """Print the table; where the terminal is narrower, its lines wrap and lose nothing."""
     table = score_table(found)
-    wide = console.options.update(width=300)
-    needed = Measurement.get(console, wide, table).maximum
-    console.print(table, width=needed, crop=False, soft_wrap=True)
+    boundless = console.options.update(max_width=300)
+    # what is printed is no wider than the console, so a narrow one is told that it is not
+    console.width = max(console.width, Measurement.get(console, boundless, table).maximum)
+    console.print(table)
 
 
 def score_table(found: Mapping[str, ScoresBySeed]) -> Table:
     """Errors by pollutant, model by model; the lowest loss in bold, ± over seeds."""
-    table = Table(title="Errors of 24-hour forecasts, and the share that came within each band")
+    table = Table(
+        title="Errors of 24-hour forecasts, and the share that came within each band",
+        box=SIMPLE_HEAD,
+    )
     for title in ("pollutant", "forecast"):
         table.add_column(title)
     for title in ("wQL", "ND", "MASE", *(f"{band} %" for band in BANDS)):
