@@ -37,6 +37,7 @@ def demand_signatures() -> None:
     app.pin_request_origin = lambda address, _secure: pin(address, True)
     iam_evaluator.is_root_access_key = lambda _key: False
     iam_actions.request_tag_context = _with_namespace(iam_actions.request_tag_context)
+    iam_actions.extract_resource_arn = _with_crawlers(iam_actions.extract_resource_arn)
 
 
 def admit_administrator(config: CloudConfig, credentials: Credentials) -> None:
@@ -79,6 +80,19 @@ def _with_namespace(keys: Callable[..., dict[str, Any]]) -> Callable[..., dict[s
         return found
 
     return condition_keys
+
+
+def _with_crawlers(resource: Callable[..., str]) -> Callable[..., str]:
+    """ARN that a request is checked on; ministack takes any name told to Glue for a table's."""
+
+    def with_crawlers(service: str, method: str, path: str, headers: Any, *rest: Any) -> str:
+        found = resource(service, method, path, headers, *rest)
+        action = headers.get("x-amz-target", "")
+        if action.startswith("AWSGlue.") and action.endswith("Crawler"):
+            return found.replace(":table/", ":crawler/")
+        return found
+
+    return with_crawlers
 
 
 def namespace(body: bytes) -> str | None:
