@@ -46,7 +46,7 @@ likelihood = "{likelihood}"
 
 [retraining]
 origins = 2
-processing_instance_type = "ml.m5.large"
+instance_type = "ml.m5.large"
 
 [endpoint]
 instance_type = "ml.m5.large"

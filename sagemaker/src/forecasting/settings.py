@@ -49,12 +49,12 @@ class RetrainingSettings:
     ----------
     origins
         Days, the newest ones, that the gate judges on.
-    processing_instance_type
+    instance_type
         What the evaluation's jobs run on.
     """
 
     origins: int
-    processing_instance_type: str
+    instance_type: str
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,7 @@ class Settings:
                 },
                 retraining=RetrainingSettings(
                     origins=int(document["retraining"]["origins"]),
-                    processing_instance_type=str(
-                        document["retraining"]["processing_instance_type"]
-                    ),
+                    instance_type=str(document["retraining"]["instance_type"]),
                 ),
                 tracking_server=bool(document.get("experiments", {}).get("tracking_server")),
             )

@@ -98,7 +98,7 @@ def holdout_request(names: Names, settings: Settings, search: Search, name: str)
         },
         "ProcessingResources": {
             "ClusterConfig": {
-                "InstanceType": settings.retraining.processing_instance_type,
+                "InstanceType": settings.retraining.instance_type,
                 "InstanceCount": 1,
                 "VolumeSizeInGB": settings.training.volume_gb,
             }

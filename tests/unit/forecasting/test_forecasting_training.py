@@ -190,7 +190,7 @@ def test_settings_are_read_from_an_environments_file(tmp_path):
         'instance_type = "ml.m5.large"\nmax_runtime_seconds = 60\n'
         '[training.boosting]\nrounds = 200\n[training.deepar]\nepochs = "3"\n'
         '[endpoint]\ninstance_type = "ml.m5.large"\ninitial_instance_count = 2\n'
-        '[retraining]\norigins = 7\nprocessing_instance_type = "ml.m5.xlarge"\n'
+        '[retraining]\norigins = 7\ninstance_type = "ml.m5.xlarge"\n'
     )
     settings = Settings.read(path)
     assert settings.training.algorithm == "deepar"
