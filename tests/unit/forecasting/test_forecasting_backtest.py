@@ -258,7 +258,7 @@ def test_persistence_on_real_stations_has_the_loss_that_was_published():
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not YARDSTICK.is_file(), reason=f"no yardstick at {YARDSTICK}")
-def test_figures_are_those_of_the_yardstick():
+def test_figures_of_a_file_of_forecasts_are_those_of_the_yardstick(tmp_path):
     history = station_files.read(BEIJING)
     plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28), 30)
     truth = backtest.truth(history, plan)
@@ -266,7 +266,8 @@ def test_figures_are_those_of_the_yardstick():
     loader = importlib.util.spec_from_file_location("yardstick", YARDSTICK)
     yardstick = importlib.util.module_from_spec(loader)
     loader.loader.exec_module(yardstick)
-    rows = backtest.table(truth, forecast).set_index(yardstick.KEYS)[yardstick.QCOLS].sort_index()
+    path = backtest.write(tmp_path / "forecasts.parquet", backtest.table(truth, forecast))
+    rows = yardstick.read_forecasts(str(path))
     theirs = yardstick.metrics(
         yardstick.row_losses(rows, *yardstick.actuals(rows.index, str(BEIJING)))
     )

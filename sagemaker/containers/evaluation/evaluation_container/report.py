@@ -213,7 +213,7 @@ def _table(found: ScoresByName) -> str:
         "wQL is the mean weighted quantile loss, ND the median's absolute error, both as a share "
         "of what came; MASE is the median's error against that of repeating yesterday, in the "
         "training. Lower is better. The last columns: the share of what came within the band, "
-        "which should be what the band is called.",
+        "which should be what the band is called; green where it is, within 0.03.",
         _grid([*heads, *(_head(f"{band} % band") for band in bands)], bodies),
     )
 
