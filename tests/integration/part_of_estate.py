@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from contracts.names import Names
@@ -20,8 +21,17 @@ def apply(names: Names, home: Path, parts: tuple[str, ...], stack: str = "pipeli
     parts
         Beginnings of the resources' names.
     """
+    apply_stacks(names, home, {stack: parts})
+
+
+def apply_stacks(names: Names, home: Path, stacks: Mapping[str, tuple[str, ...]]) -> None:
+    """The same of several stacks, in order."""
     synthesise([names.environment], names, home, "local")
-    folder = home / names.environment / stack
+    for stack, parts in stacks.items():
+        _apply(home, home / names.environment / stack, parts)
+
+
+def _apply(home: Path, folder: Path, parts: tuple[str, ...]) -> None:
     path = folder / "cdk.tf.json"
     document = json.loads(path.read_text())
     document["resource"] = {

@@ -1,0 +1,206 @@
+"""Forecasts of all series into the lake, drift to CloudWatch, and the alarm that retrains."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import part_of_estate
+import pytest
+from conftest import session_of
+from nightly_lake import END, MEASURED, SERIES, NightlyLake, values
+
+from contracts import drift
+from contracts.forecast_input import HORIZON
+from contracts.forecasts import beside_truth
+from contracts.names import Names
+from contracts.queries import query
+from contracts.runs import NAMESPACE
+from localcloud.launch import running
+
+ROOT = Path(__file__).parents[2]
+_ANALYTICS = ("analytics_workgroup", "analytics_forecasts")
+
+
+class Estate:
+    """One cloud with the parts of the estate that this is about."""
+
+    def __init__(self, session: boto3.Session, names: Names, variables: dict[str, str]) -> None:
+        self.session, self.names = session, names
+        self.lake = NightlyLake(session, names)
+        self._variables = variables
+
+    def verb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "forecasting", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self._variables, "LAKECAST_ENV": "local", "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def query(self, sql: str) -> list[dict[str, str | None]]:
+        return query(self.session.client("athena"), self.names, sql)
+
+    def latest(self, metric: str, **dimensions: str) -> float:
+        """Largest value of the last hour."""
+        now = datetime.now(UTC)
+        (point,) = self.session.client("cloudwatch").get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=metric,
+            Dimensions=[
+                {"Name": name, "Value": value}
+                for name, value in {"environment": "local", **dimensions}.items()
+            ],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
+            Period=7200,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        return float(point["Maximum"])
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    home = tmp_path_factory.mktemp("nightly")
+    with running(home=home / "cloud") as cloud, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**cloud.env, "LAKECAST_ENV": "local"}.items():
+            patch.setenv(name, value)
+        session = session_of(cloud)
+        names = Names.from_aws(session, "local")
+        found = Estate(session, names, dict(cloud.env))
+        part_of_estate.apply_stacks(
+            names,
+            home / "terraform",
+            {
+                "data": ("key", "alarms", "locks", "catalogue", *_ANALYTICS),
+                "pipeline": ("nightly_", "drift_", "retrain_", "sagemaker_", "rollout_versions"),
+            },
+        )
+        found.lake.write()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def too_early(estate: Estate) -> subprocess.CompletedProcess[str]:
+    return estate.verb("forecast-batch")
+
+
+@pytest.fixture(scope="module")
+def night(
+    too_early: subprocess.CompletedProcess[str],
+    estate: Estate,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> subprocess.CompletedProcess[str]:
+    estate.lake.register(tmp_path_factory.mktemp("model"), "Approved")
+    estate.lake.write_past_forecasts(version=1)
+    return estate.verb("forecast-batch")
+
+
+def forecasts_of(estate: Estate) -> list[dict[str, str | None]]:
+    return estate.query(beside_truth(f"= '{END:%Y-%m-%d}'"))
+
+
+def test_without_an_approved_model_it_says_so(too_early: subprocess.CompletedProcess[str]) -> None:
+    assert too_early.returncode == 1
+    assert too_early.stderr.count("\n") == 1, too_early.stderr
+    assert "no version of lakecast-local-forecast is approved" in too_early.stderr
+    assert "make retrain" in too_early.stderr
+
+
+def test_a_night_forecasts_every_series_once(
+    night: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    assert night.returncode == 0, night.stderr
+    assert f"96 rows of version 1 in s3://{estate.names.bucket('curated')}/" in night.stdout
+    rows = forecasts_of(estate)
+    assert len(rows) == len(SERIES) * HORIZON
+    assert {(row["device_id"], row["pollutant"]) for row in rows} == set(SERIES)
+    assert all(float(row["q10"]) <= float(row["q50"]) <= float(row["q90"]) for row in rows)
+    assert {row["came"] for row in rows} == {None}  # the lake ends where they begin
+
+
+def test_athena_shows_forecasts_beside_what_came(
+    night: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    device, pollutant = SERIES[-1]
+    day = END - timedelta(days=2)
+    rows = [
+        row
+        for row in estate.query(beside_truth(f"= '{day:%Y-%m-%d}'"))
+        if (row["device_id"], row["pollutant"]) == (device, pollutant)
+    ]
+    came = values(device, pollutant)[-48:-24]
+    assert [float(row["came"] or "nan") for row in rows] == pytest.approx(came)
+    assert [float(row["q50"] or "nan") for row in rows] == pytest.approx(1.1 * came)
+
+
+def test_forecasting_an_origin_again_leaves_the_same_rows(
+    night: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    before = forecasts_of(estate)
+    again = estate.verb("forecast-batch")
+    assert again.returncode == 0, again.stderr
+    assert forecasts_of(estate) == before
+
+
+def test_an_ordinary_week_is_usual(night: subprocess.CompletedProcess[str], estate: Estate) -> None:
+    assert "beyond a limit: nothing" in night.stdout
+    assert 0 <= estate.latest(drift.INPUT) < 1
+    assert 0 <= estate.latest(drift.MISSING, pollutant=MEASURED[0]) < 1
+    assert estate.latest(drift.UNKNOWN) == 0
+    # forecasts a tenth too high lose a tenth; the limit is the fifth that was judged
+    assert estate.latest(drift.LOSS) == pytest.approx(0.5)
+
+
+def test_a_week_unlike_the_others_is_beyond_its_limit(
+    night: subprocess.CompletedProcess[str], estate: Estate, tmp_path: Path
+) -> None:
+    estate.lake.write(last_week_times=4.0)
+    found = estate.verb("monitor", "--output", str(tmp_path))
+    assert found.returncode == 0, found.stderr
+    (line,) = [
+        line for line in found.stdout.splitlines() if "InputDrift" in line and "overall" in line
+    ]
+    assert "beyond" in line
+    assert estate.latest(drift.INPUT, pollutant=MEASURED[0]) > 1
+    assert "beyond" in (tmp_path / "drift.html").read_text()
+
+
+def test_an_alarm_on_drift_starts_retraining(estate: Estate) -> None:
+    now = datetime.now(UTC)
+    estate.session.client("cloudwatch").put_metric_data(
+        Namespace=NAMESPACE,
+        MetricData=[
+            {
+                "MetricName": drift.INPUT,
+                "Dimensions": [{"Name": "environment", "Value": "local"}],
+                "Value": 1.2,
+                "Timestamp": now - timedelta(days=day),
+            }
+            for day in (1, 2, 3)
+        ],
+    )
+    states = estate.session.client("stepfunctions")
+    machine = estate.names.state_machine_arn(estate.names.retrain_machine)
+    (started,) = awaited(lambda: states.list_executions(stateMachineArn=machine)["executions"])
+    told = states.describe_execution(executionArn=started["executionArn"])["input"]
+    assert json.loads(told) == {"reason": "alarm lakecast-local-input-drift"}
+
+
+def awaited(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 30
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
+    return value
