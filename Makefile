@@ -153,7 +153,7 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 # --- the data and the model ---------------------------------------------------
 
-.PHONY: device allow revoke etl compact quality train tune experiments deploy forecast evaluate
+.PHONY: device allow revoke etl compact quality train tune experiments models approve reject deploy forecast evaluate
 device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
 	@$(IN_ENV) $(PY) -m device fleet --kits $(STATE)/devices $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter local,$(ENV)),--unthrottled) $(FLEET_OPTIONS)
 	@echo 'next: make etl'
@@ -182,7 +182,16 @@ tune: setup ## search for better hyperparameters, let the gate judge the best (M
 experiments: setup ## parameters, metrics and lineage of all jobs in MLflow (SHOW=1 opens it on 127.0.0.1, PAGE_PORT=5000)
 	@$(IN_ENV) $(PY) -m forecasting experiments --settings $(SETTINGS) --store $(STATE)/mlflow $(if $(SHOW),--show) $(if $(PAGE_PORT),--port $(PAGE_PORT))
 
-deploy: setup ## put the newest model behind the endpoint
+models: setup ## versions of the model, how good they are, and which one serves (VERSION= one of them)
+	@$(IN_ENV) $(PY) -m forecasting models $(if $(VERSION),--version $(VERSION))
+
+approve: setup ## approve a version, which deploys it (VERSION=, REASON=)
+	@$(IN_ENV) $(PY) -m forecasting approve --version '$(VERSION)' $(if $(REASON),--reason '$(REASON)')
+
+reject: setup ## reject a version; where it is live, the one before it comes back (VERSION=, REASON=)
+	@$(IN_ENV) $(PY) -m forecasting reject --version '$(VERSION)' --reason '$(REASON)'
+
+deploy: setup ## put the newest model, or several, behind the endpoint (VARIANT='champion=boosting:9 challenger=v3:1')
 	@$(IN_ENV) $(PY) -m forecasting deploy --settings $(SETTINGS) $(foreach variant,$(VARIANT),--variant $(variant))
 
 forecast: setup ## ask the API (DEVICE=, POLLUTANT=ozone)
@@ -204,7 +213,7 @@ backtest: setup ## forecasts of recorded months (DATA=) or of the lake's last we
 
 .PHONY: bench bench-api
 bench: setup ## speed, each as a ratio against a named rival in one run
-	@for name in ingestion fleet etl compaction inference; do echo "== benchmarks/$$name.py"; $(PY) benchmarks/$$name.py; done
+	@for name in ingestion fleet etl compaction inference training; do echo "== benchmarks/$$name.py"; $(PY) benchmarks/$$name.py; done
 	@echo 'next: make bench-api, with a model deployed'
 
 bench-api: setup ## latency of the API against the endpoint alone and the predictor alone

@@ -1,7 +1,8 @@
-"""Approval deploys: the estate's own rule and state machine, with models that are tiny."""
+"""Approval deploys: the commands, the estate's own rule and state machine, and tiny models."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tarfile
@@ -11,10 +12,16 @@ from typing import Any
 import part_of_estate
 import pytest
 from conftest import session_of
+from forecasting.__main__ import main
 from sagemaker_testbed import IMAGE, Studio, cloud_with_tiny_containers, until
 
 from contracts import releases
+from contracts.forecast_input import CategoryIndex
+from contracts.lake import CHANNELS
 from contracts.names import Names
+from infra.settings import FOLDER
+
+INDEX = CategoryIndex.of(["device-1"], ["ozone"])
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +31,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
         cloud_with_tiny_containers(home / "cloud") as cloud,
         pytest.MonkeyPatch.context() as patch,
     ):
-        for name, value in {**cloud.env, "LAKECAST_ENV": "local"}.items():
+        for name, value in {**cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"}.items():
             patch.setenv(name, value)
         names = Names.from_aws(session_of(cloud), "local")
         part_of_estate.apply(names, home / "terraform", ("rollout_", "sagemaker_"))
@@ -42,6 +49,7 @@ class Estate:
             Bucket=names.bucket("models"),
             CreateBucketConfiguration={"LocationConstraint": names.region},
         )
+        self.know(INDEX)
         sns, self._sqs = studio.client("sns"), studio.client("sqs")
         topic = sns.create_topic(Name=names.alarm_topic)["TopicArn"]
         policy = {
@@ -56,6 +64,21 @@ class Estate:
         found = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=found["Attributes"]["QueueArn"])
 
+    def know(self, index: CategoryIndex) -> None:
+        """Let the lake have an index of categories."""
+        self.studio.s3.put_object(
+            Bucket=self.names.bucket("models"),
+            Key=f"{CHANNELS.prefix}categories.json",
+            Body=index.to_json().encode(),
+        )
+
+    def run(self, command: str, *options: str) -> tuple[int, str]:
+        """A command of `forecasting`: its exit code, and what it said."""
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = main([command, *options])
+        return code, said.getvalue()
+
     def register(self, label: str, status: str = "PendingManualApproval", **content: str) -> int:
         """A version of a model that says its label when asked."""
         archive = io.BytesIO()
@@ -64,13 +87,21 @@ class Estate:
             member = tarfile.TarInfo("model.json")
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
-        bucket, key = self.names.bucket("models"), f"training/{label}/output/model.tar.gz"
+        bucket, folder = self.names.bucket("models"), f"training/{label}"
+        key = f"{folder}/output/model.tar.gz"
         self.studio.s3.put_object(Bucket=bucket, Key=key, Body=archive.getvalue())
+        categories = f"{folder}/categories.json"
+        self.studio.s3.put_object(Bucket=bucket, Key=categories, Body=INDEX.to_json().encode())
         made = self.studio.sagemaker.create_model_package(
             ModelPackageGroupName=self.names.model_package_group,
             ModelApprovalStatus=status,
             InferenceSpecification={
                 "Containers": [{"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/{key}"}]
+            },
+            CustomerMetadataProperties={
+                "algorithm": "boosting",
+                "wql": "0.342",
+                "categories": f"s3://{bucket}/{categories}",
             },
         )
         return int(made["ModelPackageArn"].rpartition("/")[2])
@@ -124,11 +155,30 @@ def statuses(executions: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def first(estate: Estate) -> int:
+def too_early(estate: Estate) -> dict[str, tuple[int, str]]:
+    """What the commands say while there is no version."""
+    return {
+        "models": estate.run("models"),
+        "approve": estate.run("approve", "--version", "7"),
+    }
+
+
+@pytest.fixture(scope="module")
+def first(estate: Estate, too_early: object) -> int:
     """A version that serves."""
     version = estate.register("first")
-    assert statuses(estate.judge("Approved", version)) == ["SUCCEEDED"]
+    code, said = estate.run("approve", "--version", str(version))
+    assert code == 0, said
+    assert "serves lakecast-local-forecast-v1 (100% of traffic)" in said
     return version
+
+
+def test_commands_say_what_is_missing(too_early: dict[str, tuple[int, str]]) -> None:
+    code, said = too_early["models"]
+    assert (code, said) == (0, "no version of lakecast-local-forecast yet\nnext: make retrain\n")
+    code, said = too_early["approve"]
+    assert code == 1
+    assert "there is no version 7 of lakecast-local-forecast; see `make models`" in said
 
 
 def test_the_first_approved_version_makes_the_endpoint(estate: Estate, first: int) -> None:
@@ -141,6 +191,18 @@ def test_the_first_approved_version_makes_the_endpoint(estate: Estate, first: in
     assert estate.alarms() == []
 
 
+def test_a_version_of_other_categories_than_the_lakes_is_not_approved(
+    estate: Estate, first: int
+) -> None:
+    stranger = estate.register("stranger")
+    estate.know(CategoryIndex.of(["device-0", "device-1"], ["ozone"]))
+    code, said = estate.run("approve", "--version", str(stranger))
+    estate.know(INDEX)
+    assert code == 1
+    assert f"other devices than those that version {stranger} was trained with" in said
+    assert estate.answers() == "first"
+
+
 def test_approval_deploys_and_rejection_of_what_is_live_rolls_back(
     estate: Estate, first: int
 ) -> None:
@@ -149,8 +211,14 @@ def test_approval_deploys_and_rejection_of_what_is_live_rolls_back(
     assert statuses(estate.judge("Approved", second)) == ["SUCCEEDED"]
     assert estate.answers() == "second"
     assert statuses(estate.judge("Approved", second)) == ["SUCCEEDED"], "an event may come twice"
-    assert statuses(estate.judge("Rejected", second)) == ["SUCCEEDED"]
+    code, said = estate.run("approve", "--version", str(first))
+    assert code == 1
+    assert f"version {first} is not served, as a newer one is approved" in said
+    code, said = estate.run("reject", "--version", str(second), "--reason", "bands too narrow")
+    assert code == 0, said
+    assert f"serves {releases.model_name(estate.names, first)} (100% of traffic)" in said
     assert estate.answers() == "first"
+    assert "bands too narrow" in estate.run("models", "--version", f"v{second}")[1]
     assert estate.alarms() == []
 
 
@@ -158,14 +226,14 @@ def test_a_model_that_does_not_serve_leaves_the_old_one_and_raises_an_alarm(
     estate: Estate, first: int
 ) -> None:
     broken = estate.register("broken", serve="die")
-    (failed,) = estate.judge("Approved", broken)
-    assert (failed["status"], failed["error"]) == ("FAILED", "RolloutFailed")
+    code, said = estate.run("approve", "--version", str(broken))
+    assert code == 1
+    assert f"the rollout failed: Version {broken} did not come into service: " in said
     assert estate.answers() == "first"
     (message,) = estate.alarms()
     assert message.startswith(f"Version {broken} did not come into service: ")
     assert f"lakecast-local-forecast is InService with lakecast-local-forecast-v{first}-" in message
     assert "make models ENV=local" in message
-    assert message.endswith(failed["executionArn"])
     assert statuses(estate.judge("Rejected", broken)) == ["SUCCEEDED"]
     assert estate.alarms() == []
 
@@ -181,18 +249,17 @@ def test_versions_approved_at_once_end_with_the_newest(estate: Estate, first: in
 
 def test_a_comparison_lasts_until_one_of_its_models_is_rejected(estate: Estate, first: int) -> None:
     """Somebody else's candidate being turned down is no reason to end it."""
-    challenger = estate.register("challenger")
-    estate.judge("Approved", challenger)
-    name = releases.model_name(estate.names, challenger)
-    both = estate.studio.config(
-        f"{estate.names.endpoint}-both",
-        champion=(releases.model_name(estate.names, first), 1.0),
-        challenger=(name, 1.0),
-    )
-    estate.studio.updated(estate.names.endpoint, both)
-    unfit = estate.register("unfit")
+    challenger, unfit = estate.register("challenger"), estate.register("unfit")
+    both = [f"champion=v{first}:9", f"challenger=v{challenger}:1"]
+    options = [word for one in both for word in ("--variant", one)]
+    code, said = estate.run("deploy", "--settings", str(FOLDER / "local.toml"), *options)
+    assert code == 0, said
     assert statuses(estate.judge("Rejected", unfit)) == ["SUCCEEDED"]
-    assert estate.studio.endpoint(estate.names.endpoint)["EndpointConfigName"] == both
+    listed = estate.run("models")[1]
+    rows = {line.split()[3]: line for line in listed.splitlines() if line.startswith("▸")}
+    assert rows[str(first)].startswith("▸ 90%")
+    assert rows[str(challenger)].startswith("▸ 10%")
+    assert estate.studio.ask(estate.names.endpoint, "challenger")["model"] == "challenger"
     assert statuses(estate.judge("Rejected", challenger)) == ["SUCCEEDED"]
     variants = estate.studio.endpoint(estate.names.endpoint)["ProductionVariants"]
     assert [one["VariantName"] for one in variants] == ["champion"]
@@ -202,7 +269,9 @@ def test_a_comparison_lasts_until_one_of_its_models_is_rejected(estate: Estate, 
 def test_the_last_approved_version_goes_on_serving_when_it_is_rejected(
     estate: Estate, first: int
 ) -> None:
-    assert statuses(estate.judge("Rejected", first)) == ["FAILED"]
+    code, said = estate.run("reject", "--version", str(first), "--reason", "out of date")
+    assert code == 1
+    assert "no other version is approved to go back to" in said
     assert estate.answers() == "first"
     (message,) = estate.alarms()
-    assert "no other version is approved to go back to" in message
+    assert message.split(" What is approved")[0] in " ".join(said.split())

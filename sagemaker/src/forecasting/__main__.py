@@ -10,22 +10,23 @@ from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from contracts.names import ALGORITHMS, Names
+from contracts.telemetry import POLLUTANTS
 from forecasting import (
     backtest_options,
     batch,
     commands,
     experiments_command,
     monitoring,
+    registry_command,
     tune_command,
 )
 from forecasting.api_client import ForecastRequest
 from forecasting.deployment import DEFAULT_VARIANT, Variant
 from forecasting.errors import ForecastingError
 from forecasting.settings import Settings
-from rich.console import Console
-
-from contracts.names import ALGORITHMS, Names
-from contracts.telemetry import POLLUTANTS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,6 +62,8 @@ def _run(
         batch.run(session, names, console)
     elif options.command == "monitor":
         monitoring.run(session, names, options.output, console)
+    elif options.command in registry_command.COMMANDS:
+        registry_command.run(options, session, names, console)
     elif options.command == "deploy":
         variants = [Variant.parse(text) for text in options.variant]
         if options.job:
@@ -119,9 +122,11 @@ def _parser() -> argparse.ArgumentParser:
         "--variant",
         action="append",
         default=[],
-        metavar="NAME=JOB:WEIGHT",
-        help="a production variant; may be given several times",
+        metavar="NAME=MODEL:WEIGHT",
+        help="a production variant; MODEL is a training job, an algorithm (its newest job) or a "
+        "version such as v3; may be given several times",
     )
+    registry_command.add_to(commands_)
 
     forecast = commands_.add_parser("forecast", help="ask the API for one forecast")
     forecast.add_argument("--horizon", type=int, default=24, help="hours, 1 to 24")

@@ -6,17 +6,16 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.forecast_input import CategoryIndex
-from contracts.lake import CHANNELS, TRAINING_OUTPUT
 from contracts.names import Names
+from forecasting import servable
 from forecasting.errors import ForecastingError
 from forecasting.settings import EndpointSettings, Settings
-from forecasting.training import CATEGORIES, categories_key, tags
+from forecasting.training import tags
 
 DEFAULT_VARIANT = "champion"
 SETTLED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
@@ -32,19 +31,20 @@ class Variant:
     ----------
     name
         Of the variant.
-    job
-        Training job whose model it serves.
+    model
+        What it serves: a training job, an algorithm for its newest completed job, or a version of
+        the registry, such as ``v3``.
     weight
         Its share of traffic, relative to the other variants' weights.
     """
 
     name: str
-    job: str
+    model: str
     weight: float = 1.0
 
     @classmethod
     def parse(cls, text: str) -> Variant:
-        """Read ``NAME=JOB`` or ``NAME=JOB:WEIGHT``.
+        """Read ``NAME=MODEL`` or ``NAME=MODEL:WEIGHT``.
 
         Raises
         ------
@@ -52,21 +52,21 @@ class Variant:
             The text has another form, or the weight is no number from 0.
         """
         name, equals, rest = text.partition("=")
-        job, _, weight = rest.partition(":")
+        model, _, weight = rest.partition(":")
         try:
             share = float(weight or 1)
         except ValueError:
             share = -1.0
-        if not name or not equals or not job or not share >= 0:
+        if not name or not equals or not model or not share >= 0:
             raise ForecastingError(
-                f"a variant is NAME=JOB:WEIGHT with a weight from 0; got {text!r}"
+                f"a variant is NAME=MODEL:WEIGHT with a weight from 0; got {text!r}"
             )
-        return cls(name, job, share)
+        return cls(name, model, share)
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """An endpoint that serves what was asked for."""
+    """An endpoint that serves what was asked for; its variants by their SageMaker models."""
 
     endpoint: str
     configuration: str
@@ -80,7 +80,7 @@ def configuration_name(
     """Name that says what is in the configuration: the same variants have the same name."""
     content = json.dumps(
         [
-            [[one.name, one.job, one.weight] for one in variants],
+            [[one.name, one.model, one.weight] for one in variants],
             endpoint.instance_type,
             endpoint.initial_instance_count,
         ]
@@ -102,15 +102,19 @@ def deploy(
     Raises
     ------
     ForecastingError
-        A job has no model or other categories than the lake, SageMaker refuses, or the endpoint
-        does not end up with the new configuration.
+        There is no such model, it has other categories than the lake, SageMaker refuses, or the
+        endpoint does not end up with the new configuration.
     """
     _check_variants(variants)
     sagemaker = session.client("sagemaker")
     labels = [{"Key": key, "Value": value} for key, value in tags(names, settings).items()]
-    for job in dict.fromkeys(one.job for one in variants):
-        _check_categories(session.client("s3"), names, job)
-        _create_model(sagemaker, names, job, labels)
+    found = [servable.find(session, names, one.model) for one in variants]
+    for one in found:
+        servable.check_categories(session.client("s3"), names, one)
+        servable.create_model(sagemaker, names, one, labels)
+    variants = [
+        replace(variant, model=one.model) for variant, one in zip(variants, found, strict=True)
+    ]
     configuration = configuration_name(names, variants, settings.endpoint)
     _create_configuration(sagemaker, configuration, variants, settings.endpoint, labels)
     was_there = _release(
@@ -190,32 +194,6 @@ def _describe(sagemaker: Any, endpoint: str) -> dict[str, Any] | None:
     return found
 
 
-def _create_model(sagemaker: Any, names: Names, job: str, labels: list[dict[str, str]]) -> None:
-    try:
-        description = sagemaker.describe_training_job(TrainingJobName=job)
-    except ClientError as error:
-        raise ForecastingError(f"training job {job}: {_message(error)}") from None
-    if description["TrainingJobStatus"] != "Completed":
-        raise ForecastingError(
-            f"training job {job} is {description['TrainingJobStatus']}; only a completed one has "
-            "a model"
-        )
-    try:
-        sagemaker.describe_model(ModelName=job)
-    except ClientError as error:
-        if not _is_missing(error):
-            raise
-        sagemaker.create_model(
-            ModelName=job,
-            ExecutionRoleArn=names.role_arn("sagemaker"),
-            PrimaryContainer={
-                "Image": description["AlgorithmSpecification"]["TrainingImage"],
-                "ModelDataUrl": description["ModelArtifacts"]["S3ModelArtifacts"],
-            },
-            Tags=labels,
-        )
-
-
 def _create_configuration(
     sagemaker: Any,
     name: str,
@@ -233,7 +211,7 @@ def _create_configuration(
             ProductionVariants=[
                 {
                     "VariantName": one.name,
-                    "ModelName": one.job,
+                    "ModelName": one.model,
                     "InstanceType": endpoint.instance_type,
                     "InitialInstanceCount": endpoint.initial_instance_count,
                     "InitialVariantWeight": one.weight,
@@ -251,35 +229,6 @@ def _check_variants(variants: Sequence[Variant]) -> None:
         )
     if not sum(one.weight for one in variants):
         raise ForecastingError("at least one variant needs a weight above 0")
-
-
-def _check_categories(s3: Any, names: Names, job: str) -> None:
-    """A model reads categories by position: the lake's index must begin with the one it learnt."""
-    bucket = names.bucket(TRAINING_OUTPUT.purpose)
-    trained = _object(s3, bucket, categories_key(job))
-    current = _object(s3, bucket, f"{CHANNELS.prefix}{CATEGORIES}")
-    if trained is None:
-        raise ForecastingError(
-            f"training job {job} has no index of categories at s3://{bucket}/{categories_key(job)}:"
-            " it was not started by `make train`"
-        )
-    if current is not None and not CategoryIndex.from_json(current.decode()).begins_with(
-        CategoryIndex.from_json(trained.decode())
-    ):
-        raise ForecastingError(
-            f"the lake's categories mean other devices than those that training job {job} was "
-            "trained with: say `make train` first"
-        )
-
-
-def _object(s3: Any, bucket: str, key: str) -> bytes | None:
-    try:
-        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket"):
-            return None
-        raise
-    return content
 
 
 def _is_missing(error: ClientError) -> bool:

@@ -208,14 +208,14 @@ def test_variants_need_names_of_their_own_and_some_weight():
         deploy(Account(), Variant("champion", "job-1", 0))
 
 
-def test_a_variant_is_written_as_name_job_and_weight():
+def test_a_variant_is_written_as_name_model_and_weight():
     assert Variant.parse("a=job-1:9") == Variant("a", "job-1", 9)
     assert Variant.parse("a=job-1") == Variant("a", "job-1", 1)
 
 
 @pytest.mark.parametrize("text", ["job-1", "=job-1", "a=", "a=job:-1", "a=job:heavy", "a=job:nan"])
 def test_a_variant_of_another_form_is_refused(text):
-    with pytest.raises(ForecastingError, match="NAME=JOB:WEIGHT"):
+    with pytest.raises(ForecastingError, match="NAME=MODEL:WEIGHT"):
         Variant.parse(text)
 
 
