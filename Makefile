@@ -153,7 +153,7 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 # --- the data and the model ---------------------------------------------------
 
-.PHONY: device allow revoke etl compact quality train tune experiments models approve reject deploy forecast evaluate
+.PHONY: device allow revoke etl compact quality train retrain tune experiments models approve reject deploy forecast evaluate
 device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
 	@$(IN_ENV) $(PY) -m device fleet --kits $(STATE)/devices $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter local,$(ENV)),--unthrottled) $(FLEET_OPTIONS)
 	@echo 'next: make etl'
@@ -175,6 +175,9 @@ quality: setup ## whether the tables are as expected (DAYS=, the newest ones onl
 
 train: setup ## train a model on the channels (MODEL=boosting|deepar)
 	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL))
+
+retrain: setup ## lake to a new version, judged beside the one that serves (MODEL=, SET='rounds=300 …', START=, END=, REASON=, RESUME=)
+	@$(IN_ENV) $(PY) -m forecasting retrain --output $(STATE)/retraining $(if $(MODEL),--model $(MODEL)) $(if $(SET),--set $(SET)) $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(REASON),--reason '$(REASON)') $(if $(RESUME),--resume $(RESUME))
 
 tune: setup ## search for better hyperparameters, let the gate judge the best (MODEL=boosting|deepar, JOBS=, PARALLEL=, GATE=1)
 	@$(IN_ENV) $(PY) -m forecasting tune --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL)) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(filter 1,$(or $(GATE),1)),--gate)

@@ -159,7 +159,8 @@ def _rights(names: Names) -> tuple[Statement, ...]:
                    *(f"sagemaker:List{kind}Jobs" for kind in kinds)),
                   ("*",)),  # lists have no resource
         Statement("Register",
-                  ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"), versions),
+                  ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage",
+                   "sagemaker:UpdateModelPackage"), versions),
         Statement("PassRole", ("iam:PassRole",), (names.role_arn("sagemaker"),),
                   conditions={"StringEquals": {
                       "iam:PassedToService": "sagemaker.amazonaws.com"}}),

@@ -14,9 +14,8 @@ from contracts.lake import CHANNELS, EVALUATIONS
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
 from infra.modules.lock_tasks import TAKEN, release, take
 from infra.modules.retrain_jobs import RetrainInputs, judging, origins, training, transform
-from infra.modules.retrain_registration import registration
+from infra.modules.retrain_registration import approval, registration
 from infra.modules.states_language import FAILURE, State, choice, expression, only, task
-from infra.settings import Retraining
 
 RUN_LENGTH = 20
 """Characters of the longest execution name that a run is called by as it is."""
@@ -46,10 +45,9 @@ def definition(inputs: RetrainInputs) -> State:
             **_lake(inputs),
             **training(inputs, then="Forecast"),
             "Forecast": _forecast(inputs),
-            **judging(inputs, then="Approval"),
-            "Approval": _approval(inputs.retraining),
+            **judging(inputs, then="Register"),
             **registration(inputs, then="Unlock"),
-            **_end(inputs.names),
+            **_end(inputs),
             **_failure(inputs.names),
         },
     }
@@ -265,24 +263,15 @@ def _forecast(inputs: RetrainInputs) -> State:
     }
 
 
-def _approval(settings: Retraining) -> State:
-    accepted = f"$verdict.verdict = 'accepted' ? '{settings.approval}' : 'Rejected'"
-    return {
-        "Type": "Pass",
-        "Assign": {"approval": expression(accepted)},
-        "Output": {},
-        "Next": "Register",
-    }
-
-
-def _end(names: Names) -> dict[str, State]:
+def _end(inputs: RetrainInputs) -> dict[str, State]:
+    names = inputs.names
     return {
         "Unlock": release(names, names.retrain_machine, then="Done"),
         "Done": {
             "Type": "Pass",
             "Output": expression(
                 "$merge([$verdict, {'run': $run, 'package': $package, "
-                "'approval': $approval, 'report': $place & 'report/'}])"
+                f"'approval': {approval(inputs)}, 'report': $place & 'report/'}}])"
             ),
             "End": True,
         },

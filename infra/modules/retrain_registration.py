@@ -8,11 +8,14 @@ from infra.modules.states_language import State, expression, task
 
 _CONTENT_TYPES = ["application/json", "application/jsonlines"]
 
+_NOT_ALLOWED = r"/[^A-Za-z0-9 _.:\/=+@-]/"
+"""Characters that SageMaker refuses in metadata, and more."""
+
 METADATA = {
     "algorithm": "$algorithm",
     "training_job": "$training_job",
     "run": "$run",
-    "reason": "$reason",
+    "reason": f"$replace($reason, {_NOT_ALLOWED}, ' ')",
     "data_start": "$origins.data_start",
     "data_end": "$origins.data_end",
     "origins": "$string($origins.origins)",
@@ -22,11 +25,11 @@ METADATA = {
     "report": "$place & 'report/report.html'",
     "verdict": "$verdict.verdict",
     "champion": "$champion = '' ? 'none' : $champion",
+    "wql_champion": "$verdict.wql_champion = null ? 'none' : $string($verdict.wql_champion)",
     **{
         figure: f"$string($verdict.{figure})"
         for figure in (
             "wql",
-            "wql_champion",
             "wql_persistence",
             "wql_naive_24",
             "nd",
@@ -52,7 +55,8 @@ def registration(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
                 "ModelPackageDescription": expression(
                     "$algorithm & ' of run ' & $run & ' (' & $reason & ')'"
                 ),
-                "ModelApprovalStatus": expression("$approval"),
+                # decided next: only a decision has room for its reasons
+                "ModelApprovalStatus": "PendingManualApproval",
                 "InferenceSpecification": {
                     "Containers": [
                         {"Image": expression("$image"), "ModelDataUrl": expression(artefact)}
@@ -71,9 +75,26 @@ def registration(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
                 "ClientToken": expression("$substring($hash($run, 'SHA-256'), 0, 36)"),
             },
             assign={"package": "$states.result.ModelPackageArn"},
+            then="Register the verdict",
+        ),
+        "Register the verdict": task(
+            "Register",
+            "aws-sdk:sagemaker:updateModelPackage",
+            {
+                "ModelPackageArn": expression("$package"),
+                "ModelApprovalStatus": expression(approval(inputs)),
+                "ApprovalDescription": expression(
+                    "'gate: ' & $verdict.verdict & ': ' & $verdict.reasons"
+                ),
+            },
             then=then,
-        )
+        ),
     }
+
+
+def approval(inputs: RetrainInputs) -> str:
+    """JSONata of the version's status: what the gate lets pass is what the settings say."""
+    return f"($verdict.verdict = 'accepted' ? '{inputs.retraining.approval}' : 'Rejected')"
 
 
 def _statistics(file: str) -> State:

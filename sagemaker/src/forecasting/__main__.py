@@ -21,6 +21,7 @@ from forecasting import (
     experiments_command,
     monitoring,
     registry_command,
+    retrain_command,
     tune_command,
 )
 from forecasting.api_client import ForecastRequest
@@ -54,6 +55,8 @@ def _run(
     if options.command == "train":
         settings = Settings.read(options.settings)
         commands.train(session, names, settings, options.model, console)
+    elif options.command == "retrain":
+        retrain_command.run(options, session, names, console)
     elif options.command == "tune":
         tune_command.run(options, session, names, Settings.read(options.settings), console)
     elif options.command == "experiments":
@@ -106,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     for command in (train, tune):
         command.add_argument("--model", choices=ALGORITHMS, help="algorithm (default: settings')")
     tune_command.add_options(tune)
+    retrain = commands_.add_parser("retrain", help="make a new version and let the gate judge it")
+    retrain_command.add_options(retrain)
     experiments = commands_.add_parser("experiments", help="keep what jobs did in MLflow")
     experiments_command.add_options(experiments)
     deploy = commands_.add_parser("deploy", help="put a model behind the endpoint")
