@@ -15,6 +15,7 @@ from deepar_container.hyperparameters import LIKELIHOODS, Hyperparameters
 from deepar_container.likelihoods import check_targets
 from deepar_container.model import DeepAR
 from deepar_container.network import FeatureShape
+from deepar_container.sampling import sample_paths
 from deepar_container.windows import TrainingWindows, forecast_windows
 from forecast_contract.errors import DataError
 from forecast_contract.evaluation import test_scores as scores_of
@@ -118,6 +119,16 @@ def test_windows_are_those_that_gluonts_would_cut(tiny_settings):
         assert np.array_equal(found[name][0], expected[name])
     assert np.allclose(found["past_time_feat"][0], expected["past_time_feat"][-6:, :-1])
     assert np.allclose(found["future_time_feat"][0], expected["future_time_feat"][:, :-1])
+
+
+def test_paths_are_those_that_gluonts_would_draw(tiny_settings, tiny_weights, tiny_series):
+    network = tiny_settings.network().eval()
+    network.load_state_dict(tiny_weights)
+    window = forecast_windows(network, tiny_settings.features, tiny_series)
+    torch.manual_seed(3)
+    expected = network(**window, num_parallel_samples=7)
+    torch.manual_seed(3)
+    assert torch.allclose(sample_paths(network, window, 7), expected, rtol=1e-4)
 
 
 def test_early_stopping_ends_after_epochs_without_progress(tiny_settings, tiny_series):

@@ -21,7 +21,8 @@ from gluonts.torch.model.deepar import DeepARModel
 
 from deepar_container.hyperparameters import Hyperparameters
 from deepar_container.network import FeatureShape, network
-from deepar_container.windows import forecast_windows
+from deepar_container.sampling import sample_paths
+from deepar_container.windows import Batch, forecast_windows
 
 SETTINGS_FILE = "model.json"
 WEIGHTS_FILE = "weights.pt"
@@ -151,17 +152,15 @@ class DeepAR:
         torch.manual_seed(SAMPLING_SEED)
         with torch.inference_mode():
             samples = [
-                self._network(
-                    **forecast_windows(
-                        self._network,
-                        self.settings.features,
-                        observed[first : first + SERIES_AT_ONCE],
-                    ),
-                    num_parallel_samples=num_samples,
-                ).numpy()
+                sample_paths(
+                    self._network, self._windows(observed[first:][:SERIES_AT_ONCE]), num_samples
+                )
                 for first in range(0, len(series), SERIES_AT_ONCE)
             ]
-        return np.concatenate(samples)
+        return np.concatenate([paths.numpy() for paths in samples])
+
+    def _windows(self, series: Sequence[Series]) -> Batch:
+        return forecast_windows(self._network, self.settings.features, series)
 
     def _with_observed_context(self, series: Series) -> Series:
         """Give a series that is silent for a whole context its usual level.
