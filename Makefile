@@ -176,8 +176,8 @@ quality: setup ## whether the tables are as expected (DAYS=, the newest ones onl
 train: setup ## train a model on the channels (MODEL=boosting|deepar)
 	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL))
 
-retrain: setup ## lake to a new version, judged beside the one that serves (MODEL=, SET='rounds=300 …', START=, END=, REASON=, RESUME=)
-	@$(IN_ENV) $(PY) -m forecasting retrain --output $(STATE)/retraining $(if $(MODEL),--model $(MODEL)) $(if $(SET),--set $(SET)) $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(REASON),--reason '$(REASON)') $(if $(RESUME),--resume $(RESUME))
+retrain: setup ## lake to a new version, judged beside the one that serves (MODEL=, SET='rounds=300 …', START=, END=, ETL=0, REASON=, RESUME=)
+	@$(IN_ENV) $(PY) -m forecasting retrain --output $(STATE)/retraining $(if $(MODEL),--model $(MODEL)) $(if $(SET),--set $(SET)) $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(filter 0,$(ETL)),--no-etl) $(if $(REASON),--reason '$(REASON)') $(if $(RESUME),--resume $(RESUME))
 
 tune: setup ## search for better hyperparameters, let the gate judge the best (MODEL=boosting|deepar, JOBS=, PARALLEL=, GATE=1)
 	@$(IN_ENV) $(PY) -m forecasting tune --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL)) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(filter 1,$(or $(GATE),1)),--gate)

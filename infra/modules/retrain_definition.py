@@ -30,8 +30,8 @@ def definition(inputs: RetrainInputs) -> State:
     """The machine.
 
     Its input is an object whose every member may be left out: ``algorithm``, ``hyperparameters``
-    (over the settings'), ``window`` with ``start`` and ``end`` of arrival, ``commit``, ``reason``,
-    and ``resume`` with the name of a run that failed.
+    (over the settings'), ``window`` with ``start`` and ``end`` of arrival, ``etl`` (false takes the
+    channels as they are), ``commit``, ``reason``, ``resume`` with the name of a run that failed.
     """
     return {
         "Comment": "Makes a new version of the model of what is in the lake, and judges it",
@@ -41,7 +41,7 @@ def definition(inputs: RetrainInputs) -> State:
             **_begin(inputs),
             **_lock(inputs.names),
             **_champion(inputs.names),
-            **origins(inputs, otherwise="Crawl", then="Find train"),
+            **origins(inputs, otherwise="Is there news", then="Find train"),
             **_lake(inputs),
             **training(inputs, then="Forecast"),
             "Forecast": _forecast(inputs),
@@ -79,6 +79,7 @@ def _begin(inputs: RetrainInputs) -> dict[str, State]:
                 "algorithm": or_else("algorithm", f"'{inputs.training.algorithm}'"),
                 "reason": or_else("reason", "'by hand'"),
                 "commit": or_else("commit", "'unknown'"),
+                "etl": or_else("etl", "true"),
                 "start": or_else("window.start", f"$fromMillis({now} - {days} * 24 * 3600 * 1000)"),
                 "end": or_else("window.end", f"$fromMillis({now} + 3600 * 1000)"),
                 "run": or_else(
@@ -179,8 +180,10 @@ def _champion(names: Names) -> dict[str, State]:
             "aws-sdk:sagemaker:describeModelPackage",
             {"ModelPackageName": expression("$champion")},
             assign={
-                "champion_categories": f"{kept}.categories",
-                "champion_data_end": f"{kept}.data_end",
+                # versions that somebody else registered may say less of themselves
+                "champion_categories": f"$exists({kept}.categories) ? {kept}.categories : "
+                "$champion_categories",
+                "champion_data_end": f"$exists({kept}.data_end) ? {kept}.data_end : ''",
             },
             then="Find origins",
         ),
@@ -205,6 +208,7 @@ def _lake(inputs: RetrainInputs) -> dict[str, State]:
         )
 
     return {
+        "Is there news": choice("Origins", ("$etl", "Crawl")),
         "Crawl": task(
             "Crawl",
             "aws-sdk:glue:startCrawler",
@@ -247,7 +251,7 @@ def _forecast(inputs: RetrainInputs) -> State:
     champion = transform(inputs, "champion")
     states = {
         "Is there one to compare with": choice(
-            "Forecasts champion", ("$origins.champion", champion["StartAt"])
+            "Forecasts champion", ("$origins.champion != ''", champion["StartAt"])
         ),
         **champion["States"],
     }

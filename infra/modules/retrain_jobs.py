@@ -115,7 +115,7 @@ def training(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
 def transform(inputs: RetrainInputs, model: str) -> State:
     """A branch that has ``candidate`` or ``champion`` forecast from every origin."""
     names = inputs.names
-    container: State = {"ModelPackageName": expression("$champion")}
+    container: State = {"ModelPackageName": expression("$origins.champion")}
     if model == "candidate":
         artefact = f"'{TRAINING_OUTPUT.uri(names)}' & $training_job & '/output/model.tar.gz'"
         container = {"Image": expression("$image"), "ModelDataUrl": expression(artefact)}

@@ -24,7 +24,7 @@ METADATA = {
     "categories": "$place & 'origins/judged/categories.json'",
     "report": "$place & 'report/report.html'",
     "verdict": "$verdict.verdict",
-    "champion": "$champion = '' ? 'none' : $champion",
+    "champion": "$origins.champion = '' ? 'none' : $origins.champion",
     "wql_champion": "$verdict.wql_champion = null ? 'none' : $string($verdict.wql_champion)",
     **{
         figure: f"$string($verdict.{figure})"

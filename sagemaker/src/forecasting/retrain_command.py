@@ -32,6 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--start", type=_time, help="begin of the arrivals to read first")
     parser.add_argument("--end", type=_time, help="their end (default: now)")
+    parser.add_argument("--no-etl", action="store_true", help="take the channels as they are")
     parser.add_argument("--reason", default="by hand", help="kept with the version")
     parser.add_argument("--resume", help="run that failed: what completed is not done again")
     parser.add_argument("--output", type=Path, required=True, help="folder for reports")
@@ -72,7 +73,8 @@ def wanted(options: argparse.Namespace) -> dict[str, Any]:
         "reason": options.reason,
         "resume": options.resume,
     }
-    return {name: value for name, value in given.items() if value}
+    given = {name: value for name, value in given.items() if value}
+    return {**given, "etl": False} if options.no_etl else given
 
 
 def figures(outcome: Outcome) -> Table:

@@ -95,7 +95,7 @@ def origins(arguments: Sequence[str]) -> str:
             "first": str(firsts[0].to_timestamp()),
             "series": len(known),
             "asked": len(judged.places(CANDIDATE)),
-            "champion": bool(judged.asked[CHAMPION].any()),
+            "champion": champion.package if judged.asked[CHAMPION].any() else "",
             "data_start": _iso(min(one.start for one in train)),
             "data_end": _iso(firsts[0]),
         }
