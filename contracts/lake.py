@@ -13,8 +13,10 @@
 ``models/channels/{train,test}/``      DeepAR's input channels
 ``models/channels/categories.json``    the index of categories, `forecast_input.CategoryIndex`
 ``models/training/<job>/``             what a training job left, and the index it was trained with
-``models/evaluations/<run>/``          on what a run of retraining judged models, and how it ended
+``models/evaluations/<run>/``          on what a run of retraining judged models, and how it ended;
+                                       of a tuning job, its channels and its trials' models
 ``models/nightly/<run>/``              what a run of nightly forecasts handed from step to step
+``models/experiments/``                artefacts of SageMaker's managed MLflow
 =====================================  =========================================================
 """
 
@@ -58,6 +60,7 @@ CHANNELS = Location("models", "channels/")
 TRAINING_OUTPUT = Location("models", "training/")
 EVALUATIONS = Location("models", "evaluations/")
 NIGHTLY = Location("models", "nightly/")
+EXPERIMENTS = Location("models", "experiments/")
 
 DELTA_TABLES = (TELEMETRY, QUARANTINE, SERIES_HOURLY)
 """Tables whose files are those that a Delta log in ``_delta_log/`` names, wherever they lie below;

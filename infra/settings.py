@@ -287,6 +287,20 @@ class Forecasts:
 
 
 @dataclass(frozen=True)
+class Experiments:
+    """Where parameters and metrics of training jobs are kept.
+
+    Parameters
+    ----------
+    tracking_server
+        Whether SageMaker's managed MLflow keeps them. It costs by the hour, used or not; without
+        it they are kept on the machine of whoever asks for them.
+    """
+
+    tracking_server: bool
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """What an endpoint's production variants run on.
 
@@ -375,6 +389,7 @@ class Settings:
     athena: Athena
     training: Training
     retraining: Retraining
+    experiments: Experiments
     forecasts: Forecasts
     endpoint: Endpoint
     api: Api

@@ -22,6 +22,7 @@ from infra.modules.quality_rules import QualityRules, QualityRulesInputs
 from infra.modules.retrain import Retrain
 from infra.modules.rollout import Rollout
 from infra.modules.rollout_definition import RolloutInputs
+from infra.modules.tracking_server import TrackingServer, TrackingServerInputs
 from infra.packaging import REPOSITORY, Package, zip_of
 from infra.stacks.estate import EstateStack, Target
 
@@ -79,6 +80,8 @@ class PipelineStack(EstateStack):
         )
         QualityRules(self, "quality", QualityRulesInputs(target.names))
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
+        if target.settings.experiments.tracking_server:
+            TrackingServer(self, "experiments", TrackingServerInputs(target.names))
         Retrain(self, "retrain", target.names, target.settings)
         NightlyForecasts(
             self,
