@@ -106,7 +106,7 @@ def test_short_and_gappy_histories_are_answered(tiny_model, instance):
 
 
 def test_dynamic_features_must_reach_over_the_forecast(tiny_settings, instance):
-    features = dataclasses.replace(tiny_settings.features, num_dynamic_feat=1)
+    features = dataclasses.replace(tiny_settings.features, dynamic_scales=((0.5, 2.0),))
     model = DeepAR(dataclasses.replace(tiny_settings, features=features))
     hours = len(instance["target"])
     (prediction,) = ask(model, [{**instance, "dynamic_feat": [[0.5] * (hours + 4)]}])

@@ -159,6 +159,21 @@ def test_cardinality_is_read_from_the_data_or_checked_against_them():
         FeatureShape.of(parse(), [*data, series([1])])
 
 
+def test_dynamic_features_are_standardised_by_what_was_trained_on():
+    pressure = 1013 + np.random.default_rng(1).normal(0, 8, HOURS)
+    one = series(daily_cycle(10.0), dynamic=[pressure, np.ones(HOURS)])
+    features = FeatureShape.of(parse(), [one])
+    settings = training.settings_for(parse(), [one])
+    windows = TrainingWindows(settings.network(), features, [one])
+    known = windows.draw(500)["future_time_feat"][..., -2:]
+    assert abs(known[..., 0].mean()) < 0.2 and 0.8 < known[..., 0].std() < 1.2
+    assert (known[..., 1] == 0).all()
+    assert features.standardised(np.array([[1013.0], [1.0]])).tolist() == [
+        [pytest.approx(0, abs=0.2)],
+        [0],
+    ]
+
+
 def test_dynamic_features_must_go_along_with_the_target():
     data = [series([1, 2], dynamic=[[1, 2], [3, 4]])]
     assert FeatureShape.of(parse(), data).num_dynamic_feat == 2

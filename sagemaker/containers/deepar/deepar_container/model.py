@@ -81,7 +81,7 @@ class ModelSettings:
             hyperparameters=Hyperparameters.from_json(document["hyperparameters"]),
             features=FeatureShape(
                 tuple(document["features"]["cardinality"]),
-                document["features"]["num_dynamic_feat"],
+                tuple(map(tuple, document["features"]["dynamic_scales"])),
             ),
             is_nonnegative=document["is_nonnegative"],
             levels={tuple(item["cat"]): item["level"] for item in document["levels"]},

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from forecast_contract.errors import DataError, SeriesError
-from forecast_contract.series import Series
+from forecast_contract.series import Floats, Series
 from gluonts.time_feature import time_features_from_frequency_str
 from gluonts.torch.model.deepar import DeepARModel
 
@@ -22,12 +23,24 @@ class FeatureShape:
     ----------
     cardinality
         Number of values of each category; empty where categories are not used.
-    num_dynamic_feat
-        Number of dynamic features.
+    dynamic_scales
+        Mean and standard deviation of each dynamic feature in the training data. The network is
+        given them standardised: a pressure of 1013 hPa would drown all else.
     """
 
     cardinality: tuple[int, ...]
-    num_dynamic_feat: int
+    dynamic_scales: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def num_dynamic_feat(self) -> int:
+        """Number of dynamic features."""
+        return len(self.dynamic_scales)
+
+    def standardised(self, dynamic_feat: Floats) -> Floats:
+        """Dynamic features, shape (features, time), as the network is given them."""
+        mean, deviation = np.array(self.dynamic_scales, dtype=np.float32).T[..., None]
+        scaled: Floats = (dynamic_feat - mean) / deviation
+        return scaled
 
     @classmethod
     def of(cls, hyperparameters: Hyperparameters, series: Sequence[Series]) -> FeatureShape:
@@ -39,8 +52,8 @@ class FeatureShape:
             Series disagree with each other or with the hyperparameters.
         """
         cardinality = _cardinality(hyperparameters.cardinality, series)
-        num_dynamic_feat = _num_dynamic_feat(hyperparameters.num_dynamic_feat, series)
-        shape = cls(cardinality, num_dynamic_feat)
+        count = _num_dynamic_feat(hyperparameters.num_dynamic_feat, series)
+        shape = cls(cardinality, tuple(_scale(series, feature) for feature in range(count)))
         for number, one in enumerate(series, start=1):
             try:
                 shape.check(one, steps_ahead=0)
@@ -132,6 +145,11 @@ def _cardinality(asked: str | tuple[int, ...], series: Sequence[Series]) -> tupl
             f"cardinality {list(asked)} names {len(asked)} categories; the series have {len(found)}"
         )
     return tuple(int(size) for size in asked)
+
+
+def _scale(series: Sequence[Series], feature: int) -> tuple[float, float]:
+    values = np.concatenate([one.dynamic_feat[feature] for one in series]).astype(np.float64)
+    return float(values.mean()), float(values.std()) or 1.0  # a constant one is only centred
 
 
 def _num_dynamic_feat(asked: str | int, series: Sequence[Series]) -> int:

@@ -130,7 +130,7 @@ def _prepare(
         values = LastValueImputation()(one.target.copy()) if there.any() else 0 * there
         ahead = _clock(one.start, len(values) + steps_ahead)
         if features.num_dynamic_feat:
-            ahead = np.concatenate([ahead, one.dynamic_feat.T], axis=1)
+            ahead = np.concatenate([ahead, features.standardised(one.dynamic_feat).T], axis=1)
         target.append(np.pad(values, (past, steps_ahead), constant_values=unknown))
         observed.append(np.pad(there, (past, steps_ahead)))
         known.append(np.pad(ahead, ((past, 0), (0, 0))))
