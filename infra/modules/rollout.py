@@ -54,6 +54,11 @@ class Rollout(Construct):
                     "detail": {
                         "ModelPackageGroupName": [group.model_package_group_name],
                         "ModelApprovalStatus": ["Approved", "Rejected"],
+                        # what is only said of a version deploys nothing
+                        "UpdatedModelPackageFields": [
+                            {"anything-but": ["CustomerMetadataProperties", "ModelLifeCycle"]},
+                            {"exists": False},
+                        ],
                     },
                 }
             ),

@@ -121,8 +121,8 @@ class ModelPackages:
         package = self._store.update(KIND, arn, change)
         if package is None:
             raise not_found(KIND, arn)
-        if "ModelApprovalStatus" in request:
-            self._announce(package)
+        told = (*_UPDATED, "CustomerMetadataProperties")
+        self._announce(package, [member for member in told if member in request])
         return {"ModelPackageArn": arn}
 
     def delete_model_package(self, request: dict[str, Any]) -> None:
@@ -167,10 +167,12 @@ class ModelPackages:
             raise already_exists(KIND, arn)
         return {"ModelPackageName": name, "ModelPackageArn": arn}
 
-    def _announce(self, package: Record) -> None:
-        """Tell EventBridge; a rule that starts the rollout waits for this."""
-        told = ("ModelMetrics", "CustomerMetadataProperties")
+    def _announce(self, package: Record, updated: list[str] | None = None) -> None:
+        """Tell EventBridge, and which members were updated; the rollout's rule waits for this."""
+        told = ("ModelMetrics", "CustomerMetadataProperties", "ApprovalDescription")
         detail = _summary(package) | {key: package[key] for key in told if key in package}
+        if updated is not None:
+            detail["UpdatedModelPackageFields"] = updated
         events.emit("aws.sagemaker", _CHANGE, package["ModelPackageArn"], detail)
 
 

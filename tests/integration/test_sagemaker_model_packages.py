@@ -97,17 +97,22 @@ def test_eventbridge_hears_of_new_versions_and_of_approval(studio: Studio, group
     events.put_targets(Rule="registry", Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
     package = register(studio, group)
     studio.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Rejected")
+    studio.sagemaker.update_model_package(
+        ModelPackageArn=package, CustomerMetadataProperties={"seen": "yes"}
+    )
     heard: list[dict] = []
 
-    def both() -> bool:
+    def all_three() -> bool:
         received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         heard.extend(json.loads(one["Body"]) for one in received.get("Messages", []))
-        return len(heard) >= 2
+        return len(heard) >= 3
 
-    until(both, "two events")
+    until(all_three, "three events")
     statuses = {one["detail"]["ModelApprovalStatus"] for one in heard}
     assert statuses == {"PendingManualApproval", "Rejected"}
     assert all(one["resources"] == [package] for one in heard)
+    updated = [one["detail"].get("UpdatedModelPackageFields") for one in heard]
+    assert updated == [None, ["ModelApprovalStatus"], ["CustomerMetadataProperties"]]
 
 
 def test_model_of_a_version_serves(studio: Studio, group: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError
@@ -25,7 +26,7 @@ OLD, NEW = Variant("champion", "job-1"), Variant("champion", "job-2")
 
 
 class Account:
-    """S3 and SageMaker as far as a deployment uses them; jobs are ``job-…``, all completed."""
+    """S3 and SageMaker as far as a deployment uses them; jobs are ``…job-…``, all completed."""
 
     def __init__(self, categories='{"devices": ["a"], "pollutants": ["ozone"]}'):
         self.objects = {
@@ -37,6 +38,7 @@ class Account:
         self.endpoint = None
         self.rolls_back = False
         self.statuses = []
+        self.jobs = []
 
     def client(self, service):
         return self
@@ -47,13 +49,35 @@ class Account:
         return {"Body": io.BytesIO(self.objects[Key].encode())}
 
     def describe_training_job(self, TrainingJobName):
-        if not TrainingJobName.startswith("job-"):
+        if TrainingJobName not in self.jobs and not TrainingJobName.startswith("job-"):
             raise missing("DescribeTrainingJob")
         status = "Failed" if TrainingJobName == "job-failed" else "Completed"
         return {
             "TrainingJobStatus": status,
             "AlgorithmSpecification": {"TrainingImage": "image"},
             "ModelArtifacts": {"S3ModelArtifacts": f"s3://models/{TrainingJobName}/model.tar.gz"},
+        }
+
+    def get_paginator(self, operation):
+        assert operation == "list_training_jobs"
+        return self
+
+    def paginate(self, **filters):
+        found = [{"TrainingJobName": name} for name in reversed(self.jobs)]
+        return [{"TrainingJobSummaries": found}]
+
+    def describe_model_package(self, ModelPackageName):
+        number = int(ModelPackageName.rpartition("/")[2])
+        if number > 3:
+            raise missing("DescribeModelPackage")
+        return {
+            "ModelPackageVersion": number,
+            "ModelPackageArn": ModelPackageName,
+            "ModelApprovalStatus": "PendingManualApproval",
+            "CreationTime": datetime(2026, 7, 1, tzinfo=UTC),
+            "CustomerMetadataProperties": {
+                "categories": "s3://models/training/job-1/categories.json"
+            },
         }
 
     def describe_model(self, ModelName):
@@ -148,6 +172,28 @@ def test_several_variants_share_one_endpoint_by_weight():
         for one in configuration["ProductionVariants"]
     }
     assert weights == {"champion": 9, "challenger": 1}
+
+
+def test_algorithms_and_versions_are_compared_by_their_names():
+    """An algorithm stands for its newest model, ``v3`` for a version of the registry."""
+    account = Account()
+    account.jobs = [f"lakecast-local-{name}" for name in ("boosting-1", "boosting-2", "deepar-1")]
+    index = account.objects["channels/categories.json"]
+    account.objects |= {f"training/{job}/categories.json": index for job in account.jobs}
+    done = deploy(
+        account,
+        Variant("champion", "v3", 8),
+        Variant("second", "boosting", 1),
+        Variant("third", "deepar", 1),
+    )
+    (configuration,) = account.configurations.values()
+    served = ["lakecast-local-forecast-v3", "lakecast-local-boosting-2", "lakecast-local-deepar-1"]
+    assert [one["ModelName"] for one in configuration["ProductionVariants"]] == served
+    assert [one.model for one in done.variants] == served
+    package = account.models["lakecast-local-forecast-v3"]["PrimaryContainer"]["ModelPackageName"]
+    assert package.endswith(":model-package/lakecast-local-forecast/3")
+    with pytest.raises(ForecastingError, match="there is no version 4"):
+        deploy(account, Variant("champion", "v4"))
 
 
 def test_a_silent_rollback_is_an_error():
