@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import signal
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from typing import Any
@@ -82,6 +84,8 @@ def _begin(*work: Any) -> None:
     """In a new process: keep what all contestants there share."""
     global _work  # noqa: PLW0603  (a pool hands nothing else from its initializer to its tasks)
     _work = (work[0], work[1], work[2])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
+    warnings.filterwarnings("ignore", module="gluonts")  # advice to its users
 
 
 def _forecasts(contestant: Contestant) -> Outcome:
