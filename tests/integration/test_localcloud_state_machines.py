@@ -149,3 +149,31 @@ def test_any_other_operation_of_sagemaker_is_called_by_its_name(studio: Studio, 
     }
     found = ended(studio, execute(studio, machine(studio, role, "sdk", task), name="made"))
     assert json.loads(found["output"])["ModelPackageGroupArn"].endswith("/made")
+
+
+def test_rule_starts_a_machine_with_the_rights_of_its_targets_role_only(
+    studio: Studio, role: str
+) -> None:
+    events, states = studio.client("events"), studio.client("stepfunctions")
+    definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    arn = states.create_state_machine(
+        name="started-by-rule", definition=json.dumps(definition), roleArn=role
+    )["stateMachineArn"]
+    events.put_rule(Name="starts", EventPattern=json.dumps({"source": ["tests"]}))
+    principal = "events.amazonaws.com"
+    roles = {
+        "poor": studio.new_role("no-starter", None, trusted=principal),
+        "untrusting": studio.new_role("untrusting", allow("states:StartExecution", arn)),
+        "starter": studio.new_role(
+            "starter", allow("states:StartExecution", arn), trusted=principal
+        ),
+    }
+    for name, target_role in roles.items():
+        events.put_targets(
+            Rule="starts", Targets=[{"Id": "machine", "Arn": arn, "RoleArn": target_role}]
+        )
+        entry = {"Source": "tests", "DetailType": "asked", "Detail": json.dumps({"by": name})}
+        events.put_events(Entries=[entry])
+    (execution,) = states.list_executions(stateMachineArn=arn)["executions"]
+    found = ended(studio, execution["executionArn"])
+    assert json.loads(found["input"])["detail"] == {"by": "starter"}
