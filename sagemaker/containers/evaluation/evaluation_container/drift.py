@@ -121,9 +121,10 @@ def of_losses(lost: Losses, reference: Reference) -> list[Finding]:
     """The rolling weighted quantile loss, by pollutant, and the mean of all."""
     enough = len(lost.origins) >= LEAST_DAYS
     values = weighted_loss(lost.losses, lost.totals) if enough else {}
+    limits: dict[str, float | None] = {OVERALL: None, **reference.loss}
     return [
         Finding(metric.LOSS, subject, _known(values.get(subject, np.nan)), limit)
-        for subject, limit in (reference.loss or {OVERALL: None}).items()
+        for subject, limit in limits.items()
     ]
 
 
