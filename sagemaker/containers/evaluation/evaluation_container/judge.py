@@ -13,7 +13,7 @@ import numpy as np
 
 from evaluation_container import metrics
 from evaluation_container.gate import Comparison, Limits, Verdict, decide
-from evaluation_container.judged import CANDIDATE, CHAMPION, Judged
+from evaluation_container.judged import CANDIDATE, CHAMPION, Judged, Mask
 from evaluation_container.metrics import Floats
 from evaluation_container.reference import Reference, with_losses
 from evaluation_container.report import Report
@@ -76,8 +76,21 @@ def _comparison(judged: Judged, forecasts: Mapping[str, Floats]) -> Comparison |
     return Comparison(mine[came], theirs[came]) if came.any() else None
 
 
-def _only(truth: Truth, asked: np.ndarray[Any, np.dtype[np.bool_]]) -> Truth:
+def _only(truth: Truth, asked: Mask) -> Truth:
+    """The truth of what was asked; nothing came of the rest."""
     return replace(truth, actual=np.where(asked[..., None], truth.actual, np.nan))
+
+
+def _of_series(truth: Truth, kept: Mask) -> Truth:
+    places = np.flatnonzero(kept)
+    return replace(
+        truth,
+        stations=[truth.stations[place] for place in places],
+        pollutants=[truth.pollutants[place] for place in places],
+        actual=truth.actual[places],
+        before=truth.before[places],
+        scales=truth.scales[places],
+    )
 
 
 def _loss_by_day(truth: Truth, forecast: Floats) -> Floats:
@@ -157,12 +170,14 @@ def _report(judged: Judged, forecasts: Mapping[str, Floats], verdict: Verdict) -
     if judged.package:
         facts.append(f"The champion is {judged.package}.")
     said = "accepted" if verdict.accepted else "rejected"
+    kept = shown.any(axis=1)
+    told = {**forecasts, **judged.baselines}
     return Report(
         title=f"Candidate {said}",
         facts=facts,
         verdict=verdict.reasons,
-        truth=_only(truth, shown),
-        forecasts={**forecasts, **judged.baselines},
+        truth=_of_series(_only(truth, shown), kept),
+        forecasts={name: rows[kept] for name, rows in told.items()},
         warning=warning,
     )
 
