@@ -118,7 +118,23 @@ def _at_origin(own: Table, related: Mapping[str, Table]) -> Table:
         means = AREA_MEANS if name == AREA else RELATED_MEANS
         found.append(_last(windows))
         found += [_mean(windows[:, -hours:]) for hours in means]
+    for windows in (own, *related.values()):
+        found += _changes(windows)
     return np.stack(found, axis=-1)
+
+
+def _changes(windows: Table) -> list[Table]:
+    """How things move: trees split on values, so they need differences told."""
+    last, day = _last(windows), _mean(windows[:, -DAY:])
+    return [
+        last - _mean(windows[:, -7:-4]),
+        last - _mean(windows[:, -6:]),
+        last - _mean(windows[:, -26:-23]),
+        _mean(windows[:, -6:]) - day,
+        day - _mean(windows[:, -2 * DAY : -DAY]),
+        day - _mean(windows[:, -3 * DAY : -DAY]),
+        day - _mean(windows[:, -WEEK:]),
+    ]
 
 
 def _at_lead(own: Table, area: Table | None, horizon: int) -> Table:

@@ -24,8 +24,8 @@ from boosting_container.features import Columns, Table, table
 from boosting_container.hyperparameters import Hyperparameters
 
 SETTINGS_FILE = "model.json"
-FORMAT = 1
-"""Of the artefact; raise it when older readers cannot read what is written."""
+FORMAT = 2
+"""Of the artefact; raise it when what is written, or what the features are, becomes another."""
 
 BASE_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Quantiles that are learned; those between are interpolated, then all are calibrated."""
