@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/define-train-metrics.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 LOSS = "train:loss"
 FINAL_LOSS = "train:final_loss"
@@ -31,3 +32,13 @@ def metric_definitions(algorithm: str) -> list[dict[str, str]]:
     """``AlgorithmSpecification.MetricDefinitions``; none for a built-in algorithm."""
     lines = _OWN_IMAGES.get(algorithm, {})
     return [{"Name": name, "Regex": regex} for name, regex in lines.items()]
+
+
+def algorithm_specification(algorithm: str, image: str) -> dict[str, Any]:
+    """What a training job runs, and what is measured in its log."""
+    definitions = metric_definitions(algorithm)
+    return {
+        "TrainingImage": image,
+        "TrainingInputMode": "File",
+        **({"MetricDefinitions": definitions} if definitions else {}),
+    }

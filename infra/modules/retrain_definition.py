@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from contracts.lake import CHANNELS, EVALUATIONS
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from contracts.training_metrics import algorithm_specification
 from infra.modules.lock_tasks import TAKEN, release, take
 from infra.modules.retrain_jobs import RetrainInputs, judging, origins, training, transform
 from infra.modules.retrain_registration import approval, registration
@@ -72,6 +73,10 @@ def _begin(inputs: RetrainInputs) -> dict[str, State]:
             "Comment": "What the settings say, where the input says nothing else",
             "Assign": {
                 "images": dict(inputs.images),
+                "specifications": {
+                    algorithm: algorithm_specification(algorithm, image)
+                    for algorithm, image in inputs.images.items()
+                },
                 "settings": {
                     "boosting": inputs.training.boosting,
                     "deepar": inputs.training.deepar,

@@ -78,10 +78,7 @@ def training(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
     names, settings = inputs.names, inputs.training
     arguments = {
         "TrainingJobName": _name(names, "train", retries=True),
-        "AlgorithmSpecification": {
-            "TrainingImage": expression("$image"),
-            "TrainingInputMode": "File",
-        },
+        "AlgorithmSpecification": expression("$lookup($specifications, $algorithm)"),
         "RoleArn": inputs.role,
         "HyperParameters": expression("$hyperparameters"),
         "InputDataConfig": [

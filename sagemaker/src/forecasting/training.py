@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from contracts.lake import CHANNELS, TRAINING_OUTPUT
 from contracts.names import ALGORITHMS, Names
-from contracts.training_metrics import metric_definitions
+from contracts.training_metrics import algorithm_specification
 from forecasting.errors import ForecastingError
 from forecasting.images import training_image
 from forecasting.polling import final_state
@@ -103,16 +103,6 @@ def request(
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime_seconds},
         "Tags": [{"Key": key, "Value": value} for key, value in tags(names, settings).items()],
-    }
-
-
-def algorithm_specification(algorithm: str, image: str) -> dict[str, Any]:
-    """The image, and what is measured in its log where SageMaker does not know that itself."""
-    definitions = metric_definitions(algorithm)
-    return {
-        "TrainingImage": image,
-        "TrainingInputMode": "File",
-        **({"MetricDefinitions": definitions} if definitions else {}),
     }
 
 

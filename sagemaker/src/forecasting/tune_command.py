@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from contracts.names import Names
-from forecasting import search_settings, tuning
+from forecasting import retraining, search_settings, tuning
 from forecasting.errors import ForecastingError
 from forecasting.search_settings import Search
 from forecasting.settings import Settings
@@ -80,8 +77,16 @@ def tune(
     console.print(best_as_toml(algorithm, state.best), markup=False, highlight=False)
     if gate:
         static = settings.training.hyperparameters[algorithm]
-        _retrain(session, names, algorithm, {**static, **state.best.values}, f"tuning {name}")
-        console.print(f"{names.retrain_machine} trains with it: the gate has the last word")
+        wanted = {
+            "algorithm": algorithm,
+            "hyperparameters": {**static, **state.best.values},
+            "reason": f"tuning {name}",
+            "commit": retraining.commit(),
+            "etl": False,  # the best was found on the channels as they are
+        }
+        execution = retraining.start(session, names, wanted, datetime.now(UTC))
+        run = execution.rpartition(":")[2]
+        console.print(f"retraining run {run} trains with it, and its gate has the last word")
     console.print("next: make experiments SHOW=1")
 
 
@@ -121,23 +126,6 @@ def _search(
                 task, completed=now.ended, description=progress(now, search.objective)
             ),
         )
-
-
-def _retrain(
-    session: Any, names: Names, algorithm: str, hyperparameters: Mapping[str, str], reason: str
-) -> None:
-    wanted = {"algorithm": algorithm, "hyperparameters": hyperparameters, "reason": reason}
-    try:
-        session.client("stepfunctions").start_execution(
-            stateMachineArn=names.state_machine_arn(names.retrain_machine),
-            input=json.dumps(wanted),
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
-            raise
-        raise ForecastingError(
-            f"there is no {names.retrain_machine} to hand the best to: say `make apply`, or GATE=0"
-        ) from None
 
 
 def progress(state: TuningState, objective: str) -> str:
