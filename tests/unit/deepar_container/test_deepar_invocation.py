@@ -105,6 +105,21 @@ def test_short_and_gappy_histories_are_answered(tiny_model, instance):
         assert np.isfinite(prediction["mean"]).all()
 
 
+def test_a_gap_of_hundreds_of_hours_is_answered_from_both_sides(tiny_model, instance):
+    long = instance["target"] * 6
+    for hours_after in (1, 400):
+        gappy = [*long[:-700], *[None] * (700 - hours_after), *long[-hours_after:]]
+        (prediction,) = ask(tiny_model, [{**instance, "target": gappy}])
+        assert 1 < np.mean(prediction["mean"]) < 100  # the series' level is 10
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-6, 7.0, 1e6])
+def test_a_constant_series_is_answered_near_its_level(tiny_model, instance, level):
+    (prediction,) = ask(tiny_model, [{**instance, "target": [level] * 100}])
+    mean = np.array(prediction["mean"])
+    assert (mean >= 0).all() and (mean <= 10 * level + 1e-6).all()
+
+
 def test_dynamic_features_must_reach_over_the_forecast(tiny_settings, instance):
     features = dataclasses.replace(tiny_settings.features, dynamic_scales=((0.5, 2.0),))
     model = DeepAR(dataclasses.replace(tiny_settings, features=features))

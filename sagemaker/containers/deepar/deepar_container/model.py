@@ -7,6 +7,7 @@ one runs no code out of it.
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +29,12 @@ SETTINGS_FILE = "model.json"
 WEIGHTS_FILE = "weights.pt"
 FORMAT = 2
 """Of the artefact; raise it when older readers cannot read what is written."""
+
+DAMAGE = (
+    OSError, EOFError, KeyError, TypeError, AttributeError, RuntimeError,
+    json.JSONDecodeError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What reading a file raises that is cut short, or holds something else than expected."""
 
 SERIES_AT_ONCE = 32
 """Series in one pass through the network; bounds memory, the answer does not depend on it much."""
@@ -117,9 +124,18 @@ class DeepAR:
         FileNotFoundError, ValueError
             The folder holds no model, or one that this version cannot read.
         """
-        document = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-        weights = torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True)
-        return cls(ModelSettings.from_json(document), weights)
+        try:
+            document = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+            settings = ModelSettings.from_json(document)
+            weights = torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True)
+            return cls(settings, weights)
+        except FileNotFoundError:
+            raise
+        except DAMAGE as error:
+            raise ValueError(
+                "the model is damaged, or was written by another version of the container: "
+                + str(error).partition("\n")[0]
+            ) from error
 
     def save(self, folder: Path) -> None:
         """Write the artefact into a folder."""
