@@ -94,3 +94,18 @@ def test_too_short_a_history_is_refused_with_what_is_needed(history):
     short = history.until(START + timedelta(days=LOOK_BACK // 24 + 1))
     with pytest.raises(ForecastingError, match="boosting needs at least 33 days"):
         fitted(short)
+
+
+def test_weather_that_is_known_in_advance_is_made_use_of():
+    history = made_up()
+    warm = np.random.default_rng(5).uniform(0, 30, (len(history.stations), history.hours))
+    history.values[:, COLUMNS.index("TEMP")] = warm
+    history.values[:, TARGETS.index("O3")] = 5 + warm  # of the same hour: no past tells it
+    origin = START + timedelta(days=DAYS - 1)
+    came = history.since(origin).of("O3")
+    middle = int(np.flatnonzero(BAND_LEVELS == 0.5)[0])
+    errors = []
+    for known in (history, history.with_weather_known()):
+        told = fitted(known.until(origin)).predict(known.until(origin))
+        errors.append(np.abs(told[:, TARGETS.index("O3"), :, middle] - came).mean())
+    assert errors[1] < errors[0] / 2
