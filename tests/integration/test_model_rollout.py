@@ -108,31 +108,31 @@ class Estate:
 
     def judge(self, status: str, *versions: int) -> list[dict[str, Any]]:
         """Approve or reject versions at once, and what the rollouts came to that this started."""
-        before = self._executions()
-        group = f"{self.names.model_package_group}"
+        before = self.executions()
         for version in versions:
-            self.studio.sagemaker.update_model_package(
-                ModelPackageArn=(
-                    f"arn:aws:sagemaker:{self.names.region}:{self.names.account_id}:"
-                    f"model-package/{group}/{version}"
-                ),
-                ModelApprovalStatus=status,
-            )
-        return self.ended(before, len(versions))
+            self.update(version, ModelApprovalStatus=status)
 
-    def ended(self, before: set[str], count: int) -> list[dict[str, Any]]:
         def all_ended() -> list[dict[str, Any]] | None:
             found = [
                 self._states.describe_execution(executionArn=arn)
-                for arn in self._executions() - before
+                for arn in self.executions() - before
             ]
-            running = [one for one in found if one["status"] == "RUNNING"]
-            return None if running or len(found) < count else found
+            running = any(one["status"] == "RUNNING" for one in found)
+            return None if running or len(found) < len(versions) else found
 
         ended: list[dict[str, Any]] = until(all_ended, "the end of the rollout")
         return ended
 
-    def _executions(self) -> set[str]:
+    def update(self, version: int, **members: object) -> None:
+        self.studio.sagemaker.update_model_package(
+            ModelPackageArn=(
+                f"arn:aws:sagemaker:{self.names.region}:{self.names.account_id}:model-package/"
+                f"{self.names.model_package_group}/{version}"
+            ),
+            **members,
+        )
+
+    def executions(self) -> set[str]:
         listed = self._states.list_executions(stateMachineArn=self._machine)["executions"]
         return {one["executionArn"] for one in listed}
 
@@ -203,22 +203,23 @@ def test_a_version_of_other_categories_than_the_lakes_is_not_approved(
     assert estate.answers() == "first"
 
 
-def test_approval_deploys_and_rejection_of_what_is_live_rolls_back(
+def test_versions_approved_at_once_end_with_the_newest_and_go_back_one_by_one(
     estate: Estate, first: int
 ) -> None:
-    second = estate.register("second")
-    assert estate.answers() == "first", "nobody has approved the second"
-    assert statuses(estate.judge("Approved", second)) == ["SUCCEEDED"]
-    assert estate.answers() == "second"
-    assert statuses(estate.judge("Approved", second)) == ["SUCCEEDED"], "an event may come twice"
+    second, third = estate.register("second"), estate.register("third")
+    assert estate.answers() == "first", "nobody has approved the others"
+    assert statuses(estate.judge("Approved", second, third)) == ["SUCCEEDED", "SUCCEEDED"]
+    assert estate.answers() == "third"
     code, said = estate.run("approve", "--version", str(first))
     assert code == 1
     assert f"version {first} is not served, as a newer one is approved" in said
-    code, said = estate.run("reject", "--version", str(second), "--reason", "bands too narrow")
+    code, said = estate.run("reject", "--version", str(third), "--reason", "bands too narrow")
     assert code == 0, said
-    assert f"serves {releases.model_name(estate.names, first)} (100% of traffic)" in said
+    assert f"serves {releases.model_name(estate.names, second)} (100% of traffic)" in said
+    assert estate.answers() == "second"
+    assert "bands too narrow" in estate.run("models", "--version", f"v{third}")[1]
+    assert statuses(estate.judge("Rejected", second)) == ["SUCCEEDED"]
     assert estate.answers() == "first"
-    assert "bands too narrow" in estate.run("models", "--version", f"v{second}")[1]
     assert estate.alarms() == []
 
 
@@ -238,15 +239,6 @@ def test_a_model_that_does_not_serve_leaves_the_old_one_and_raises_an_alarm(
     assert estate.alarms() == []
 
 
-def test_versions_approved_at_once_end_with_the_newest(estate: Estate, first: int) -> None:
-    versions = [estate.register(label) for label in ("third", "fourth")]
-    assert statuses(estate.judge("Approved", *versions)) == ["SUCCEEDED", "SUCCEEDED"]
-    assert estate.answers() == "fourth"
-    assert statuses(estate.judge("Rejected", *versions)) == ["SUCCEEDED", "SUCCEEDED"]
-    assert estate.answers() == "first"
-    assert estate.alarms() == []
-
-
 def test_a_comparison_lasts_until_one_of_its_models_is_rejected(estate: Estate, first: int) -> None:
     """Somebody else's candidate being turned down is no reason to end it."""
     challenger, unfit = estate.register("challenger"), estate.register("unfit")
@@ -254,9 +246,12 @@ def test_a_comparison_lasts_until_one_of_its_models_is_rejected(estate: Estate, 
     options = [word for one in both for word in ("--variant", one)]
     code, said = estate.run("deploy", "--settings", str(FOLDER / "local.toml"), *options)
     assert code == 0, said
+    before = estate.executions()
+    estate.update(first, CustomerMetadataProperties={"seen_by": "a person"})
+    assert estate.executions() == before, "nobody has judged anything"
     assert statuses(estate.judge("Rejected", unfit)) == ["SUCCEEDED"]
     listed = estate.run("models")[1]
-    rows = {line.split()[3]: line for line in listed.splitlines() if line.startswith("▸")}
+    rows = {line.split()[2]: line for line in listed.splitlines() if line.startswith("▸")}
     assert rows[str(first)].startswith("▸ 90%")
     assert rows[str(challenger)].startswith("▸ 10%")
     assert estate.studio.ask(estate.names.endpoint, "challenger")["model"] == "challenger"
