@@ -103,10 +103,14 @@ class History:
             raise ForecastingError(
                 f"WEATHER=known needs recorded weather, {', '.join(WEATHER)}; these data have none"
             )
+        from forecast_contract.related import mean_where_enough  # noqa: PLC0415  (pandas)
+
         recorded = np.stack([self.of(name) for name in WEATHER], axis=1)
-        around = np.broadcast_to(mean_of_stations(recorded), recorded.shape)
-        unmeasured = ~np.isfinite(recorded).any(axis=2)
-        recorded[unmeasured] = around[unmeasured]  # a station without the instrument
+        around = np.stack(
+            [mean_where_enough([*self.of(name).astype(np.float32)]) for name in WEATHER]
+        )
+        unmeasured = ~np.isfinite(recorded).any(axis=2)  # a station without the instrument
+        recorded[unmeasured] = np.broadcast_to(around, recorded.shape)[unmeasured]
         lacking = ~np.isfinite(recorded).any(axis=2).all(axis=0)
         if lacking.any():
             names = ", ".join(np.array(WEATHER)[lacking])
@@ -123,15 +127,6 @@ class History:
             values=self.values[:, :, first:end],
             weather=None if known is None else known[:, :, first : end + HORIZON],
         )
-
-
-def mean_of_stations(values: Floats) -> Floats:
-    """Mean over the first axis, NaN where less than a quarter is there."""
-    there = np.isfinite(values)
-    count = there.sum(axis=0)
-    total = np.where(there, values, 0).sum(axis=0)
-    enough = count >= max(1, len(values) // 4)
-    return np.where(enough, total / np.maximum(count, 1), np.nan)
 
 
 def _without_gaps(values: Floats) -> Floats:

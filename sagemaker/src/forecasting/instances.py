@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from forecast_contract.related import mean_where_enough
 from forecast_contract.series import Series
 
-from contracts.forecast_input import HORIZON
-from forecasting.history import History, mean_of_stations
-
-AREA = "area"
-"""Related series: the mean of the same pollutant over all stations."""
+from contracts.forecast_input import AREA, HORIZON
+from forecasting.history import History
 
 
 def training_instances(history: History) -> list[Series]:
@@ -31,7 +29,8 @@ def _instances(history: History, ahead: int) -> list[Series]:
     start = pd.Period(history.start, freq="h")
     values = history.values.astype(np.float32)
     around = {
-        name: mean_of_stations(history.of(name)).astype(np.float32) for name in history.pollutants
+        name: mean_where_enough([*values[:, number]])
+        for number, name in enumerate(history.pollutants)
     }
     known = np.empty((len(history.stations), 0, 0), dtype=np.float32)
     if history.weather is not None:

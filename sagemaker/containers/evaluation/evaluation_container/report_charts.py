@@ -116,14 +116,14 @@ def by_lead(curves: Mapping[str, Floats]) -> str:
 
 def reliability(levels: Floats, curves: Mapping[str, Floats]) -> str:
     """What share came at or below each quantile, against the share that should have."""
-    plane = Plane((0, 1), (0, 1))
-    ends = np.array([0.0, 1.0])
+    plane = Plane((0, 100), (0, 100))
+    ends = np.array([0.0, 100.0])
     marks = plane.line(ends, ends, "curve ideal")
-    marks += _curves(plane, {name: (levels, curve) for name, curve in curves.items()})
-    first = next(iter(curves.values()))
-    marks += plane.dots(levels, first, "chosen", colour(0))
-    shown = {share / 5: f"{share / 5:.0%}" for share in range(6)}
-    titles = ("should come at or below the quantile", "share that came at or below")
+    shares = {name: (100 * levels, 100 * curve) for name, curve in curves.items()}
+    marks += _curves(plane, shares)
+    marks += plane.dots(*next(iter(shares.values())), "chosen", colour(0))
+    shown = {value: f"{value:g}" for value in ticks(*plane.x)}
+    titles = ("% that should come at or below the quantile", "% that came")
     return plane.drawn("promised against observed shares", marks, shown, titles)
 
 
