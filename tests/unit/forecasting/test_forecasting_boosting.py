@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from boosting_container.features import LOOK_BACK
+from boosting_container.training import LEAST_HISTORY
 from forecasting.boosting import DEFAULTS, Boosting
 from forecasting.errors import ForecastingError
 from forecasting.forecasters import BAND_LEVELS
@@ -91,8 +91,8 @@ def test_a_pollutant_that_was_never_measured_is_forecast_as_none(history):
 
 
 def test_too_short_a_history_is_refused_with_what_is_needed(history):
-    short = history.until(START + timedelta(days=LOOK_BACK // 24 + 1))
-    with pytest.raises(ForecastingError, match="boosting needs at least 33 days"):
+    short = history.until(START + timedelta(days=LEAST_HISTORY // 24 + 1))
+    with pytest.raises(ForecastingError, match="boosting needs values on at least 9 days; got 8"):
         fitted(short)
 
 
