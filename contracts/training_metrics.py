@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contracts.telemetry import POLLUTANTS
+
 LOSS = "train:loss"
 FINAL_LOSS = "train:final_loss"
 TEST_LOSS = "test:mean_wQuantileLoss"
@@ -24,6 +26,12 @@ _LINES = {
     TEST_LOSS: _QUALITY + r"test mean_wQuantileLoss <loss>=(\S+)",
     TEST_RMSE: _QUALITY + r"test RMSE <loss>=(\S+)",
     PROGRESS: r"#progress_metric: host=\S+, completed (\S+) %",
+    **{
+        f"{FINAL_LOSS}:category-{number}": (
+            rf"{_QUALITY}category={number}, train final_loss <loss>=(\S+)"
+        )
+        for number in range(len(POLLUTANTS))
+    },
 }
 _OWN_IMAGES: Mapping[str, Mapping[str, str]] = {"boosting": _LINES}
 

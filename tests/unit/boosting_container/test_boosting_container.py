@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from boosting_container.hyperparameters import Hyperparameters
 from boosting_container.model import Boosting
 from forecast_contract.errors import HyperparameterError
 from forecast_contract.invocation import answer_json
+
+from contracts.training_metrics import metric_definitions
 
 CONTAINER = Path(__file__).parents[3] / "sagemaker" / "containers" / "boosting"
 GIVEN = {
@@ -93,6 +96,22 @@ def test_log_has_the_lines_that_sagemaker_takes_metrics_from(trained: tuple[Path
     assert "#progress_metric: host=algo-1, completed 100.0 % of epochs" in log
     assert "train final_loss <loss>=0." in log
     assert "test mean_wQuantileLoss <loss>=0." in log
+
+
+def test_log_tells_how_the_loss_went_and_what_each_pollutants_is(
+    trained: tuple[Path, str],
+) -> None:
+    _, log = trained
+    found = {
+        definition["Name"]: [float(value) for value in re.findall(definition["Regex"], log)]
+        for definition in metric_definitions("boosting")
+    }
+    curve, final = found["train:loss"], found["train:final_loss"]
+    assert len(curve) == 10
+    assert curve[-1] < 0.8 * curve[0]  # it has learned
+    assert final == [pytest.approx(curve[-1])]
+    by_pollutant = [found[f"train:final_loss:category-{number}"] for number in range(2)]
+    assert np.mean(by_pollutant) == pytest.approx(final[0])
 
 
 def test_artefact_answers_as_the_trained_model(model: Boosting) -> None:

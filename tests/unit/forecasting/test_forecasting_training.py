@@ -85,16 +85,18 @@ def test_every_defined_metric_is_found_in_what_a_container_logs(caplog, monkeypa
     monkeypatch.setattr(metric_lines.logger, "propagate", True)
     caplog.set_level("INFO", logger=metric_lines.logger.name)
     metric_lines.epoch_loss("algo-1", 0, 4, 0.5)
+    metric_lines.final_loss_of("algo-1", 4, 0.125)
     metric_lines.final_loss("algo-1", 0.25)
     metric_lines.test_scores("algo-1", {"mean_wQuantileLoss": 0.75, "RMSE": 8.0})
     found = {
         definition["Name"]: [float(value) for value in re.findall(definition["Regex"], caplog.text)]
         for definition in metric_definitions("boosting")
     }
-    assert found == {
+    assert {name: values for name, values in found.items() if values} == {
         "train:progress": [25.0],
         "train:loss": [0.5],
         "train:final_loss": [0.25],
+        "train:final_loss:category-4": [0.125],
         "test:mean_wQuantileLoss": [0.75],
         "test:RMSE": [8.0],
     }

@@ -8,9 +8,10 @@ is there, which calibrates the bands over all seasons; the forecast is the folds
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import lightgbm as lgb
 import numpy as np
@@ -35,7 +36,6 @@ from boosting_container.model import (
     Floats,
     Group,
     group_of,
-    quantiles,
     rows_of,
 )
 
@@ -48,8 +48,14 @@ missing then, as they are with a station that has just begun."""
 LEAST_LEAVES = 40
 """A leaf holds at most this share of a fold's rows: a small history gets small leaves."""
 
+STAGES = 10
+"""Parts of the rounds after each of which the loss is measured: whether more would help."""
+
 Report = Callable[[float], None]
 """Told what share of the training, 0 to 1, is done."""
+
+Curve = npt.NDArray[np.float64]
+"""Mean weighted quantile loss after each stage, on the days that each fold was not shown."""
 
 
 def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
@@ -66,7 +72,14 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
     if paths.channel("test").is_dir():
         held_out = with_related(read_channel(paths.channel("test"), hyperparameters.frequency))
     logger.info("training on %d series", len(series))
-    model, loss = fit(series, hyperparameters, lambda share: metric_lines.progress(host, share))
+    curves: dict[int, Curve] = {}
+    model, loss = fit(
+        series, hyperparameters, lambda share: metric_lines.progress(host, share), curves
+    )
+    for stage, mean in enumerate(np.mean(list(curves.values()), axis=0).tolist()):
+        metric_lines.loss_after(host, stage, mean)
+    for category, curve in curves.items():
+        metric_lines.final_loss_of(host, category, float(curve[-1]))
     metric_lines.final_loss(host, loss)
     if held_out is not None:
         known = [one for one in held_out if group_of(one) in model.groups]
@@ -75,11 +88,19 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
 
 
 def fit(
-    series: Sequence[Series], hyperparameters: Hyperparameters, report: Report = lambda _: None
+    series: Sequence[Series],
+    hyperparameters: Hyperparameters,
+    report: Report = lambda _: None,
+    curves: dict[int, Curve] | None = None,
 ) -> tuple[Boosting, float]:
     """A model, and its mean weighted quantile loss on the days that each fold was not shown.
 
     A group of which too little is there is left out; the model refuses its series.
+
+    Parameters
+    ----------
+    curves
+        Gets each group's.
 
     Raises
     ------
@@ -100,8 +121,10 @@ def fit(
     groups, losses, complaints = {}, [], []
     for number, (key, mine) in enumerate(sorted(by_group.items()), start=1):
         try:
-            groups[key], loss = _learn(mine, columns, scales, hyperparameters)
-            losses.append(loss)
+            groups[key], curve = _learn(mine, columns, scales, hyperparameters)
+            losses.append(curve[-1])
+            if curves is not None:
+                curves[key] = curve
         except DataError as error:  # what has just begun to be measured leaves the others alone
             complaints.append(f"last category {key}: {error}")
             logger.warning("not trained: %s", complaints[-1])
@@ -148,7 +171,7 @@ def _learn(
     columns: Columns,
     scales: Mapping[Cat, Mapping[str, float]],
     hyperparameters: Hyperparameters,
-) -> tuple[Group, float]:
+) -> tuple[Group, Curve]:
     rows = _rows(series, columns, scales, hyperparameters)
     days = rows.day - rows.day.min()
     folds = hyperparameters.folds
@@ -165,10 +188,15 @@ def _learn(
     with ThreadPoolExecutor(min(folds, os.cpu_count() or 1)) as pool:
         trained = list(pool.map(lambda out: _boosters(rows, ~out, hyperparameters), kept))
     told = np.full((len(rows.value), len(BASE_LEVELS)), np.nan)
+    curve = np.zeros(min(STAGES, hyperparameters.rounds))
     for out, boosters in zip(kept, trained, strict=True):
-        told[out] = quantiles(boosters, rows.features[out])
+        value, weight = rows.value[out], rows.weight[out]
+        staged = _staged(boosters, rows.features[out], hyperparameters.rounds, len(curve))
+        for stage, values in enumerate(staged):
+            curve[stage] += _pinball(value, values, weight)
+            told[out] = values
     calibration = Calibration.learn(np.array(BASE_LEVELS), told, rows.value, rows.lead)
-    return Group(trained, calibration), _loss(rows, told)
+    return Group(trained, calibration), curve / float((np.abs(rows.value) * rows.weight).sum())
 
 
 def _rows(
@@ -246,11 +274,24 @@ def _boosters(
     ]
 
 
-def _loss(rows: _Rows, told: Floats) -> float:
-    missed = rows.value[:, None] - told
-    levels = np.array(BASE_LEVELS)
-    pinball = missed * (levels - (missed < 0)) * rows.weight[:, None]
-    return float(2 * pinball.sum(axis=0).mean() / (np.abs(rows.value) * rows.weight).sum())
+def _staged(
+    boosters: Sequence[lgb.Booster], rows: Table, rounds: int, stages: int
+) -> Iterator[Floats]:
+    """What is forecast after each stage, (rows, `BASE_LEVELS`): each round is added up once."""
+    told = np.zeros((len(rows), len(boosters)))
+    for begin, end in pairwise(np.linspace(0, rounds, stages + 1).astype(int).tolist()):
+        for level, booster in enumerate(boosters):
+            told[:, level] += booster.predict(
+                rows, start_iteration=begin, num_iteration=end - begin, num_threads=1
+            )
+        yield np.sort(told, axis=1)
+
+
+def _pinball(value: Floats, told: Floats, weight: Floats) -> float:
+    """Twice the quantile losses' sum over values, and their mean over levels."""
+    missed = value[:, None] - told
+    losses = missed * (np.array(BASE_LEVELS) - (missed < 0)) * weight[:, None]
+    return float(2 * losses.sum(axis=0).mean())
 
 
 def _scales(series: Series) -> dict[str, float]:

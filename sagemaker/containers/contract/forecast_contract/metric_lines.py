@@ -44,7 +44,19 @@ def progress(host: str, share: float) -> None:
 def epoch_loss(host: str, epoch: int, epochs: int, loss: float) -> None:
     """Mean loss of an epoch (counted from 0), and how far the training is."""
     progress(host, (epoch + 1) / epochs)
+    loss_after(host, epoch, loss)
+
+
+def loss_after(host: str, epoch: int, loss: float) -> None:
+    """Mean loss of an epoch, counted from 0, or of what another algorithm has for epochs."""
     logger.info("#quality_metric: host=%s, epoch=%d, train loss <loss>=%r", host, epoch, loss)
+
+
+def final_loss_of(host: str, category: int, loss: float) -> None:
+    """The same as `final_loss`, of the series of one category: of one pollutant."""
+    logger.info(
+        "#quality_metric: host=%s, category=%d, train final_loss <loss>=%r", host, category, loss
+    )
 
 
 def final_loss(host: str, loss: float) -> None:
