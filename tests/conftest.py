@@ -1,13 +1,18 @@
-"""Fixtures of all tests: one local cloud for the whole session, started when first asked for."""
+"""Fixtures of all tests: what is made once for the whole session, when first asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
 
+from contracts.names import ENVIRONMENTS, Names
+from infra.synthesis import synthesise
 from localcloud.launch import LocalCloud, running
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +26,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 def aws(cloud: LocalCloud) -> boto3.Session:
     """A session whose clients speak to `cloud` as its administrator."""
     return session_of(cloud)
+
+
+@pytest.fixture(scope="session")
+def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the Terraform of every environment, as it would be in AWS's example account."""
+    folder = tmp_path_factory.mktemp("synth")
+    synthesise(ENVIRONMENTS, Names("local", ACCOUNT, REGION), folder)
+    return folder
 
 
 def session_of(cloud: LocalCloud) -> boto3.Session:

@@ -1,14 +1,11 @@
-"""The state machine that retrains the model, and what starts it."""
+"""The state machine that retrains the model, and its schedule; drift_alarms.py starts it, too."""
 
 from __future__ import annotations
 
 import json
 
 from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
-from cdktf_cdktf_provider_aws.cloudwatch_event_target import (
-    CloudwatchEventTarget,
-    CloudwatchEventTargetInputTransformer,
-)
+from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
 from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import (
     DataAwsSagemakerPrebuiltEcrImage,
 )
@@ -26,7 +23,7 @@ from infra.settings import Settings
 
 
 class Retrain(Construct):
-    """Retraining, by a schedule, by a drift alarm, and by hand."""
+    """Retraining, by a schedule, by hand, and by whoever else may start the machine."""
 
     def __init__(self, scope: Construct, id_: str, names: Names, settings: Settings) -> None:
         super().__init__(scope, id_)
@@ -54,14 +51,19 @@ class Retrain(Construct):
                 statements=_rights(names),
             ),
         )
-        self._arn = machine.machine.arn
-        self._starter = ServiceRole(
+        if settings.retraining.schedule is not None:
+            self._on_schedule(machine, settings.retraining.schedule)
+
+    def _on_schedule(self, machine: StateMachine, schedule: str) -> None:
+        names = self._names
+        name = f"{names.retrain_machine}-schedule"
+        starter = ServiceRole(
             self,
             "starter",
             RoleInputs(
                 name=names.part("retrain-start"),
                 service="events.amazonaws.com",
-                description="A schedule and drift alarms start retraining",
+                description="A schedule starts retraining",
                 statements=(
                     Statement(
                         "Start",
@@ -73,59 +75,25 @@ class Retrain(Construct):
                     "StringEquals": {"aws:SourceAccount": names.account_id},
                     "ArnLike": {
                         "aws:SourceArn": f"arn:aws:events:{names.region}:{names.account_id}:rule/"
-                        f"{names.retrain_machine}-*"
+                        f"{name}"
                     },
                 },
             ),
         )
-        if settings.retraining.schedule is not None:
-            self._on_schedule(settings.retraining.schedule)
-        self._on_drift()
-
-    def _on_schedule(self, schedule: str) -> None:
         rule = CloudwatchEventRule(
             self,
             "schedule",
-            name=f"{self._names.retrain_machine}-schedule",
+            name=name,
             description="Retrains regularly",
             schedule_expression=schedule,
         )
         CloudwatchEventTarget(
             self,
-            "schedule_target",
+            "target",
             rule=rule.name,
-            arn=self._arn,
-            role_arn=self._starter.arn,
+            arn=machine.machine.arn,
+            role_arn=starter.arn,
             input=json.dumps({"reason": "schedule"}),
-        )
-
-    def _on_drift(self) -> None:
-        rule = CloudwatchEventRule(
-            self,
-            "drift",
-            name=f"{self._names.retrain_machine}-drift",
-            description="Retrains when the data or the forecasts are no longer what they were",
-            event_pattern=json.dumps(
-                {
-                    "source": ["aws.cloudwatch"],
-                    "detail-type": ["CloudWatch Alarm State Change"],
-                    "detail": {
-                        "alarmName": [{"prefix": self._names.part("drift")}],
-                        "state": {"value": ["ALARM"]},
-                    },
-                }
-            ),
-        )
-        CloudwatchEventTarget(
-            self,
-            "drift_target",
-            rule=rule.name,
-            arn=self._arn,
-            role_arn=self._starter.arn,
-            input_transformer=CloudwatchEventTargetInputTransformer(
-                input_paths={"alarm": "$.detail.alarmName"},
-                input_template='{"reason": "alarm <alarm>"}',
-            ),
         )
 
 
