@@ -40,11 +40,14 @@ def read(folder: Path, report: Report = lambda _: None) -> History:
     """
     if not folder.is_dir():
         raise ForecastingError(f"DATA must be a folder of CSV files; there is none at {folder}")
-    files = {
-        found["station"]: path
-        for path in sorted(folder.iterdir())
-        if (found := FILE_NAME.fullmatch(path.name))
-    }
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if named := FILE_NAME.fullmatch(path.name):
+            other = files.setdefault(named["station"], path)
+            if other != path:
+                raise ForecastingError(
+                    f"{folder} has two files of {named['station']}: {other.name} and {path.name}"
+                )
     if not files:
         there = ", ".join(sorted(path.name for path in folder.iterdir())[:3])
         raise ForecastingError(

@@ -154,6 +154,20 @@ def test_a_file_of_another_format_is_named(tmp_path, columns, words):
         station_files.read(tmp_path)
 
 
+def test_two_files_of_one_station_are_refused(tmp_path):
+    frame = write_station(tmp_path)
+    frame.to_csv(tmp_path / "PRSA_Data_Hill_20250101-20250102.csv.gz")
+    with pytest.raises(ForecastingError, match="two files of Hill"):
+        station_files.read(tmp_path)
+
+
+def test_a_file_without_a_pollutant_is_named_with_what_it_lacks(tmp_path):
+    frame = write_station(tmp_path)
+    frame.drop(columns="NO2").to_csv(next(tmp_path.iterdir()))
+    with pytest.raises(ForecastingError, match=r"column missing.*NO2"):
+        station_files.read(tmp_path)
+
+
 def test_the_weather_is_known_a_day_ahead_and_without_gaps():
     history = made_up()
     history.values[:, len(TARGETS) + 1 :, 100:110] = np.nan
