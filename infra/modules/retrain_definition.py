@@ -16,7 +16,15 @@ from contracts.training_metrics import algorithm_specification
 from infra.modules.lock_tasks import TAKEN, release, take
 from infra.modules.retrain_jobs import RetrainInputs, judging, origins, training, transform
 from infra.modules.retrain_registration import approval, registration
-from infra.modules.states_language import FAILURE, State, choice, expression, only, task
+from infra.modules.states_language import (
+    FAILURE,
+    State,
+    choice,
+    expression,
+    only,
+    reason,
+    task,
+)
 
 RUN_LENGTH = 20
 """Characters of the longest execution name that a run is called by as it is."""
@@ -45,7 +53,7 @@ def definition(inputs: RetrainInputs) -> State:
             **origins(inputs, otherwise="Is there news", then="Find train"),
             **_lake(inputs),
             **training(inputs, then="Forecast"),
-            "Forecast": _forecast(inputs),
+            **_forecast(inputs),
             **judging(inputs, then="Register"),
             **registration(inputs, then="Unlock"),
             **_end(inputs),
@@ -199,7 +207,7 @@ def _lake(inputs: RetrainInputs) -> dict[str, State]:
     """Crawl raw for Athena; raw to readings; readings to series and channels."""
     names = inputs.names
     last = "$states.result.Crawler.LastCrawl"
-    reason = f"$exists({last}.ErrorMessage) ? {last}.ErrorMessage : 'the crawler gave no reason'"
+    why = f"$exists({last}.ErrorMessage) ? {last}.ErrorMessage : 'the crawler gave no reason'"
     runs_at_once = "Glue.ConcurrentRunsExceededException"
 
     def glue_job(step: str, job: str, arguments: State, then: str) -> State:
@@ -229,7 +237,7 @@ def _lake(inputs: RetrainInputs) -> dict[str, State]:
             assign={
                 "crawler": "$states.result.Crawler.State",
                 "crawl": f"$exists({last}.Status) ? {last}.Status : 'NONE'",
-                "cause": reason,
+                "cause": why,
                 "step": "'Crawl'",
                 "log": "'/aws-glue/crawlers'",
                 "error": "'CrawlFailed'",
@@ -251,24 +259,47 @@ def _lake(inputs: RetrainInputs) -> dict[str, State]:
     }
 
 
-def _forecast(inputs: RetrainInputs) -> State:
-    """Both models forecast at the same time; the champion where there is one to compare with."""
+def _forecast(inputs: RetrainInputs) -> dict[str, State]:
+    """Both models forecast at the same time; the champion where there is one to compare with.
+
+    A champion that fails to, as when its image is gone, must not keep the model from ever being
+    retrained: then the candidate is judged without it, and a person decides.
+    """
     champion = transform(inputs, "champion")
+    given_up = "No forecasts champion"
+    caught = {
+        "ErrorEquals": ["States.ALL"],
+        "Output": {
+            "failure": expression(reason("$states.errorOutput.Cause", "$states.errorOutput.Error"))
+        },
+        "Next": given_up,
+    }
     states = {
         "Is there one to compare with": choice(
             "Forecasts champion", ("$origins.champion != ''", champion["StartAt"])
         ),
-        **champion["States"],
+        **{
+            name: {**state, "Catch": [caught]} if state["Type"] == "Task" else state
+            for name, state in champion["States"].items()
+        },
+        given_up: {"Type": "Pass", "End": True},
     }
     return {
-        "Type": "Parallel",
-        "Branches": [
-            transform(inputs, "candidate"),
-            {"StartAt": "Is there one to compare with", "States": states},
-        ],
-        "Output": {},
-        "Catch": [only("Forecast", "/aws/sagemaker/TransformJobs")],
-        "Next": "Find judge",
+        "Forecast": {
+            "Type": "Parallel",
+            "Branches": [
+                transform(inputs, "candidate"),
+                {"StartAt": "Is there one to compare with", "States": states},
+            ],
+            "Catch": [only("Forecast", "/aws/sagemaker/TransformJobs")],
+            "Next": "Forecasts",
+        },
+        "Forecasts": {
+            "Type": "Pass",
+            "Assign": {"champion_failure": expression("$states.input[1].failure")},
+            "Output": {},
+            "Next": "Find judge",
+        },
     }
 
 
@@ -288,13 +319,7 @@ def _end(inputs: RetrainInputs) -> dict[str, State]:
 
 
 def _failure(names: Names) -> dict[str, State]:
-    """A job's error is its whole description in JSON; its reason is what a person needs."""
-    reason = (
-        "($text := $trim($cause); $is_job := $substring($text, 0, 1) = '{'; "
-        "$job := $is_job ? $parse($text) : {}; "
-        "$why := [$job.ExitMessage, $job.FailureReason, $job.ErrorMessage, "
-        "$is_job ? $error : $text][0]; $substring($why, 0, 600))"
-    )
+    """The lock goes, a person is told, the execution fails."""
     mended = f"make retrain ENV={names.environment} RESUME="
     message = [
         f"'Run ' & $run & ' of {names.retrain_machine} failed at the step ' & $step & '.'",
@@ -307,7 +332,7 @@ def _failure(names: Names) -> dict[str, State]:
     return {
         FAILURE: {
             "Type": "Pass",
-            "Assign": {"why": expression(reason)},
+            "Assign": {"why": expression(reason("$cause", "$error"))},
             "Output": {},
             "Next": "Unlock the failed run",
         },

@@ -152,7 +152,7 @@ def transform(inputs: RetrainInputs, model: str) -> State:
                 then=done,
                 caught_outside=True,
             ),
-            done: {"Type": "Pass", "Output": {}, "End": True},
+            done: {"Type": "Pass", "Output": {"failure": ""}, "End": True},
         },
     }
 
@@ -167,6 +167,9 @@ def judging(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
             *("--most-loss-over-champion", str(limits.most_loss_over_champion)),
             *("--least-coverage-80", str(limits.least_coverage_80)),
             *("--most-coverage-80", str(limits.most_coverage_80)),
+            "--champion-failure",
+            # an argument has at most 256 characters
+            expression("$substring($replace($champion_failure, /\\s+/, ' '), 0, 240)"),
         ),
         {
             "judged": expression("$place & 'origins/judged/'"),

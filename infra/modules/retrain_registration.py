@@ -8,6 +8,7 @@ from infra.modules.states_language import State, expression, task
 
 _CONTENT_TYPES = ["application/json", "application/jsonlines"]
 
+_PENDING = "PendingManualApproval"
 _NOT_ALLOWED = r"/[^A-Za-z0-9 _.:\/=+@-]/"
 """Characters that SageMaker refuses in metadata, and more."""
 
@@ -56,7 +57,7 @@ def registration(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
                     "$algorithm & ' of run ' & $run & ' (' & $reason & ')'"
                 ),
                 # decided next: only a decision has room for its reasons
-                "ModelApprovalStatus": "PendingManualApproval",
+                "ModelApprovalStatus": _PENDING,
                 "InferenceSpecification": {
                     "Containers": [
                         {"Image": expression("$image"), "ModelDataUrl": expression(artefact)}
@@ -93,8 +94,12 @@ def registration(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
 
 
 def approval(inputs: RetrainInputs) -> str:
-    """JSONata of the version's status: what the gate lets pass is what the settings say."""
-    return f"($verdict.verdict = 'accepted' ? '{inputs.retraining.approval}' : 'Rejected')"
+    """JSONata of the version's status: what the gate lets pass is what the settings say.
+
+    Without the champion's forecasts the gate has not seen all, so a person decides.
+    """
+    accepted = f"($champion_failure = '' ? '{inputs.retraining.approval}' : '{_PENDING}')"
+    return f"($verdict.verdict = 'accepted' ? {accepted} : 'Rejected')"
 
 
 def _statistics(file: str) -> State:

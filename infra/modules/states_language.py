@@ -123,6 +123,22 @@ def only(step: str, log: str) -> State:
     }
 
 
+def reason(cause: str, error: str) -> str:
+    """JSONata of why a task failed: a job's cause is its whole description in JSON.
+
+    Parameters
+    ----------
+    cause, error
+        JSONata expressions.
+    """
+    return (
+        f"($text := $trim({cause}); $is_job := $substring($text, 0, 1) = '{{'; "
+        "$job := $is_job ? $parse($text) : {}; "
+        "$why := [$job.ExitMessage, $job.FailureReason, $job.ErrorMessage, "
+        f"$is_job ? {error} : $text][0]; $substring($why, 0, 600))"
+    )
+
+
 def _retry(errors: Sequence[str], *, seconds: int, attempts: int, most_seconds: int = 120) -> State:
     return {
         "ErrorEquals": list(errors),

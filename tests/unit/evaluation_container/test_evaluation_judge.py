@@ -91,13 +91,14 @@ class Run:
                 told = {p: (middle + (float(p) - 0.5) * 2 * width).tolist() for p in LEVELS}
                 lines.write(json.dumps({"quantiles": told}) + "\n")
 
-    def verdict(self) -> dict:
+    def verdict(self, *more: str) -> dict:
         return json.loads(
             COMMANDS["judge"](
                 [
                     *("--judged", str(self.judged), "--forecasts", str(self.folder / "forecasts")),
                     *("--out", str(self.folder / "report")),
                     *LIMITS,
+                    *more,
                 ]
             )
         )
@@ -198,6 +199,14 @@ def test_a_champion_is_not_judged_on_days_that_it_has_learned(run):
     run.answer(CHAMPION)
     run.verdict()
     assert run.report("metrics.json")["compared_with_champion"]["days"] == DAYS - 2
+
+
+def test_a_champion_that_cannot_forecast_is_no_bar_but_is_told_of(run):
+    run.prepare("--package", PACKAGE)
+    run.answer(CANDIDATE)
+    told = run.verdict("--champion-failure", "its image is gone")
+    assert (told["verdict"], told["wql_champion"]) == ("accepted", None)
+    assert "it could not forecast: its image is gone" in told["reasons"]
 
 
 def test_answers_that_lack_a_line_are_a_failure_and_no_verdict(run):

@@ -83,7 +83,7 @@ def test_every_call_is_made_again_when_a_service_fails_and_caught_when_it_fails_
             assert any("Throttling" in e for r in state["Retry"] for e in r["ErrorEquals"]), name
             assert all(r["BackoffRate"] > 1 for r in state["Retry"]), name
         if state["Type"] in ("Task", "Parallel") and name not in caught_outside:
-            assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"] or name == "Unlock", name
+            assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
 
 
 def test_every_expression_is_one(machine):

@@ -84,7 +84,7 @@ class Verdict:
 def decide(
     candidate: Errors,
     baselines: Mapping[str, Errors],
-    comparison: Comparison | None,
+    comparison: Comparison | str,
     limits: Limits,
 ) -> Verdict:
     """Let a candidate pass that beats every baseline, holds its band, and is no worse.
@@ -94,7 +94,7 @@ def decide(
     candidate, baselines
         Over all series and origins, the mean of the pollutants.
     comparison
-        None where there is no champion, or none that can be judged on these days.
+        With the champion, or in words why there is none.
     """
     checks = [
         *(_against(name, candidate, errors) for name, errors in baselines.items()),
@@ -136,9 +136,9 @@ def _band(coverage: float, limits: Limits) -> tuple[bool, str]:
     return holds, f"{found}: it held {coverage:.1%}"
 
 
-def _against_champion(comparison: Comparison | None, margin: float) -> tuple[bool, str]:
-    if comparison is None:
-        return True, "there is no champion to compare it with"
+def _against_champion(comparison: Comparison | str, margin: float) -> tuple[bool, str]:
+    if isinstance(comparison, str):
+        return True, f"it was not compared with a champion: {comparison}"
     count = len(comparison.candidate)
     mine, theirs = comparison.candidate.mean(), comparison.champion.mean()
     figures = f"{mine:.4f} to {theirs:.4f} over {count} days"

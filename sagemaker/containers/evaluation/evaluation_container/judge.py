@@ -32,19 +32,20 @@ def judge(arguments: Sequence[str]) -> str:
     parser.add_argument("--most-loss-over-champion", type=float, required=True)
     parser.add_argument("--least-coverage-80", type=float, required=True)
     parser.add_argument("--most-coverage-80", type=float, required=True)
+    parser.add_argument("--champion-failure", default="", help="why it has no forecasts")
     options = parser.parse_args(arguments)
     judged = Judged.read(options.judged)
     limits = Limits(
         options.most_loss_over_champion, options.least_coverage_80, options.most_coverage_80
     )
     forecasts = {CANDIDATE: judged.answers(CANDIDATE, options.forecasts / CANDIDATE)}
-    if judged.asked[CHAMPION].any():
+    if judged.asked[CHAMPION].any() and not options.champion_failure:
         forecasts[CHAMPION] = judged.answers(CHAMPION, options.forecasts / CHAMPION)
     found = {
         name: scores(judged.truth, told)
         for name, told in {CANDIDATE: forecasts[CANDIDATE], **judged.baselines}.items()
     }
-    comparison = _comparison(judged, forecasts)
+    comparison = _comparison(judged, forecasts, options.champion_failure)
     verdict = decide(
         found[CANDIDATE][OVERALL].errors,
         {name: found[name][OVERALL].errors for name in judged.baselines},
@@ -62,18 +63,20 @@ def judge(arguments: Sequence[str]) -> str:
     return _message(verdict, figures)
 
 
-def _comparison(judged: Judged, forecasts: Mapping[str, Floats]) -> Comparison | None:
+def _comparison(judged: Judged, forecasts: Mapping[str, Floats], failure: str) -> Comparison | str:
     """Losses by origin of what both know, from origins after all that the champion has learned."""
     if CHAMPION not in forecasts:
-        return None
+        if failure:
+            return f"it could not forecast: {failure}"
+        return "it knows none of these series" if judged.package else "there is none"
     end = judged.champion_data_end
     fair = np.array([end is None or origin >= end for origin in judged.truth.origins])
-    if not fair.any():
-        return None
     truth = _only(judged.truth, judged.asked[CHAMPION])
-    mine, theirs = (_loss_by_day(truth, forecasts[model])[fair] for model in (CANDIDATE, CHAMPION))
-    came = np.isfinite(mine)
-    return Comparison(mine[came], theirs[came]) if came.any() else None
+    mine, theirs = (_loss_by_day(truth, forecasts[model]) for model in (CANDIDATE, CHAMPION))
+    kept = fair & np.isfinite(mine)
+    if not kept.any():
+        return "it has learned of all these days"
+    return Comparison(mine[kept], theirs[kept])
 
 
 def _only(truth: Truth, asked: Mask) -> Truth:
@@ -82,7 +85,7 @@ def _only(truth: Truth, asked: Mask) -> Truth:
 
 
 def _of_series(truth: Truth, kept: Mask) -> Truth:
-    places = np.flatnonzero(kept)
+    places = [int(place) for place in np.flatnonzero(kept)]
     return replace(
         truth,
         stations=[truth.stations[place] for place in places],
@@ -115,13 +118,13 @@ def _by_day(truth: Truth, forecast: Floats) -> tuple[dict[str, Floats], dict[str
 
 
 def _figures(
-    found: Mapping[str, Mapping[str, Score]], comparison: Comparison | None
+    found: Mapping[str, Mapping[str, Score]], comparison: Comparison | str
 ) -> dict[str, float | None]:
     """What stands in the registry beside a version; the champion's on what both know."""
     mine = found[CANDIDATE][OVERALL].errors
     return {
         "wql": _round(mine.weighted_quantile_loss),
-        "wql_champion": None if comparison is None else _round(float(comparison.champion.mean())),
+        "wql_champion": _champion_loss(comparison),
         "wql_persistence": _round(_loss(found["persistence"])),
         "wql_naive_24": _round(_loss(found["daily seasonal naive"])),
         "nd": _round(mine.normalized_deviation),
@@ -131,10 +134,10 @@ def _figures(
 
 
 def _metrics(
-    found: Mapping[str, Mapping[str, Score]], comparison: Comparison | None, judged: Judged
+    found: Mapping[str, Mapping[str, Score]], comparison: Comparison | str, judged: Judged
 ) -> dict[str, Any]:
     compared = None
-    if comparison is not None:
+    if not isinstance(comparison, str):
         compared = {
             "package": judged.package,
             "days": len(comparison.candidate),
@@ -170,7 +173,7 @@ def _report(judged: Judged, forecasts: Mapping[str, Floats], verdict: Verdict) -
     if judged.package:
         facts.append(f"The champion is {judged.package}.")
     said = "accepted" if verdict.accepted else "rejected"
-    kept = shown.any(axis=1)
+    kept = np.asarray(shown.any(axis=1))
     told = {**forecasts, **judged.baselines}
     return Report(
         title=f"Candidate {said}",
@@ -190,6 +193,10 @@ def _message(verdict: Verdict, figures: Mapping[str, float | None]) -> str:
     return json.dumps(
         whole | {"reasons": reasons[:-over] + "…" if over > 0 else reasons}, ensure_ascii=False
     )
+
+
+def _champion_loss(comparison: Comparison | str) -> float | None:
+    return None if isinstance(comparison, str) else _round(float(comparison.champion.mean()))
 
 
 def _loss(by_group: Mapping[str, Score]) -> float:
