@@ -1,0 +1,82 @@
+"""DeepAR in a backtest: the container's, and GluonTS's as it comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deepar_container.hyperparameters import Hyperparameters
+from forecasting.deepar import DEFAULTS, DeepAR
+from forecasting.errors import ForecastingError
+from forecasting.forecasters import BAND_LEVELS
+from forecasting.history import COLUMNS, HOUR, History
+from forecasting.settings import Settings
+from forecasting.stock_deepar import StockDeepAR
+
+ENVIRONMENTS = Path(__file__).parents[3] / "infra" / "environments"
+START = datetime(2024, 1, 1)  # noqa: DTZ001  (local time, as in the files)
+TINY = replace(DEFAULTS, context_length=6, epochs=1, num_cells=4, num_layers=1, mini_batch_size=4)
+
+
+def made_up(hours=300):
+    """Two stations with a daily cycle; one has never measured its last pollutant."""
+    cycle = 20 * (1.5 + np.sin(2 * np.pi * np.arange(hours) / 24))
+    noise = np.random.default_rng(1).gamma(9, 1 / 9, (2, len(COLUMNS), hours))
+    history = History(START, ("Hill", "Quay"), cycle * noise)
+    history.values[1, 4] = np.nan
+    return history
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: DeepAR(3, TINY), lambda: StockDeepAR(3, epochs=1)], ids=["own", "stock"]
+)
+def test_a_forecast_is_positive_ordered_and_the_seeds(make):
+    history = made_up()
+    told = []
+    for _ in range(2):
+        model, shares = make(), []
+        model.fit(history, shares.append)
+        told.append(model.predict(history))
+        assert shares == [1.0]
+    assert told[0].shape == (2, 5, 24, len(BAND_LEVELS))
+    assert np.isfinite(told[0]).all() and (told[0] >= 0).all()
+    assert (np.diff(told[0], axis=-1) >= 0).all()
+    assert np.array_equal(*told)
+
+
+def test_another_seed_is_another_model():
+    history = made_up()
+    told = []
+    for seed in (1, 2):
+        model = DeepAR(seed, TINY)
+        model.fit(history, lambda _: None)
+        told.append(model.predict(history))
+    assert not np.array_equal(*told)
+
+
+def test_weather_that_is_known_changes_the_forecast():
+    history = made_up().with_weather_known()
+    origin = history.end - 30 * HOUR
+    model = DeepAR(1, TINY)
+    model.fit(history.until(origin), lambda _: None)
+    calm = history.until(origin)
+    to_come = np.arange(calm.weather.shape[2]) >= calm.hours
+    windy = replace(calm, weather=calm.weather + 100 * to_come)
+    assert not np.array_equal(model.predict(calm), model.predict(windy))
+
+
+def test_a_history_without_a_value_to_learn_from_is_refused():
+    history = made_up(hours=20)
+    with pytest.raises(ForecastingError, match=r"DeepAR cannot be trained: .* longer series"):
+        DeepAR(1, TINY).fit(history, lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["local", "dev", "staging", "prod"])
+def test_a_backtest_judges_the_settings_that_are_deployed(name):
+    """But for the epochs, of which a machine may have fewer or more."""
+    settings = Settings.read(ENVIRONMENTS / f"{name}.toml").training
+    deployed = Hyperparameters.parse(settings.hyperparameters["deepar"])
+    assert replace(deployed, epochs=DEFAULTS.epochs) == DEFAULTS
