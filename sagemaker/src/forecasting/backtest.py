@@ -22,6 +22,9 @@ TRAINING_YEARS = 2
 """Years before the training's end that models learn from; the older ones are another climate of
 emissions, and every model is given the same."""
 
+ROUNDING = 1e-6
+"""µg/m³ by which a quantile may lie below the one before it."""
+
 SHOWN_HOURS = 48
 """Hours before an origin that a picture shows."""
 
@@ -99,7 +102,7 @@ def forecasts(
     Raises
     ------
     ForecastingError
-        The model cannot be trained on the history.
+        The model cannot be trained on the history, or forecasts what cannot be.
     """
     report(0.0)
     known = history.since(plan.train_start)
@@ -109,7 +112,7 @@ def forecasts(
     for number, origin in enumerate(origins, start=1):
         found.append(model.predict(known.until(origin)))
         report(0.9 + 0.1 * number / len(origins))
-    return _by_series(np.stack(found, axis=2))
+    return _checked(_by_series(np.stack(found, axis=2)))
 
 
 def truth(history: History, plan: Plan) -> Truth:
@@ -169,6 +172,17 @@ def write(path: Path, rows: pd.DataFrame) -> Path:
     except OSError as error:
         raise ForecastingError(f"OUT {path} cannot be written: {error.strerror}") from None
     return path
+
+
+def _checked(forecast: Floats) -> Floats:
+    """What no metric would show: one NaN makes all of them NaN, and losses sort no quantiles."""
+    if not np.isfinite(forecast).all():
+        raise ForecastingError("the model forecasts values that are not finite")
+    if (forecast < 0).any():
+        raise ForecastingError("the model forecasts concentrations below zero")
+    if (np.diff(forecast, axis=-1) < -ROUNDING).any():
+        raise ForecastingError("the model forecasts quantiles that cross")
+    return forecast
 
 
 def _by_series(values: Floats) -> Floats:

@@ -73,6 +73,23 @@ def test_a_model_is_trained_before_the_first_origin_and_sees_only_what_precedes_
     assert model.origins == PLAN.origins()
 
 
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (np.full(len(BAND_LEVELS), np.nan), "not finite"),
+        (np.linspace(-1, 1, len(BAND_LEVELS)), "below zero"),
+        (np.linspace(2, 1, len(BAND_LEVELS)), "cross"),
+    ],
+)
+def test_forecasts_that_cannot_be_are_refused(told, words):
+    class Broken(Watching):
+        def predict(self, history):
+            return np.broadcast_to(told, super().predict(history).shape)
+
+    with pytest.raises(ForecastingError, match=words):
+        backtest.forecasts(Broken(), made_up(), PLAN)
+
+
 def test_lead_one_is_the_hour_of_the_origin():
     history = made_up()
     came = backtest.truth(history, PLAN).actual.reshape(2, len(TARGETS), 3, 24)
