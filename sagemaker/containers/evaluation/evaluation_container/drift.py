@@ -1,7 +1,7 @@
 """How the last week differs from what is usual, and how good the forecasts of it were.
 
 What is measured is divided by its limit, which the model's `reference` keeps. CloudWatch is told
-the ratios; people read the report. See docs/adr/0012.
+the ratios; people read the report. See docs/adr/0013.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 No limit is guessed. Those of the input are what weeks differed by, in the past, from the months
 just before them; that of the loss is what weeks of the judged days would have lost. Each is the
-99 % quantile, so an ordinary week passes one in a hundred times. See docs/adr/0012.
+99 % quantile, so an ordinary week passes one in a hundred times. See docs/adr/0013.
 """
 
 from __future__ import annotations
