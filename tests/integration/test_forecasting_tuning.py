@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from rich.console import Console
 
 from contracts.container_images import tag
 from contracts.names import Names
-from localcloud.launch import running
+from localcloud.launch import free_port, running
 
 ROOT = Path(__file__).parents[2]
 SEARCH = """
@@ -42,6 +45,10 @@ rounds = { integer = [4, 12] }
 SETTINGS = lake.SETTINGS.format(epochs=2, likelihood="student-T").replace(
     "[training.boosting]\n", '[training.boosting]\nrounds = "200"\nfolds = "2"\nnum_leaves = "4"\n'
 )
+
+
+def environment(cloud):
+    return {**os.environ, **cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +81,7 @@ def run(own_cloud):
         return subprocess.run(
             [sys.executable, "-m", "forecasting", *map(str, arguments)],
             cwd=ROOT,
-            env={**os.environ, **own_cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"},
+            env=environment(own_cloud),
             capture_output=True,
             text=True,
             timeout=240,
@@ -114,18 +121,41 @@ def test_the_best_of_all_trainings_is_shown_to_be_kept(tuned, state):
 
 
 @pytest.fixture(scope="module")
-def mirrored(state, session, names, run, folder):
-    """What the command says, and what it says when it is called again."""
+def mirrored(state, session, names, folder):
+    """What is said when the jobs are read for the first time."""
     store = folder / "mlflow"
-    first = run("experiments", "--settings", folder / "local.toml", "--store", store)
-    assert first.returncode == 0, first.stderr
-    again = Console(file=io.StringIO(), width=200)
-    experiments_command.mirror(session, names, local_uri(store), store, again)
-    return [first.stdout, again.file.getvalue()]
+    console = Console(file=io.StringIO(), width=200)
+    experiments_command.mirror(session, names, local_uri(store), store, console)
+    return console.file.getvalue()
 
 
 @pytest.fixture(scope="module")
-def runs(mirrored, names, folder):
+def page(mirrored, own_cloud, folder):
+    """What the command says when it reads them again, and its page for as long as it runs."""
+    options = ["--settings", folder / "local.toml", "--store", folder / "mlflow", "--show"]
+    command = [sys.executable, "-u", "-m", "forecasting", "experiments", *map(str, options)]
+    with subprocess.Popen(
+        [*command, "--port", str(free_port())],
+        cwd=ROOT,
+        env=environment(own_cloud),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as shown:
+        said = []
+        for line in shown.stdout:
+            said.append(line)
+            if line.startswith("open "):
+                break
+        address = re.search(r"http://127\.0\.0\.1:\d+", said[-1])[0]
+        yield said[0], address
+        shown.terminate()
+        assert shown.wait(60) == 130
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"{address}/health", timeout=5)
+
+
+@pytest.fixture(scope="module")
+def runs(mirrored, page, names, folder):
     from mlflow import MlflowClient  # noqa: PLC0415  (after its telemetry is off)
 
     client = MlflowClient(local_uri(folder / "mlflow"))
@@ -137,12 +167,29 @@ def runs(mirrored, names, folder):
     )
 
 
-def test_every_job_is_a_run_once(mirrored, runs, state):
+def test_every_job_is_a_run_once(mirrored, page, runs, state):
     _, by_name, all_runs = runs
     assert set(by_name) == {state.job, *(one.job for one in state.trials)}
     assert len(all_runs) == len(by_name)
-    assert "4 new runs" in mirrored[0]
-    assert "0 new runs, 0 brought up to date, 4 were complete" in mirrored[1]
+    assert "4 new runs" in mirrored
+    assert "0 new runs, 0 brought up to date, 4 were complete" in page[0]
+
+
+def test_the_page_compares_runs_and_tells_nobody(page, runs):
+    _, by_name, (first, *_) = runs
+    _, address = page
+    with urllib.request.urlopen(f"{address}/", timeout=30) as answer:
+        assert b"MLflow" in answer.read()
+    search = urllib.request.Request(
+        f"{address}/api/2.0/mlflow/runs/search",
+        json.dumps({"experiment_ids": [first.info.experiment_id]}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(search, timeout=30) as answer:
+        found = json.loads(answer.read())["runs"]
+    assert {one["info"]["run_name"] for one in found} == set(by_name)
+    with urllib.request.urlopen(f"{address}/ajax-api/3.0/mlflow/ui-telemetry") as answer:
+        assert json.loads(answer.read())["disable_ui_telemetry"] is True
 
 
 def test_a_run_holds_parameters_metrics_and_where_it_came_from(runs, state, names):
@@ -160,7 +207,9 @@ def test_a_run_holds_parameters_metrics_and_where_it_came_from(runs, state, name
     }
     progress = client.get_metric_history(run.info.run_id, "train:progress")
     assert [one.step for one in progress] == list(range(len(progress)))
-    assert len(progress) > 1
+    losses = client.get_metric_history(run.info.run_id, "train:loss")
+    assert [one.step for one in losses] == list(range(min(10, int(best.values["rounds"]))))
+    assert len({one.value for one in losses}) == len(losses)
     assert all(run.info.start_time <= one.timestamp <= run.info.end_time for one in progress)
 
 

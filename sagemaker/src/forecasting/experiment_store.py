@@ -55,7 +55,7 @@ class ExperimentStore:
     def __init__(self, tracking_uri: str, experiment: str, artifacts: str | None = None) -> None:
         self._client = _client(tracking_uri)
         found = self._client.get_experiment_by_name(experiment)
-        self._experiment: str = (
+        self.experiment_id: str = (
             found.experiment_id
             if found
             else self._client.create_experiment(experiment, artifact_location=artifacts)
@@ -83,7 +83,7 @@ class ExperimentStore:
         is_new = run.job not in self._ids
         if is_new:
             made = self._client.create_run(
-                self._experiment, start_time=run.started, tags={JOB: run.job}, run_name=run.job
+                self.experiment_id, start_time=run.started, tags={JOB: run.job}, run_name=run.job
             )
             self._ids[run.job] = made.info.run_id
         run_id = self._ids[run.job]
@@ -163,7 +163,7 @@ class ExperimentStore:
         token = None
         while True:
             page = self._client.search_runs(
-                [self._experiment], run_view_type=ViewType.ALL, page_token=token
+                [self.experiment_id], run_view_type=ViewType.ALL, page_token=token
             )
             found += page
             token = page.token

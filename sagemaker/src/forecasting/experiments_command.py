@@ -48,15 +48,22 @@ def run(
     """Mirror, and show where that is asked for."""
     managed = server_arn(names) if settings.tracking_server else None
     tracking_uri = options.tracking_uri or managed or local_uri(options.store)
-    mirror(session, names, tracking_uri, options.store, console)
+    experiment_id = mirror(session, names, tracking_uri, options.store, console)
     if options.show:
-        show(session, names, tracking_uri, options.port, console)
+        show(
+            session,
+            names,
+            tracking_uri,
+            f"/#/experiments/{experiment_id}",
+            port=options.port,
+            console=console,
+        )
     else:
         console.print("next: make experiments SHOW=1")
 
 
-def mirror(session: Any, names: Names, tracking_uri: str, folder: Path, console: Console) -> None:
-    """Bring the environment's experiment up to date with its jobs and its registry.
+def mirror(session: Any, names: Names, tracking_uri: str, folder: Path, console: Console) -> str:
+    """Bring the environment's experiment up to date with its jobs and its registry; its id.
 
     Parameters
     ----------
@@ -85,9 +92,12 @@ def mirror(session: Any, names: Names, tracking_uri: str, folder: Path, console:
         f"{len(done)} were complete, in {tracking_uri}",
         soft_wrap=True,
     )
+    return store.experiment_id
 
 
-def show(session: Any, names: Names, tracking_uri: str, port: int, console: Console) -> None:
+def show(
+    session: Any, names: Names, tracking_uri: str, page: str, *, port: int, console: Console
+) -> None:
     """Say where the experiment can be looked at; of this machine's store, until Ctrl-C."""
     if tracking_uri.startswith("arn:"):
         url = session.client("sagemaker").create_presigned_mlflow_tracking_server_url(
@@ -95,14 +105,14 @@ def show(session: Any, names: Names, tracking_uri: str, port: int, console: Cons
         )["AuthorizedUrl"]
         console.print(f"open within five minutes: {url}", soft_wrap=True)
     elif tracking_uri.startswith("http"):
-        console.print(f"open {tracking_uri}")
+        console.print(f"open {tracking_uri.rstrip('/')}{page}")
     else:
         log = Path(tracking_uri.removeprefix("sqlite:///")).with_name("server.log")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the server, too
         status = console.status("starting MLflow")
         with status, _serving(tracking_uri, port, log) as server:
             status.stop()
-            console.print(f"open http://{LOOPBACK}:{port} (Ctrl-C ends it)")
+            console.print(f"open http://{LOOPBACK}:{port}{page} (Ctrl-C ends it)", soft_wrap=True)
             server.wait()
 
 
