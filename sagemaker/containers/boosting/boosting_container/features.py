@@ -24,6 +24,9 @@ RELATED_MEANS = (6, 24, 72)
 AREA_MEANS = (3, 6, 24, 72, 168)
 """More is made of the same pollutant around than of other related series."""
 
+AHEAD = 6
+"""Features of each series that is known in advance."""
+
 LAST_WITHIN = 6
 """Hours in which the last value is looked for where the newest is missing."""
 
@@ -168,18 +171,34 @@ def _calendar(series: Series, positions: Positions, horizon: int) -> Table:
 
 
 def _known_ahead(series: Series, dynamic: int, positions: Positions, horizon: int) -> Table:
-    """Each feature at the lead, and its mean over the day that ends there."""
-    found = np.full((len(positions), horizon, 2 * dynamic), np.nan, dtype=np.float32)
-    at = positions[:, None] + np.arange(horizon)
+    found = np.full((len(positions), horizon, AHEAD * dynamic), np.nan, dtype=np.float32)
     for number, values in enumerate(series.dynamic_feat):
-        padded = np.concatenate([np.full(DAY - 1, values[0]), values]).astype(np.float64)
-        sums = np.concatenate([[0.0], np.cumsum(padded)])
-        means = (sums[DAY:] - sums[:-DAY]) / DAY
-        there = at < len(values)
-        inside = np.minimum(at, len(values) - 1)
-        found[..., 2 * number] = np.where(there, values[inside], np.nan)
-        found[..., 2 * number + 1] = np.where(there, means[inside], np.nan)
+        found[..., AHEAD * number : AHEAD * (number + 1)] = _ahead(values, positions, horizon)
     return found
+
+
+def _ahead(values: Table, positions: Positions, horizon: int) -> Table:
+    """`AHEAD` features of what is known of each hour, and of how it comes to that."""
+    first_day = np.full(DAY, values[0])  # what was before the first hour, as that one
+    padded = np.concatenate([first_day, values]).astype(np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(padded)])
+
+    def mean(first: Positions, after: Positions) -> npt.NDArray[np.float64]:
+        return (sums[DAY + after] - sums[DAY + first]) / np.maximum(after - first, 1)
+
+    at = positions[:, None] + np.arange(horizon)
+    origin = np.minimum(positions, len(values))[:, None]
+    after = np.minimum(at + 1, len(values))
+    value, lately = padded[DAY - 1 + after], mean(after - 6, after)
+    told = [
+        value,
+        value - padded[DAY - 1 + origin],
+        lately,
+        lately - mean(origin - DAY, origin),
+        mean(after - DAY, after),
+        mean(origin, after),
+    ]
+    return np.where((at < len(values))[..., None], np.stack(told, axis=-1), np.nan)
 
 
 def _last(windows: Table) -> Table:

@@ -39,8 +39,8 @@ class Hyperparameters:
     origin_hours: int = 24
     folds: int = 4
     block_days: int = 14
-    rounds: int = 200
-    learning_rate: float = 0.07
+    rounds: int = 130
+    learning_rate: float = 0.1
     num_leaves: int = 24
     min_data_in_leaf: int = 300
     outer_num_leaves: int = 16
