@@ -19,7 +19,7 @@ from contracts.releases import model_prefix
 from infra.modules import sagemaker_tasks
 from infra.modules.lock_tasks import release, take
 from infra.modules.sagemaker_tasks import Request
-from infra.modules.states_language import FAILURE, State, choice, expression, task
+from infra.modules.states_language import FAILURE, State, choice, expression, reason, task
 from infra.settings import Forecasts
 
 PART = "nightly"
@@ -27,6 +27,7 @@ PART = "nightly"
 JOBS_ROLE = "nightly-jobs"
 
 _LOCK_HOURS = 12
+_TRIES = 3
 _ANSWERS = json.dumps(
     {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": QUANTILES}
 )
@@ -73,6 +74,7 @@ def _begin(names: Names) -> dict[str, State]:
                 "run": expression(f"$fromMillis({started}, '[Y0001][M01][D01]-[H01][m01][s01]')"),
                 "only_drift": expression(f"$exists({only_drift}) ? {only_drift} : false"),
                 "published": {},
+                "tries": 0,
             },
             "Next": "Lock",
         },
@@ -134,7 +136,7 @@ def _model(names: Names) -> dict[str, State]:
                 },
                 then="Instances",
             ),
-            "Retry": [],  # for SageMaker has no error of its own for a name that is taken
+            "Retry": [],  # SageMaker has no error of its own for a name that is taken
             "Catch": [
                 {
                     "ErrorEquals": ["States.ALL"],
@@ -147,7 +149,17 @@ def _model(names: Names) -> dict[str, State]:
                 }
             ],
         },
-        "Is it there": choice(FAILURE, ("$contains($cause, 'already exist')", "Instances")),
+        "Is it there": choice(
+            FAILURE,
+            ("$contains($cause, 'already exist')", "Instances"),
+            (f"$tries < {_TRIES}", "Try again"),
+        ),
+        "Try again": {
+            "Type": "Wait",
+            "Seconds": expression("10 * $power(2, $tries)"),
+            "Assign": {"tries": expression("$tries + 1")},
+            "Next": "Model",
+        },
     }
 
 
@@ -224,9 +236,6 @@ def _drift(inputs: NightlyInputs) -> dict[str, State]:
 
 def _end(names: Names) -> dict[str, State]:
     """However it ends, the lock is released; where it failed, people are told first."""
-    of_a_job = (
-        "($job := $parse($cause); [$job.ExitMessage, $job.FailureReason, 'no reason was given'][0])"
-    )
     advice = (
         f"When it is mended: make forecast-batch ENV={names.environment}; forecasting an origin "
         "again replaces what is there. Execution: "
@@ -245,7 +254,7 @@ def _end(names: Names) -> dict[str, State]:
         },
         FAILURE: {
             "Type": "Pass",
-            "Assign": {"why": expression(f"$substring($cause, 0, 1) = '{{' ? {of_a_job} : $cause")},
+            "Assign": {"why": expression(reason("$cause", "$error"))},
             "Next": "Release after failure",
         },
         "Release after failure": release(
@@ -298,7 +307,7 @@ def _because(cause: str) -> State:
     """A failure that no error tells of."""
     return {
         "Type": "Pass",
-        "Assign": {"step": "Version", "cause": expression(cause)},
+        "Assign": {"step": "Version", "error": "Unusable", "cause": expression(cause)},
         "Next": FAILURE,
     }
 
