@@ -366,7 +366,7 @@ class Alarms:
 
 @dataclass(frozen=True)
 class Budget:
-    """What the environment may cost a month, in US dollars."""
+    """What the environment may cost a month, in US dollars; 0 for no budget."""
 
     monthly_usd: int
 

@@ -35,20 +35,26 @@ class AlarmTopic(Construct):
             "policy",
             arn=topic.arn,
             policy=document(
-                Statement(
+                _telling(
+                    names,
                     "Alarms",
-                    ("sns:Publish",),
-                    (names.alarm_topic_arn,),
-                    principals={"Service": "cloudwatch.amazonaws.com"},
-                    conditions={
-                        "StringEquals": {"aws:SourceAccount": names.account_id},
-                        "ArnLike": {
-                            "aws:SourceArn": (
-                                f"arn:aws:cloudwatch:{names.region}:{names.account_id}:alarm:"
-                                f"{names.part('')}*"
-                            )
-                        },
-                    },
-                )
+                    "cloudwatch",
+                    f"{names.region}:{names.account_id}:alarm:{names.part('')}*",
+                ),
+                _telling(names, "Budget", "budgets", f":{names.account_id}:*"),
             ),
         )
+
+
+def _telling(names: Names, sid: str, service: str, source: str) -> Statement:
+    """Leave for a service to publish what has happened to our own things."""
+    return Statement(
+        sid,
+        ("sns:Publish",),
+        (names.alarm_topic_arn,),
+        principals={"Service": f"{service}.amazonaws.com"},
+        conditions={
+            "StringEquals": {"aws:SourceAccount": names.account_id},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:{service}:{source}"},
+        },
+    )

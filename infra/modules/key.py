@@ -62,10 +62,10 @@ class DataKey(Construct):
             },
         )
         alarms = Statement(
-            "AlarmTopic",  # CloudWatch itself encrypts what it tells to an encrypted topic
+            "AlarmTopic",  # these encrypt by themselves what they tell to an encrypted topic
             ("kms:Decrypt", "kms:GenerateDataKey*"),
             ("*",),  # a key's policy is about that key
-            principals={"Service": "cloudwatch.amazonaws.com"},
+            principals={"Service": ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]},
             conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
         )
         self.key = KmsKey(

@@ -1,4 +1,4 @@
-"""The serving stack: the forecast API and the function behind it.
+"""The serving stack: the forecast API, the function behind it, and what all of it may cost.
 
 Models, endpoint configurations and endpoints are releases, not estate; `forecasting` makes them.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from constructs import Construct
 
 from infra.modules.api_stage import ApiStage, ApiStageInputs
+from infra.modules.budget import Budget, BudgetInputs
 from infra.modules.forecast_function import ForecastFunction, ForecastFunctionInputs
 from infra.modules.openapi import read
 from infra.modules.rest_api import RestApi, RestApiInputs
@@ -48,3 +49,5 @@ class ServingStack(EstateStack):
             ),
         )
         ApiStage(self, "stage", ApiStageInputs(names, api, settings.api))
+        if settings.budget.monthly_usd:
+            Budget(self, "budget", BudgetInputs(names, settings.budget.monthly_usd))

@@ -14,6 +14,7 @@ import pytest
 from conftest import ACCOUNT, REGION
 
 from contracts.container_images import CONTENTS
+from contracts.lake import EXPERIMENTS
 from contracts.names import ENVIRONMENTS, GLUE_JOBS, Names
 from contracts.runs import NAMESPACE
 from infra.log_groups import log_groups
@@ -439,3 +440,30 @@ def test_addresses_are_read_by_people(estate):
         for resources in stack["resource"].values():
             for name in resources:
                 assert not name[-8:].isupper(), f"{name} ends in cdktf's hash"
+
+
+def test_the_budget_is_the_settings_and_its_notices_may_reach_the_topic(estate):
+    (budget,) = estate.resources("aws_budgets_budget").values()
+    assert budget["limit_amount"] == str(estate.settings.budget.monthly_usd)
+    tag = f"user:environment${estate.names.environment}"
+    assert budget["cost_filter"] == [{"name": "TagKeyValue", "values": [tag]}]
+    for notice in budget["notification"]:
+        assert notice["subscriber_sns_topic_arns"] == [estate.names.alarm_topic_arn]
+    for kind in ("aws_sns_topic_policy", "aws_kms_key"):
+        (policy,) = (one["policy"] for one in estate.resources(kind).values())
+        told = [
+            listed(one["Principal"]["Service"])
+            for one in json.loads(policy)["Statement"]
+            if "Service" in one["Principal"]
+        ]
+        assert any("budgets.amazonaws.com" in services for services in told), kind
+
+
+def test_managed_mlflow_is_paid_for_only_where_the_settings_say_so(estate):
+    servers = estate.resources("aws_sagemaker_mlflow_tracking_server")
+    if not estate.settings.experiments.tracking_server:
+        assert not servers
+        return
+    (server,) = servers.values()
+    assert server["tracking_server_name"] == estate.names.tracking_server
+    assert server["artifact_store_uri"] == EXPERIMENTS.uri(estate.names)

@@ -1,0 +1,61 @@
+"""What an environment may cost a month: who hears of alarms hears of that, too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdktf_cdktf_provider_aws.budgets_budget import (
+    BudgetsBudget,
+    BudgetsBudgetCostFilter,
+    BudgetsBudgetNotification,
+)
+from constructs import Construct
+
+from contracts.names import Names
+
+NOTICES = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
+"""Told once a month each: spent or foreseen, and percent of the budget."""
+
+
+@dataclass(frozen=True)
+class BudgetInputs:
+    """Whose budget it is, and how much."""
+
+    names: Names
+    monthly_usd: int
+
+
+class Budget(Construct):
+    """A monthly budget of what carries the environment's tag.
+
+    AWS sees the tag once `environment` is activated as a cost allocation tag, in the account that
+    pays: https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
+    """
+
+    def __init__(self, scope: Construct, id_: str, inputs: BudgetInputs) -> None:
+        super().__init__(scope, id_)
+        names = inputs.names
+        BudgetsBudget(
+            self,
+            "this",
+            name=names.part("monthly"),
+            budget_type="COST",
+            time_unit="MONTHLY",
+            limit_amount=str(inputs.monthly_usd),
+            limit_unit="USD",
+            cost_filter=[
+                BudgetsBudgetCostFilter(
+                    name="TagKeyValue", values=[f"user:environment${names.environment}"]
+                )
+            ],
+            notification=[
+                BudgetsBudgetNotification(
+                    notification_type=kind,
+                    comparison_operator="GREATER_THAN",
+                    threshold=percent,
+                    threshold_type="PERCENTAGE",
+                    subscriber_sns_topic_arns=[names.alarm_topic_arn],
+                )
+                for kind, percent in NOTICES
+            ],
+        )
