@@ -184,7 +184,8 @@ def _ahead(values: Table, positions: Positions, horizon: int) -> Table:
     sums = np.concatenate([[0.0], np.cumsum(padded)])
 
     def mean(first: Positions, after: Positions) -> npt.NDArray[np.float64]:
-        return (sums[DAY + after] - sums[DAY + first]) / np.maximum(after - first, 1)
+        total = sums[DAY + after] - sums[DAY + first]
+        return np.asarray(total / np.maximum(after - first, 1))
 
     at = positions[:, None] + np.arange(horizon)
     origin = np.minimum(positions, len(values))[:, None]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
 
 import lightgbm as lgb
@@ -26,7 +25,7 @@ from forecast_contract.related import with_related
 from forecast_contract.series import Series
 
 from boosting_container.calibration import Calibration
-from boosting_container.features import DAY, WEEK, Columns, Table
+from boosting_container.features import DAY, Columns, Table
 from boosting_container.hyperparameters import Hyperparameters
 from boosting_container.model import (
     BASE_LEVELS,
@@ -36,15 +35,11 @@ from boosting_container.model import (
     Floats,
     Group,
     group_of,
-    rows_of,
 )
+from boosting_container.rows import LEAST_HISTORY, Rows, rows_to_learn
 
 TEST_QUANTILES = tuple(level / 10 for level in range(1, 10))
 SAMPLES = 100
-LEAST_HISTORY = WEEK
-"""Hours before an origin that is learned from; those that features look further back for are
-missing then, as they are with a station that has just begun."""
-
 LEAST_LEAVES = 40
 """A leaf holds at most this share of a fold's rows: a small history gets small leaves."""
 
@@ -155,24 +150,13 @@ def _check(series: Sequence[Series]) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Training rows of a group, one an origin and lead whose value was observed."""
-
-    features: Table
-    value: Floats
-    weight: Floats
-    day: npt.NDArray[np.int64]
-    lead: npt.NDArray[np.int64]
-
-
 def _learn(
     series: Sequence[Series],
     columns: Columns,
     scales: Mapping[Cat, Mapping[str, float]],
     hyperparameters: Hyperparameters,
 ) -> tuple[Group, Curve]:
-    rows = _rows(series, columns, scales, hyperparameters)
+    rows = rows_to_learn(series, columns, scales, hyperparameters)
     days = rows.day - rows.day.min()
     folds = hyperparameters.folds
     block = min(hyperparameters.block_days, max(1, (int(days.max()) + 1) // (2 * folds)))
@@ -199,45 +183,8 @@ def _learn(
     return Group(trained, calibration), curve / float((np.abs(rows.value) * rows.weight).sum())
 
 
-def _rows(
-    series: Sequence[Series],
-    columns: Columns,
-    scales: Mapping[Cat, Mapping[str, float]],
-    hyperparameters: Hyperparameters,
-) -> _Rows:
-    horizon = hyperparameters.prediction_length
-    found: list[_Rows] = []
-    for one in series:
-        step = hyperparameters.origin_hours
-        positions = np.arange(len(one.target) - horizon, LEAST_HISTORY - 1, -step)[::-1]
-        if not len(positions):
-            continue
-        at = positions[:, None] + np.arange(horizon)
-        value = one.target[at].ravel()
-        there = np.isfinite(value)
-        scale = scales[one.cat][TARGET]
-        first = np.datetime64(one.start.to_timestamp(), "h").astype(int)
-        day = np.repeat((first + positions) // DAY, horizon)
-        found.append(
-            _Rows(
-                rows_of(one, columns, scales[one.cat], positions, horizon)[there],
-                value[there].astype(float) / scale,
-                np.full(int(there.sum()), scale),
-                day[there],
-                np.tile(np.arange(1, horizon + 1), len(positions))[there],
-            )
-        )
-    if not any(len(rows.value) for rows in found):
-        raise DataError(
-            f"no series has a value after {LEAST_HISTORY} hours and before its end: boosting needs "
-            "a longer history"
-        )
-    parts = zip(*(vars(rows).values() for rows in found), strict=True)
-    return _Rows(*(np.concatenate(part) for part in parts))
-
-
 def _boosters(
-    rows: _Rows, mine: npt.NDArray[np.bool_], hyperparameters: Hyperparameters
+    rows: Rows, mine: npt.NDArray[np.bool_], hyperparameters: Hyperparameters
 ) -> list[lgb.Booster]:
     features, value, weight = rows.features[mine], rows.value[mine], rows.weight[mine]
     most = max(1, len(value) // LEAST_LEAVES)
