@@ -126,7 +126,7 @@ def _decision(names: Names, endpoint: Endpoint, configuration: str) -> State:
         ),
         _when(f"$status in {json.dumps(_BUSY)}", "Wait"),
         _when(
-            "$version = 0 and $live",
+            "$version = 0 and $live and $status = 'InService'",
             "Tell",
             message=expression(
                 "'Version ' & $rejected & ' was rejected while it was served, and no other version "

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from localcloud.sagemaker.errors import already_exists, not_found, validation
+from localcloud.aws_api import AwsError
+from localcloud.sagemaker.errors import already_exists, validation
 from localcloud.sagemaker.listing import page
 from localcloud.sagemaker.parts import Parts
 from localcloud.store import Record
@@ -77,7 +78,7 @@ class ModelPackageGroups:
         name = name_or_arn.rpartition("/")[2]
         group = self._store.get(KIND, name)
         if group is None:
-            raise not_found(KIND, self._account.arn(KIND, name))
+            raise self._missing(name)
         return group
 
     def next_version(self, name: str) -> int:
@@ -88,9 +89,13 @@ class ModelPackageGroups:
 
         group = self._store.update(KIND, name, count)
         if group is None:
-            raise not_found(KIND, self._account.arn(KIND, name))
+            raise self._missing(name)
         version: int = group["LastVersion"]
         return version
+
+    def _missing(self, name: str) -> AwsError:
+        """In words of its own, which Terraform knows a deleted group by."""
+        return validation(f"ModelPackageGroup {self._account.arn(KIND, name)} does not exist.")
 
     def _packages(self) -> list[Record]:
         return self._store.all(PACKAGE_KIND)

@@ -164,12 +164,22 @@ def too_early(estate: Estate) -> dict[str, tuple[int, str]]:
 
 
 @pytest.fixture(scope="module")
-def first(estate: Estate, too_early: object) -> int:
+def never_served(estate: Estate, too_early: object) -> tuple[str, list[str]]:
+    """An endpoint that failed with the first version: what was said, and the alarms."""
+    version = estate.register("useless", serve="die")
+    code, said = estate.run("approve", "--version", str(version))
+    assert code == 1, said
+    assert statuses(estate.judge("Rejected", version)) == ["SUCCEEDED"]
+    return said, estate.alarms()
+
+
+@pytest.fixture(scope="module")
+def first(estate: Estate, never_served: object) -> int:
     """A version that serves."""
     version = estate.register("first")
     code, said = estate.run("approve", "--version", str(version))
     assert code == 0, said
-    assert "serves lakecast-local-forecast-v1 (100% of traffic)" in said
+    assert f"serves {releases.model_name(estate.names, version)} (100% of traffic)" in said
     return version
 
 
@@ -181,7 +191,15 @@ def test_commands_say_what_is_missing(too_early: dict[str, tuple[int, str]]) -> 
     assert "there is no version 7 of lakecast-local-forecast; see `make models`" in said
 
 
-def test_the_first_approved_version_makes_the_endpoint(estate: Estate, first: int) -> None:
+def test_an_endpoint_that_never_served_says_why(never_served: tuple[str, list[str]]) -> None:
+    said, alarms = never_served
+    assert "the rollout failed: Version 1 did not come into service: " in said
+    assert "lakecast-local-forecast is Failed with lakecast-local-forecast-v1-" in said
+    (message,) = alarms
+    assert "lakecast-local-forecast is Failed" in message
+
+
+def test_an_approved_version_makes_the_endpoint_anew(estate: Estate, first: int) -> None:
     assert estate.answers() == "first"
     endpoint = estate.studio.endpoint(estate.names.endpoint)
     expected = releases.configuration_name(estate.names, first, "ml.m5.large", 1)

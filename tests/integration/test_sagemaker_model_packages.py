@@ -137,14 +137,14 @@ def test_a_group_with_versions_stays(studio: Studio, group: str) -> None:
         studio.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
     studio.sagemaker.delete_model_package(ModelPackageName=package)
     studio.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
-    with pytest.raises(ClientError, match="Could not find model package group"):
+    with pytest.raises(ClientError, match=r"ModelPackageGroup .* does not exist"):
         studio.sagemaker.describe_model_package_group(ModelPackageGroupName=group)
 
 
 def test_what_does_not_exist_or_exists_already_is_refused(studio: Studio, group: str) -> None:
     with pytest.raises(ClientError, match="Cannot create already existing model package group"):
         studio.sagemaker.create_model_package_group(ModelPackageGroupName=group)
-    with pytest.raises(ClientError, match="Could not find model package group"):
+    with pytest.raises(ClientError, match=r"ModelPackageGroup .* does not exist"):
         register(studio, "nobody")
     with pytest.raises(ClientError, match="does not exist"):
         studio.sagemaker.create_model(
