@@ -123,7 +123,7 @@ status: setup ## say whether the local cloud runs, and where
 
 # --- the estate -------------------------------------------------------------
 
-.PHONY: tools synth plan apply destroy drift scan
+.PHONY: tools synth plan apply images destroy drift scan
 tools: setup ## find Terraform, or fetch the pinned release
 	@$(PY) -m infra tools --home $(STATE)
 
@@ -135,6 +135,13 @@ plan: setup ## show what would change and save the plan
 
 apply: setup ## apply the saved plan
 	@$(IN_ENV) $(PY) -m infra apply --home $(STATE) --env $(ENV)
+
+images: setup ## build the images of our own containers and push them to the estate's registry (needs Docker)
+ifeq ($(ENV),local)
+	@echo 'The local cloud starts containers from their folders; to push images, name an environment: make images ENV=dev'
+else
+	@$(PY) -m forecasting images
+endif
 
 destroy: setup ## remove the estate and its releases (outside local: CONFIRM=<env>)
 	@$(IN_ENV) $(PY) -m infra destroy --home $(STATE) --env $(ENV) $(if $(CONFIRM),--confirm $(CONFIRM))

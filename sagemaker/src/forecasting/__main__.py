@@ -19,6 +19,7 @@ from forecasting import (
     batch,
     commands,
     experiments_command,
+    image_builds,
     monitoring,
     registry_command,
     retrain_command,
@@ -55,6 +56,8 @@ def _run(
     if options.command == "train":
         settings = Settings.read(options.settings)
         commands.train(session, names, settings, options.model, console)
+    elif options.command == "images":
+        image_builds.run(session, names, console)
     elif options.command == "retrain":
         retrain_command.run(options, session, names, console)
     elif options.command == "tune":
@@ -109,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (train, tune):
         command.add_argument("--model", choices=ALGORITHMS, help="algorithm (default: settings')")
     tune_command.add_options(tune)
+    commands_.add_parser("images", help="build our own images and push them (needs Docker)")
     retrain = commands_.add_parser("retrain", help="make a new version and let the gate judge it")
     retrain_command.add_options(retrain)
     experiments = commands_.add_parser("experiments", help="keep what jobs did in MLflow")
