@@ -42,7 +42,9 @@ def run(session: Any, names: Names, console: Console) -> None:
 def _is_there(ecr: Any, names: Names, container: str) -> bool:
     tag = image_uri(names, container).rpartition(":")[2]
     try:
-        ecr.describe_images(repositoryName=names.part(container), imageIds=[{"imageTag": tag}])
+        found = ecr.describe_images(
+            repositoryName=names.part(container), imageIds=[{"imageTag": tag}]
+        )
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ImageNotFoundException":
@@ -52,7 +54,7 @@ def _is_there(ecr: Any, names: Names, container: str) -> bool:
                 f"no registry {names.part(container)}: say `make plan` and `make apply` first"
             ) from None
         raise
-    return True
+    return bool(found["imageDetails"])
 
 
 def _log_in(ecr: Any) -> None:
