@@ -145,6 +145,15 @@ def test_athena_shows_forecasts_beside_what_came(
     assert [float(row["q50"] or "nan") for row in rows] == pytest.approx(1.1 * came)
 
 
+def test_the_workgroup_keeps_the_query_for_people(
+    night: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    athena = estate.session.client("athena")
+    (kept,) = athena.list_named_queries(WorkGroup=estate.names.workgroup)["NamedQueryIds"]
+    sql = athena.get_named_query(NamedQueryId=kept)["NamedQuery"]["QueryString"]
+    assert estate.query(sql) == []  # the lake is of another year
+
+
 def test_forecasting_an_origin_again_leaves_the_same_rows(
     night: subprocess.CompletedProcess[str], estate: Estate
 ) -> None:
