@@ -53,6 +53,9 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> Pa
         ("buffer_mb = 64", "", "delivery.buffer_mb is missing"),
         ('version = "5.1"', 'version = "4.0"', "glue.version must be one of 5.1, 6.0"),
         ("workers = 10", "wrokers = 10", "glue.wrokers is not a setting"),
+        ("origins = 28", "origins = 1", "retraining.origins must be 5 to 60"),
+        ('approval = "PendingManualApproval"', 'approval = "Yes"', "approval must be one of"),
+        ("most_coverage_80 = 0.90", "most_coverage_80 = 0.70", "most_coverage_80 must be above"),
         (
             "max_quarantined_share = 0.02",
             "max_quarantined_share = 2.0",
