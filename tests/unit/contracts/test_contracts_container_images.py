@@ -44,7 +44,7 @@ def test_missing_sources_are_named(tmp_path):
         tag("boosting", tmp_path)
 
 
-@pytest.mark.parametrize("container", ["boosting"])
+@pytest.mark.parametrize("container", CONTENTS)
 def test_an_image_is_built_of_its_sources_in_the_versions_of_all_else(container):
     folder = REPOSITORY / "sagemaker/containers" / container
     recipe = (folder / "Dockerfile").read_text()
