@@ -11,6 +11,7 @@ import warnings
 
 import lightgbm as lgb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from evaluation_container.metrics import SEASON, Floats
 
@@ -30,6 +31,8 @@ DAYS_BACK = (1, 2, 3, 7)
 LOOK_BACK = max(MEANS)
 LAST_WITHIN = 6
 """Hours in which the last value is looked for where the newest is missing."""
+
+Positions = npt.NDArray[np.int64]
 
 
 class OwnLags:
@@ -59,7 +62,7 @@ class OwnLags:
         }
 
     def fit(self, history: History, report: Report) -> None:
-        """Learn from the midnights of a history, of the hour of its end that is.
+        """Learn from origins a day apart, at the hour of the day at which the history ends.
 
         Raises
         ------
@@ -102,7 +105,7 @@ class OwnLags:
         return _interpolated(found)
 
     def _training(
-        self, history: History, number: int, origins: np.ndarray[tuple[int], np.dtype[np.int64]]
+        self, history: History, number: int, origins: Positions
     ) -> tuple[Floats, Floats, Floats]:
         """Rows of every origin and lead of which something came, what came, and its weight."""
         rows, values, weights = [], [], []
@@ -119,7 +122,7 @@ class OwnLags:
         history: History,
         station: int,
         number: int,
-        origins: np.ndarray[tuple[int], np.dtype[np.int64]],
+        origins: Positions,
     ) -> Floats:
         """Features, shape (origins × hours, features); the first is the station."""
         values = history.targets()[station, number] / self._scales[station, number]
@@ -154,14 +157,12 @@ def _at_origin(values: Floats) -> Floats:
     return np.stack([one.to_numpy() for one in found], axis=1)
 
 
-def _before(values: Floats, at: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> Floats:
+def _before(values: Floats, at: Positions) -> Floats:
     """Values at places, NaN before the first one."""
     return np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
 
 
-def _calendar(
-    history: History, ahead: np.ndarray[tuple[int, int], np.dtype[np.int64]]
-) -> list[Floats]:
+def _calendar(history: History, ahead: Positions) -> list[Floats]:
     """Hour of the day, weekday, and the day of the year as a circle."""
     hours = np.datetime64(history.start, "h") + ahead
     day = hours.astype("datetime64[D]")
