@@ -101,7 +101,8 @@ def conclusion(outcome: Outcome, page: Path) -> list[str]:
         PENDING: f"{version} waits for you: make approve VERSION={outcome.version}, or make reject",
     }
     return [
-        f"the gate {'accepted' if outcome.accepted else 'rejected'} it: {outcome.reasons}",
+        f"the gate {'accepted' if outcome.accepted else 'rejected'} it:",
+        *(f"  {reason}" for reason in outcome.reasons.split("; ")),
         f"report {page}",
         following.get(
             outcome.approval, f"{version} is kept as rejected; next: make tune, or look at the data"

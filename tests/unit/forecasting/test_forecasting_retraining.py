@@ -94,8 +94,9 @@ def test_a_hyperparameter_without_name_or_value_is_refused(text):
 )
 def test_the_last_lines_say_what_was_decided_and_what_to_do(approval, verdict, says):
     outcome = Outcome.of({**OUTPUT, "approval": approval, "verdict": verdict})
-    first, *_, last = retrain_command.conclusion(outcome, Path("report.html"))
-    assert first == f"the gate {verdict} it: {OUTPUT['reasons']}"
+    first, reason, *_, last = retrain_command.conclusion(outcome, Path("report.html"))
+    assert first == f"the gate {verdict} it:"
+    assert reason.strip() == OUTPUT["reasons"]
     assert says in last
 
 
