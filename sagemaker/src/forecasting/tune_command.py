@@ -86,7 +86,9 @@ def tune(
         }
         execution = retraining.start(session, names, wanted, datetime.now(UTC))
         run = execution.rpartition(":")[2]
-        console.print(f"retraining run {run} trains with it, and its gate has the last word")
+        console.print(
+            f"retraining run {run} trains with it, and its gate has the last word", soft_wrap=True
+        )
     console.print("next: make experiments SHOW=1")
 
 
@@ -141,14 +143,13 @@ def trial_table(state: TuningState, search: Search) -> Table:
     """The trials, the best one first."""
     table = Table(title=f"{state.job}: {search.objective}, {search.goal.lower()}d")
     table.add_column("training")
-    table.add_column(search.objective, justify="right")
-    for name in search.ranges:
-        table.add_column(name, justify="right")
+    for title in ("objective", *search.ranges):
+        table.add_column(title, justify="right", overflow="fold")
     for trial in state.trials:
         measured = "–" if trial.objective is None else f"{trial.objective:.4f}"
         shown = measured if trial.status == "Completed" else trial.status
         table.add_row(
-            trial.job.removeprefix(f"{state.job}-"),
+            trial.job.removeprefix(f"{state.job}-").partition("-")[0],
             shown,
             *(_short(trial.values.get(name, "–")) for name in search.ranges),
             style="bold" if trial is state.best else None,
