@@ -9,6 +9,7 @@ import signal
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from evaluation_container.metrics import Floats
@@ -43,7 +44,7 @@ def run(
     Raises
     ------
     ForecastingError
-        The first contestant cannot be trained on the history.
+        The first contestant cannot be trained on the history, or a process was killed.
     """
     context = multiprocessing.get_context("spawn")  # threads of torch and LightGBM do not fork
     shares: Any = context.Queue()
@@ -54,12 +55,16 @@ def run(
         futures = {one: pool.submit(_forecasts, one) for one in slowest_first}
         try:
             _watch(futures, contestants[0], shares, report)
+            return {one: futures[one].result() for one in contestants}
+        except BrokenProcessPool:
+            raise ForecastingError(
+                "a process of the backtest was killed; if memory was short, try JOBS=1"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
-        return {one: futures[one].result() for one in contestants}
 
 
 def _watch(
