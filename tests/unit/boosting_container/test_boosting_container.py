@@ -158,6 +158,35 @@ def test_whatever_is_missing_an_answer_is_finite_ordered_and_not_negative(
     assert (np.diff(rows, axis=0) >= 0).all()
 
 
+@pytest.mark.parametrize(
+    "hours", [0, 300, 1200], ids=["new", "silent-for-days", "silent-for-weeks"]
+)
+@pytest.mark.parametrize("related", [True, False])
+def test_a_silent_device_is_forecast_as_it_usually_is_and_with_less_certainty(
+    model: Boosting, hours: int, related: bool
+) -> None:
+    """Though all that the model learned from was there: a gap is no nought to it."""
+    known, usual = instance(0, 1), 50 * (2 + np.sin(2 * np.pi * np.arange(24) / 24))
+    target = [*known["target"][: HOURS - hours], *([None] * hours)] if hours else []
+    given = {**known, "target": target, "related": known["related"] if related and hours else {}}
+    found, sure = (ask(model, one, quantiles=["0.1", "0.5", "0.9"])[0] for one in (given, known))
+    median, low, high = (np.array(found["quantiles"][level]) for level in ("0.5", "0.1", "0.9"))
+    assert np.abs(median - usual).mean() < 25
+    assert median.mean() == pytest.approx(usual.mean(), rel=0.15)
+    width = np.array(sure["quantiles"]["0.9"]) - sure["quantiles"]["0.1"]
+    assert (high - low).mean() > 2 * width.mean()
+
+
+def test_a_model_that_learned_with_related_series_serves_those_who_send_none(
+    model: Boosting,
+) -> None:
+    found, sure = (
+        np.array(ask(model, one, quantiles=["0.5"])[0]["quantiles"]["0.5"])
+        for one in (instance(0, 1, related={}), instance(0, 1))
+    )
+    np.testing.assert_allclose(found, sure, rtol=0.1)
+
+
 def test_request_that_was_not_trained_for_is_refused_by_name(model: Boosting) -> None:
     with pytest.raises(ValueError, match=r"instances\[0\]: cat ends with 7"):
         ask(model, instance(0, 7))

@@ -173,14 +173,17 @@ def _learn(
         trained = list(pool.map(lambda out: _boosters(rows, ~out, hyperparameters), kept))
     told = np.full((len(rows.value), len(BASE_LEVELS)), np.nan)
     curve = np.zeros(min(STAGES, hyperparameters.rounds))
-    for out, boosters in zip(kept, trained, strict=True):
+    for fold_rows, boosters in zip(kept, trained, strict=True):
+        out = fold_rows & rows.is_whole
         value, weight = rows.value[out], rows.weight[out]
         staged = _staged(boosters, rows.features[out], hyperparameters.rounds, len(curve))
         for stage, values in enumerate(staged):
             curve[stage] += _pinball(value, values, weight)
             told[out] = values
-    calibration = Calibration.learn(np.array(BASE_LEVELS), told, rows.value, rows.lead)
-    return Group(trained, calibration), curve / float((np.abs(rows.value) * rows.weight).sum())
+    whole = rows.is_whole
+    value, weight = rows.value[whole], rows.weight[whole]
+    calibration = Calibration.learn(np.array(BASE_LEVELS), told[whole], value, rows.lead[whole])
+    return Group(trained, calibration), curve / float((np.abs(value) * weight).sum())
 
 
 def _boosters(
