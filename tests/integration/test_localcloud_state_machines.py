@@ -177,3 +177,67 @@ def test_rule_starts_a_machine_with_the_rights_of_its_targets_role_only(
     (execution,) = states.list_executions(stateMachineArn=arn)["executions"]
     found = ended(studio, execution["executionArn"])
     assert json.loads(found["input"])["detail"] == {"by": "starter"}
+
+
+PUT = {
+    "Resource": "arn:aws:states:::dynamodb:putItem",
+    "Parameters": {
+        "TableName": "locks",
+        "Item": {"name": {"S": "one"}},
+        "ConditionExpression": "attribute_not_exists(#name)",
+        "ExpressionAttributeNames": {"#name": "name"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def locks(studio: Studio) -> None:
+    studio.client("dynamodb").create_table(
+        TableName="locks",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+    )
+
+
+def test_other_services_are_called_as_the_machines_role_too(
+    studio: Studio, role: str, locks: None
+) -> None:
+    found = ended(studio, execute(studio, machine(studio, role, "unlawful", PUT)))
+    assert "not authorized to perform: dynamodb:PutItem" in found["cause"]
+    writer = studio.new_role("writer", allow("dynamodb:PutItem"), trusted="states.amazonaws.com")
+    arn = machine(studio, writer, "lawful", PUT)
+    assert ended(studio, execute(studio, arn))["status"] == "SUCCEEDED"
+    found = ended(studio, execute(studio, arn))
+    assert found["error"] == "DynamoDB.ConditionalCheckFailedException"
+
+
+def test_members_begin_with_a_capital_whatever_the_services_own_do(studio: Studio) -> None:
+    reader = studio.new_role(
+        "reader", allow("states:DescribeExecution"), trusted="states.amazonaws.com"
+    )
+    task = {
+        "Resource": "arn:aws:states:::aws-sdk:sfn:describeExecution",
+        "Parameters": {"ExecutionArn.$": "$$.Execution.Id"},
+        "ResultSelector": {"status.$": "$.Status"},
+    }
+    found = ended(studio, execute(studio, machine(studio, reader, "mirror", task)))
+    assert json.loads(found["output"]) == {"status": "RUNNING"}
+
+
+def test_leave_to_start_one_crawler_is_leave_for_that_one(studio: Studio) -> None:
+    crawlers = "arn:aws:glue:*:*:crawler/mine"
+    starter = studio.new_role(
+        "starter", allow("glue:StartCrawler", crawlers), trusted="states.amazonaws.com"
+    )
+    task = {
+        "Resource": "arn:aws:states:::aws-sdk:glue:startCrawler",
+        "Parameters": {"Name.$": "$.name"},
+    }
+    arn = machine(studio, starter, "crawl", task)
+    assert ended(studio, execute(studio, arn, name="mine"))["error"] == (
+        "Glue.EntityNotFoundException"
+    )
+    assert ended(studio, execute(studio, arn, name="other"))["error"] == (
+        "Glue.AccessDeniedException"
+    )
