@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.names import Names
+from contracts.names import ALGORITHMS, Names
 from forecasting.training import LOG_GROUP
 
 STATUS = {"Completed": "FINISHED", "Failed": "FAILED", "Stopped": "KILLED"}
@@ -181,6 +181,7 @@ def _training_run(job: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
         ended=_millis(ended) if ended else None,
         parameters={
             **job.get("HyperParameters", {}),
+            "algorithm": _algorithm(image),
             "instance_type": job["ResourceConfig"]["InstanceType"],
         },
         tags={
@@ -214,6 +215,7 @@ def _tuning_run(job: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> 
         parameters={
             **definition.get("StaticHyperParameters", {}),
             **ranges,
+            "algorithm": _algorithm(definition["AlgorithmSpecification"]["TrainingImage"]),
             "objective": f"{objective['Type']} {objective['MetricName']}",
             "strategy": configuration["Strategy"],
             **{name: str(value) for name, value in configuration["ResourceLimits"].items()},
@@ -244,6 +246,12 @@ def _common_tags(job: Mapping[str, Any], kind: str, word: str, image: str) -> di
         "mlflow.source.name": repository,
     }
     return {name: text for name, text in found.items() if text}
+
+
+def _algorithm(image: str) -> str:
+    """One of `contracts.names.ALGORITHMS`, whose name the image's ends with; else the image's."""
+    repository = image.rpartition("/")[2].partition(":")[0]
+    return next((one for one in ALGORITHMS if repository.endswith(f"-{one}")), repository)
 
 
 def _found_by_trials(

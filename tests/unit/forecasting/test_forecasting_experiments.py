@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from forecasting import experiments
 from forecasting.experiments import Measurement
 
@@ -119,7 +120,11 @@ def test_what_the_log_does_not_tell_the_job_does():
 def test_a_run_tells_parameters_image_artefact_and_lineage():
     run = only_run(Aws(None))
     assert (run.status, run.started, run.ended) == ("FINISHED", MILLIS, MILLIS + 90_000)
-    assert run.parameters == {"rounds": "200", "instance_type": "ml.m5.large"}
+    assert run.parameters == {
+        "rounds": "200",
+        "algorithm": "boosting",
+        "instance_type": "ml.m5.large",
+    }
     assert run.channels == {"train": "s3://b/train/"}
     assert run.parent is None
     assert (
@@ -144,3 +149,55 @@ def test_a_jobs_status_is_said_in_mlflows_words(status, kept):
 
 def test_complete_jobs_and_other_environments_are_not_read_again():
     assert not list(experiments.training_jobs(Aws(None), NAMES, {JOB["TrainingJobName"]}))
+
+
+class Registry:
+    """A SageMaker with versions; without any there is no group either."""
+
+    def __init__(self, *packages):
+        self._packages = packages
+
+    def client(self, _):
+        return self
+
+    def get_paginator(self, operation):
+        assert operation == "list_model_packages"
+        return self
+
+    def paginate(self, ModelPackageGroupName):
+        assert ModelPackageGroupName == NAMES.model_package_group
+        if not self._packages:
+            error = {"Error": {"Code": "ValidationException", "Message": "no such group"}}
+            raise ClientError(error, "ListModelPackages")
+        arns = [str(number) for number in range(len(self._packages))]
+        yield {"ModelPackageSummaryList": [{"ModelPackageArn": arn} for arn in arns]}
+
+    def describe_model_package(self, ModelPackageName):
+        return {
+            "ModelPackageVersion": 1,
+            "ModelApprovalStatus": "Approved",
+            "CreationTime": BEGAN,
+            **self._packages[int(ModelPackageName)],
+        }
+
+
+def test_a_versions_run_learns_of_the_gate():
+    metadata = {"training_job": "job", "wql": "0.25", "verdict": "accepted", "commit": "abc"}
+    by_hand = {}
+    ((job, tags, gate),) = experiments.versions(
+        Registry({"CustomerMetadataProperties": metadata}, by_hand), NAMES
+    )
+    assert job == "job"
+    assert gate == [Measurement("gate:wql", 0.25, 0, MILLIS)]
+    assert tags == {
+        "version": "1",
+        "approval": "Approved",
+        "gate.training_job": "job",
+        "gate.verdict": "accepted",
+        "gate.commit": "abc",
+        "mlflow.source.git.commit": "abc",
+    }
+
+
+def test_without_a_registry_there_are_no_versions():
+    assert not list(experiments.versions(Registry(), NAMES))
