@@ -43,23 +43,32 @@ def run(options: argparse.Namespace, session: Any, names: Names, console: Consol
     execution = retraining.start(session, names, wanted(options), datetime.now(UTC))
     name = options.resume or execution.rpartition(":")[2]
     console.print(f"run {name} of {names.retrain_machine}", soft_wrap=True)
-    shown = 0
-
-    def report(steps: Sequence[Step]) -> None:
-        nonlocal shown
-        done = [step for step in steps[:-1] if step.seconds is not None]
-        for step in done[shown:]:
-            console.print(f"  {step.name:<9} {step.seconds:6.0f} s")
-        shown = len(done)
-        if steps:
-            status.update(f"{steps[-1].name} …")
-
+    shown = _Shown(console)
     with console.status("Starting") as status:
-        outcome = retraining.follow(session, execution, report)
+
+        def report(steps: Sequence[Step]) -> None:
+            if steps:
+                shown.print(steps[:-1])
+                status.update(f"{steps[-1].name} …")
+
+        outcome, steps = retraining.follow(session, execution, report)
+    shown.print(steps)
     page = retraining.download(session, outcome, options.output)
     console.print(figures(outcome))
     for line in conclusion(outcome, page):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+class _Shown:
+    """A line a step that has ended, each once."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._count = console, 0
+
+    def print(self, steps: Sequence[Step]) -> None:
+        for step in steps[self._count :]:
+            self._console.print(f"  {step.name:<9} {step.seconds or 0:6.0f} s")
+        self._count = max(self._count, len(steps))
 
 
 def wanted(options: argparse.Namespace) -> dict[str, Any]:

@@ -116,8 +116,10 @@ def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -
     return str(found["executionArn"])
 
 
-def follow(session: Any, execution: str, report: Callable[[Sequence[Step]], None]) -> Outcome:
-    """Report the steps of a run until its end.
+def follow(
+    session: Any, execution: str, report: Callable[[Sequence[Step]], None]
+) -> tuple[Outcome, list[Step]]:
+    """Report the steps of a run until its end; its outcome, and all its steps.
 
     Raises
     ------
@@ -132,7 +134,7 @@ def follow(session: Any, execution: str, report: Callable[[Sequence[Step]], None
     )
     if found["status"] != "SUCCEEDED":
         raise ForecastingError(found.get("cause") or f"{execution} {found['status'].lower()}")
-    return Outcome.of(json.loads(found["output"]))
+    return Outcome.of(json.loads(found["output"])), steps(_events(states, execution))
 
 
 def steps(events: Iterable[Mapping[str, Any]]) -> list[Step]:
