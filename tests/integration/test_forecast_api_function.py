@@ -1,8 +1,8 @@
 """The forecast API's function, packaged as it is shipped, under a role with no more than it needs.
 
 The cloud is one of its own, because its SageMaker must know a container that is made here: a
-server of a few lines that forecasts the last value and, like DeepAR, refuses a series of a device
-it was not trained with.
+server of a few lines that forecasts the last value, of the area where that is known, and, like
+DeepAR, refuses a series of a device it was not trained with.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ SERVE = """
             if any(one["cat"][0] > 1 for one in instances):
                 return self.answer(400, b"cat[0] was not seen in training")
             wanted = request["configuration"]["quantiles"]
-            last = [[v for v in one["target"] if v != "NaN"][-1] for one in instances]
+            shown = [one["related"]["area"] or one["target"] for one in instances]
+            last = [[v for v in values if v != "NaN"][-1] for values in shown]
             predictions = [
                 {"mean": [v] * 24, "quantiles": {q: [v * 2 * float(q)] * 24 for q in wanted}}
                 for v in last
@@ -81,6 +82,7 @@ class Estate:
                 "2017-02-01 00:00:00",
                 {"ozone": [1.0, None, 3.0], "sulfur_dioxide": [None, None, None]},
                 {"ozone": [index, 0], "sulfur_dioxide": [index, 3]},
+                {"ozone": [10.0, None, 30.0]} if device == "station-2" else {},
             )
             s3.put_object(
                 Bucket=self.names.bucket("curated"),
@@ -288,16 +290,21 @@ def test_a_forecast_goes_from_history_over_the_endpoint_into_the_record(serving:
     status, forecast = serving.forecast("station-2", horizon="2", quantiles="0.1,0.5")
     assert status == 200, forecast
     assert forecast["origin"] == "2017-02-01T03:00:00Z"
-    assert forecast["mean"] == [3.0, 3.0]
-    assert forecast["quantiles"]["0.1"] == pytest.approx([0.6, 0.6])
+    assert forecast["mean"] == [30.0, 30.0], "the model was shown the area"
+    assert forecast["quantiles"]["0.1"] == pytest.approx([6.0, 6.0])
     assert forecast["model"] == {"endpoint": serving.names.endpoint, "variant": "champion"}
     [record] = serving.interactions("station-2")
     assert record["request_id"]["S"] == forecast["request_id"]
     assert record["status"]["N"] == "200"
     assert record["variant"]["S"] == "champion"
-    assert [value["N"] for value in record["mean"]["L"]] == ["3", "3"]
+    assert [value["N"] for value in record["mean"]["L"]] == ["30", "30"]
     days = (int(record["expires_at"]["N"]) - _seconds(record["asked_at"]["S"])) / 86400
     assert days == pytest.approx(30, abs=0.001)
+
+
+def test_a_past_origin_hides_what_the_area_came_to_as_well(serving: Estate) -> None:
+    status, forecast = serving.forecast("station-2", origin="2017-02-01T02:00:00Z")
+    assert (status, forecast["mean"][0]) == (200, 10.0), forecast
 
 
 def test_an_unknown_device_is_404_though_the_role_may_list_only_one_prefix(
