@@ -16,9 +16,10 @@ from pathlib import Path
 import forecasting_lake as lake
 import pytest
 from conftest import session_of
-from forecasting import experiments_command, tuning
+from forecasting import experiments_command, holdout, tuning
 from forecasting.experiment_store import ExperimentStore, local_uri
-from forecasting.experiments import Measurement, Run
+from forecasting.experiments import Run
+from forecasting.job_metrics import Measurement
 from rich.console import Console
 
 from contracts.container_images import tag
@@ -203,7 +204,7 @@ def test_a_run_holds_parameters_metrics_and_where_it_came_from(runs, state, name
     assert run.data.tags["model_artifacts"].endswith(f"{best.job}/output/model.tar.gz")
     (train,) = [one for one in run.inputs.dataset_inputs if one.dataset.name == "train"]
     assert json.loads(train.dataset.source) == {
-        "uri": tuning.channel_uri(names, state.job, "train")
+        "uri": holdout.channel_uri(names, state.job, "train")
     }
     progress = client.get_metric_history(run.info.run_id, "train:progress")
     assert [one.step for one in progress] == list(range(len(progress)))

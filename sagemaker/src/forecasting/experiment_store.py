@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.names import Names
-from forecasting.experiments import RUNNING, Measurement, Run
+from forecasting.experiments import RUNNING, Run
+from forecasting.job_metrics import Measurement
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -6,41 +6,19 @@ registry, so jobs started by hand, by tuning and by retraining are all there.
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from contracts.names import ALGORITHMS, Names
-from forecasting.training import LOG_GROUP
+from forecasting.job_metrics import Measurement, lines, measurements, number
+from forecasting.registry import Version
 
 STATUS = {"Completed": "FINISHED", "Failed": "FAILED", "Stopped": "KILLED"}
 """MLflow's word for a job's final status; all others are ``RUNNING``."""
 
 RUNNING = "RUNNING"
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A value of a metric.
-
-    Parameters
-    ----------
-    step
-        Which value of the metric it is, from 0: of what comes once an epoch, the epoch.
-    at
-        When, in milliseconds since 1970.
-    """
-
-    metric: str
-    value: float
-    step: int
-    at: int
 
 
 @dataclass(frozen=True)
@@ -86,7 +64,7 @@ def training_jobs(session: Any, names: Names, done: Iterable[str] = ()) -> Itera
         tags = sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
         run = _training_run(job, {one["Key"]: one["Value"] for one in tags})
         definitions = job["AlgorithmSpecification"].get("MetricDefinitions", [])
-        logged = measurements(_lines(logs, name), definitions)
+        logged = measurements(lines(logs, name), definitions)
         yield replace(run, measurements=(*logged, *_final_metrics(job, logged)))
 
 
@@ -105,64 +83,21 @@ def tuning_jobs(session: Any, names: Names, done: Iterable[str] = ()) -> Iterato
         yield _tuning_run(job, trials)
 
 
-def measurements(
-    lines: Iterable[tuple[int, str]], definitions: Iterable[Mapping[str, str]]
-) -> list[Measurement]:
-    """What a job's metric definitions find in its log.
-
-    Parameters
-    ----------
-    lines
-        Time in milliseconds, and text.
-    """
-    expressions = [(one["Name"], re.compile(one["Regex"])) for one in definitions]
-    counts: dict[str, Iterator[int]] = defaultdict(itertools.count)
-    found = []
-    for at, line in lines:
-        for name, expression in expressions:
-            match = expression.search(line)
-            value = _number(match.group(1)) if match else None
-            if value is not None:
-                found.append(Measurement(name, value, next(counts[name]), at))
-    return found
-
-
-def versions(session: Any, names: Names) -> Iterator[tuple[str, dict[str, str], list[Measurement]]]:
-    """Of each version in the registry: its training job, and tags and metrics of the gate."""
-    sagemaker = session.client("sagemaker")
-    pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=names.model_package_group
-    )
-    try:
-        listed = [one for page in pages for one in page["ModelPackageSummaryList"]]
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
-            raise
-        return  # the group is not there as long as nothing was applied
-    for summary in listed:
-        package = sagemaker.describe_model_package(ModelPackageName=summary["ModelPackageArn"])
-        metadata = package.get("CustomerMetadataProperties", {})
-        if "training_job" in metadata:
-            yield metadata["training_job"], *_verdict(package, metadata)
-
-
-def _verdict(
-    package: Mapping[str, Any], metadata: Mapping[str, str]
-) -> tuple[dict[str, str], list[Measurement]]:
+def verdict(version: Version) -> tuple[dict[str, str], list[Measurement]]:
+    """Tags and metrics that a version's training job gets of the gate."""
     tags = {
-        "version": str(package["ModelPackageVersion"]),
-        "approval": package["ModelApprovalStatus"],
-        "approval_reason": package.get("ApprovalDescription", ""),
+        "version": str(version.number),
+        "approval": version.status,
+        "approval_reason": version.reason,
+        "mlflow.source.git.commit": version.metadata.get("commit", ""),
     }
     gate = []
-    for name, text in metadata.items():
-        value = _number(text)
+    for name, text in version.metadata.items():
+        value = number(text)
         if value is None:
             tags[f"gate.{name}"] = text
         else:
-            gate.append(Measurement(f"gate:{name}", value, 0, _millis(package["CreationTime"])))
-    if "commit" in metadata:
-        tags["mlflow.source.git.commit"] = metadata["commit"]
+            gate.append(Measurement(f"gate:{name}", value, 0, _millis(version.created)))
     return {name: text for name, text in tags.items() if text}, gate
 
 
@@ -304,35 +239,6 @@ def _listed(
     return [
         name for name in found if name.startswith(names.part("")) and name not in skipped
     ]  # NameContains looks anywhere in a name
-
-
-def _lines(logs: Any, job: str) -> Iterator[tuple[int, str]]:
-    """A training job's log, its streams one after the other."""
-    pages = logs.get_paginator("describe_log_streams").paginate(
-        logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job}/"
-    )
-    try:
-        streams = [one["logStreamName"] for page in pages for one in page["logStreams"]]
-    except logs.exceptions.ResourceNotFoundException:
-        return  # nothing has been logged yet, or all of it has expired
-    for stream in streams:
-        token: dict[str, str] = {}
-        while True:
-            page = logs.get_log_events(
-                logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, **token
-            )
-            for event in page["events"]:
-                yield event["timestamp"], event["message"]
-            if page["nextForwardToken"] == token.get("nextToken"):  # AWS's sign of the end
-                break
-            token = {"nextToken": page["nextForwardToken"]}
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _millis(moment: datetime) -> int:

@@ -18,10 +18,13 @@ from typing import Any
 from rich.console import Console
 
 from contracts.names import Names
-from forecasting import experiments
+from forecasting import experiments, registry
 from forecasting.errors import ForecastingError
 from forecasting.experiment_store import WITHOUT_TELEMETRY, ExperimentStore, local_uri, server_arn
 from forecasting.settings import Settings
+
+VERSIONS = 100
+"""The newest ones, whose approval may have changed since the last time."""
 
 LOOPBACK = "127.0.0.1"
 _STARTUP_SECONDS = 120
@@ -84,7 +87,9 @@ def mirror(session: Any, names: Names, tracking_uri: str, folder: Path, console:
                     new += 1
                 else:
                     changed += 1
-        for job, tags, measured in experiments.versions(session, names):
+        for version in registry.versions(session, names, VERSIONS):
+            job = version.metadata.get("training_job", "")
+            tags, measured = experiments.verdict(version)
             store.tag(job, tags)
             store.measure(job, measured)
     console.print(

@@ -102,13 +102,32 @@ def request(
             "VolumeSizeInGB": training.volume_gb,
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime_seconds},
-        "Tags": [{"Key": key, "Value": value} for key, value in tags(names, settings).items()],
+        "Tags": tag_list(names, settings),
     }
 
 
 def tags(names: Names, settings: Settings) -> dict[str, str]:
     """Tags of every resource that is released here."""
     return {"project": "lakecast", "environment": names.environment, **settings.tags}
+
+
+def tag_list(names: Names, settings: Settings) -> list[dict[str, str]]:
+    """`tags` as SageMaker takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags(names, settings).items()]
+
+
+def accepted(create: Callable[..., Any], **wanted: Any) -> None:
+    """Ask for a job; a refusal is told in SageMaker's words.
+
+    Raises
+    ------
+    ForecastingError
+        SageMaker refuses it.
+    """
+    try:
+        create(**wanted)
+    except ClientError as error:
+        raise ForecastingError(f"SageMaker refused the job: {_message(error)}") from None
 
 
 def start(session: Any, names: Names, settings: Settings, algorithm: str, now: datetime) -> str:
@@ -124,12 +143,8 @@ def start(session: Any, names: Names, settings: Settings, algorithm: str, now: d
     channels = _channels(s3, names)
     name = job_name(names, algorithm, now)
     _keep_categories(s3, names, name)
-    try:
-        session.client("sagemaker").create_training_job(
-            **request(names, settings, algorithm, name=name, image=image, channels=channels)
-        )
-    except ClientError as error:
-        raise ForecastingError(f"SageMaker refused the training job: {_message(error)}") from None
+    wanted = request(names, settings, algorithm, name=name, image=image, channels=channels)
+    accepted(session.client("sagemaker").create_training_job, **wanted)
     return name
 
 

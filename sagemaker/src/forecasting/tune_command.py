@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from contracts.names import Names
-from forecasting import retraining, search_settings, tuning
+from forecasting import holdout, retraining, search_settings, tuning
 from forecasting.errors import ForecastingError
 from forecasting.search_settings import Search
 from forecasting.settings import Settings
@@ -103,7 +103,7 @@ def _search(
     name: str,
 ) -> TuningState:
     with console.status("holding days out") as status:
-        held_out = tuning.hold_out(
+        held_out = holdout.run(
             session,
             names,
             settings,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.container_images import image_uri
-from contracts.lake import CHANNELS, EVALUATIONS
 from contracts.names import Names
-from forecasting import training
+from forecasting import holdout, training
 from forecasting.errors import ForecastingError
 from forecasting.images import training_image
 from forecasting.polling import final_state
@@ -26,8 +23,6 @@ RANGE_MEMBERS = {
     "continuous": "ContinuousParameterRanges",
     "categorical": "CategoricalParameterRanges",
 }
-_FOLDER = "/opt/ml/processing"
-_HOLDOUT_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -72,67 +67,6 @@ def job_name(names: Names, now: datetime) -> str:
     return names.part(f"tune-{now:%m%d%H%M%S}")
 
 
-def channel_uri(names: Names, name: str, channel: str) -> str:
-    """Where a tuning job's own channels lie."""
-    return f"{EVALUATIONS.uri(names)}{name}/{channel}/"
-
-
-def holdout_request(names: Names, settings: Settings, search: Search, name: str) -> dict[str, Any]:
-    """Parameters of ``CreateProcessingJob``: the job that writes the channels to tune on."""
-    inputs, outputs = f"{_FOLDER}/input/channel", f"{_FOLDER}/output"
-    arguments = {
-        "--channel": inputs,
-        "--out": outputs,
-        "--origins": str(search.origins),
-        "--kept": str(settings.retraining.origins),
-    }
-    return {
-        "ProcessingJobName": name,
-        "RoleArn": names.role_arn("sagemaker"),
-        "AppSpecification": {
-            "ImageUri": image_uri(names, "evaluation"),
-            "ContainerArguments": [
-                "holdout",
-                *(part for pair in arguments.items() for part in pair),
-            ],
-        },
-        "ProcessingResources": {
-            "ClusterConfig": {
-                "InstanceType": settings.retraining.instance_type,
-                "InstanceCount": 1,
-                "VolumeSizeInGB": settings.training.volume_gb,
-            }
-        },
-        "ProcessingInputs": [
-            {
-                "InputName": "channel",
-                "S3Input": {
-                    "S3Uri": f"{CHANNELS.uri(names)}test/",  # whole series
-                    "LocalPath": inputs,
-                    "S3DataType": "S3Prefix",
-                    "S3InputMode": "File",
-                },
-            }
-        ],
-        "ProcessingOutputConfig": {
-            "Outputs": [
-                {
-                    "OutputName": channel,
-                    "S3Output": {
-                        "S3Uri": channel_uri(names, name, channel),
-                        "LocalPath": f"{outputs}/{channel}",
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-                for channel in training.CHANNEL_NAMES
-            ],
-            "KmsKeyId": names.key_alias,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": _HOLDOUT_SECONDS},
-        "Tags": _tags(names, settings),
-    }
-
-
 def request(
     names: Names, settings: Settings, search: Search, *, algorithm: str, name: str, image: str
 ) -> dict[str, Any]:
@@ -142,9 +76,9 @@ def request(
     )
     for channel in job["InputDataConfig"]:
         source = channel["DataSource"]["S3DataSource"]
-        source["S3Uri"] = channel_uri(names, name, channel["ChannelName"])
+        source["S3Uri"] = holdout.channel_uri(names, name, channel["ChannelName"])
     # the trials' models know scaled values only, so they lie where none is deployed from
-    job["OutputDataConfig"]["S3OutputPath"] = channel_uri(names, name, "trials")
+    job["OutputDataConfig"]["S3OutputPath"] = holdout.channel_uri(names, name, "trials")
     hyperparameters = job.pop("HyperParameters")
     for member in ("TrainingJobName", "Tags"):
         del job[member]
@@ -157,7 +91,7 @@ def request(
                 key: value for key, value in hyperparameters.items() if key not in search.ranges
             },
         },
-        "Tags": _tags(names, settings),
+        "Tags": training.tag_list(names, settings),
     }
 
 
@@ -191,43 +125,10 @@ def _range(one: Range) -> dict[str, Any]:
     return {"MinValue": low, "MaxValue": high, "ScalingType": one.scaling}
 
 
-def hold_out(
-    session: Any,
-    names: Names,
-    settings: Settings,
-    search: Search,
-    *,
-    name: str,
-    report: Callable[[str], None],
-) -> dict[str, Any]:
-    """Write the channels to tune on, and say what is in them.
-
-    Raises
-    ------
-    ForecastingError
-        The job was refused or failed.
-    """
-    sagemaker = session.client("sagemaker")
-    _accepted(sagemaker.create_processing_job, **holdout_request(names, settings, search, name))
-    job = final_state(
-        lambda: sagemaker.describe_processing_job(ProcessingJobName=name),
-        lambda one: one["ProcessingJobStatus"] in training.FINAL,
-        lambda one: report(one["ProcessingJobStatus"]),
-    )
-    if job["ProcessingJobStatus"] != "Completed":
-        why = job.get("ExitMessage") or job.get("FailureReason") or "no reason was given"
-        raise ForecastingError(
-            f"processing job {name} {job['ProcessingJobStatus'].lower()}: {why} "
-            f"(log: /aws/sagemaker/ProcessingJobs, streams {name}/…)"
-        )
-    found: dict[str, Any] = json.loads(job["ExitMessage"])
-    return found
-
-
 def start(
     session: Any, names: Names, settings: Settings, search: Search, *, algorithm: str, name: str
 ) -> None:
-    """Start a tuning job on channels that `hold_out` wrote.
+    """Start a tuning job on channels that `holdout.run` wrote.
 
     Raises
     ------
@@ -236,7 +137,7 @@ def start(
     """
     image = training_image(names, algorithm)
     wanted = request(names, settings, search, algorithm=algorithm, name=name, image=image)
-    _accepted(session.client("sagemaker").create_hyper_parameter_tuning_job, **wanted)
+    training.accepted(session.client("sagemaker").create_hyper_parameter_tuning_job, **wanted)
 
 
 def describe(session: Any, name: str) -> TuningState:
@@ -305,16 +206,3 @@ def _trial(summary: Mapping[str, Any]) -> Trial:
         objective=metric.get("Value"),
         values=summary.get("TunedHyperParameters", {}),
     )
-
-
-def _tags(names: Names, settings: Settings) -> list[dict[str, str]]:
-    found = training.tags(names, settings)
-    return [{"Key": key, "Value": value} for key, value in found.items()]
-
-
-def _accepted(create: Callable[..., Any], **wanted: Any) -> None:
-    try:
-        create(**wanted)
-    except ClientError as error:
-        message = error.response["Error"].get("Message", error)
-        raise ForecastingError(f"SageMaker refused the job: {message}") from None

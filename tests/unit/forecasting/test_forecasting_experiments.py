@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from botocore.exceptions import ClientError
 from forecasting import experiments
-from forecasting.experiments import Measurement
+from forecasting.job_metrics import Measurement
+from forecasting.registry import Version
 
 from contracts.names import Names
 from contracts.training_metrics import metric_definitions
@@ -151,53 +151,17 @@ def test_complete_jobs_and_other_environments_are_not_read_again():
     assert not list(experiments.training_jobs(Aws(None), NAMES, {JOB["TrainingJobName"]}))
 
 
-class Registry:
-    """A SageMaker with versions; without any there is no group either."""
-
-    def __init__(self, *packages):
-        self._packages = packages
-
-    def client(self, _):
-        return self
-
-    def get_paginator(self, operation):
-        assert operation == "list_model_packages"
-        return self
-
-    def paginate(self, ModelPackageGroupName):
-        assert ModelPackageGroupName == NAMES.model_package_group
-        if not self._packages:
-            error = {"Error": {"Code": "ValidationException", "Message": "no such group"}}
-            raise ClientError(error, "ListModelPackages")
-        arns = [str(number) for number in range(len(self._packages))]
-        yield {"ModelPackageSummaryList": [{"ModelPackageArn": arn} for arn in arns]}
-
-    def describe_model_package(self, ModelPackageName):
-        return {
-            "ModelPackageVersion": 1,
-            "ModelApprovalStatus": "Approved",
-            "CreationTime": BEGAN,
-            **self._packages[int(ModelPackageName)],
-        }
-
-
 def test_a_versions_run_learns_of_the_gate():
     metadata = {"training_job": "job", "wql": "0.25", "verdict": "accepted", "commit": "abc"}
-    by_hand = {}
-    ((job, tags, gate),) = experiments.versions(
-        Registry({"CustomerMetadataProperties": metadata}, by_hand), NAMES
-    )
-    assert job == "job"
+    version = Version(3, "arn", "Rejected", BEGAN, "worse than before", metadata)
+    tags, gate = experiments.verdict(version)
     assert gate == [Measurement("gate:wql", 0.25, 0, MILLIS)]
     assert tags == {
-        "version": "1",
-        "approval": "Approved",
+        "version": "3",
+        "approval": "Rejected",
+        "approval_reason": "worse than before",
         "gate.training_job": "job",
         "gate.verdict": "accepted",
         "gate.commit": "abc",
         "mlflow.source.git.commit": "abc",
     }
-
-
-def test_without_a_registry_there_are_no_versions():
-    assert not list(experiments.versions(Registry(), NAMES))

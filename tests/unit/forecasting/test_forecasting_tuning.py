@@ -10,7 +10,7 @@ import pytest
 from boosting_container import hyperparameters as boosting
 from botocore.validate import ParamValidator
 from deepar_container import hyperparameters as deepar
-from forecasting import search_settings, tune_command, tuning
+from forecasting import holdout, search_settings, tune_command, tuning
 from forecasting.errors import ForecastingError
 from forecasting.settings import Settings
 from forecasting.tuning import Trial, TuningState
@@ -49,7 +49,7 @@ def read(tmp_path, text, **options):
 def test_requests_fit_sagemakers_model(settings, algorithm):
     search = search_settings.read(algorithm)
     name = tuning.job_name(NAMES, NOW)
-    valid("CreateProcessingJob", tuning.holdout_request(NAMES, settings, search, name))
+    valid("CreateProcessingJob", holdout.request(NAMES, settings, search, name))
     request = tuning.request(NAMES, settings, search, algorithm=algorithm, name=name, image="image")
     valid("CreateHyperParameterTuningJob", request)
 
@@ -90,7 +90,7 @@ def test_trials_learn_and_leave_models_in_the_tuning_jobs_own_folder(settings, t
 
 
 def test_the_gates_days_are_kept_from_the_search(settings, tmp_path):
-    request = tuning.holdout_request(NAMES, settings, read(tmp_path, FILE), "job")
+    request = holdout.request(NAMES, settings, read(tmp_path, FILE), "job")
     arguments = request["AppSpecification"]["ContainerArguments"]
     assert arguments[0] == "holdout"
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
