@@ -33,14 +33,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=_time, help="begin of the arrivals to read first")
     parser.add_argument("--end", type=_time, help="their end (default: now)")
     parser.add_argument("--no-etl", action="store_true", help="take the channels as they are")
-    parser.add_argument("--reason", default="by hand", help="kept with the version")
-    parser.add_argument("--resume", help="run that failed: what completed is not done again")
+    parser.add_argument("--reason", help="kept with the version (default: by hand)")
+    parser.add_argument(
+        "--resume",
+        help="run that failed: it goes on as it was asked, and what completed is not done again",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder for reports")
 
 
 def run(options: argparse.Namespace, session: Any, names: Names, console: Console) -> None:
     """Retrain and print the outcome; a candidate that is rejected is an outcome as well."""
-    execution = retraining.start(session, names, wanted(options), datetime.now(UTC))
+    given = wanted(options)
+    if options.resume:
+        given = {**retraining.given_to(session, names, options.resume), **given}
+    execution = retraining.start(session, names, given, datetime.now(UTC))
     name = options.resume or execution.rpartition(":")[2]
     console.print(f"run {name} of {names.retrain_machine}", soft_wrap=True)
     shown = _Shown(console)
@@ -72,7 +78,15 @@ class _Shown:
 
 
 def wanted(options: argparse.Namespace) -> dict[str, Any]:
-    """The machine's input: only what was said."""
+    """The machine's input: only what was said.
+
+    Raises
+    ------
+    ForecastingError
+        A hyperparameter is none, or a run is to go on with another algorithm.
+    """
+    if options.resume and options.model:
+        raise ForecastingError("a run goes on with its own algorithm: say RESUME without MODEL")
     window = {"start": options.start, "end": options.end}
     given = {
         "algorithm": options.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import subprocess
@@ -114,6 +115,41 @@ def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -
             f"no state machine {names.retrain_machine}: say `make plan` and `make apply` first"
         ) from None
     return str(found["executionArn"])
+
+
+def given_to(session: Any, names: Names, run: str) -> dict[str, Any]:
+    """The input of a run that has failed, with which it is to be resumed.
+
+    Raises
+    ------
+    ForecastingError
+        No such run has failed.
+    """
+    states = session.client("stepfunctions")
+    pages = states.get_paginator("list_executions").paginate(
+        stateMachineArn=names.state_machine_arn(names.retrain_machine)
+    )
+    failed = [
+        one
+        for page in pages
+        for one in page["executions"]
+        if one["status"] not in ("RUNNING", "SUCCEEDED")
+    ]
+    for one in failed:
+        if run in (one["name"], run_name(one["name"], one["startDate"])):
+            found = states.describe_execution(executionArn=one["executionArn"])
+            given: dict[str, Any] = json.loads(found["input"])
+            return given
+    known = ", ".join(run_name(one["name"], one["startDate"]) for one in failed[:5])
+    raise ForecastingError(f"no run {run} has failed; the newest that have: {known or 'none'}")
+
+
+def run_name(execution: str, began: datetime) -> str:
+    """What an execution's run is called: EventBridge's names are too long for those of jobs."""
+    if len(execution) <= len("20260131-120000-abcd"):
+        return execution
+    digest = hashlib.sha256(execution.encode()).hexdigest()
+    return f"{began.astimezone(UTC):%Y%m%d-%H%M%S}-{digest[:4]}"
 
 
 def follow(

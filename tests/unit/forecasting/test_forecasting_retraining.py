@@ -67,15 +67,27 @@ def options(*said: str) -> argparse.Namespace:
 
 def test_only_what_is_said_is_asked_for():
     wanted = retrain_command.wanted(options())
-    assert set(wanted) <= {"commit", "reason"}
+    assert set(wanted) <= {"commit"}
     wanted = retrain_command.wanted(
         options("--model", "deepar", "--set", "epochs=3", "num_cells=20", "--no-etl",
-                "--start", "2026-06-03T02:00+02:00", "--resume", "20261121-100000-abcd")
+                "--start", "2026-06-03T02:00+02:00", "--reason", "a trial")
     )  # fmt: skip
     assert wanted["algorithm"] == "deepar"
     assert wanted["hyperparameters"] == {"epochs": "3", "num_cells": "20"}
     assert wanted["window"] == {"start": "2026-06-03T00:00:00Z"}
-    assert (wanted["etl"], wanted["resume"]) == (False, "20261121-100000-abcd")
+    assert (wanted["etl"], wanted["reason"]) == (False, "a trial")
+
+
+def test_a_run_goes_on_with_its_own_algorithm():
+    assert retrain_command.wanted(options("--resume", "x"))["resume"] == "x"
+    with pytest.raises(ForecastingError, match="RESUME without MODEL"):
+        retrain_command.wanted(options("--resume", "x", "--model", "deepar"))
+
+
+def test_a_run_that_eventbridge_started_has_a_short_name():
+    assert retraining.run_name("20261121-100000-abcd", BEGAN) == "20261121-100000-abcd"
+    name = retraining.run_name("f0" * 30, BEGAN)
+    assert name == "20261121-100000-9f2c"
 
 
 @pytest.mark.parametrize("text", ["rounds", "=3", "rounds="])

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import jsonata
 import pytest
+from forecasting.retraining import run_name
 from test_infra_stacks import Estate
 
 from contracts.names import ENVIRONMENTS
@@ -117,13 +120,14 @@ def test_a_run_has_a_short_name_whoever_started_it(machine):
         # AWS's own function, which JSONata itself lacks
         text = expression.replace("$hash(", "$digest(")
         found = jsonata.Jsonata.jsonata(text[2:-2].strip())
-        found.register_lambda("digest", lambda source, _: source[:4] + "0" * 60)
+        found.register_lambda("digest", lambda source, _: sha256(source.encode()).hexdigest())
         return found.evaluate(None, {"states": {"context": context, "input": given}})
 
     assert run({}) == LONGEST_RUN
     assert run({"resume": "20261101-000000-beef"}) == "20261101-000000-beef"
-    context["Execution"]["Name"] = "5f1c" + "-0123456789abcdef" * 4  # EventBridge's
-    assert run({}) == "20261121-104526-5f1c"
+    long = "0123456789abcdef-" * 4  # EventBridge's are
+    context["Execution"]["Name"] = long
+    assert run({}) == run_name(long, datetime(2026, 11, 21, 10, 45, 26, tzinfo=UTC))
 
 
 def test_its_role_may_do_what_it_calls_and_nothing_else(estate, machine):
@@ -186,7 +190,7 @@ def test_it_starts_by_its_schedule_and_by_drift(estate):
     rules = estate.resources("aws_cloudwatch_event_rule")
     targets = estate.resources("aws_cloudwatch_event_target")
     assert targets["drift_target"]["arn"].endswith(f":{estate.names.retrain_machine}")
-    assert ("retrain_target" in targets) == (schedule is not None)
+    assert ("retrain_schedule_target" in targets) == (schedule is not None)
     if schedule is not None:
         assert rules["retrain_schedule"]["schedule_expression"] == schedule
-        assert targets["retrain_target"]["arn"] == "${aws_sfn_state_machine.retrain_machine.arn}"
+        assert targets["retrain_schedule_target"]["arn"] == "${aws_sfn_state_machine.retrain_machine.arn}"
