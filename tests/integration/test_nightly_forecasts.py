@@ -92,7 +92,33 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 
 @pytest.fixture(scope="module")
-def too_early(estate: Estate) -> subprocess.CompletedProcess[str]:
+def alarms(estate: Estate) -> Callable[[], list[str]]:
+    """What whoever subscribes to the topic of alarms has been told since the last time."""
+    sqs = estate.session.client("sqs")
+    publisher = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [publisher]})
+    queue = sqs.create_queue(QueueName="alarms", Attributes={"Policy": policy})["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    estate.session.client("sns").subscribe(
+        TopicArn=estate.names.alarm_topic_arn, Protocol="sqs", Endpoint=found["QueueArn"]
+    )
+
+    def told() -> list[str]:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"])["Message"] for message in messages]
+
+    return told
+
+
+@pytest.fixture(scope="module")
+def too_early(estate: Estate, alarms: Callable[[], list[str]]) -> subprocess.CompletedProcess[str]:
     return estate.verb("forecast-batch")
 
 
@@ -111,11 +137,34 @@ def forecasts_of(estate: Estate) -> list[dict[str, str | None]]:
     return estate.query(beside_truth(f"= '{END:%Y-%m-%d}'"))
 
 
-def test_without_an_approved_model_it_says_so(too_early: subprocess.CompletedProcess[str]) -> None:
+def test_without_an_approved_model_it_says_so(
+    too_early: subprocess.CompletedProcess[str], alarms: Callable[[], list[str]]
+) -> None:
     assert too_early.returncode == 1
     assert too_early.stderr.count("\n") == 1, too_early.stderr
     assert "no version of lakecast-local-forecast is approved" in too_early.stderr
     assert "make retrain" in too_early.stderr
+    (message,) = awaited(alarms)
+    assert "The step Version failed: no version of lakecast-local-forecast is approved" in message
+    assert "make forecast-batch ENV=local" in message
+
+
+def test_another_execution_waits_for_its_turn(
+    too_early: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    table = {"TableName": estate.names.locks_table}
+    key = {"name": {"S": estate.names.nightly_machine}}
+    dynamodb, states = estate.session.client("dynamodb"), estate.session.client("stepfunctions")
+    later = str(int(time.time()) + 3600)
+    held = {**key, "execution": {"S": "another"}, "expires_at": {"N": later}}
+    assert "Item" not in dynamodb.get_item(**table, Key=key), "a failure gives the lock back"
+    dynamodb.put_item(**table, Item=held)
+    started = states.start_execution(
+        stateMachineArn=estate.names.state_machine_arn(estate.names.nightly_machine)
+    )["executionArn"]
+    found = awaited(lambda: _ended(states.describe_execution(executionArn=started)))
+    dynamodb.delete_item(**table, Key=key)
+    assert (found["status"], found["error"]) == ("FAILED", "Busy")
 
 
 def test_a_night_forecasts_every_series_once(
@@ -217,6 +266,10 @@ def test_an_alarm_on_drift_starts_retraining(estate: Estate, retraining: str) ->
     (started,) = awaited(lambda: states.list_executions(stateMachineArn=retraining)["executions"])
     told = states.describe_execution(executionArn=started["executionArn"])["input"]
     assert json.loads(told) == {"reason": "alarm lakecast-local-input-drift"}
+
+
+def _ended(execution: dict[str, Any]) -> dict[str, Any] | None:
+    return None if execution["status"] == "RUNNING" else execution
 
 
 def awaited(condition: Callable[[], Any]) -> Any:
