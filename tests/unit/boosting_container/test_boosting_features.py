@@ -64,6 +64,21 @@ def test_each_lead_finds_what_is_known_of_it_ahead(series):
     assert any(np.allclose(column, ahead - 11.5) for column in features(series).T)
 
 
+def test_each_lead_is_told_how_it_differs_from_now_and_how_it_comes_to_that(series):
+    known = np.sqrt(np.arange(HOURS + 24, dtype=np.float32))
+    columns = features(replace(series, dynamic_feat=known[None])).T
+    ahead, now = known[POSITION : POSITION + 24], known[POSITION - 1]
+    until_then = np.cumsum(ahead) / np.arange(1, 25)
+    for expected in (ahead - now, until_then):
+        assert any(np.allclose(column, expected, atol=1e-3) for column in columns)
+
+
+def test_the_trees_are_told_how_things_move(series):
+    for name, values in {"target": series.target, **series.related}.items():
+        change = values[POSITION - 1] - values[POSITION - 26 : POSITION - 23].mean()
+        assert np.isclose(features(series)[0], change, atol=1e-4).any(), name
+
+
 def test_hours_before_the_data_are_missing_not_wrong(series):
     early = features(series, 30)[0]
     assert np.isfinite(early[0])
