@@ -57,7 +57,11 @@ def run(options: argparse.Namespace, session: Any, names: Names, console: Consol
                 shown.print(steps[:-1])
                 status.update(f"{steps[-1].name} …")
 
-        outcome, steps = retraining.follow(session, execution, report)
+        try:
+            outcome, steps = retraining.follow(session, execution, report)
+        except KeyboardInterrupt:
+            console.print(f"run {name} goes on by itself; make models shows what comes of it")
+            raise
     shown.print(steps)
     page = retraining.download(session, outcome, options.output)
     console.print(figures(outcome))
