@@ -9,13 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.forecast_input import QUANTILES
-from forecast_api.forecasting import SERVING, Answer, Forecaster, Prediction
+from forecast_api.forecasting import SERVING, Forecaster, Prediction
 from forecast_api.history import DevicePage, HistorySource, Series, series_before_origin
 from forecast_api.interactions import Interaction, InteractionLog
 from forecast_api.problems import Problem, unavailable
 from forecast_api.validation import DevicesRequest, ForecastRequest
 
 UNIT = "µg/m³"
+
+REFUSED = 409
+"""Status of the problem that the model was not trained for a series."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,12 @@ class ForecastService:
     def forecasts(
         self, requests: Sequence[ForecastRequest], call: Call
     ) -> list[Forecast | Problem]:
-        """A forecast or a problem for each request, from one invocation of the endpoint.
+        """A forecast or a problem for each request.
 
         Raises
         ------
         Problem
-            Nothing can be forecast at all: the endpoint or the history is not to be had, or the
-            model refuses a series.
+            Nothing can be forecast at all: the endpoint or the history is not to be had.
         """
         outcomes: list[Forecast | Problem]
         try:
@@ -144,25 +146,42 @@ class ForecastService:
         series = [one for one in prepared if isinstance(one, Series)]
         if not series:
             return [one for one in prepared if isinstance(one, Problem)]
-        answer = self._predict(series, requests, call)
-        predictions = iter(answer.predictions)
+        wanted = {level for request in requests for level in request.quantiles}
+        quantiles = [level for level in QUANTILES if level in wanted]
+        predictions = iter(self._predict(series, quantiles, call))
         return [
-            one
-            if isinstance(one, Problem)
-            else Forecast(
-                request, one.origin, next(predictions), self._forecaster.endpoint, answer.variant
-            )
+            self._outcome(request, one, next(predictions)) if isinstance(one, Series) else one
             for request, one in zip(requests, prepared, strict=True)
         ]
 
     def _predict(
-        self, series: Sequence[Series], requests: Sequence[ForecastRequest], call: Call
-    ) -> Answer:
-        wanted = {level for request in requests for level in request.quantiles}
-        quantiles = [level for level in QUANTILES if level in wanted]
-        answer = self._forecaster.predict(series, quantiles, call.request_id)
-        call.measures["endpoint_latency"] = answer.seconds * 1000
-        return answer
+        self, series: Sequence[Series], quantiles: Sequence[str], call: Call
+    ) -> list[tuple[Prediction, str] | Problem]:
+        """What the model says of each series and which variant said it, or that it refuses one.
+
+        It refuses a request as a whole, which is asked again in halves then.
+        """
+        try:
+            answer = self._forecaster.predict(series, quantiles, call.request_id)
+        except Problem as problem:
+            if problem.status != REFUSED:
+                raise
+            if len(series) == 1:
+                return [problem]
+            half = len(series) // 2
+            halves = (self._predict(s, quantiles, call) for s in (series[:half], series[half:]))
+            return [one for part in halves for one in part]
+        seconds = call.measures.get("endpoint_latency", 0.0) / 1000 + answer.seconds
+        call.measures["endpoint_latency"] = seconds * 1000
+        return [(prediction, answer.variant) for prediction in answer.predictions]
+
+    def _outcome(
+        self, request: ForecastRequest, series: Series, told: tuple[Prediction, str] | Problem
+    ) -> Forecast | Problem:
+        if isinstance(told, Problem):
+            return told
+        prediction, variant = told
+        return Forecast(request, series.origin, prediction, self._forecaster.endpoint, variant)
 
     def _record(
         self,

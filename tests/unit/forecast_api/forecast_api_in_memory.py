@@ -13,7 +13,7 @@ from forecast_api.forecasting import Answer, Prediction
 from forecast_api.history import Device, DevicePage, Series
 from forecast_api.interactions import Interaction
 from forecast_api.log import Log
-from forecast_api.problems import Problem, unknown_device
+from forecast_api.problems import Problem, model_does_not_fit, unknown_device
 from forecast_api.routing import Router
 from forecast_api.service import ForecastService
 from forecast_api.validation import DevicesRequest
@@ -49,11 +49,15 @@ class MemoryHistory:
 
 @dataclass
 class LastValueForecaster:
-    """Forecasts the last value; quantile q is that value times 2q."""
+    """Forecasts the last value; quantile q is that value times 2q.
+
+    A request with a series of a device in ``refused`` is refused as a whole, as a container does.
+    """
 
     endpoint: str = "lakecast-local-forecast"
     state: str = "InService"
     failure: Exception | None = None
+    refused: tuple[int, ...] = ()
     asked: list[tuple[list[Series], list[str]]] = field(default_factory=list)
 
     def predict(
@@ -62,6 +66,8 @@ class LastValueForecaster:
         self.asked.append((list(series), list(quantiles)))
         if self.failure is not None:
             raise self.failure
+        if any(one.cat[0] in self.refused for one in series):
+            raise model_does_not_fit("cat was not trained on")
         last = [[value for value in one.target if value is not None][-1] for one in series]
         return Answer(
             tuple(

@@ -106,6 +106,24 @@ def test_a_series_that_was_not_in_training_is_409_and_the_rest_of_its_batch_is_a
     assert body("getForecast", api.forecast("unknown"))["status"] == 409
 
 
+@pytest.mark.parametrize("refused", [(), (3,), (0, 4), tuple(range(5))])
+def test_series_that_the_model_refuses_are_problems_in_their_place(refused):
+    """Though the model refuses a request as a whole."""
+    devices = [replace(history(str(n)), cat={"ozone": [n, 0]}) for n in range(5)]
+    api = Api(*devices)
+    api.forecaster.refused = refused
+    requests = [{"device_id": one.device_id, "pollutant": "ozone"} for one in devices]
+    answers = body("createForecasts", api.post({"requests": requests}))["forecasts"]
+    assert [number for number, one in enumerate(answers) if "problem" in one] == list(refused)
+    for one, device in zip(answers, devices, strict=True):
+        told = one.get("forecast") or one["problem"]
+        assert told.get("device_id", device.device_id) == device.device_id
+        assert told.get("status", 409) == 409
+    assert [one.status for one in api.interactions.written] == [
+        409 if number in refused else 200 for number in range(5)
+    ]
+
+
 def test_a_device_that_never_measured_anything_has_no_origin():
     problem = body("getForecast", Api(history(ozone=[NAN, NAN])).forecast())
     assert problem["status"] == 404
