@@ -335,13 +335,13 @@ def test_a_bad_request_is_400_and_leaves_no_record(serving: Estate) -> None:
 
 def test_a_full_batch_is_answered_and_recorded(serving: Estate) -> None:
     before = len(serving.interactions("station-1"))
-    requests = [{"device_id": "station-1", "pollutant": "ozone", "horizon": 1}] * 49
-    status, answer = serving.ask(
-        "POST", "/v1/forecasts", body={"requests": [*requests, {**requests[0], "device_id": "x"}]}
-    )
+    devices = ["station-1"] * 48 + ["new-station", "unknown"]  # the model refuses the new one
+    requests = [{"device_id": one, "pollutant": "ozone", "horizon": 1} for one in devices]
+    status, answer = serving.ask("POST", "/v1/forecasts", body={"requests": requests})
     assert status == 200
-    assert [list(one) for one in answer["forecasts"]] == [["forecast"]] * 49 + [["problem"]]
-    assert len(serving.interactions("station-1")) == before + 49
+    assert [list(one) for one in answer["forecasts"]] == [["forecast"]] * 48 + [["problem"]] * 2
+    assert [one["problem"]["status"] for one in answer["forecasts"][48:]] == [409, 404]
+    assert len(serving.interactions("station-1")) == before + 48
 
 
 def test_devices_are_listed_in_pages_without_marker_objects(serving: Estate) -> None:
