@@ -95,6 +95,9 @@ def run(own_cloud):
 @pytest.fixture(scope="module")
 def tuned(session, names, run, folder):
     lake.write(session, names)
+    session.client("sagemaker").create_model_package_group(
+        ModelPackageGroupName=names.model_package_group
+    )
     done = run(
         "tune", "--settings", folder / "local.toml", "--search", folder / "tuning.toml",
         "--model", "boosting",
@@ -122,7 +125,23 @@ def test_the_best_of_all_trainings_is_shown_to_be_kept(tuned, state):
 
 
 @pytest.fixture(scope="module")
-def mirrored(state, session, names, folder):
+def version(state, session, names):
+    """A version of the best trial's model, as retraining would register one."""
+    container = {"Image": "image", "ModelDataUrl": "s3://models/model.tar.gz"}
+    session.client("sagemaker").create_model_package(
+        ModelPackageGroupName=names.model_package_group,
+        InferenceSpecification={"Containers": [container]},
+        ModelApprovalStatus="Approved",
+        CustomerMetadataProperties={
+            "training_job": state.best.job,
+            "wql": "0.25",
+            "verdict": "accepted",
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def mirrored(state, version, session, names, folder):
     """What is said when the jobs are read for the first time."""
     store = folder / "mlflow"
     console = Console(file=io.StringIO(), width=200)
@@ -212,6 +231,20 @@ def test_a_run_holds_parameters_metrics_and_where_it_came_from(runs, state, name
     assert [one.step for one in losses] == list(range(min(10, int(best.values["rounds"]))))
     assert len({one.value for one in losses}) == len(losses)
     assert all(run.info.start_time <= one.timestamp <= run.info.end_time for one in progress)
+
+
+def test_a_versions_job_learns_what_the_gate_said(runs, state):
+    _, by_name, _ = runs
+    data = by_name[state.best.job].data
+    assert data.metrics["gate:wql"] == 0.25
+    assert (
+        data.tags.items()
+        >= {
+            "version": "1",
+            "approval": "Approved",
+            "gate.verdict": "accepted",
+        }.items()
+    )
 
 
 def test_the_search_shows_the_best_so_far(runs, state):
