@@ -106,9 +106,9 @@ class NightlyLake:
                 told = (1.1 * values(device, pollutant)[day * 24 :][:HORIZON]).tolist()
                 answers.append({"mean": told, "quantiles": dict.fromkeys(QUANTILES, told)})
             plan = batch.Plan(origin, tuple(SERIES))
-            rows = batch.rows_of(plan, answers, run="earlier", version=version)
+            table = batch.table_of(plan, answers, run="earlier", version=version)
             content = io.BytesIO()
-            pq.write_table(pa.Table.from_pylist(rows, batch.SCHEMA), content)
+            pq.write_table(table, content)
             self._put(FORECASTS, forecasts_key(origin), content.getvalue())
 
     def register(self, folder: Path, status: str) -> str:

@@ -36,8 +36,7 @@ def forecasts(origin: datetime, too_high: float, version: int = 2) -> pa.Table:
         told = np.concatenate([came, np.zeros(HORIZON - len(came))]) + too_high
         answers.append({"mean": told, "quantiles": dict.fromkeys(QUANTILES, told)})
     plan = batch.Plan(origin, tuple((device, "ozone") for device in devices))
-    rows_ = batch.rows_of(plan, answers, run="r", version=version)
-    return pa.Table.from_pylist(rows_, batch.SCHEMA)
+    return batch.table_of(plan, answers, run="r", version=version)
 
 
 def test_losses_are_those_of_the_hours_that_came() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +31,8 @@ from contracts.forecast_input import (
     related_name,
 )
 from contracts.forecasts import COLUMNS, QUANTILE_COLUMNS, forecasts_key
-from evaluation_container.recent_histories import HOUR, Device, RecentHistories
+from evaluation_container.metrics import Floats
+from evaluation_container.recent_histories import Device, RecentHistories
 
 INSTANCES, PLAN = "instances.jsonl", "plan.json"
 
@@ -41,6 +42,7 @@ _ARROW = {
     "double": pa.float64(),
     "int": pa.int32(),
 }
+_VALUES = (*QUANTILE_COLUMNS.values(), "mean")
 SCHEMA = pa.schema([(name, _ARROW[type_]) for name, (type_, _) in COLUMNS.items()])
 
 
@@ -144,17 +146,17 @@ def publish(arguments: Sequence[str]) -> str:
     answers = _answers(options.answers / f"{INSTANCES}.out")
     if len(answers) != len(plan.series):
         raise DataError(f"{len(plan.series)} series were asked for, {len(answers)} came back")
-    rows = rows_of(plan, answers, run=options.run, version=options.version)
+    table = table_of(plan, answers, run=options.run, version=options.version)
     key = forecasts_key(plan.origin)
     place = options.forecasts / key
     place.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), place, compression="zstd")
-    return json.dumps({"origin": plan.origin.isoformat(), "rows": len(rows), "key": key})
+    pq.write_table(table, place, compression="zstd")
+    return json.dumps({"origin": plan.origin.isoformat(), "rows": table.num_rows, "key": key})
 
 
-def rows_of(
-    plan: Plan, answers: Iterable[Mapping[str, Any]], *, run: str, version: int
-) -> list[dict[str, Any]]:
+def table_of(
+    plan: Plan, answers: Sequence[Mapping[str, Any]], *, run: str, version: int
+) -> pa.Table:
     """Rows of the table, series by series, lead by lead.
 
     Raises
@@ -162,30 +164,36 @@ def rows_of(
     DataError
         An answer lacks a quantile or an hour.
     """
-    rows = []
-    for (device, pollutant), answer in zip(plan.series, answers, strict=True):
-        try:
-            told = {column: answer["quantiles"][q] for q, column in QUANTILE_COLUMNS.items()}
-            told["mean"] = answer["mean"]
-            hours = np.array(list(told.values()), dtype=float).T
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"no forecast of {pollutant} at {device}: {error!r}") from None
-        if hours.shape != (HORIZON, len(told)) or not np.isfinite(hours).all():
-            raise DataError(f"no forecast of {HORIZON} finite hours of {pollutant} at {device}")
-        rows += [
-            {
-                "device_id": device,
-                "pollutant": pollutant,
-                "origin": plan.origin,
-                "lead": number + 1,
-                "hour": plan.origin + number * HOUR,
-                **dict(zip(told, values.tolist(), strict=True)),
-                "model_version": version,
-                "run": run,
-            }
-            for number, values in enumerate(hours)
-        ]
-    return rows
+    told = np.stack([_told(*both) for both in zip(plan.series, answers, strict=True)])
+    devices, pollutants = (
+        np.array(names, dtype=object) for names in zip(*plan.series, strict=True)
+    )
+    lead = np.tile(np.arange(HORIZON), len(told))
+    origin = np.datetime64(plan.origin.replace(tzinfo=None), "us")
+    columns = {
+        "device_id": np.repeat(devices, HORIZON),
+        "pollutant": np.repeat(pollutants, HORIZON),
+        "origin": np.full(len(lead), origin),
+        "lead": lead + 1,
+        "hour": origin + lead * np.timedelta64(1, "h"),
+        **dict(zip(_VALUES, told.reshape(-1, len(_VALUES)).T, strict=True)),
+        "model_version": np.full(len(lead), version),
+        "run": np.full(len(lead), run, dtype=object),
+    }
+    return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], SCHEMA)
+
+
+def _told(series: tuple[str, str], answer: Mapping[str, Any]) -> Floats:
+    """Values of an answer, shape (hours, `_VALUES`)."""
+    device, pollutant = series
+    try:
+        rows = [*(answer["quantiles"][level] for level in QUANTILE_COLUMNS), answer["mean"]]
+        told = np.array(rows, dtype=np.float64).T
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"no forecast of {pollutant} at {device}: {error!r}") from None
+    if told.shape != (HORIZON, len(_VALUES)) or not np.isfinite(told).all():
+        raise DataError(f"no forecast of {HORIZON} finite hours of {pollutant} at {device}")
+    return told
 
 
 def read_categories(folder: Path) -> CategoryIndex:

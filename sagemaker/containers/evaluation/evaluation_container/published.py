@@ -75,7 +75,7 @@ def losses(forecasts: Iterable[pa.Table], truth: Truth, end: datetime, version: 
     by_day = {}
     for table in forecasts:
         origin = table["origin"][0].as_py()
-        is_over = table["hour"].to_pylist()[-1] + HOUR <= end
+        is_over = table["hour"][-1].as_py() + HOUR <= end
         if is_over and table["model_version"][0].as_py() == version:
             by_day[origin.date()] = (origin, table)
     lost: dict[str, list[float]] = defaultdict(list)
@@ -97,12 +97,11 @@ def _of_one(
 ) -> tuple[float, float]:
     """Loss and amount of one origin's forecasts of a pollutant."""
     devices, rows = truth
-    place = {device: number for number, device in enumerate(devices)}
-    known = pa.array([name in place for name in table["device_id"].to_pylist()])
-    mine = pc.and_(known, pc.equal(table["pollutant"], pollutant))
-    table = table.filter(mine)
-    ago = np.array([int((end - hour) / HOUR) for hour in table["hour"].to_pylist()], dtype=int)
-    row = np.array([place[name] for name in table["device_id"].to_pylist()], dtype=int)
+    table = table.filter(pc.equal(table["pollutant"], pollutant))
+    place = pc.index_in(table["device_id"], value_set=pa.array(devices))
+    table, row = table.filter(pc.is_valid(place)), pc.drop_null(place).to_numpy()
+    hour = table["hour"].cast(pa.timestamp("us")).to_numpy()
+    ago = (np.datetime64(end.replace(tzinfo=None), "us") - hour) // np.timedelta64(1, "h")
     within = ago <= rows.shape[1]
     came = np.full(len(ago), np.nan)
     came[within] = rows[row[within], -ago[within]]
