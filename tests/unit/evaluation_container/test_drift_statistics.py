@@ -13,6 +13,7 @@ from evaluation_container.drift_statistics import (
     LEAST_VALUES,
     TENTHS,
     WEEK,
+    Hours,
     deciles,
     distance,
     missing,
@@ -77,7 +78,7 @@ def test_shares_say_where_a_week_lies() -> None:
     assert shares(10 * USUAL, usual).max() < 0.05
 
 
-def hours(**rows: np.ndarray) -> reference.Hours:
+def hours(**rows: np.ndarray) -> Hours:
     return {name: (("a", "b", "c")[: len(found)], found) for name, found in rows.items()}
 
 

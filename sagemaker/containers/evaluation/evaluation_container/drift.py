@@ -22,9 +22,9 @@ from contracts.runs import NAMESPACE
 from evaluation_container import published
 from evaluation_container.batch import read_categories
 from evaluation_container.drift_page import page
-from evaluation_container.drift_statistics import TENTHS, WEEK, distance, missing, shares
+from evaluation_container.drift_statistics import TENTHS, WEEK, Hours, distance, missing, shares
 from evaluation_container.metrics import Floats
-from evaluation_container.published import Losses, Truth
+from evaluation_container.published import Losses
 from evaluation_container.recent_histories import RecentHistories
 from evaluation_container.reference import OVERALL, Reference, weighted_loss
 
@@ -99,7 +99,7 @@ def drift(arguments: Sequence[str]) -> str:
     )
 
 
-def of_input(truth: Truth, reference: Reference) -> list[Finding]:
+def of_input(truth: Hours, reference: Reference) -> list[Finding]:
     """The last week's distances and missing shares, by pollutant, and the largest of each."""
     found = []
     for check, measure, limits in (
@@ -128,7 +128,7 @@ def of_losses(lost: Losses, reference: Reference) -> list[Finding]:
     ]
 
 
-def tenths(truth: Truth, reference: Reference) -> dict[str, Floats]:
+def tenths(truth: Hours, reference: Reference) -> dict[str, Floats]:
     """By pollutant, the share of the last week's values between each device's deciles."""
     return {
         pollutant: np.diff(shares(rows[:, -WEEK:], usual), prepend=0.0, append=1.0)
@@ -160,7 +160,7 @@ def tell(cloudwatch: Any, environment: str, findings: Sequence[Finding]) -> None
         )
 
 
-def _with_deciles(truth: Truth, reference: Reference) -> dict[str, tuple[Floats, Floats]]:
+def _with_deciles(truth: Hours, reference: Reference) -> dict[str, tuple[Floats, Floats]]:
     """Hours of each pollutant that has a reference, and the deciles of the same devices."""
     nothing = [np.nan] * len(TENTHS)
     return {

@@ -5,6 +5,8 @@ Rows are hourly values of one pollutant, shape (devices, hours), NaN where nothi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from evaluation_container.metrics import Floats
@@ -12,6 +14,9 @@ from evaluation_container.metrics import Floats
 DAY = 24
 WEEK = 7 * DAY
 TENTHS = np.arange(1, 10) / 10
+
+Hours = Mapping[str, tuple[tuple[str, ...], Floats]]
+"""By pollutant: devices, and their hours, shape (devices, hours), which all end at one time."""
 
 LEAST_VALUES = 2 * DAY
 """Values of which a device's deciles can be told."""

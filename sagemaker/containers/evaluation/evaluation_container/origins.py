@@ -88,7 +88,7 @@ def origins(arguments: Sequence[str]) -> str:
     judged = _judged(known, firsts, index, champion)
     _write(options.out / "judged", known, judged, index)
     _write_channel(train, options.out / "train")
-    reference.of_input(reference.by_pollutant(train, index)).write(options.out / "judged")
+    reference.of_input(reference.by_pollutant(known, index)).write(options.out / "judged")
     return json.dumps(
         {
             "origins": len(firsts),

@@ -16,12 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts.forecasts import QUANTILE_COLUMNS
+from evaluation_container.drift_statistics import Hours
 from evaluation_container.metrics import Floats, quantile_losses
 from evaluation_container.recent_histories import HOUR
 
 DAY = timedelta(days=1)
-Truth = Mapping[str, tuple[tuple[str, ...], Floats]]
-"""By pollutant, devices and their last hours before a common end, shape (devices, hours)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def read(s3: Any, lake: str, first: datetime, last: datetime) -> Iterator[pa.Tab
                 yield pq.read_table(io.BytesIO(body))
 
 
-def losses(forecasts: Iterable[pa.Table], truth: Truth, end: datetime, version: int) -> Losses:
+def losses(forecasts: Iterable[pa.Table], truth: Hours, end: datetime, version: int) -> Losses:
     """Losses of a version's forecasts whose last hour lies before the end of the truth.
 
     Of several origins of a day, the last one counts, so that a night that was repeated weighs as

@@ -12,6 +12,7 @@ from forecast_contract.errors import DataError
 
 from contracts.forecast_input import START_FORMAT, RecentHistory
 from contracts.telemetry import POLLUTANTS
+from evaluation_container.drift_statistics import Hours
 from evaluation_container.metrics import Floats
 
 HOUR = timedelta(hours=1)
@@ -69,7 +70,7 @@ class RecentHistories:
                 {name: _of_length(row, hours) for name, row in history.area.items()},
             )
 
-    def last(self, hours: int) -> dict[str, tuple[tuple[str, ...], Floats]]:
+    def last(self, hours: int) -> Hours:
         """By pollutant, the devices and their last hours, shape (devices, hours)."""
         devices, rows = [], []
         for one in self:

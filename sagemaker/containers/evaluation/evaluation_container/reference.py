@@ -18,7 +18,7 @@ from forecast_contract.errors import DataError
 from forecast_contract.series import Series
 
 from contracts.forecast_input import CategoryIndex
-from evaluation_container.drift_statistics import DAY, WEEK, deciles, distance, missing
+from evaluation_container.drift_statistics import DAY, WEEK, Hours, deciles, distance, missing
 from evaluation_container.metrics import Floats
 
 FILE = "reference.json"
@@ -40,8 +40,6 @@ LEAST_MISSING = 1 / DAY
 DRAWS = 2_000
 OVERALL = "overall"
 
-Hours = Mapping[str, tuple[tuple[str, ...], Floats]]
-"""By pollutant: devices, and their hours, shape (devices, hours), which all end at one time."""
 Numbers = Mapping[str, float]
 
 
@@ -103,7 +101,10 @@ def by_pollutant(
 
 
 def of_input(hours: Hours) -> Reference:
-    """The reference of a model that is trained on these hours; its loss is not judged yet.
+    """The reference of a model that is made now, when these hours are known.
+
+    They end with the newest hour, and not with what the model learns from: else the reference would
+    be as old as the judged days from the start. The loss is not judged yet.
 
     Of a history that is shorter than `REFERENCE_DAYS` and a few weeks, half is compared with; one
     of less than two weeks has nothing usual yet, and its pollutants are left out.
