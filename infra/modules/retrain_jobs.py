@@ -245,7 +245,7 @@ def _job(
             *request,
             assign={name: value.format("$states.result") for name, value in job.result.items()},
             then=job.then,
-            log=job.log,
+            log=expression(f"'{job.log}, streams ' & {_prefix(inputs.names, job.name)} & '…'"),
             caught_outside=caught_outside,
         ),
     }
