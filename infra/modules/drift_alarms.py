@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
-from cdktf_cdktf_provider_aws.cloudwatch_event_target import (
-    CloudwatchEventTarget,
-    CloudwatchEventTargetInputTransformer,
-)
 from constructs import Construct
 
 from contracts import drift
 from contracts.names import Names
 from contracts.runs import NAMESPACE
 from infra.modules.alarms import HOUR, Alarm, AlarmInputs
-from infra.modules.policy import RoleInputs, ServiceRole, Statement
+from infra.modules.machine_rule import MachineRule, MachineRuleInputs
 from infra.settings import Forecasts
 
 _ALARMS = {
@@ -47,43 +41,24 @@ class DriftAlarms(Construct):
         names = inputs.names
         for check, (name, description) in _ALARMS.items():
             Alarm(self, name.replace("-", "_"), _alarm(inputs, check, name, description))
-        rule = CloudwatchEventRule(
+        MachineRule(
             self,
             "rule",
-            name=names.part("drift"),
-            description="An alarm on drift was raised",
-            event_pattern=json.dumps(
-                {
+            MachineRuleInputs(
+                names=names,
+                name=names.part("drift"),
+                description="An alarm on drift was raised",
+                machine=names.retrain_machine,
+                pattern={
                     "source": ["aws.cloudwatch"],
                     "detail-type": ["CloudWatch Alarm State Change"],
                     "detail": {
                         "alarmName": [names.part(_ALARMS[check][0]) for check in _RETRAINED],
                         "state": {"value": ["ALARM"]},
                     },
-                }
-            ),
-        )
-        retrain = names.state_machine_arn(names.retrain_machine)
-        starter = ServiceRole(
-            self,
-            "starter",
-            RoleInputs(
-                name=names.part("drift-start"),
-                service="events.amazonaws.com",
-                description="EventBridge starts retraining where the model has drifted",
-                statements=(Statement("Start", ("states:StartExecution",), (retrain,)),),
-                trust_conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
-            ),
-        )
-        CloudwatchEventTarget(
-            self,
-            "target",
-            rule=rule.name,
-            arn=retrain,
-            role_arn=starter.arn,
-            input_transformer=CloudwatchEventTargetInputTransformer(
-                input_paths={"alarm": "$.detail.alarmName"},
-                input_template='{"reason": "alarm <alarm>"}',
+                },
+                given={"reason": "alarm <alarm>"},
+                paths={"alarm": "$.detail.alarmName"},
             ),
         )
 

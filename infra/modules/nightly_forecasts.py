@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
-from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
 from constructs import Construct
 
 from contracts.lake import EVALUATIONS, FORECASTS, NIGHTLY, RECENT, TRAINING_OUTPUT
 from contracts.names import Names
 from contracts.runs import NAMESPACE
 from infra.modules.lock_tasks import lock_statement
+from infra.modules.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.nightly_definition import JOBS_ROLE, PART, NightlyInputs, definition
 from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 from infra.modules.sagemaker_tasks import job_statements
@@ -32,7 +31,7 @@ class NightlyForecasts(Construct):
                 statements=_jobs(names),
             ),
         )
-        machine = StateMachine(
+        StateMachine(
             self,
             "machine",
             StateMachineInputs(
@@ -45,37 +44,17 @@ class NightlyForecasts(Construct):
         )
         if inputs.forecasts.schedule is None:
             return
-        rule = CloudwatchEventRule(
+        MachineRule(
             self,
             "schedule",
-            name=names.nightly_machine,
-            description="Starts the nightly forecasts",
-            schedule_expression=inputs.forecasts.schedule,
-        )
-        starter = ServiceRole(
-            self,
-            "starter",
-            RoleInputs(
-                name=names.part("nightly-start"),
-                service="events.amazonaws.com",
-                description="EventBridge starts the nightly forecasts",
-                statements=(
-                    Statement(
-                        "Start",
-                        ("states:StartExecution",),
-                        (names.state_machine_arn(names.nightly_machine),),
-                    ),
-                ),
-                trust_conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
+            MachineRuleInputs(
+                names=names,
+                name=names.nightly_machine,
+                description="Starts the nightly forecasts",
+                machine=names.nightly_machine,
+                schedule=inputs.forecasts.schedule,
+                given={},
             ),
-        )
-        CloudwatchEventTarget(
-            self,
-            "target",
-            rule=rule.name,
-            arn=machine.machine.arn,
-            role_arn=starter.arn,
-            input="{}",
         )
 
 
@@ -130,7 +109,6 @@ def _machine(names: Names) -> tuple[Statement, ...]:
         ),
         Statement("MakeModel", ("sagemaker:CreateModel",), (model, versions)),
         *job_statements(names, PART, ("Processing", "Transform")),
-        Statement("ForecastWithModel", ("sagemaker:CreateTransformJob",), (model,)),
         Statement(
             "GiveJobsTheirRoles",
             ("iam:PassRole",),

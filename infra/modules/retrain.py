@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
-from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
-from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
 from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import (
     DataAwsSagemakerPrebuiltEcrImage,
 )
@@ -14,7 +10,8 @@ from constructs import Construct
 from contracts.container_images import image_uri
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
 from infra.modules.lock_tasks import lock_statement
-from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.modules.machine_rule import MachineRule, MachineRuleInputs
+from infra.modules.policy import Statement, use_of_data_key
 from infra.modules.retrain_definition import definition
 from infra.modules.retrain_jobs import RetrainInputs
 from infra.modules.sagemaker_tasks import job_statements
@@ -27,7 +24,6 @@ class Retrain(Construct):
 
     def __init__(self, scope: Construct, id_: str, names: Names, settings: Settings) -> None:
         super().__init__(scope, id_)
-        self._names = names
         # an algorithm of SageMaker's own lies in an account of AWS, another one in each region
         deepar = DataAwsSagemakerPrebuiltEcrImage(
             self, "deepar_image", repository_name="forecasting-deepar", region=names.region
@@ -40,7 +36,7 @@ class Retrain(Construct):
             tags=settings.tags.of(names.environment),
             instance_type=settings.endpoint.instance_type,
         )
-        machine = StateMachine(
+        StateMachine(
             self,
             "machine",
             StateMachineInputs(
@@ -52,49 +48,18 @@ class Retrain(Construct):
             ),
         )
         if settings.retraining.schedule is not None:
-            self._on_schedule(machine, settings.retraining.schedule)
-
-    def _on_schedule(self, machine: StateMachine, schedule: str) -> None:
-        names = self._names
-        name = f"{names.retrain_machine}-schedule"
-        starter = ServiceRole(
-            self,
-            "starter",
-            RoleInputs(
-                name=names.part("retrain-start"),
-                service="events.amazonaws.com",
-                description="A schedule starts retraining",
-                statements=(
-                    Statement(
-                        "Start",
-                        ("states:StartExecution",),
-                        (names.state_machine_arn(names.retrain_machine),),
-                    ),
+            MachineRule(
+                self,
+                "schedule",
+                MachineRuleInputs(
+                    names=names,
+                    name=f"{names.retrain_machine}-schedule",
+                    description="Retrains regularly",
+                    machine=names.retrain_machine,
+                    schedule=settings.retraining.schedule,
+                    given={"reason": "schedule"},
                 ),
-                trust_conditions={
-                    "StringEquals": {"aws:SourceAccount": names.account_id},
-                    "ArnLike": {
-                        "aws:SourceArn": f"arn:aws:events:{names.region}:{names.account_id}:rule/"
-                        f"{name}"
-                    },
-                },
-            ),
-        )
-        rule = CloudwatchEventRule(
-            self,
-            "schedule",
-            name=name,
-            description="Retrains regularly",
-            schedule_expression=schedule,
-        )
-        CloudwatchEventTarget(
-            self,
-            "target",
-            rule=rule.name,
-            arn=machine.machine.arn,
-            role_arn=starter.arn,
-            input=json.dumps({"reason": "schedule"}),
-        )
+            )
 
 
 def _rights(names: Names) -> tuple[Statement, ...]:

@@ -6,15 +6,12 @@ approval starts the state machine. See docs/runbooks/models.md.
 
 from __future__ import annotations
 
-import json
-
-from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
-from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarget
 from cdktf_cdktf_provider_aws.sagemaker_model_package_group import SagemakerModelPackageGroup
 from constructs import Construct
 
 from contracts.names import Names
-from infra.modules.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.modules.machine_rule import MachineRule, MachineRuleInputs
+from infra.modules.policy import Statement, use_of_data_key
 from infra.modules.rollout_definition import RolloutInputs, definition
 from infra.modules.state_machine import StateMachine, StateMachineInputs
 
@@ -25,13 +22,13 @@ class Rollout(Construct):
     def __init__(self, scope: Construct, id_: str, inputs: RolloutInputs) -> None:
         super().__init__(scope, id_)
         names = inputs.names
-        group = SagemakerModelPackageGroup(
+        SagemakerModelPackageGroup(
             self,
             "versions",
             model_package_group_name=names.model_package_group,
             model_package_group_description="Versions of the model that forecasts",
         )
-        machine = StateMachine(
+        StateMachine(
             self,
             "machine",
             StateMachineInputs(
@@ -42,17 +39,19 @@ class Rollout(Construct):
                 statements=_statements(names),
             ),
         )
-        rule = CloudwatchEventRule(
+        MachineRule(
             self,
             "approval",
-            name=names.rollout_machine,
-            description="A version of the model was approved or rejected",
-            event_pattern=json.dumps(
-                {
+            MachineRuleInputs(
+                names=names,
+                name=names.rollout_machine,
+                description="A version of the model was approved or rejected",
+                machine=names.rollout_machine,
+                pattern={
                     "source": ["aws.sagemaker"],
                     "detail-type": ["SageMaker Model Package State Change"],
                     "detail": {
-                        "ModelPackageGroupName": [group.model_package_group_name],
+                        "ModelPackageGroupName": [names.model_package_group],
                         "ModelApprovalStatus": ["Approved", "Rejected"],
                         # what is only said of a version deploys nothing
                         "UpdatedModelPackageFields": [
@@ -60,28 +59,8 @@ class Rollout(Construct):
                             {"exists": False},
                         ],
                     },
-                }
+                },
             ),
-        )
-        starter = ServiceRole(
-            self,
-            "starter",
-            RoleInputs(
-                name=names.part("rollout-start"),
-                service="events.amazonaws.com",
-                description="EventBridge starts the rollout",
-                statements=(
-                    Statement(
-                        "Start",
-                        ("states:StartExecution",),
-                        (names.state_machine_arn(names.rollout_machine),),
-                    ),
-                ),
-                trust_conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
-            ),
-        )
-        CloudwatchEventTarget(
-            self, "target", rule=rule.name, arn=machine.machine.arn, role_arn=starter.arn
         )
 
 

@@ -165,7 +165,7 @@ def test_rule_starts_a_machine_with_the_rights_of_its_targets_role_only(
         "poor": studio.new_role("no-starter", None, trusted=principal),
         "untrusting": studio.new_role("untrusting", allow("states:StartExecution", arn)),
         "starter": studio.new_role(
-            "starter", allow("states:StartExecution", arn), trusted=principal
+            "rule-starter", allow("states:StartExecution", arn), trusted=principal
         ),
     }
     for name, target_role in roles.items():

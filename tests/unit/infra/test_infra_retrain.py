@@ -189,8 +189,9 @@ def test_it_starts_by_its_schedule_and_by_drift(estate):
     schedule = estate.settings.retraining.schedule
     rules = estate.resources("aws_cloudwatch_event_rule")
     targets = estate.resources("aws_cloudwatch_event_target")
-    assert targets["drift_target"]["arn"].endswith(f":{estate.names.retrain_machine}")
+    assert targets["drift_rule_target"]["arn"].endswith(f":{estate.names.retrain_machine}")
     assert ("retrain_schedule_target" in targets) == (schedule is not None)
     if schedule is not None:
         assert rules["retrain_schedule"]["schedule_expression"] == schedule
-        assert targets["retrain_schedule_target"]["arn"] == "${aws_sfn_state_machine.retrain_machine.arn}"
+        started = targets["retrain_schedule_target"]["arn"]
+        assert started == estate.names.state_machine_arn(estate.names.retrain_machine)
