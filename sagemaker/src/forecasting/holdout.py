@@ -98,8 +98,9 @@ def run(
     Raises
     ------
     ForecastingError
-        The job was refused or failed.
+        There are no channels yet, or the job was refused or failed.
     """
+    training.available_channels(session.client("s3"), names)
     sagemaker = session.client("sagemaker")
     training.accepted(sagemaker.create_processing_job, **request(names, settings, search, name))
     job = final_state(

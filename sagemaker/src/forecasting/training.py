@@ -140,7 +140,7 @@ def start(session: Any, names: Names, settings: Settings, algorithm: str, now: d
     """
     image = training_image(names, algorithm)
     s3 = session.client("s3")
-    channels = _channels(s3, names)
+    channels = available_channels(s3, names)
     name = job_name(names, algorithm, now)
     _keep_categories(s3, names, name)
     wanted = request(names, settings, algorithm, name=name, image=image, channels=channels)
@@ -211,7 +211,14 @@ def categories_key(name: str) -> str:
     return f"{TRAINING_OUTPUT.prefix}{name}/{CATEGORIES}"
 
 
-def _channels(s3: Any, names: Names) -> tuple[str, ...]:
+def available_channels(s3: Any, names: Names) -> tuple[str, ...]:
+    """Those of `CHANNEL_NAMES` that the ETL has written.
+
+    Raises
+    ------
+    ForecastingError
+        There is none to train on.
+    """
     bucket = names.bucket(CHANNELS.purpose)
     try:
         found = tuple(

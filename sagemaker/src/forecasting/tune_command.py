@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,17 +76,11 @@ def tune(
         raise ForecastingError(f"tuning job {name} {state.status.lower()}: nothing was measured")
     console.print(f"best of {len(state.trials)} trainings; to keep it in infra/environments/:")
     console.print(best_as_toml(algorithm, state.best), markup=False, highlight=False)
-    if gate:
-        static = settings.training.hyperparameters[algorithm]
-        wanted = {
-            "algorithm": algorithm,
-            "hyperparameters": {**static, **state.best.values},
-            "reason": f"tuning {name}",
-            "commit": retraining.commit(),
-            "etl": False,  # the best was found on the channels as they are
-        }
-        execution = retraining.start(session, names, wanted, datetime.now(UTC))
-        run = execution.rpartition(":")[2]
+    if state.status != "Completed":
+        console.print("the job was stopped, so its best is left to you")
+    elif gate:
+        given = {**settings.training.hyperparameters[algorithm], **state.best.values}
+        run = _retrain(session, names, algorithm, given, reason=f"tuning {name}")
         console.print(
             f"retraining run {run} trains with it, and its gate has the last word", soft_wrap=True
         )
@@ -130,6 +125,22 @@ def _search(
         )
 
 
+def _retrain(
+    session: Any, names: Names, algorithm: str, hyperparameters: Mapping[str, str], reason: str
+) -> str:
+    """Start a run of retraining on the channels as they are, for which the values are best."""
+    commit = retraining.commit()
+    wanted = {
+        "algorithm": algorithm,
+        "hyperparameters": hyperparameters,
+        "reason": reason,
+        "etl": False,
+        **({"commit": commit} if commit else {}),
+    }
+    execution = retraining.start(session, names, wanted, datetime.now(UTC))
+    return execution.rpartition(":")[2]
+
+
 def progress(state: TuningState, objective: str) -> str:
     """How far the job is, and the best it has found."""
     done = f"{state.ended} trainings"
@@ -144,7 +155,7 @@ def trial_table(state: TuningState, search: Search) -> Table:
     table = Table(title=f"{state.job}: {search.objective}, {search.goal.lower()}d")
     table.add_column("training")
     for title in ("objective", *search.ranges):
-        table.add_column(title, justify="right", overflow="fold")
+        table.add_column(title.replace("_", " "), justify="right", overflow="fold")
     for trial in state.trials:
         measured = "–" if trial.objective is None else f"{trial.objective:.4f}"
         shown = measured if trial.status == "Completed" else trial.status

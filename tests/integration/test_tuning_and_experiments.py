@@ -93,7 +93,12 @@ def run(own_cloud):
 
 
 @pytest.fixture(scope="module")
-def tuned(session, names, run, folder):
+def too_early(run, folder):
+    return run("tune", "--settings", folder / "local.toml", "--model", "boosting")
+
+
+@pytest.fixture(scope="module")
+def tuned(too_early, session, names, run, folder):
     lake.write(session, names)
     session.client("sagemaker").create_model_package_group(
         ModelPackageGroupName=names.model_package_group
@@ -112,6 +117,12 @@ def state(tuned, session):
         "HyperParameterTuningJobSummaries"
     ]
     return tuning.describe(session, job["HyperParameterTuningJobName"])
+
+
+def test_without_a_lake_the_next_step_is_said(too_early):
+    assert too_early.returncode == 1
+    assert too_early.stderr.count("\n") == 1
+    assert "say `make plan` and `make apply` first" in too_early.stderr
 
 
 def test_the_best_of_all_trainings_is_shown_to_be_kept(tuned, state):
