@@ -7,8 +7,20 @@ looks at the endpoint sees which version it serves.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from contracts.names import Names
+
+
+def newest_approved(names: Names) -> dict[str, Any]:
+    """Arguments of ``ListModelPackages`` that find the newest approved version, if there is one."""
+    return {
+        "ModelPackageGroupName": names.model_package_group,
+        "ModelApprovalStatus": "Approved",
+        "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+        "MaxResults": 1,
+    }
 
 
 def model_name(names: Names, version: int) -> str:

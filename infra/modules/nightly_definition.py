@@ -15,7 +15,7 @@ from typing import Any
 from contracts.forecast_input import QUANTILES
 from contracts.lake import FORECASTS, NIGHTLY, RECENT
 from contracts.names import Names
-from contracts.releases import model_prefix
+from contracts.releases import model_prefix, newest_approved
 from infra.modules import sagemaker_tasks
 from infra.modules.lock_tasks import release, take
 from infra.modules.sagemaker_tasks import Request
@@ -96,13 +96,7 @@ def _model(names: Names) -> dict[str, State]:
         "Versions": task(
             "Versions",
             "aws-sdk:sagemaker:listModelPackages",
-            {
-                "ModelPackageGroupName": names.model_package_group,
-                "ModelApprovalStatus": "Approved",
-                "SortBy": "CreationTime",
-                "SortOrder": "Descending",
-                "MaxResults": 1,
-            },
+            newest_approved(names),
             assign={
                 "version": f"$exists({newest}) ? {newest}.ModelPackageVersion : 0",
                 "package": f"$exists({newest}) ? {newest}.ModelPackageArn : ''",
@@ -166,9 +160,9 @@ def _model(names: Names) -> dict[str, State]:
 def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
     names = inputs.names
     return {
-        "Instances": _job(
+        "Instances": task(
             "Instances",
-            _processing(
+            *_processing(
                 inputs,
                 "instances",
                 ["instances"],
@@ -177,9 +171,9 @@ def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
             ),
             then="Forecast",
         ),
-        "Forecast": _job(
+        "Forecast": task(
             "Forecast",
-            sagemaker_tasks.transform(
+            *sagemaker_tasks.transform(
                 names,
                 name=_job_name(names, "forecast"),
                 model=expression(_model_name(names)),
@@ -191,9 +185,9 @@ def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
             ),
             then="Publish",
         ),
-        "Publish": _job(
+        "Publish": task(
             "Publish",
-            _processing(
+            *_processing(
                 inputs,
                 "publish",
                 ["publish", "--run", expression("$run"), "--version", _VERSION],
@@ -214,9 +208,9 @@ def _drift(inputs: NightlyInputs) -> dict[str, State]:
             "'version ' & $version & ' keeps no reference of what is usual, as it was not "
             "registered by retrain, so drift cannot be told; forecasts are published all the same'"
         ),
-        "Drift": _job(
+        "Drift": task(
             "Drift",
-            _processing(
+            *_processing(
                 inputs,
                 "drift",
                 ["drift", "--environment", names.environment, "--version", _VERSION,
@@ -295,12 +289,6 @@ def _processing(
         outputs=targets,
         tags=inputs.tags,
     )
-
-
-def _job(
-    step: str, request: Request, *, then: str, assign: Mapping[str, str] | None = None
-) -> State:
-    return task(step, *request, then=then, assign=assign)
 
 
 def _because(cause: str) -> State:

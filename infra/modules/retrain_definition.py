@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from contracts.lake import CHANNELS, EVALUATIONS
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from contracts.releases import newest_approved
 from contracts.training_metrics import algorithm_specification
 from infra.modules.lock_tasks import TAKEN, release, take
 from infra.modules.retrain_jobs import RetrainInputs, judging, origins, training, transform
@@ -173,13 +174,7 @@ def _champion(names: Names) -> dict[str, State]:
         "Newest approved version": task(
             "Champion",
             "aws-sdk:sagemaker:listModelPackages",
-            {
-                "ModelPackageGroupName": names.model_package_group,
-                "ModelApprovalStatus": "Approved",
-                "SortBy": "CreationTime",
-                "SortOrder": "Descending",
-                "MaxResults": 1,
-            },
+            newest_approved(names),
             assign={
                 "champion": f"$exists({found}) ? {found} : ''",
                 "champion_categories": f"'{CHANNELS.uri(names)}categories.json'",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.names import Names
-from contracts.releases import configuration_suffix, model_prefix
+from contracts.releases import configuration_suffix, model_prefix, newest_approved
 from infra.modules.states_language import State, expression
 from infra.settings import Endpoint
 
@@ -101,13 +101,7 @@ def _observation(names: Names) -> dict[str, State]:
         "Was it live": _choice(_to("Done"), _when("$live", "Versions")),
         "Versions": _task(
             "listModelPackages",
-            {
-                "ModelPackageGroupName": names.model_package_group,
-                "ModelApprovalStatus": "Approved",
-                "SortBy": "CreationTime",
-                "SortOrder": "Descending",
-                "MaxResults": 1,
-            },
+            newest_approved(names),
             "Decide",
             version=expression(f"$exists({newest}) ? {newest} : 0"),
         ),
