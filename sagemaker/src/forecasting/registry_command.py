@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from contracts.names import Names
 from forecasting import registry, servable
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace, session: Any, names: Names, console: Consol
     elif options.command == "reject":
         reject(session, names, options.version, options.reason, console)
     elif options.version is not None:
-        _show(registry.version(session, names, options.version), console)
+        show(registry.version(session, names, options.version), console)
     else:
         _list(session, names, console)
 
@@ -90,7 +91,8 @@ def reject(session: Any, names: Names, number: int, reason: str, console: Consol
         raise ForecastingError("say why: make reject VERSION=… REASON='…'")
     version = registry.version(session, names, number)
     if version.status == REJECTED:
-        console.print(f"version {number} is rejected already: {version.reason}", soft_wrap=True)
+        told = f"version {number} is rejected already: {version.reason}"
+        console.print(told, soft_wrap=True, markup=False)
         return
     rollout = Rollout(session, names)
     registry.judge(session, version, REJECTED, reason)
@@ -156,16 +158,17 @@ def _following(versions: Sequence[Version]) -> str:
     return f"make models VERSION={versions[0].number}"
 
 
-def _show(version: Version, console: Console) -> None:
+def show(version: Version, console: Console) -> None:
+    """All that is known of a version."""
     rows = Table(show_header=False, box=None, pad_edge=False)
     known = {
         "version": str(version.number),
         "status": version.status,
-        "reason": version.reason or _NOTHING,
+        "judgement": version.reason.replace("; ", "\n") or _NOTHING,
         **version.metadata,
     }
     for key, value in known.items():
-        rows.add_row(key.replace("_", " "), value)
+        rows.add_row(key.replace("_", " "), Text(value))
     console.print(rows)
 
 

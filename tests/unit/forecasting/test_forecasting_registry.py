@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -73,6 +74,20 @@ def test_what_is_live_is_marked_with_its_share_of_the_traffic():
         ["▸", "90%", "3"],
         ["2", "approved", "boosting"],
     ]
+
+
+def test_reasons_are_told_as_they_were_given_a_line_each():
+    console = Console(file=io.StringIO(), width=200)
+    judged = replace(version(3, REJECTED), reason="gate: rejected: its loss [0.9]; its band")
+    registry_command.show(judged, console)
+    lines = [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
+    assert lines[:4] == [
+        "version 3",
+        "status Rejected",
+        "judgement gate: rejected: its loss [0.9]",
+        "its band",
+    ]
+    assert "wql persistence 0.453" in lines
 
 
 def test_a_release_is_named_by_what_is_in_it():
