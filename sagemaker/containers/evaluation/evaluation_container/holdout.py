@@ -13,7 +13,7 @@ import argparse
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,12 +40,10 @@ def holdout(arguments: Sequence[str]) -> str:
     series = read_channel(options.channel, pandas_frequency(FREQUENCY))
     origins = daily_origins(series, options.origins, options.kept)
     train, test = split(series, origins)
-    _write(train, options.out / "train")
-    _write(test, options.out / "test")
     return json.dumps(
         {
-            "train": len(train),
-            "test": len(test),
+            "train": _write(train, options.out / "train"),
+            "test": _write(test, options.out / "test"),
             "first_origin": str(origins[0].to_timestamp()),
             "last_origin": str(origins[-1].to_timestamp()),
         }
@@ -61,7 +59,7 @@ def daily_origins(series: Sequence[Series], days: int, kept: int) -> list[pd.Per
 
 def split(
     series: Sequence[Series], origins: Sequence[pd.Period]
-) -> tuple[list[Series], list[Series]]:
+) -> tuple[Iterator[Series], Iterator[Series]]:
     """Series up to the first origin; and each series once an origin, to the end of its forecast.
 
     Values are divided by what is usual for their pollutant in the held-out hours, so that the
@@ -115,21 +113,25 @@ def _usual(test: Sequence[Series]) -> Mapping[int, float]:
     return {kind: amount * len(amounts) / count for kind, amount in amounts.items() if amount}
 
 
-def _scaled(series: Sequence[Series], usual: Mapping[int, float]) -> list[Series]:
+def _scaled(series: Iterable[Series], usual: Mapping[int, float]) -> Iterator[Series]:
     """Without the pollutants of which only zeros are held out: they have no weighted loss."""
-    return [
+    return (
         replace(one, target=(one.target / usual[_pollutant(one)]).astype(np.float32))
         for one in series
         if _pollutant(one) in usual
-    ]
+    )
 
 
 def _pollutant(series: Series) -> int:
     return series.cat[-1] if series.cat else 0
 
 
-def _write(series: Sequence[Series], folder: Path) -> None:
+def _write(series: Iterable[Series], folder: Path) -> int:
+    """Write a channel series by series; how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
+    count = 0
     with gzip.open(folder / "part-0.json.gz", "wt", encoding="utf-8") as lines:
         for one in series:
             lines.write(json.dumps(one.document()) + "\n")
+            count += 1
+    return count
