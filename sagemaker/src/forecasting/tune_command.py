@@ -80,7 +80,7 @@ def tune(
         console.print("the job was stopped, so its best is left to you")
     elif gate:
         given = {**settings.training.hyperparameters[algorithm], **state.best.values}
-        run = _retrain(session, names, algorithm, given, reason=f"tuning {name}")
+        run = retrain(session, names, algorithm, given, reason=f"tuning {name}")
         console.print(
             f"retraining run {run} trains with it, and its gate has the last word", soft_wrap=True
         )
@@ -125,7 +125,7 @@ def _search(
         )
 
 
-def _retrain(
+def retrain(
     session: Any, names: Names, algorithm: str, hyperparameters: Mapping[str, str], reason: str
 ) -> str:
     """Start a run of retraining on the channels as they are, for which the values are best."""

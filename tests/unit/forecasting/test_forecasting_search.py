@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from datetime import UTC, datetime
 
@@ -167,3 +168,36 @@ def test_progress_tells_the_best_so_far():
         "2 trainings, best loss 0.2500 (rounds 100)"
     )
     assert state(None).best is None
+
+
+class Machine:
+    """Step Functions with nothing under way."""
+
+    def client(self, service):
+        assert service == "stepfunctions"
+        return self
+
+    def list_executions(self, **_):
+        return {"executions": []}
+
+    def start_execution(self, stateMachineArn, name, input):
+        self.started = stateMachineArn, json.loads(input)
+        return {"executionArn": f"arn:aws:states:eu-west-1:0:execution:retrain:{name}"}
+
+
+def test_the_best_goes_to_the_gate_with_all_its_hyperparameters():
+    machine = Machine()
+    values = {"time_freq": "H", "rounds": "300"}
+    run = tune_command.retrain(machine, NAMES, "boosting", values, reason="tuning job")
+    arn, given = machine.started
+    assert arn == NAMES.state_machine_arn(NAMES.retrain_machine)
+    assert (
+        given.items()
+        >= {
+            "algorithm": "boosting",
+            "hyperparameters": values,
+            "reason": "tuning job",
+            "etl": False,
+        }.items()
+    )
+    assert ":" not in run
