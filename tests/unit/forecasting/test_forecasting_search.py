@@ -107,6 +107,14 @@ def test_the_ends_of_all_ranges_are_what_the_containers_take(settings, algorithm
     container.Hyperparameters.parse({**settings.training.hyperparameters[algorithm], **tried})
 
 
+@pytest.mark.parametrize(("algorithm", "container"), [("boosting", boosting), ("deepar", deepar)])
+def test_what_is_there_is_among_what_is_searched(settings, algorithm, container):
+    there = container.Hyperparameters.parse(settings.training.hyperparameters[algorithm])
+    for name, one in search_settings.read(algorithm).ranges.items():
+        low, high = map(float, one.values)
+        assert low <= getattr(there, name) <= high, name
+
+
 def test_numbers_of_jobs_can_be_said_anew(tmp_path):
     assert read(tmp_path, FILE).jobs == 9
     few = read(tmp_path, FILE, jobs=1)
