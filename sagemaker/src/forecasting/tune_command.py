@@ -113,14 +113,14 @@ def _search(
         soft_wrap=True,
     )
     tuning.start(session, names, settings, search, algorithm=algorithm, name=name)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task("starting", total=search.jobs)
         return tuning.wait(
             session,
             name,
             lambda now: bars.update(
-                task, completed=now.ended, description=progress(now, search.objective)
+                task, completed=now.ended, description=progress(now, search.jobs)
             ),
         )
 
@@ -141,13 +141,12 @@ def retrain(
     return execution.rpartition(":")[2]
 
 
-def progress(state: TuningState, objective: str) -> str:
+def progress(state: TuningState, jobs: int) -> str:
     """How far the job is, and the best it has found."""
-    done = f"{state.ended} trainings"
+    done = f"{state.ended} of {jobs} trainings"
     if state.best is None:
         return done
-    values = ", ".join(f"{key} {_short(value)}" for key, value in state.best.values.items())
-    return f"{done}, best {objective} {state.best.objective:.4f} ({values})"
+    return f"{done}, best {state.best.objective:.4f} by {_number(state, state.best)}"
 
 
 def trial_table(state: TuningState, search: Search) -> Table:
@@ -160,7 +159,7 @@ def trial_table(state: TuningState, search: Search) -> Table:
         measured = "–" if trial.objective is None else f"{trial.objective:.4f}"
         shown = measured if trial.status == "Completed" else trial.status
         table.add_row(
-            trial.job.removeprefix(f"{state.job}-").partition("-")[0],
+            _number(state, trial),
             shown,
             *(_short(trial.values.get(name, "–")) for name in search.ranges),
             style="bold" if trial is state.best else None,
@@ -172,6 +171,11 @@ def best_as_toml(algorithm: str, best: Trial) -> str:
     """The tuned values as an environment's settings file holds them."""
     lines = [f'{name} = "{value}"' for name, value in best.values.items()]
     return "\n".join([f"[training.{algorithm}]", *lines])
+
+
+def _number(state: TuningState, trial: Trial) -> str:
+    """Which training of the job it is, as ``007``."""
+    return trial.job.removeprefix(f"{state.job}-").partition("-")[0]
 
 
 def _short(value: str) -> str:

@@ -171,10 +171,8 @@ def test_the_best_reads_as_an_environments_settings():
 
 
 def test_progress_tells_the_best_so_far():
-    assert tune_command.progress(state(), "loss") == "0 trainings"
-    assert tune_command.progress(state(0.25, None), "loss") == (
-        "2 trainings, best loss 0.2500 (rounds 100)"
-    )
+    assert tune_command.progress(state(), 9) == "0 of 9 trainings"
+    assert tune_command.progress(state(0.25, None), 9) == "2 of 9 trainings, best 0.2500 by 0"
     assert state(None).best is None
 
 
