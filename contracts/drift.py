@@ -13,7 +13,8 @@ MISSING = "MissingHours"
 """Share of the last week's hours without a value."""
 LOSS = "ForecastLoss"
 """Weighted quantile loss of the last week's nightly forecasts."""
-UNKNOWN = "UnknownDevices"
-"""Devices that the model was not trained on; one is the limit."""
+UNKNOWN = "UnknownCategories"
+"""Devices and pollutants that measured something in the last week, and that the model was not
+trained on; one is the limit."""
 
 METRICS = (INPUT, MISSING, LOSS, UNKNOWN)

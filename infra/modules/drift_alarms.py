@@ -18,7 +18,10 @@ _ALARMS = {
     drift.INPUT: ("input-drift", "What is measured is unlike what the model was trained on"),
     drift.MISSING: ("missing-hours", "More hours lack a value than is usual: look at the devices"),
     drift.LOSS: ("forecast-loss", "The nightly forecasts are worse than those it was approved for"),
-    drift.UNKNOWN: ("unknown-devices", "Devices are not forecast, as the model does not know them"),
+    drift.UNKNOWN: (
+        "unknown-categories",
+        "Devices or pollutants are not forecast, as the model does not know them",
+    ),
 }
 _RETRAINED = (drift.INPUT, drift.LOSS, drift.UNKNOWN)
 """Checks that a new model can mend; hours that are missing, none can."""

@@ -12,7 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from evaluation_container import batch, published
-from evaluation_container.drift import Finding, of_input, of_losses, tell, tenths
+from evaluation_container.drift import (
+    Finding,
+    of_categories,
+    of_input,
+    of_losses,
+    tell,
+    tenths,
+)
 from evaluation_container.drift_page import page
 from evaluation_container.drift_statistics import DAY, WEEK
 from evaluation_container.published import Losses
@@ -20,7 +27,7 @@ from evaluation_container.reference import OVERALL, Reference, with_losses
 from evaluation_container.reference import of_input as reference_of
 
 from contracts import drift as metric
-from contracts.forecast_input import HORIZON, QUANTILES
+from contracts.forecast_input import HORIZON, QUANTILES, CategoryIndex
 
 END = datetime(2026, 6, 9, tzinfo=UTC)
 TRUTH = {"ozone": (("a", "b"), np.arange(1.0, 2 * 9 * DAY + 1).reshape(2, -1))}
@@ -139,6 +146,26 @@ def test_a_lake_that_lost_its_values_is_beyond_in_what_is_missing_only() -> None
     found = by_check(of_input(week, usual_reference()))
     assert found[metric.MISSING, OVERALL].verdict == "beyond"
     assert found[metric.INPUT, OVERALL].verdict == "not known yet"
+
+
+@pytest.mark.parametrize(
+    ("devices", "pollutants", "unknown"),
+    [
+        (("a", "new"), ("ozone", "sulfur_dioxide", "carbon_monoxide"), 0),
+        (("a",), ("ozone", "sulfur_dioxide", "carbon_monoxide"), 1),
+        (("a",), ("ozone", "sulfur_dioxide"), 2),
+    ],
+)
+def test_devices_and_pollutants_that_the_model_does_not_know_are_counted(
+    devices: tuple[str, ...], pollutants: tuple[str, ...], unknown: int
+) -> None:
+    found = of_categories(a_week(1.0), CategoryIndex(devices, pollutants))
+    assert (found.value, found.verdict) == (unknown, "beyond" if unknown else "usual")
+
+
+def test_a_device_that_is_silent_is_not_missed() -> None:
+    silent = {name: (names, rows * np.nan) for name, (names, rows) in a_week(1.0).items()}
+    assert of_categories(silent, CategoryIndex((), ())).value == 0
 
 
 def losses(days: int, ozone: float, sulfur_dioxide: float) -> Losses:

@@ -97,7 +97,7 @@ def test_only_what_a_new_model_can_mend_starts_retraining(estate):
     pattern = json.loads(rule["event_pattern"])
     part = f"lakecast-{estate.names.environment}"
     assert pattern["detail"]["alarmName"] == [
-        f"{part}-{name}" for name in ("input-drift", "forecast-loss", "unknown-devices")
+        f"{part}-{name}" for name in ("input-drift", "forecast-loss", "unknown-categories")
     ]
     target = estate.resources("aws_cloudwatch_event_target")["drift_rule_target"]
     assert target["arn"].endswith(f":stateMachine:{part}-retrain")

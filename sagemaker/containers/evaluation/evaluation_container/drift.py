@@ -18,6 +18,7 @@ import boto3
 import numpy as np
 
 from contracts import drift as metric
+from contracts.forecast_input import CategoryIndex
 from contracts.runs import NAMESPACE
 from evaluation_container import published
 from evaluation_container.batch import read_categories
@@ -81,12 +82,10 @@ def drift(arguments: Sequence[str]) -> str:
     truth = histories.last((DAYS + 2) * 24)
     rows = published.read(boto3.client("s3"), options.lake, end - timedelta(days=DAYS + 1), end)
     lost = published.losses(rows, truth, end, options.version)
-    devices = next(iter(truth.values()))[0]
-    unknown = len(set(devices) - set(index.devices))
     findings = [
         *of_input(truth, reference),
         *of_losses(lost, reference),
-        Finding(metric.UNKNOWN, OVERALL, float(unknown), 1.0),
+        of_categories(truth, index),
     ]
     tell(boto3.client("cloudwatch"), options.environment, findings)
     _report(options.report, end, options.version, findings, tenths(truth, reference))
@@ -115,6 +114,17 @@ def of_input(truth: Hours, reference: Reference) -> list[Finding]:
         ratios = [one.ratio for one in each if one.ratio is not None]
         found += [*each, Finding(check, OVERALL, max(ratios, default=None), 1.0)]
     return found
+
+
+def of_categories(truth: Hours, index: CategoryIndex) -> Finding:
+    """How many devices and pollutants of the last week the model was not trained on."""
+    devices, pollutants = set[str](), set[str]()
+    for pollutant, (names, rows) in truth.items():
+        measured = np.flatnonzero(np.isfinite(rows[:, -WEEK:]).any(axis=1))
+        devices |= {names[place] for place in measured}
+        pollutants |= {pollutant} if len(measured) else set()
+    unknown = len(devices - set(index.devices)) + len(pollutants - set(index.pollutants))
+    return Finding(metric.UNKNOWN, OVERALL, float(unknown), 1.0)
 
 
 def of_losses(lost: Losses, reference: Reference) -> list[Finding]:

@@ -17,7 +17,7 @@ TITLES = {
     metric.INPUT: "values unlike the months before training",
     metric.MISSING: "hours without a value",
     metric.LOSS: "weighted quantile loss of the week's forecasts",
-    metric.UNKNOWN: "devices that the model does not know",
+    metric.UNKNOWN: "devices and pollutants that the model does not know",
 }
 
 
