@@ -18,11 +18,13 @@ from forecasting.instances import instances, training_instances
 
 DEFAULTS = Hyperparameters(
     FREQUENCY,
-    context_length=168,
+    context_length=48,
     prediction_length=HORIZON,
-    epochs=20,
-    num_cells=64,
+    epochs=7,
+    mini_batch_size=32,
+    learning_rate=0.003,
 )
+"""Those of every environment's ``[training.deepar]``; a test holds them together."""
 
 SAMPLES = 200
 """Sample paths, out of which quantiles are taken."""

@@ -17,10 +17,13 @@ import pytest
 CONTAINER = Path(__file__).parents[3] / "sagemaker" / "containers" / "deepar"
 sys.path[:0] = [str(CONTAINER), str(CONTAINER.parent / "contract")]
 
+from deepar_container.commands import settle  # noqa: E402
 from deepar_container.hyperparameters import Hyperparameters  # noqa: E402
 from deepar_container.model import DeepAR  # noqa: E402
 from deepar_container.training import fit, settings_for  # noqa: E402
 from forecast_contract.series import Series  # noqa: E402
+
+settle()  # one thread, as the container: two of them wait for each other on a busy machine
 
 TINY = {
     "time_freq": "H",

@@ -49,7 +49,7 @@ def test_settings_that_lack_something_are_refused(archive):
 
 
 def test_weights_of_another_network_are_refused(archive):
-    torch.save({"rnn.weight": torch.zeros(3)}, archive / WEIGHTS_FILE)
+    torch.save([{"rnn.weight": torch.zeros(3)}], archive / WEIGHTS_FILE)
     with pytest.raises(ValueError, match=r"damaged.*loading state_dict"):
         DeepAR.load(archive)
 

@@ -122,7 +122,8 @@ def test_a_constant_series_is_answered_near_its_level(tiny_model, instance, leve
 
 def test_dynamic_features_must_reach_over_the_forecast(tiny_settings, instance):
     features = dataclasses.replace(tiny_settings.features, dynamic_scales=((0.5, 2.0),))
-    model = DeepAR(dataclasses.replace(tiny_settings, features=features))
+    settings = dataclasses.replace(tiny_settings, features=features)
+    model = DeepAR(settings, [settings.network().state_dict()])
     hours = len(instance["target"])
     (prediction,) = ask(model, [{**instance, "dynamic_feat": [[0.5] * (hours + 4)]}])
     assert len(prediction["mean"]) == 4

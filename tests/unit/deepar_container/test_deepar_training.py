@@ -13,6 +13,7 @@ from deepar_bench import HOURS, START, TINY, daily_cycle
 from deepar_container import training
 from deepar_container.hyperparameters import LIKELIHOODS, Hyperparameters
 from deepar_container.likelihoods import check_targets
+from deepar_container.losses import free_running, teacher_forced
 from deepar_container.model import DeepAR
 from deepar_container.network import FeatureShape
 from deepar_container.sampling import sample_paths
@@ -41,11 +42,12 @@ def quietly(epoch, loss):
 
 def test_a_seed_makes_a_training_reproducible_bit_for_bit(tiny_settings, tiny_series, tiny_weights):
     def weights(seed):
-        return training.fit(tiny_settings, tiny_series, quietly, seed).weights
+        networks = training.fit(tiny_settings, tiny_series, quietly, seed).weights
+        return [tensor for network in networks for tensor in network.values()]
 
-    again, other = weights(training.SEED), weights(training.SEED + 1)
-    assert all(torch.equal(again[name], tiny_weights[name]) for name in tiny_weights)
-    assert not all(torch.equal(other[name], tiny_weights[name]) for name in tiny_weights)
+    expected = [tensor for network in tiny_weights for tensor in network.values()]
+    assert all(map(torch.equal, weights(training.SEED), expected))
+    assert not all(map(torch.equal, weights(training.SEED + 1), expected))
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -98,7 +100,7 @@ def test_a_window_with_nothing_in_its_context_is_never_trained_on(tiny_settings)
 
 
 def test_windows_are_those_that_gluonts_would_cut(tiny_settings):
-    """But for GluonTS's feature of age, which a request with less history would falsify."""
+    """But for the last feature: GluonTS's is the series' age, which less history falsifies."""
     network, features = tiny_settings.network(), tiny_settings.features
     one = series(np.where(np.arange(HOURS) % 7, daily_cycle(10.0), np.nan), cat=(1, 0))
     built = DeepAREstimator(
@@ -117,13 +119,15 @@ def test_windows_are_those_that_gluonts_would_cut(tiny_settings):
     found = forecast_windows(network, features, [one])
     for name in ("past_target", "past_observed_values", "feat_static_cat"):
         assert np.array_equal(found[name][0], expected[name])
-    assert np.allclose(found["past_time_feat"][0], expected["past_time_feat"][-6:, :-1])
-    assert np.allclose(found["future_time_feat"][0], expected["future_time_feat"][:, :-1])
+    assert np.allclose(found["past_time_feat"][0, :, :-1], expected["past_time_feat"][-6:, :-1])
+    assert np.allclose(found["future_time_feat"][0, :, :-1], expected["future_time_feat"][:, :-1])
+    assert found["past_time_feat"][0, :, -1].tolist() == [0] * 6
+    assert found["future_time_feat"][0, :, -1].tolist() == [0.25, 0.5, 0.75, 1]
 
 
 def test_paths_are_those_that_gluonts_would_draw(tiny_settings, tiny_weights, tiny_series):
     network = tiny_settings.network().eval()
-    network.load_state_dict(tiny_weights)
+    network.load_state_dict(tiny_weights[0])
     window = forecast_windows(network, tiny_settings.features, tiny_series)
     torch.manual_seed(3)
     expected = network(**window, num_parallel_samples=7)
@@ -131,11 +135,51 @@ def test_paths_are_those_that_gluonts_would_draw(tiny_settings, tiny_weights, ti
     assert torch.allclose(sample_paths(network, window, 7), expected, rtol=1e-4)
 
 
+def test_a_loss_weighs_context_and_forecast_alike(tiny_settings, tiny_series):
+    """Of a network that reads nothing, drawn and observed paths have the same loss."""
+    network = tiny_settings.network()
+    for parameter in network.rnn.parameters():
+        torch.nn.init.zeros_(parameter)
+    windows = TrainingWindows(network, tiny_settings.features, tiny_series).draw(50)
+    context, ahead = tiny_settings.hyperparameters.context_length - 1, 4
+    both = teacher_forced(network, windows) * (context + ahead)
+    forecast = -network.log_prob(
+        **{name: values for name, values in windows.items() if name != "future_observed_values"}
+    ).mean()
+    expected = ((both - forecast) / context + forecast / ahead) / 2
+    assert free_running(network, windows).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_loss_runs_freely_over_the_forecast(tiny_settings, tiny_weights, tiny_series):
+    """What came is what is judged, not what is read."""
+    network = tiny_settings.network().eval()
+    network.load_state_dict(tiny_weights[0])
+    windows = TrainingWindows(network, tiny_settings.features, tiny_series).draw(20)
+    torch.manual_seed(1)
+    expected = free_running(network, windows)
+    torch.manual_seed(1)
+    unobserved = dict(windows)
+    unobserved["future_target"] = windows["future_target"].clone()
+    unobserved["future_target"][:, :3] = 1e9
+    unobserved["future_observed_values"] = torch.tensor([0.0, 0, 0, 1]).expand(20, -1)
+    last_only = free_running(network, unobserved)
+    torch.manual_seed(1)
+    unobserved["future_target"] = windows["future_target"]
+    assert free_running(network, unobserved).item() == pytest.approx(last_only.item())
+    assert torch.isfinite(expected)
+
+
 def test_early_stopping_ends_after_epochs_without_progress(tiny_settings, tiny_series):
     hyperparameters = parse(epochs="30", early_stopping_patience="1", learning_rate="0.9")
     settings = dataclasses.replace(tiny_settings, hyperparameters=hyperparameters)
     losses = []
-    fitted = training.fit(settings, tiny_series, lambda epoch, loss: losses.append(loss))
+    fitted = training.fit(
+        settings,
+        tiny_series,
+        lambda epoch, loss: losses.append(loss),
+        networks=1,
+        loss=teacher_forced,
+    )
     assert len(losses) < 30
     assert fitted.loss == min(losses) < losses[-1]
 
@@ -165,7 +209,7 @@ def test_dynamic_features_are_standardised_by_what_was_trained_on():
     features = FeatureShape.of(parse(), [one])
     settings = training.settings_for(parse(), [one])
     windows = TrainingWindows(settings.network(), features, [one])
-    known = windows.draw(500)["future_time_feat"][..., -2:]
+    known = windows.draw(500)["future_time_feat"][..., -3:-1]
     assert abs(known[..., 0].mean()) < 0.2 and 0.8 < known[..., 0].std() < 1.2
     assert (known[..., 1] == 0).all()
     assert features.standardised(np.array([[1013.0], [1.0]])).tolist() == [

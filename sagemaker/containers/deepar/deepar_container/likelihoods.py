@@ -48,6 +48,11 @@ def distribution_output(likelihood: str) -> DistributionOutput:
     return outputs[likelihood]()
 
 
+def is_point_forecast(likelihood: str) -> bool:
+    """Whether all sample paths are the same."""
+    return likelihood == "deterministic-L1"
+
+
 def is_scaled(likelihood: str) -> bool:
     """Whether targets are divided by their mean: not those that live between 0 and 1."""
     return likelihood != "beta"

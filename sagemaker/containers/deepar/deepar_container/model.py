@@ -23,7 +23,7 @@ from gluonts.torch.model.deepar import DeepARModel
 from deepar_container.hyperparameters import Hyperparameters
 from deepar_container.network import FeatureShape, network
 from deepar_container.sampling import sample_paths
-from deepar_container.windows import Batch, forecast_windows
+from deepar_container.windows import forecast_windows
 
 SETTINGS_FILE = "model.json"
 WEIGHTS_FILE = "weights.pt"
@@ -97,23 +97,23 @@ class ModelSettings:
 
 
 class DeepAR:
-    """A network with its settings, ready to forecast.
+    """Networks with their settings, ready to forecast; each draws its share of the paths.
 
     Parameters
     ----------
     settings
         Hyperparameters and what was learnt of the data's shape.
     weights
-        State of the network; an untrained network where None.
+        State of each network.
     """
 
     def __init__(
-        self, settings: ModelSettings, weights: Mapping[str, torch.Tensor] | None = None
+        self, settings: ModelSettings, weights: Sequence[Mapping[str, torch.Tensor]]
     ) -> None:
         self.settings = settings
-        self._network = settings.network().eval()
-        if weights is not None:
-            self._network.load_state_dict(weights)
+        self._networks = [settings.network().eval() for _ in weights]
+        for built, state in zip(self._networks, weights, strict=True):
+            built.load_state_dict(state)
 
     @classmethod
     def load(cls, folder: Path) -> DeepAR:
@@ -140,7 +140,7 @@ class DeepAR:
     def save(self, folder: Path) -> None:
         """Write the artefact into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        torch.save(self._network.state_dict(), folder / WEIGHTS_FILE)
+        torch.save([one.state_dict() for one in self._networks], folder / WEIGHTS_FILE)
         (folder / SETTINGS_FILE).write_text(
             json.dumps(self.settings.to_json(), indent=2), encoding="utf-8"
         )
@@ -168,15 +168,24 @@ class DeepAR:
         torch.manual_seed(SAMPLING_SEED)
         with torch.inference_mode():
             samples = [
-                sample_paths(
-                    self._network, self._windows(observed[first:][:SERIES_AT_ONCE]), num_samples
-                )
+                self._paths(observed[first : first + SERIES_AT_ONCE], num_samples)
                 for first in range(0, len(series), SERIES_AT_ONCE)
             ]
-        return np.concatenate([paths.numpy() for paths in samples])
+        return np.concatenate(samples)
 
-    def _windows(self, series: Sequence[Series]) -> Batch:
-        return forecast_windows(self._network, self.settings.features, series)
+    def _paths(self, series: Sequence[Series], num_samples: int) -> npt.NDArray[np.float32]:
+        window = forecast_windows(self._networks[0], self.settings.features, series)
+        # of paths that cannot be shared out evenly, the first networks draw one more
+        shares = [
+            len(range(first, num_samples, len(self._networks)))
+            for first in range(len(self._networks))
+        ]
+        paths = [
+            sample_paths(one, window, share)
+            for one, share in zip(self._networks, shares, strict=True)
+            if share
+        ]
+        return torch.cat(paths, dim=1).numpy()
 
     def _with_observed_context(self, series: Series) -> Series:
         """Give a series that is silent for a whole context its usual level.

@@ -114,7 +114,7 @@ def network(
         freq=hyperparameters.frequency,
         context_length=hyperparameters.context_length,
         prediction_length=hyperparameters.prediction_length,
-        num_feat_dynamic_real=len(clock) + features.num_dynamic_feat,
+        num_feat_dynamic_real=len(clock) + features.num_dynamic_feat + 1,  # how far ahead
         num_feat_static_cat=len(categories),
         cardinality=list(categories),
         embedding_dimension=[hyperparameters.embedding_dimension] * len(categories),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,18 @@ from forecast_contract.series import Series
 from gluonts.torch.model.deepar import DeepARModel
 
 from deepar_container.hyperparameters import Hyperparameters
-from deepar_container.likelihoods import check_targets
+from deepar_container.likelihoods import check_targets, is_point_forecast
+from deepar_container.losses import Loss, free_running
 from deepar_container.model import DeepAR, ModelSettings
 from deepar_container.network import FeatureShape
 from deepar_container.windows import Batch, TrainingWindows
 
 SEED = 1
 """DeepAR has no hyperparameter for it; with a fixed one the same data give the same model."""
+
+NETWORKS = 3
+"""Networks that are trained side by side and draw a share of the sample paths each. What they
+disagree on is what they do not know, and one alone is too sure of it."""
 
 LEAST_BATCHES = 50
 MOST_BATCHES = 500
@@ -131,9 +137,9 @@ def batches_per_epoch(hyperparameters: Hyperparameters, series: Sequence[Series]
 
 @dataclass(frozen=True)
 class Fitted:
-    """Weights of the epoch with the lowest training loss, and that loss."""
+    """Weights of every network at the epoch with the lowest training loss, and that loss."""
 
-    weights: Mapping[str, torch.Tensor]
+    weights: Sequence[Mapping[str, torch.Tensor]]
     loss: float
 
 
@@ -142,8 +148,11 @@ def fit(
     series: Sequence[Series],
     on_epoch: Callable[[int, float], None],
     seed: int = SEED,
+    *,
+    networks: int = NETWORKS,
+    loss: Loss = free_running,
 ) -> Fitted:
-    """Train a network.
+    """Train networks side by side, each from a start and on windows of its own.
 
     Parameters
     ----------
@@ -159,48 +168,75 @@ def fit(
     """
     hyperparameters = settings.hyperparameters
     torch.manual_seed(seed)
-    network = settings.network()
-    windows = TrainingWindows(network, settings.features, series)
+    if is_point_forecast(hyperparameters.likelihood):
+        networks = 1  # the paths of several would be several points
+    untrained = [settings.network() for _ in range(networks)]
+    windows = TrainingWindows(untrained[0], settings.features, series)
     batches = batches_per_epoch(hyperparameters, series)
-    optimizer = torch.optim.Adam(network.parameters(), lr=hyperparameters.learning_rate)
-    # The loss of an epoch depends on which windows it drew, by more than a late epoch gains: with
-    # small steps at the end, the epoch with the lowest loss is no matter of luck.
-    annealing = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimizer, T_max=batches * hyperparameters.epochs
-    )
-    best, epochs_without_progress = Fitted({}, math.inf), 0
+    learners = [_Learner(one, windows, hyperparameters, batches, loss) for one in untrained]
+    best, epochs_without_progress = Fitted([], math.inf), 0
     for epoch in range(hyperparameters.epochs):
-        losses = []
-        for _ in range(batches):
-            loss = _loss(network, windows.draw(hyperparameters.mini_batch_size), epoch)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT)
-            optimizer.step()
-            annealing.step()
-            losses.append(float(loss.detach()))
-        mean = float(np.mean(losses))
+        mean = float(np.mean([learner.train_epoch(epoch) for learner in learners]))
         on_epoch(epoch, mean)
         epochs_without_progress += 1
         if mean < best.loss:
-            state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-            best, epochs_without_progress = Fitted(state, mean), 0
+            best = Fitted([copy.deepcopy(one.network.state_dict()) for one in learners], mean)
+            epochs_without_progress = 0
         if epochs_without_progress == hyperparameters.early_stopping_patience:
             break
     return best
 
 
-def _loss(network: DeepARModel, batch: Batch, epoch: int) -> torch.Tensor:
-    try:
-        loss: torch.Tensor = network.loss(**batch).mean()
-    except ValueError:  # a distribution refuses parameters that are no numbers
-        loss = torch.tensor(math.nan)
-    if not torch.isfinite(loss):
-        raise DataError(
-            f"the training loss became {loss.item()} in epoch {epoch}: look for extreme values in "
-            "the series, or lower learning_rate"
+class _Learner:
+    """A network in training.
+
+    The loss of an epoch depends on which windows it drew, by more than a late epoch gains. The
+    learning rate falls along half a cosine, so that late epochs hardly differ, and the epoch with
+    the lowest loss is no matter of luck.
+    """
+
+    def __init__(
+        self,
+        network: DeepARModel,
+        windows: TrainingWindows,
+        hyperparameters: Hyperparameters,
+        batches: int,
+        loss: Loss,
+    ) -> None:
+        self.network = network
+        self._windows = windows
+        self._batch_size = hyperparameters.mini_batch_size
+        self._batches = batches
+        self._loss = loss
+        self._optimizer = torch.optim.Adam(network.parameters(), lr=hyperparameters.learning_rate)
+        self._annealing = torch.optim.lr_scheduler.CosineAnnealingLR(
+            self._optimizer, T_max=batches * hyperparameters.epochs
         )
-    return loss
+
+    def train_epoch(self, epoch: int) -> float:
+        """Mean loss of an epoch's batches."""
+        losses = []
+        for _ in range(self._batches):
+            loss = self._checked_loss(self._windows.draw(self._batch_size), epoch)
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), MAX_GRADIENT)
+            self._optimizer.step()
+            self._annealing.step()
+            losses.append(loss.item())
+        return float(np.mean(losses))
+
+    def _checked_loss(self, batch: Batch, epoch: int) -> torch.Tensor:
+        try:
+            loss = self._loss(self.network, batch)
+        except ValueError:  # a distribution refuses parameters that are no numbers
+            loss = torch.tensor(math.nan)
+        if not torch.isfinite(loss):
+            raise DataError(
+                f"the training loss became {loss.item()} in epoch {epoch}: look for extreme "
+                "values in the series, or lower learning_rate"
+            )
+        return loss
 
 
 def _check_features(features: FeatureShape, series: Sequence[Series]) -> None:

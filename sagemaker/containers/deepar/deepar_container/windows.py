@@ -26,6 +26,9 @@ Floats = npt.NDArray[np.float32]
 Batch = dict[str, torch.Tensor]
 """Tensors by the names that `DeepARModel.forward` and ``loss`` give them."""
 
+TO_COME = ("future_target", "future_observed_values")
+"""What only a window of training holds."""
+
 
 class TrainingWindows:
     """All windows of some series that hold both what is read and what is to be forecast.
@@ -105,17 +108,27 @@ class _Prepared:
     origins: npt.NDArray[np.int64]
 
     def at(self, number: torch.Tensor, moment: torch.Tensor) -> Batch:
-        """Windows of numbered series; known features as far back as the network unrolls."""
+        """Windows of numbered series; known features as far back as the network unrolls.
+
+        The last of them is how far ahead a step is, 0 to 1: 0 where it is not forecast.
+        """
         past = moment[:, None] + torch.arange(-self.network._past_length, 0)
         ahead = moment[:, None] + torch.arange(self.network.prediction_length)
+        context = self.known[past[:, -self.network.context_length :]]
+        steps = torch.arange(1, ahead.shape[1] + 1) / ahead.shape[1]
         return {
             "feat_static_cat": self.cats[number],
             "feat_static_real": torch.zeros(len(number), 1),
-            "past_time_feat": self.known[past[:, -self.network.context_length :]],
+            "past_time_feat": _with_column(context, torch.zeros(context.shape[1])),
             "past_target": self.target[past],
             "past_observed_values": self.observed[past],
-            "future_time_feat": self.known[ahead],
+            "future_time_feat": _with_column(self.known[ahead], steps),
         }
+
+
+def _with_column(features: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
+    """One more feature of time, the same in all windows."""
+    return torch.cat([features, column.expand(len(features), -1)[..., None]], dim=-1)
 
 
 def _prepare(
