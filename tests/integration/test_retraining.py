@@ -35,7 +35,10 @@ STACKS = {
         *("key", "alarms", "locks", "catalogue", "analytics_glue_encryption"),
         *("jobs_", "retrain_logs"),
     ),
-    "pipeline": ("glue_", "sagemaker_", "retrain_", "rollout_versions"),
+    "pipeline": (
+        *("glue_role", "glue_crawler", "glue_library", "glue_telemetry", "glue_build"),
+        *("sagemaker_", "retrain_", "rollout_versions"),
+    ),
 }
 
 
@@ -51,7 +54,15 @@ class Estate:
         self._mailbox = self._subscribed(session.client("sns"))
 
     def _subscribed(self, sns: Any) -> str:
-        url: str = self._sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+        policy = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": "*",
+        }
+        url: str = self._sqs.create_queue(
+            QueueName="mailbox", Attributes={"Policy": json.dumps({"Statement": [policy]})}
+        )["QueueUrl"]
         found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         sns.subscribe(
             TopicArn=self.names.alarm_topic_arn,
@@ -151,10 +162,15 @@ class Estate:
         return awaited(end, "the end of the execution")
 
     def mail(self) -> dict[str, Any]:
-        """The next message that the alarms' topic told."""
-        (one,) = self._sqs.receive_message(QueueUrl=self._mailbox, WaitTimeSeconds=5)["Messages"]
-        told: dict[str, Any] = json.loads(one["Body"])
-        return told
+        """What retraining told the alarms' topic; alarms tell it something, too."""
+
+        def told() -> dict[str, Any] | None:
+            found = self._sqs.receive_message(QueueUrl=self._mailbox, MaxNumberOfMessages=10)
+            bodies = [json.loads(one["Body"]) for one in found.get("Messages", [])]
+            mine = self.names.retrain_machine
+            return next((body for body in bodies if body["Subject"].startswith(mine)), None)
+
+        return awaited(told, "a message of the failure")
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -275,7 +291,8 @@ def test_failure_tells_a_person_what_failed_why_and_how_to_go_on(estate, failed)
     text = failed["mail"]["Message"]
     assert failed["mail"]["Subject"] == "lakecast-local-retrain failed at Train"
     assert "rounds must be" in text
-    assert "/aws/sagemaker/TrainingJobs" in text
+    streams = f"lakecast-local-retrain-{failed['run']}-train-"
+    assert f"/aws/sagemaker/TrainingJobs, streams {streams}" in text
     assert f"make retrain ENV=local RESUME={failed['run']}" in text
     assert "rounds must be" in failed["said"]
 
