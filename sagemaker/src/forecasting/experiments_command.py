@@ -49,8 +49,7 @@ def run(
     options: argparse.Namespace, session: Any, names: Names, settings: Settings, console: Console
 ) -> None:
     """Mirror, and show where that is asked for."""
-    managed = server_arn(names) if settings.tracking_server else None
-    tracking_uri = options.tracking_uri or managed or local_uri(options.store)
+    tracking_uri = options.tracking_uri or tracking_uri_of(names, settings, options.store)
     experiment_id = mirror(session, names, tracking_uri, options.store, console)
     if options.show:
         show(
@@ -63,6 +62,11 @@ def run(
         )
     else:
         console.print("next: make experiments SHOW=1")
+
+
+def tracking_uri_of(names: Names, settings: Settings, folder: Path) -> str:
+    """SageMaker's managed MLflow where the settings have it, else the store in a folder."""
+    return server_arn(names) if settings.tracking_server else local_uri(folder)
 
 
 def mirror(session: Any, names: Names, tracking_uri: str, folder: Path, console: Console) -> str:

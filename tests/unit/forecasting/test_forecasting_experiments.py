@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from forecasting import experiments
+from forecasting import experiments, experiments_command
 from forecasting.job_metrics import Measurement
 from forecasting.registry import Version
+from forecasting.settings import Settings
 
-from contracts.names import Names
+from contracts.container_images import REPOSITORY
+from contracts.names import ENVIRONMENTS, Names
 from contracts.training_metrics import metric_definitions
 
 NAMES = Names("local", "000000000000", "eu-west-1")
@@ -165,3 +167,17 @@ def test_a_versions_run_learns_of_the_gate():
         "gate.commit": "abc",
         "mlflow.source.git.commit": "abc",
     }
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_managed_mlflow_keeps_them_where_the_estate_has_it(environment, tmp_path):
+    names = Names(environment, "000000000000", "eu-west-1")
+    settings = Settings.read(REPOSITORY / f"infra/environments/{environment}.toml")
+    uri = experiments_command.tracking_uri_of(names, settings, tmp_path)
+    if environment == "prod":
+        assert uri == (
+            "arn:aws:sagemaker:eu-west-1:000000000000:mlflow-tracking-server/"
+            "lakecast-prod-experiments"
+        )
+    else:
+        assert uri == f"sqlite:///{tmp_path}/mlflow.db"
