@@ -56,6 +56,8 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> Pa
         ("origins = 28", "origins = 1", "retraining.origins must be 5 to 60"),
         ('approval = "PendingManualApproval"', 'approval = "Yes"', "approval must be one of"),
         ("most_coverage_80 = 0.90", "most_coverage_80 = 0.70", "most_coverage_80 must be above"),
+        ("drift_of_days = 5", "drift_of_days = 8", "forecasts.drift_of_days must be 1 to 7"),
+        ("drift_days = 3", "drift_days = 6", "forecasts.drift_days must be 1 to drift_of_days"),
         (
             "max_quarantined_share = 0.02",
             "max_quarantined_share = 2.0",
@@ -67,7 +69,7 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> Pa
             "quality.max_quarantined_share must be a number with a point",
         ),
         ("concurrent_runs = 4", "concurrent_runs = 0", "glue.concurrent_runs must be at least 1"),
-        ('epochs = "100"', "epochs = 100", "training.deepar must hold strings"),
+        ('epochs = "7"', "epochs = 7", "training.deepar must hold strings"),
         ("targets = []", "targets = [1]", "alarms.targets must hold strings"),
         (
             "max_data_age_seconds = 900",
