@@ -117,12 +117,9 @@ def judge(session: Any, one: Version, status: str, reason: str) -> None:
 def served(session: Any, names: Names) -> list[Served]:
     """The endpoint's production variants; none where there is no endpoint in service."""
     sagemaker = session.client("sagemaker")
-    try:
-        endpoint = sagemaker.describe_endpoint(EndpointName=names.endpoint)
-    except ClientError as error:
-        if _is_missing(error):
-            return []
-        raise
+    endpoint = _endpoint(sagemaker, names)
+    if endpoint is None:
+        return []
     weights = {
         one["VariantName"]: one["CurrentWeight"]
         for one in endpoint.get("ProductionVariants", [])
@@ -139,6 +136,22 @@ def served(session: Any, names: Names) -> list[Served]:
         for one in configuration["ProductionVariants"]
         if one["VariantName"] in weights
     ]
+
+
+def endpoint_status(session: Any, names: Names) -> str:
+    """SageMaker's word for what the endpoint is about."""
+    endpoint = _endpoint(session.client("sagemaker"), names)
+    return "not there" if endpoint is None else str(endpoint["EndpointStatus"])
+
+
+def _endpoint(sagemaker: Any, names: Names) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=names.endpoint)
+    except ClientError as error:
+        if _is_missing(error):
+            return None
+        raise
+    return found
 
 
 def _described(sagemaker: Any, arn: str) -> Version:

@@ -122,6 +122,9 @@ def _list(session: Any, names: Names, console: Console) -> None:
                 f"▸ {variant.share:.0%} {variant.model}, which is none of these versions",
                 soft_wrap=True,
             )
+    status = registry.endpoint_status(session, names)
+    if status != "InService":
+        console.print(f"endpoint {names.endpoint} is {status}")
     console.print(f"next: {_following(found)}")
 
 
@@ -142,7 +145,7 @@ def table(names: Names, versions: Sequence[Version], variants: Sequence[Served])
             f"[{_COLOURS[one.status]}]{status}[/]",
             known.get("algorithm", _NOTHING),
             " – ".join(known[key][:10] for key in ("data_start", "data_end") if key in known),
-            *(known.get(key, _NOTHING) for _, key in _FIGURES),
+            *(_figure(known.get(key, "")) for _, key in _FIGURES),
             known.get("commit", _NOTHING)[:9],
             f"{one.created:%Y-%m-%d %H:%M}",
         )
@@ -170,6 +173,13 @@ def show(version: Version, console: Console) -> None:
     for key, value in known.items():
         rows.add_row(key.replace("_", " "), Text(value))
     console.print(rows)
+
+
+def _figure(text: str) -> str:
+    try:
+        return f"{float(text):.3f}"
+    except ValueError:  # as without a champion
+        return _NOTHING
 
 
 def _number(text: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.names import Names
+from forecasting import registry
 from forecasting.errors import ForecastingError
 
 POLL = 2.0
@@ -31,9 +32,8 @@ class Rollout:
     def __init__(
         self, session: Any, names: Names, sleep: Callable[[float], None] = time.sleep
     ) -> None:
+        self._session, self._names = session, names
         self._states = session.client("stepfunctions")
-        self._sagemaker = session.client("sagemaker")
-        self._endpoint = names.endpoint
         self._machine = names.state_machine_arn(names.rollout_machine)
         self._sleep = sleep
         self._before = {one["executionArn"] for one in self._executions()}
@@ -60,7 +60,7 @@ class Rollout:
                     f"no rollout was started within {START_PATIENCE:.0f} s: see EventBridge's rule "
                     "and docs/runbooks/models.md"
                 )
-            report(self._status())
+            report(registry.endpoint_status(self._session, self._names))
             self._sleep(POLL)
             waited += POLL
         for one in found:
@@ -81,10 +81,3 @@ class Rollout:
             ) from None
         found: list[dict[str, Any]] = listed["executions"]
         return found
-
-    def _status(self) -> str:
-        listed = self._sagemaker.list_endpoints(NameContains=self._endpoint)["Endpoints"]
-        return next(
-            (one["EndpointStatus"] for one in listed if one["EndpointName"] == self._endpoint),
-            "none yet",
-        )

@@ -49,13 +49,14 @@ def test_a_row_says_how_good_a_version_is_and_beside_what():
     assert header.split()[:4] == ["version", "status", "algorithm", "data"]
     assert row.split() == [
         "3", "approved", "boosting", "2026-01-01", "–", "2026-06-30",
-        "0.342", "0.355", "0.453", "0.81", "012345678", "2026-07-01", "04:30",
+        "0.342", "0.355", "0.453", "0.810", "012345678", "2026-07-01", "04:30",
     ]  # fmt: skip
 
 
 def test_a_version_that_says_nothing_of_itself_is_listed_all_the_same():
     bare = Version(4, "arn", REJECTED, datetime(2026, 7, 1, tzinfo=UTC), "", {})
     assert printed(bare)[1].split()[:2] == ["4", "rejected"]
+    assert printed(version(1, wql_champion="none"))[1].split()[7] == "–"
 
 
 def test_what_is_live_is_marked_with_its_share_of_the_traffic():
@@ -124,12 +125,8 @@ class Account:
     def describe_execution(self, executionArn):
         return {"status": "FAILED", "cause": self._cause}
 
-    def list_endpoints(self, **request):
-        found = [
-            {"EndpointName": f"{NAMES.endpoint}-other", "EndpointStatus": "Failed"},
-            {"EndpointName": NAMES.endpoint, "EndpointStatus": "Updating"},
-        ]
-        return {"Endpoints": found}
+    def describe_endpoint(self, EndpointName):
+        return {"EndpointStatus": "Updating"}
 
     def sleep(self, seconds):
         self.slept += seconds
