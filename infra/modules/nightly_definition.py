@@ -2,7 +2,8 @@
 
 The newest approved version of the model forecasts every series; the forecasts are written to the
 lake, and what was measured and forecast lately is compared with what is usual. With the input
-``{"only_drift": true}`` nothing is forecast.
+``{"read_arrivals": true}``, as the schedule gives it, messages that have arrived lately become
+readings and series first; with ``{"only_drift": true}`` nothing is forecast.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contracts.lake import FORECASTS, NIGHTLY, RECENT
 from contracts.names import Names
 from contracts.releases import model_prefix, newest_approved
 from infra.modules import sagemaker_tasks
+from infra.modules.glue_tasks import series_of_arrivals
 from infra.modules.lock_tasks import release, take
 from infra.modules.sagemaker_tasks import Request
 from infra.modules.states_language import FAILURE, State, choice, expression, reason, task
@@ -27,6 +29,8 @@ PART = "nightly"
 JOBS_ROLE = "nightly-jobs"
 
 _LOCK_HOURS = 12
+_ARRIVAL_DAYS = 2
+"""Of which messages become readings: more than lie between two nights."""
 _TRIES = 3
 _ANSWERS = json.dumps(
     {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": QUANTILES}
@@ -66,13 +70,19 @@ def definition(inputs: NightlyInputs) -> dict[str, Any]:
 
 def _begin(names: Names) -> dict[str, State]:
     started = "$toMillis($states.context.Execution.StartTime)"
-    only_drift = "$states.input.only_drift"
+
+    def given(member: str) -> str:
+        return expression(f"$exists($states.input.{member}) ? $states.input.{member} : false")
+
     return {
         "Begin": {
             "Type": "Pass",
             "Assign": {
                 "run": expression(f"$fromMillis({started}, '[Y0001][M01][D01]-[H01][m01][s01]')"),
-                "only_drift": expression(f"$exists({only_drift}) ? {only_drift} : false"),
+                "start": expression(f"$fromMillis({started} - {_ARRIVAL_DAYS} * 86400000)"),
+                "end": expression(f"$fromMillis({started})"),
+                "read_arrivals": given("read_arrivals"),
+                "only_drift": given("only_drift"),
                 "published": {},
                 "tries": 0,
             },
@@ -128,7 +138,7 @@ def _model(names: Names) -> dict[str, State]:
                     "ExecutionRoleArn": names.role_arn("sagemaker"),
                     "PrimaryContainer": {"ModelPackageName": expression("$package")},
                 },
-                then="Instances",
+                then="Are arrivals read",
             ),
             "Retry": [],  # SageMaker has no error of its own for a name that is taken
             "Catch": [
@@ -145,7 +155,7 @@ def _model(names: Names) -> dict[str, State]:
         },
         "Is it there": choice(
             FAILURE,
-            ("$contains($cause, 'already exist')", "Instances"),
+            ("$contains($cause, 'already exist')", "Are arrivals read"),
             (f"$tries < {_TRIES}", "Try again"),
         ),
         "Try again": {
@@ -160,6 +170,8 @@ def _model(names: Names) -> dict[str, State]:
 def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
     names = inputs.names
     return {
+        "Are arrivals read": choice("Instances", ("$read_arrivals", "Readings")),
+        **series_of_arrivals(names, start="$start", end="$end", then="Instances"),
         "Instances": task(
             "Instances",
             *_processing(

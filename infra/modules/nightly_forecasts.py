@@ -7,6 +7,7 @@ from constructs import Construct
 from contracts.lake import EVALUATIONS, FORECASTS, NIGHTLY, RECENT, TRAINING_OUTPUT
 from contracts.names import Names
 from contracts.runs import NAMESPACE
+from infra.modules.glue_tasks import job_runs_statement
 from infra.modules.lock_tasks import lock_statement
 from infra.modules.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.nightly_definition import JOBS_ROLE, PART, NightlyInputs, definition
@@ -53,7 +54,7 @@ class NightlyForecasts(Construct):
                 description="Starts the nightly forecasts",
                 machine=names.nightly_machine,
                 schedule=inputs.forecasts.schedule,
-                given={},
+                given={"read_arrivals": True},
             ),
         )
 
@@ -108,6 +109,7 @@ def _machine(names: Names) -> tuple[Statement, ...]:
             (versions,),
         ),
         Statement("MakeModel", ("sagemaker:CreateModel",), (model, versions)),
+        job_runs_statement(names),
         *job_statements(names, PART, ("Processing", "Transform")),
         Statement(
             "GiveJobsTheirRoles",

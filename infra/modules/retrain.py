@@ -8,7 +8,8 @@ from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import (
 from constructs import Construct
 
 from contracts.container_images import image_uri
-from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from contracts.names import Names
+from infra.modules.glue_tasks import job_runs_statement
 from infra.modules.lock_tasks import lock_statement
 from infra.modules.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.policy import Statement, use_of_data_key
@@ -78,11 +79,7 @@ def _rights(names: Names) -> tuple[Statement, ...]:
                   (f"arn:aws:states:{place}:execution:{names.retrain_machine}:*",)),
         Statement("Crawl", ("glue:GetCrawler", "glue:StartCrawler"),
                   (f"{glue}:crawler/{names.crawler}",)),
-        Statement("RunGlueJobs",
-                  ("glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns",
-                   "glue:StartJobRun"),
-                  tuple(f"{glue}:job/{names.job(job)}"
-                        for job in (TELEMETRY_TO_PARQUET, BUILD_SERIES))),
+        job_runs_statement(names),
         *job_statements(names, "retrain", kinds),
         Statement("MakeModels",
                   ("sagemaker:AddTags", "sagemaker:CreateModel", "sagemaker:DeleteModel"),

@@ -11,9 +11,10 @@ The query language is JSONata; what one state finds, later ones read as variable
 from __future__ import annotations
 
 from contracts.lake import CHANNELS, EVALUATIONS
-from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from contracts.names import Names
 from contracts.releases import newest_approved
 from contracts.training_metrics import algorithm_specification
+from infra.modules.glue_tasks import series_of_arrivals
 from infra.modules.lock_tasks import TAKEN, release, take
 from infra.modules.retrain_jobs import RetrainInputs, judging, origins, training, transform
 from infra.modules.retrain_registration import approval, registration
@@ -203,17 +204,6 @@ def _lake(inputs: RetrainInputs) -> dict[str, State]:
     names = inputs.names
     last = "$states.result.Crawler.LastCrawl"
     why = f"$exists({last}.ErrorMessage) ? {last}.ErrorMessage : 'the crawler gave no reason'"
-    runs_at_once = "Glue.ConcurrentRunsExceededException"
-
-    def glue_job(step: str, job: str, arguments: State, then: str) -> State:
-        return task(
-            step,
-            "glue:startJobRun.sync",
-            {"JobName": names.job(job), "Arguments": arguments},
-            then=then,
-            busy=(runs_at_once,),
-            log=f"/aws-glue/{names.part('jobs')}/error",
-        )
 
     return {
         "Is there news": choice("Origins", ("$etl", "Crawl")),
@@ -244,13 +234,7 @@ def _lake(inputs: RetrainInputs) -> dict[str, State]:
             ("$crawler != 'READY'", "Crawling"),
             ("$crawl = 'FAILED'", FAILURE),
         ),
-        "Readings": glue_job(
-            "Readings",
-            TELEMETRY_TO_PARQUET,
-            {"--start": expression("$start"), "--end": expression("$end")},
-            "Series",
-        ),
-        "Series": glue_job("Series", BUILD_SERIES, {}, "Origins"),
+        **series_of_arrivals(names, start="$start", end="$end", then="Origins"),
     }
 
 
