@@ -71,6 +71,19 @@ def test_names_of_jobs_are_short_enough_and_each_attempts_own(machine):
         assert max(map(len, tried)) <= 63
 
 
+def test_the_schedule_has_arrivals_read_first_and_people_may_leave_that_out(estate, machine):
+    begin = machine["States"]["Begin"]["Assign"]
+    context = {"Execution": {"StartTime": "2026-11-21T00:30:00.000Z"}}
+    by_hand = {"context": context, "input": {}}
+    assert evaluated(begin["start"], states=by_hand) == "2026-11-19T00:30:00.000Z"
+    assert evaluated(begin["end"], states=by_hand) == "2026-11-21T00:30:00.000Z"
+    assert evaluated(begin["read_arrivals"], states=by_hand) is False
+    if estate.names.environment != "local":
+        target = estate.resources("aws_cloudwatch_event_target")["nightly_schedule_target"]
+        scheduled = {"context": context, "input": json.loads(target["input"])}
+        assert evaluated(begin["read_arrivals"], states=scheduled) is True
+
+
 def test_a_machine_is_started_each_night_but_on_the_laptop(estate):
     scheduled = estate.resources("aws_cloudwatch_event_rule").get("nightly_schedule")
     if estate.names.environment == "local":
