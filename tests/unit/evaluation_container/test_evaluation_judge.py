@@ -188,7 +188,15 @@ def test_a_candidate_worse_than_the_champion_is_rejected_and_compared_on_what_bo
     assert "above the champion's" in told["reasons"]
     compared = run.report("metrics.json")["compared_with_champion"]
     assert compared["days"] == DAYS
-    assert np.mean(compared["champion"]) == pytest.approx(told["wql_champion"], abs=1e-4)
+    assert told["wql_champion"] < told["wql"]
+
+
+def test_the_champions_loss_is_measured_as_the_candidates(run):
+    run.prepare("--package", PACKAGE)
+    run.answer(CANDIDATE)
+    run.answer(CHAMPION)
+    told = run.verdict()
+    assert told["wql_champion"] == told["wql"]
 
 
 def test_a_champion_is_not_judged_on_days_that_it_has_learned(run):

@@ -52,7 +52,10 @@ def judge(arguments: Sequence[str]) -> str:
         comparison,
         limits,
     )
-    figures = _figures(found, comparison)
+    champion = None
+    if not isinstance(comparison, str):
+        champion = _loss(scores(_compared(judged), forecasts[CHAMPION]))
+    figures = _figures(found, champion)
     options.out.mkdir(parents=True, exist_ok=True)
     _write(options.out / "metrics.json", _metrics(found, comparison, judged))
     _write(options.out / "gate.json", {**asdict(verdict), "limits": asdict(limits), **figures})
@@ -64,19 +67,24 @@ def judge(arguments: Sequence[str]) -> str:
 
 
 def _comparison(judged: Judged, forecasts: Mapping[str, Floats], failure: str) -> Comparison | str:
-    """Losses by origin of what both know, from origins after all that the champion has learned."""
+    """Losses by origin of what can be compared, or why nothing can."""
     if CHAMPION not in forecasts:
         if failure:
             return f"it could not forecast: {failure}"
         return "it knows none of these series" if judged.package else "there is none"
-    end = judged.champion_data_end
-    fair = np.array([end is None or origin >= end for origin in judged.truth.origins])
-    truth = _only(judged.truth, judged.asked[CHAMPION])
+    truth = _compared(judged)
     mine, theirs = (_loss_by_day(truth, forecasts[model]) for model in (CANDIDATE, CHAMPION))
-    kept = fair & np.isfinite(mine)
+    kept = np.isfinite(mine)
     if not kept.any():
         return "it has learned of all these days"
     return Comparison(mine[kept], theirs[kept])
+
+
+def _compared(judged: Judged) -> Truth:
+    """The truth of what both know, from origins after all that the champion has learned."""
+    end = judged.champion_data_end
+    fair = np.array([end is None or origin >= end for origin in judged.truth.origins])
+    return _only(judged.truth, judged.asked[CHAMPION] & fair)
 
 
 def _only(truth: Truth, asked: Mask) -> Truth:
@@ -118,13 +126,13 @@ def _by_day(truth: Truth, forecast: Floats) -> tuple[dict[str, Floats], dict[str
 
 
 def _figures(
-    found: Mapping[str, Mapping[str, Score]], comparison: Comparison | str
+    found: Mapping[str, Mapping[str, Score]], champion: float | None
 ) -> dict[str, float | None]:
-    """What stands in the registry beside a version; the champion's on what both know."""
+    """What stands in the registry beside a version; the champion's loss is on what both know."""
     mine = found[CANDIDATE][OVERALL].errors
     return {
         "wql": _round(mine.weighted_quantile_loss),
-        "wql_champion": _champion_loss(comparison),
+        "wql_champion": None if champion is None else _round(champion),
         "wql_persistence": _round(_loss(found["persistence"])),
         "wql_naive_24": _round(_loss(found["daily seasonal naive"])),
         "nd": _round(mine.normalized_deviation),
@@ -193,10 +201,6 @@ def _message(verdict: Verdict, figures: Mapping[str, float | None]) -> str:
     return json.dumps(
         whole | {"reasons": reasons[:-over] + "…" if over > 0 else reasons}, ensure_ascii=False
     )
-
-
-def _champion_loss(comparison: Comparison | str) -> float | None:
-    return None if isinstance(comparison, str) else _round(float(comparison.champion.mean()))
 
 
 def _loss(by_group: Mapping[str, Score]) -> float:
