@@ -1,4 +1,4 @@
-"""``python -m forecasting train|deploy|forecast|evaluate|backtest``."""
+"""``python -m forecasting COMMAND``: what the Makefile calls to train, judge, deploy and ask."""
 
 from __future__ import annotations
 
