@@ -148,6 +148,6 @@ def _against_champion(comparison: Comparison | str, margin: float) -> tuple[bool
     worse = comparison.excess > margin and chance <= LEVEL
     told = f"{abs(comparison.excess):.1%} {'above' if comparison.excess > 0 else 'below'}"
     return not worse, (
-        f"its loss is {told} the champion's ({figures}); {margin:.0%} above is allowed, and a "
-        f"model at that limit does so badly by chance {chance:.0%} of the time"
+        f"its daily loss is on average {told} the champion's ({figures}), where {margin:.0%} above "
+        f"is allowed: a model at that limit does so badly by chance {chance:.0%} of the time"
     )
