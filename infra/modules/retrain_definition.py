@@ -10,14 +10,14 @@ The query language is JSONata; what one state finds, later ones read as variable
 
 from __future__ import annotations
 
-from contracts.lake import CHANNELS, EVALUATIONS
+from contracts.lake import CHANNELS
 from contracts.names import Names
 from contracts.releases import newest_approved
-from contracts.training_metrics import algorithm_specification
 from infra.modules.glue_tasks import series_of_arrivals
-from infra.modules.lock_tasks import TAKEN, release, take
+from infra.modules.lock_tasks import release
 from infra.modules.retrain_jobs import RetrainInputs, judging, origins, training, transform
 from infra.modules.retrain_registration import approval, registration
+from infra.modules.retrain_start import begin, lock
 from infra.modules.states_language import (
     FAILURE,
     State,
@@ -27,12 +27,6 @@ from infra.modules.states_language import (
     reason,
     task,
 )
-
-RUN_LENGTH = 20
-"""Characters of the longest execution name that a run is called by as it is."""
-
-LOCK_HOURS = 7 * 24
-"""No run takes so long: then the lock is of no effect, whatever its execution does."""
 
 POLL_SECONDS = 5
 
@@ -49,8 +43,8 @@ def definition(inputs: RetrainInputs) -> State:
         "QueryLanguage": "JSONata",
         "StartAt": "Settings",
         "States": {
-            **_begin(inputs),
-            **_lock(inputs.names),
+            **begin(inputs),
+            **lock(inputs.names, then="Newest approved version"),
             **_champion(inputs.names),
             **origins(inputs, otherwise="Is there news", then="Find train"),
             **_lake(inputs),
@@ -60,109 +54,6 @@ def definition(inputs: RetrainInputs) -> State:
             **registration(inputs, then="Unlock"),
             **_end(inputs),
             **_failure(inputs.names),
-        },
-    }
-
-
-def _begin(inputs: RetrainInputs) -> dict[str, State]:
-    execution = "$states.context.Execution"
-    now = f"$toMillis({execution}.StartTime)"
-    days = inputs.retraining.arrival_days
-    short = (
-        f"$fromMillis({now}, '[Y0001][M01][D01]-[H01][m01][s01]') & '-' & "
-        f"$substring($hash({execution}.Name, 'SHA-256'), 0, 4)"
-    )
-    given = "$states.input"
-
-    def or_else(member: str, otherwise: str) -> str:
-        return expression(f"$exists({given}.{member}) ? {given}.{member} : {otherwise}")
-
-    return {
-        "Settings": {
-            "Type": "Pass",
-            "Comment": "What the settings say, where the input says nothing else",
-            "Assign": {
-                "images": dict(inputs.images),
-                "specifications": {
-                    algorithm: algorithm_specification(algorithm, image)
-                    for algorithm, image in inputs.images.items()
-                },
-                "settings": {
-                    "boosting": inputs.training.boosting,
-                    "deepar": inputs.training.deepar,
-                },
-                "algorithm": or_else("algorithm", f"'{inputs.training.algorithm}'"),
-                "reason": or_else("reason", "'by hand'"),
-                "commit": or_else("commit", "'unknown'"),
-                "etl": or_else("etl", "true"),
-                "start": or_else("window.start", f"$fromMillis({now} - {days} * 24 * 3600 * 1000)"),
-                "end": or_else("window.end", f"$fromMillis({now} + 3600 * 1000)"),
-                "run": or_else(
-                    "resume",
-                    f"$length({execution}.Name) <= {RUN_LENGTH} ? {execution}.Name : {short}",
-                ),
-                # of this execution, so that what a resumed run does again has another name
-                "attempt": expression(f"$substring($hash({execution}.Name, 'SHA-256'), 0, 4)"),
-            },
-            "Output": expression(given),
-            "Next": "Algorithm",
-        },
-        "Algorithm": {
-            "Type": "Pass",
-            "Assign": {
-                "image": expression("$lookup($images, $algorithm)"),
-                "hyperparameters": expression(
-                    f"$merge([$lookup($settings, $algorithm), {given}.hyperparameters])"
-                ),
-                "place": expression(f"'{EVALUATIONS.uri(inputs.names)}' & $run & '/'"),
-            },
-            "Output": {},
-            "Next": "Lock",
-        },
-    }
-
-
-def _lock(names: Names) -> dict[str, State]:
-    """One execution at a time. A lock whose execution has ended without releasing it goes."""
-    what = names.retrain_machine
-    key = {"TableName": names.locks_table, "Key": {"name": {"S": what}}}
-    item = "$states.result.Item"
-    return {
-        "Lock": take(
-            names, what, hours=LOCK_HOURS, then="Newest approved version", busy="Who holds it"
-        ),
-        "Who holds it": task(
-            "Lock",
-            "dynamodb:getItem",
-            {**key, "ConsistentRead": True},
-            assign={"holder": f"$exists({item}) ? {item}.execution.S : ''"},
-            then="Is it free by now",
-        ),
-        "Is it free by now": choice("The holder", ("$holder = ''", "Lock")),
-        "The holder": task(
-            "Lock",
-            "aws-sdk:sfn:describeExecution",
-            {"ExecutionArn": expression("$holder")},
-            assign={"holding": "$states.result.Status"},
-            then="Does the holder run",
-            catch={"Sfn.ExecutionDoesNotExistException": "Remove its lock"},
-        ),
-        "Does the holder run": choice("Remove its lock", ("$holding = 'RUNNING'", "Busy")),
-        "Remove its lock": task(
-            "Lock",
-            "dynamodb:deleteItem",
-            {
-                **key,
-                "ConditionExpression": "execution = :holder",
-                "ExpressionAttributeValues": {":holder": {"S": expression("$holder")}},
-            },
-            then="Lock",
-            catch={TAKEN: "Lock"},
-        ),
-        "Busy": {
-            "Type": "Fail",
-            "Error": "RetrainingUnderWay",
-            "Cause": expression("'one run at a time; this one is under way: ' & $holder"),
         },
     }
 
