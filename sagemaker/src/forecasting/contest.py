@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -90,7 +91,16 @@ def _begin(*work: Any) -> None:
     global _work  # noqa: PLW0603  (a pool hands nothing else from its initializer to its tasks)
     _work = (work[0], work[1], work[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
     warnings.filterwarnings("ignore", module="gluonts")  # advice to its users
+
+
+def _end_with_the_first() -> None:
+    """A pool's process would wait for work for ever where the first one was killed."""
+    first = multiprocessing.parent_process()
+    if first is not None:
+        first.join()
+        os._exit(1)
 
 
 def _forecasts(contestant: Contestant) -> Outcome:
