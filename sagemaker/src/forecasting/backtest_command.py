@@ -21,6 +21,7 @@ from forecasting.backtest_options import Options
 from forecasting.errors import ForecastingError
 from forecasting.forecasters import Contestant
 from forecasting.history import History
+from forecasting.printing import print_whole
 from forecasting.progress_bars import Bars
 
 RECORDED = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28))  # noqa: DTZ001  (local time)
@@ -76,7 +77,7 @@ def run(options: Options, console: Console) -> None:
     options.page.write_text(report.html(), encoding="utf-8")
     for line in facts:
         console.print(line, soft_wrap=True)
-    backtest_report.show(by_name, console)
+    print_whole(backtest_report.score_table(by_name), console)
     for line in [*verdict, *([PERFECT_FORESIGHT] if options.weather_known else [])]:
         console.print(line, soft_wrap=True)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from evaluation_container.scores import BANDS, OVERALL, Score
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 
 ScoresBySeed = Sequence[Mapping[str, Score]]
@@ -23,15 +21,6 @@ GOALS: Mapping[str, Mapping[str, float]] = {
 
 COVERAGE_GOAL = (0.77, 0.83)
 """Share of what comes that the 80 % band of the champion is to hold."""
-
-
-def show(found: Mapping[str, ScoresBySeed], console: Console) -> None:
-    """Print the table; where the terminal is narrower, its lines wrap and lose nothing."""
-    table = score_table(found)
-    boundless = console.options.update(max_width=300)
-    # what is printed is no wider than the console, so a narrow one is told that it is not
-    console.width = max(console.width, Measurement.get(console, boundless, table).maximum)
-    console.print(table)
 
 
 def score_table(found: Mapping[str, ScoresBySeed]) -> Table:

@@ -13,6 +13,7 @@ from rich.text import Text
 from contracts.names import Names
 from forecasting import registry, servable
 from forecasting.errors import ForecastingError
+from forecasting.printing import print_whole
 from forecasting.registry import APPROVED, PENDING, REJECTED, Served, Version
 from forecasting.rollout import Rollout
 
@@ -113,7 +114,7 @@ def _list(session: Any, names: Names, console: Console) -> None:
     found = registry.versions(session, names, NEWEST)
     variants = registry.served(session, names)
     if found:
-        console.print(table(names, found, variants))
+        print_whole(table(names, found, variants), console)
     else:
         console.print(f"no version of {names.model_package_group} yet")
     for variant in variants:

@@ -6,7 +6,8 @@ import io
 
 from evaluation_container.metrics import Errors
 from evaluation_container.scores import OVERALL, Score
-from forecasting.backtest_report import show, verdict
+from forecasting.backtest_report import score_table, verdict
+from forecasting.printing import print_whole
 from rich.console import Console
 
 
@@ -54,10 +55,8 @@ def test_a_model_without_goals_is_compared_alone():
 def test_the_table_has_the_mean_and_spread_over_seeds_and_is_whole_on_a_narrow_terminal():
     written = io.StringIO()
     seeds = [scored(0.3, 0.4, 0.35), scored(0.32, 0.4, 0.36)]
-    show(
-        {"boosting": seeds, "stock-deepar": [scored(0.5, 0.5, 0.5)]},
-        Console(file=written, width=40),
-    )
+    table = score_table({"boosting": seeds, "stock-deepar": [scored(0.5, 0.5, 0.5)]})
+    print_whole(table, Console(file=written, width=40))
     row = next(line for line in written.getvalue().splitlines() if "O3" in line)
     assert row.split() == [
         "O3", "boosting", "0.3100", "±0.0141", "0.6200", "±0.0283", "0.9300", "±0.0424",
