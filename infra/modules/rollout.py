@@ -1,4 +1,4 @@
-"""The model's versions, and what deploys the one that was approved last.
+"""What deploys the version of the model that was approved last.
 
 Whoever approves a version deploys it, and whoever rejects the live one rolls it back: a change of
 approval starts the state machine. See docs/runbooks/models.md.
@@ -6,7 +6,6 @@ approval starts the state machine. See docs/runbooks/models.md.
 
 from __future__ import annotations
 
-from cdktf_cdktf_provider_aws.sagemaker_model_package_group import SagemakerModelPackageGroup
 from constructs import Construct
 
 from contracts.names import Names
@@ -17,17 +16,11 @@ from infra.modules.state_machine import StateMachine, StateMachineInputs
 
 
 class Rollout(Construct):
-    """The group of versions, the state machine, and the rule that starts it."""
+    """The state machine, and the rule that starts it."""
 
     def __init__(self, scope: Construct, id_: str, inputs: RolloutInputs) -> None:
         super().__init__(scope, id_)
         names = inputs.names
-        SagemakerModelPackageGroup(
-            self,
-            "versions",
-            model_package_group_name=names.model_package_group,
-            model_package_group_description="Versions of the model that forecasts",
-        )
         StateMachine(
             self,
             "machine",

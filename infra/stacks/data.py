@@ -1,4 +1,4 @@
-"""The data stack: the key, the buckets, the tables and the catalogue. It outlives the others.
+"""The data stack: key, buckets, tables, catalogue, images and versions. It outlives the others.
 
 Log groups and the alarms' topic stand here because they are encrypted with the key, whose ARN no
 other stack can know before this one is applied.
@@ -6,6 +6,8 @@ other stack can know before this one is applied.
 
 from __future__ import annotations
 
+from cdktf import TerraformResourceLifecycle
+from cdktf_cdktf_provider_aws.sagemaker_model_package_group import SagemakerModelPackageGroup
 from constructs import Construct
 
 from contracts.names import Names
@@ -74,6 +76,13 @@ class DataStack(EstateStack):
             self,
             "images",
             ImagesInputs(names, key.arn, protection.prevent_destroy, protection.force_destroy),
+        )
+        SagemakerModelPackageGroup(
+            self,
+            "model_versions",
+            model_package_group_name=names.model_package_group,
+            model_package_group_description="Versions of the model that forecasts",
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=protection.prevent_destroy),
         )
         Catalogue(self, "catalogue", CatalogueInputs(names))
         Analytics(

@@ -34,7 +34,11 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
         for name, value in {**cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"}.items():
             patch.setenv(name, value)
         names = Names.from_aws(session_of(cloud), "local")
-        part_of_estate.apply(names, home / "terraform", ("rollout_", "sagemaker_"))
+        part_of_estate.apply_stacks(
+            names,
+            home / "terraform",
+            {"data": ("model_versions",), "pipeline": ("rollout_", "sagemaker_")},
+        )
         yield Estate(Studio(cloud), names)
 
 

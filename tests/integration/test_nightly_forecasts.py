@@ -83,8 +83,8 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
             names,
             home / "terraform",
             {
-                "data": ("key", "alarms", "locks", "catalogue", *_ANALYTICS),
-                "pipeline": ("nightly_", "drift_", "sagemaker_", "rollout_versions"),
+                "data": ("key", "alarms", "locks", "catalogue", "model_versions", *_ANALYTICS),
+                "pipeline": ("nightly_", "drift_", "sagemaker_"),
             },
         )
         found.lake.write()
