@@ -190,7 +190,7 @@ tune: setup ## search for better hyperparameters, let the gate judge the best (M
 	@$(IN_ENV) $(PY) -m forecasting tune --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL)) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(filter 1,$(or $(GATE),1)),--gate)
 
 experiments: setup ## parameters, metrics and lineage of all jobs in MLflow (SHOW=1 opens it on 127.0.0.1, PAGE_PORT=5000)
-	@$(IN_ENV) $(PY) -m forecasting experiments --settings $(SETTINGS) --store $(STATE)/mlflow $(if $(SHOW),--show) $(if $(PAGE_PORT),--port $(PAGE_PORT))
+	@$(IN_ENV) $(PY) -m forecasting experiments --settings $(SETTINGS) --store $(STATE)/mlflow $(if $(filter 1,$(SHOW)),--show) $(if $(PAGE_PORT),--port $(PAGE_PORT))
 
 models: setup ## versions of the model, how good they are, and which one serves (VERSION= one of them)
 	@$(IN_ENV) $(PY) -m forecasting models $(if $(VERSION),--version $(VERSION))
