@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -82,14 +84,18 @@ def test_metrics_of_our_own_image_are_defined_and_a_built_in_ones_are_not():
 
 
 def test_every_defined_metric_is_found_in_what_a_container_logs(caplog, monkeypatch):
-    monkeypatch.setattr(metric_lines.logger, "propagate", True)
+    # handlers of its own: libraries that other tests import set up logging as they please
+    log = io.StringIO()
+    monkeypatch.setattr(metric_lines.logger, "handlers", [logging.StreamHandler(log)])
+    monkeypatch.setattr(metric_lines.logger, "propagate", False)
     caplog.set_level("INFO", logger=metric_lines.logger.name)
     metric_lines.epoch_loss("algo-1", 0, 4, 0.5)
     metric_lines.final_loss_of("algo-1", 4, 0.125)
     metric_lines.final_loss("algo-1", 0.25)
     metric_lines.test_scores("algo-1", {"mean_wQuantileLoss": 0.75, "RMSE": 8.0})
+    lines = log.getvalue()
     found = {
-        definition["Name"]: [float(value) for value in re.findall(definition["Regex"], caplog.text)]
+        definition["Name"]: [float(value) for value in re.findall(definition["Regex"], lines)]
         for definition in metric_definitions("boosting")
     }
     assert {name: values for name, values in found.items() if values} == {
