@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +19,9 @@ from deltalake import write_deltalake
 from contracts.forecast_input import START_FORMAT, CategoryIndex
 from contracts.lake import CHANNELS, SERIES_HOURLY
 from contracts.names import Names
+from localcloud.launch import LocalCloud
+
+ROOT = Path(__file__).parents[2]
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 18
@@ -55,6 +61,19 @@ initial_instance_count = 1
 [tags]
 owner = "tests"
 """
+
+
+def command(cloud: LocalCloud, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """One of the forecasting commands, as it is, in a process with the cloud's variables."""
+    return subprocess.run(
+        [sys.executable, "-m", "forecasting", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, **cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
 
 def values(device: str, pollutant: str) -> np.ndarray:

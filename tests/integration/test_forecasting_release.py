@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-import boto3
 import forecasting_lake as lake
 import numpy as np
 import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
+from conftest import session_of
 from forecasting import dataset, evaluation
 from forecasting.api_client import Forecast
 
@@ -23,21 +21,6 @@ from contracts.names import Names
 from localcloud.launch import running
 
 ROOT = Path(__file__).parents[2]
-
-
-class EndpointSession(boto3.Session):
-    """A session whose clients speak to one cloud, whatever the environment says."""
-
-    def __init__(self, cloud):
-        super().__init__(
-            aws_access_key_id=cloud.env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=cloud.env["AWS_SECRET_ACCESS_KEY"],
-            region_name=cloud.env["AWS_REGION"],
-        )
-        self._endpoint_url = cloud.endpoint_url
-
-    def client(self, service_name, *args, **kwargs):
-        return super().client(service_name, *args, endpoint_url=self._endpoint_url, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +32,7 @@ def own_cloud(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def session(own_cloud):
-    return EndpointSession(own_cloud)
+    return session_of(own_cloud)
 
 
 @pytest.fixture(scope="module")
@@ -59,18 +42,7 @@ def names(session):
 
 @pytest.fixture(scope="module")
 def run(own_cloud):
-    def command(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "forecasting", *map(str, arguments)],
-            cwd=ROOT,
-            env={**os.environ, **own_cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-
-    return command
+    return partial(lake.command, own_cloud)
 
 
 @pytest.fixture(scope="module")

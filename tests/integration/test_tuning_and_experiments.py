@@ -11,6 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import forecasting_lake as lake
@@ -78,18 +79,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(own_cloud):
-    def command(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "forecasting", *map(str, arguments)],
-            cwd=ROOT,
-            env=environment(own_cloud),
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-
-    return command
+    return partial(lake.command, own_cloud)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from contracts.names import Names
 from forecasting import servable
-from forecasting.errors import ForecastingError
+from forecasting.errors import ForecastingError, message_of
 from forecasting.settings import EndpointSettings, Settings
 from forecasting.training import tags
 
@@ -151,7 +151,7 @@ def _release(
         else:
             sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=configuration)
     except ClientError as error:
-        raise ForecastingError(f"SageMaker refused the endpoint: {_message(error)}") from None
+        raise ForecastingError(f"SageMaker refused the endpoint: {message_of(error)}") from None
     reached = _settled(sagemaker, endpoint, report, sleep)
     # AWS rolls a failed update back and the endpoint is InService again: with the old configuration
     if (
@@ -233,10 +233,6 @@ def _check_variants(variants: Sequence[Variant]) -> None:
 
 def _is_missing(error: ClientError) -> bool:
     # SageMaker has no code of its own for it: ValidationException, "Could not find …"
-    return error.response["Error"]["Code"] == "ResourceNotFound" or "Could not find" in _message(
+    return error.response["Error"]["Code"] == "ResourceNotFound" or "Could not find" in message_of(
         error
     )
-
-
-def _message(error: ClientError) -> str:
-    return str(error.response["Error"].get("Message", error))

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
+
 
 class ForecastingError(Exception):
     """Something is missing or was refused. The message says what, and what to do."""
+
+
+def message_of(error: ClientError) -> str:
+    """What AWS says, without botocore's words around it."""
+    return str(error.response["Error"].get("Message", error))

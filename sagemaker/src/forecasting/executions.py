@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,6 +12,25 @@ from botocore.exceptions import ClientError
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 from forecasting.polling import final_state
+
+
+@contextmanager
+def machine_expected(machine: str) -> Iterator[None]:
+    """Say what to do where there is no such state machine.
+
+    Raises
+    ------
+    ForecastingError
+        There is none.
+    """
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
+            raise
+        raise ForecastingError(
+            f"no state machine {machine}: say `make plan` and `make apply` first"
+        ) from None
 
 
 def run(
@@ -39,16 +59,10 @@ def run(
         There is no such machine, or the execution did not succeed; with its own words.
     """
     states = session.client("stepfunctions")
-    try:
+    with machine_expected(machine):
         started = states.start_execution(
             stateMachineArn=names.state_machine_arn(machine), input=json.dumps(given)
         )["executionArn"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
-            raise
-        raise ForecastingError(
-            f"no state machine {machine}: say `make plan` and `make apply` first"
-        ) from None
     found = final_state(
         lambda: states.describe_execution(executionArn=started),
         lambda told: told["status"] != "RUNNING",

@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from contracts.names import Names
 from forecasting.errors import ForecastingError
+from forecasting.executions import machine_expected
 from forecasting.polling import final_state
 
 STEPS = ("Crawl", "Readings", "Series", "Origins", "Train", "Forecast", "Judge", "Register")
@@ -94,7 +93,7 @@ def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -
     """
     states = session.client("stepfunctions")
     machine = names.state_machine_arn(names.retrain_machine)
-    try:
+    with machine_expected(names.retrain_machine):
         running = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")
         if running["executions"]:
             one = running["executions"][0]
@@ -108,12 +107,6 @@ def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -
             name=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",  # short: it names the run's jobs
             input=json.dumps(given),
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
-            raise
-        raise ForecastingError(
-            f"no state machine {names.retrain_machine}: say `make plan` and `make apply` first"
-        ) from None
     return str(found["executionArn"])
 
 

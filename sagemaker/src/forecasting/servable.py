@@ -14,7 +14,7 @@ from contracts.forecast_input import CategoryIndex
 from contracts.lake import CHANNELS, TRAINING_OUTPUT
 from contracts.names import ALGORITHMS, Names
 from forecasting import registry, training
-from forecasting.errors import ForecastingError
+from forecasting.errors import ForecastingError, message_of
 from forecasting.training import CATEGORIES, categories_key
 
 
@@ -80,7 +80,7 @@ def _of_job(session: Any, names: Names, job: str) -> Servable:
     try:
         found = session.client("sagemaker").describe_training_job(TrainingJobName=job)
     except ClientError as error:
-        raise ForecastingError(f"training job {job}: {_message(error)}") from None
+        raise ForecastingError(f"training job {job}: {message_of(error)}") from None
     if found["TrainingJobStatus"] != "Completed":
         raise ForecastingError(
             f"training job {job} is {found['TrainingJobStatus']}; only a completed one has a model"
@@ -100,7 +100,7 @@ def create_model(
     try:
         sagemaker.describe_model(ModelName=servable.model)
     except ClientError as error:
-        if "Could not find" not in _message(error):  # SageMaker has no code of its own for it
+        if "Could not find" not in message_of(error):  # SageMaker has no code of its own for it
             raise
         sagemaker.create_model(
             ModelName=servable.model,
@@ -142,7 +142,3 @@ def _object(s3: Any, bucket: str, key: str) -> bytes | None:
             return None
         raise
     return content
-
-
-def _message(error: ClientError) -> str:
-    return str(error.response["Error"].get("Message", error))

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from contracts.lake import CHANNELS, TRAINING_OUTPUT
 from contracts.names import ALGORITHMS, Names
 from contracts.training_metrics import algorithm_specification
-from forecasting.errors import ForecastingError
+from forecasting.errors import ForecastingError, message_of
 from forecasting.images import training_image
 from forecasting.polling import final_state
 from forecasting.settings import Settings
@@ -127,7 +127,7 @@ def accepted(create: Callable[..., Any], **wanted: Any) -> None:
     try:
         create(**wanted)
     except ClientError as error:
-        raise ForecastingError(f"SageMaker refused the job: {_message(error)}") from None
+        raise ForecastingError(f"SageMaker refused the job: {message_of(error)}") from None
 
 
 def start(session: Any, names: Names, settings: Settings, algorithm: str, now: datetime) -> str:
@@ -256,7 +256,3 @@ def _keep_categories(s3: Any, names: Names, name: str) -> None:
         raise ForecastingError(
             f"the channels have no index of categories at s3://{bucket}/{source}: say `make etl`"
         ) from None
-
-
-def _message(error: ClientError) -> str:
-    return str(error.response["Error"].get("Message", error))
