@@ -38,7 +38,7 @@ setup: $(VENV)/.ready ## install everything that is locked into .venv
 
 $(VENV)/uv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-	  { echo "Lakecast needs Python 3.11 (AWS Glue's); got $$($(PYTHON) --version 2>&1). Say make PYTHON=/path/to/python3.11"; exit 1; }
+	  { echo "Lakecast needs Python 3.11 (AWS Glue's); got $$($(PYTHON) --version 2>&1). Run make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "· installing uv $(UV_VERSION)"
 	@$(PYTHON) -m venv $(VENV)/uv
 	@$(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
@@ -91,14 +91,14 @@ test: setup $(GLUE_6)/.ready $(if $(TESTS),,test-glue-6) ## all tests, the Glue 
 test-glue: test-glue-6 test-glue-5 ## only the tests of the Glue jobs, in both lanes
 
 test-glue-5: setup $(GLUE_6)/.ready ## Spark 3.5 and Python 3.11: the jobs, and the local Glue
-	@$(VENV)/bin/pytest tests/unit/glue_jobs tests/unit/localcloud_glue tests/integration/test_glue_*.py
+	@$(VENV)/bin/pytest tests/unit/glue_jobs tests/unit/localcloud/glue tests/integration/glue_jobs
 
 # tests/conftest.py is for what needs the local cloud, which this environment has not.
 test-glue-6: $(GLUE_6)/.ready ## Spark 4.1 and Python 3.13: the jobs
 	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit tests/unit/glue_jobs tests/unit/contracts
 
 chaos: setup ## readings sent while broker, Firehose, devices and Spark are killed: none lost, none doubled (READINGS=200000, DEVICES=20, SEED=)
-	@$(PY) tests/chaos $(if $(READINGS),--readings $(READINGS)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(SEED),--seed $(SEED))
+	@$(PY) -m tests.chaos $(if $(READINGS),--readings $(READINGS)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(SEED),--seed $(SEED))
 
 test-glue-docker: ## the jobs' unit tests in AWS's own Glue image (needs Docker; GLUE_IMAGE=)
 	@docker compose run --rm glue-tests
@@ -110,7 +110,7 @@ MQTT_PORT ?= 8883
 
 .PHONY: up down status demo
 demo: setup ## the whole way on this machine, from device to forecast (DATA= a folder of UCI Beijing CSV files, DAYS=)
-	@$(PY) -m localcloud.demo --home $(STATE) --port $(PORT) --mqtt-port $(MQTT_PORT) $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS))
+	@$(PY) -m localcloud.demo.walkthrough --home $(STATE) --port $(PORT) --mqtt-port $(MQTT_PORT) $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS))
 
 up: setup ## start the local cloud (PORT=4566, MQTT_PORT=8883)
 	@$(PY) -m localcloud up --home $(STATE) --port $(PORT) --mqtt-port $(MQTT_PORT)

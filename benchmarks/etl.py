@@ -44,10 +44,10 @@ from rich.console import Console  # noqa: E402
 from rich.progress import Progress  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from contracts.lake import arrival_prefix  # noqa: E402
-from contracts.telemetry import IDENTITY, POLLUTANTS  # noqa: E402
-from glue_jobs.arguments import TelemetryArguments  # noqa: E402
-from glue_jobs.session import spark_session  # noqa: E402
+from contracts.lake.locations import arrival_prefix  # noqa: E402
+from contracts.messages.telemetry import IDENTITY, POLLUTANTS  # noqa: E402
+from glue_jobs.runs.arguments import TelemetryArguments  # noqa: E402
+from glue_jobs.runs.session import spark_session  # noqa: E402
 from glue_jobs.telemetry_to_parquet import run  # noqa: E402
 
 ARRIVED = datetime(2026, 6, 1, tzinfo=UTC)

@@ -31,18 +31,18 @@ ROOT = Path(__file__).resolve().parents[1]
 # The tests' smallest estate from MQTT to S3 serves here too.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
 
-import localcloud_telemetry as telemetry  # noqa: E402
 from awscrt import io, mqtt5  # noqa: E402
-from device_field import Field  # noqa: E402
 from ingestion import by_paho, cloud, machine, payloads  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from contracts.telemetry import topic  # noqa: E402
-from device.kit import ConnectionKit  # noqa: E402
-from device.readings import Message  # noqa: E402
-from localcloud.launch import LocalCloudError  # noqa: E402
+from contracts.messages.telemetry import topic  # noqa: E402
+from device.mqtt.kit import ConnectionKit  # noqa: E402
+from device.sensors.readings import Message  # noqa: E402
+from localcloud.cloud.launch import LocalCloudError  # noqa: E402
+from tests.support import telemetry_estate as telemetry  # noqa: E402
+from tests.support.device.field import Field  # noqa: E402
 
 THINGS = 100  # that share a certificate
 BUCKET = "fleet-benchmark"

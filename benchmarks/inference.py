@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 CONTAINER = Path(__file__).resolve().parents[1] / "sagemaker" / "containers" / "deepar"
-sys.path[:0] = [str(CONTAINER), str(CONTAINER.parent / "contract")]
+sys.path[:0] = [str(CONTAINER), *(str(CONTAINER.parent / part) for part in ("forecast", "runtime"))]
 warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")
 
 import numpy as np  # noqa: E402
@@ -37,8 +37,8 @@ import urllib3  # noqa: E402
 from deepar_container import training  # noqa: E402
 from deepar_container.hyperparameters import Hyperparameters  # noqa: E402
 from deepar_container.model import DeepAR, ModelSettings  # noqa: E402
-from forecast_contract.invocation import answer_json  # noqa: E402
-from forecast_contract.series import Series  # noqa: E402
+from forecast_format.invocation import answer_json  # noqa: E402
+from forecast_format.series import Series  # noqa: E402
 from gluonts.torch import DeepAREstimator  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402

@@ -33,25 +33,25 @@ ROOT = Path(__file__).resolve().parents[1]
 # The tests' smallest estate from MQTT to S3 serves here too.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
 
-import localcloud_telemetry as telemetry  # noqa: E402
 from awscrt import mqtt5  # noqa: E402
 from awsiot import mqtt5_client_builder  # noqa: E402
-from device_field import Field, field_with_estate  # noqa: E402
 from paho.mqtt import client as paho  # noqa: E402
 from paho.mqtt.enums import CallbackAPIVersion  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from contracts.telemetry import topic  # noqa: E402
-from device.agent import Agent  # noqa: E402
-from device.connection import Connection  # noqa: E402
-from device.kit import ConnectionKit  # noqa: E402
-from device.outbox import Outbox  # noqa: E402
-from device.pace import Pace  # noqa: E402
-from device.publishing import WINDOW  # noqa: E402
-from device.readings import Boot, Message  # noqa: E402
-from device.simulation import FIRST_HOUR, HOUR, SITES, SimulatedRecording  # noqa: E402
-from localcloud.launch import LocalCloudError  # noqa: E402
+from contracts.messages.telemetry import topic  # noqa: E402
+from device.agent.loop import Agent  # noqa: E402
+from device.agent.pace import Pace  # noqa: E402
+from device.agent.publishing import WINDOW  # noqa: E402
+from device.mqtt.aws_sdk import Connection  # noqa: E402
+from device.mqtt.kit import ConnectionKit  # noqa: E402
+from device.outbox.store import Outbox  # noqa: E402
+from device.sensors.readings import Boot, Message  # noqa: E402
+from device.sensors.simulation import FIRST_HOUR, HOUR, SITES, SimulatedRecording  # noqa: E402
+from localcloud.cloud.launch import LocalCloudError  # noqa: E402
+from tests.support import telemetry_estate as telemetry  # noqa: E402
+from tests.support.device.field import Field, field_with_estate  # noqa: E402
 
 TIMEOUT = 600.0
 BUCKET = "ingestion-benchmark"

@@ -26,7 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 
 CONTAINER = Path(__file__).resolve().parents[1] / "sagemaker" / "containers" / "deepar"
-sys.path[:0] = [str(CONTAINER), str(CONTAINER.parent / "contract")]
+sys.path[:0] = [str(CONTAINER), *(str(CONTAINER.parent / part) for part in ("forecast", "runtime"))]
 warnings.simplefilter("ignore")  # advice of GluonTS and Lightning to their authors
 
 import lightning.pytorch as lightning  # noqa: E402
@@ -37,7 +37,7 @@ from deepar_container import training  # noqa: E402
 from deepar_container.hyperparameters import Hyperparameters  # noqa: E402
 from deepar_container.likelihoods import distribution_output  # noqa: E402
 from deepar_container.losses import Loss, free_running, teacher_forced  # noqa: E402
-from forecast_contract.series import Series  # noqa: E402
+from forecast_format.series import Series  # noqa: E402
 from gluonts.torch import DeepAREstimator  # noqa: E402
 from gluonts.transform import LastValueImputation  # noqa: E402
 from rich.console import Console  # noqa: E402

@@ -14,17 +14,26 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.forecast_input import HORIZON, CategoryIndex
+from contracts.messages.telemetry import POLLUTANTS
+from contracts.models.forecast_input import HORIZON, CategoryIndex
 from contracts.names import BUILD_SERIES
-from contracts.telemetry import POLLUTANTS
-from glue_jobs.arguments import ReportArguments, SeriesArguments
-from glue_jobs.changes import changed_dates
-from glue_jobs.channels import category_index, channels, trained_series, write_channel
-from glue_jobs.delta import Change, CommitConflictError, Snapshot, commit, read, snapshot, write
-from glue_jobs.objects import get_object, put_object
-from glue_jobs.recent import area_of, write_recent
-from glue_jobs.report import JobError, reported, run_job
-from glue_jobs.series import (
+from glue_jobs.lake.changes import changed_dates
+from glue_jobs.lake.delta import (
+    Change,
+    CommitConflictError,
+    Snapshot,
+    commit,
+    read,
+    snapshot,
+    write,
+)
+from glue_jobs.lake.objects import get_object, put_object
+from glue_jobs.lake.tables import READINGS
+from glue_jobs.runs.arguments import ReportArguments, SeriesArguments
+from glue_jobs.runs.outcome import JobError, reported, run_job
+from glue_jobs.runs.session import spark_session
+from glue_jobs.series.channels import category_index, channels, trained_series, write_channel
+from glue_jobs.series.hourly import (
     METHOD,
     SERIES,
     dates_of_other_hours,
@@ -34,8 +43,7 @@ from glue_jobs.series import (
     on_regular_grid,
     one_row_a_value,
 )
-from glue_jobs.session import spark_session
-from glue_jobs.tables import READINGS
+from glue_jobs.series.recent import area_of, write_recent
 
 HELD_OUT = timedelta(hours=HORIZON)
 ATTEMPTS = 3

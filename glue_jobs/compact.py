@@ -1,6 +1,6 @@
 """AWS Glue job: few large files instead of many small ones, and none that nobody reads.
 
-It runs at night, beside the other jobs; see `glue_jobs.compaction`.
+It runs at night, beside the other jobs; see `glue_jobs.lake.compaction`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from contracts.names import COMPACT
-from glue_jobs import identity_ranges
-from glue_jobs.arguments import CompactArguments, ReportArguments
-from glue_jobs.compaction import CompactedDay, Table, compact_day, crowded_days, vacuum
-from glue_jobs.delta import NO_VERSION, snapshot
-from glue_jobs.report import reported, run_job
-from glue_jobs.series import SERIES
-from glue_jobs.session import spark_session
-from glue_jobs.tables import QUARANTINE, READINGS
+from glue_jobs.lake import identity_ranges
+from glue_jobs.lake.compaction import CompactedDay, Table, compact_day, crowded_days, vacuum
+from glue_jobs.lake.delta import NO_VERSION, snapshot
+from glue_jobs.lake.tables import QUARANTINE, READINGS
+from glue_jobs.runs.arguments import CompactArguments, ReportArguments
+from glue_jobs.runs.outcome import reported, run_job
+from glue_jobs.runs.session import spark_session
+from glue_jobs.series.hourly import SERIES
 
 
 def main(argv: list[str]) -> None:

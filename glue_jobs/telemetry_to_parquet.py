@@ -16,16 +16,16 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.lake import RAW_RULE_ERRORS, RAW_TELEMETRY
+from contracts.lake.locations import RAW_RULE_ERRORS, RAW_TELEMETRY
 from contracts.names import TELEMETRY_TO_PARQUET
-from glue_jobs.arguments import ReportArguments, TelemetryArguments
-from glue_jobs.folders import arrival_folders, size_below, subfolders_of
-from glue_jobs.merging import merge
-from glue_jobs.messages import read_messages, read_rule_errors
-from glue_jobs.packing import refused_messages
-from glue_jobs.quarantine import replace_quarantine
-from glue_jobs.report import reported, run_job
-from glue_jobs.session import spark_session
+from glue_jobs.lake.folders import arrival_folders, size_below, subfolders_of
+from glue_jobs.runs.arguments import ReportArguments, TelemetryArguments
+from glue_jobs.runs.outcome import reported, run_job
+from glue_jobs.runs.session import spark_session
+from glue_jobs.telemetry.merging import merge
+from glue_jobs.telemetry.messages import read_messages, read_rule_errors
+from glue_jobs.telemetry.packing import refused_messages
+from glue_jobs.telemetry.quarantine import replace_quarantine
 
 BUCKET_BYTES = 64 * 1024 * 1024
 """Of gzip objects that arrive in a day: some two million readings."""

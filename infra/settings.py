@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.forecast_input import CHANNEL_FORMATS
+from contracts.models.forecast_input import CHANNEL_FORMATS
 from contracts.names import ALGORITHMS, ENVIRONMENTS
 from contracts.toml_table import TableError, read
 
@@ -173,7 +173,7 @@ class Glue:
     concurrent_runs
         Arrival windows that may be worked off at a time, each by as many workers.
     channel_format
-        Of DeepAR's channels, one of `contracts.forecast_input.CHANNEL_FORMATS`.
+        Of DeepAR's channels, one of `contracts.models.forecast_input.CHANNEL_FORMATS`.
     """
 
     version: str

@@ -9,10 +9,9 @@ import boto3
 import pytest
 
 from contracts.names import ENVIRONMENTS, Names
-from infra.synthesis import synthesise
-from localcloud.launch import LocalCloud, running
-
-ACCOUNT, REGION = "123456789012", "eu-west-1"
+from infra.estate.synthesis import synthesise
+from localcloud.cloud.launch import LocalCloud, running
+from tests.support.sessions import ACCOUNT, REGION, session_of
 
 
 @pytest.fixture(scope="session")
@@ -34,18 +33,3 @@ def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("synth")
     synthesise(ENVIRONMENTS, Names("local", ACCOUNT, REGION), folder)
     return folder
-
-
-def session_of(cloud: LocalCloud) -> boto3.Session:
-    """A boto3 session for a cloud, whatever the environment says."""
-
-    class Session(boto3.Session):
-        def client(self, service_name, *args, **kwargs):  # type: ignore[no-untyped-def]
-            kwargs.setdefault("endpoint_url", cloud.endpoint_url)
-            return super().client(service_name, *args, **kwargs)
-
-    return Session(
-        aws_access_key_id=cloud.env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=cloud.env["AWS_SECRET_ACCESS_KEY"],
-        region_name=cloud.env["AWS_REGION"],
-    )

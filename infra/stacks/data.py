@@ -11,18 +11,18 @@ from cdktf_cdktf_provider_aws.sagemaker_model_package_group import SagemakerMode
 from constructs import Construct
 
 from contracts.names import Names
-from infra.log_groups import log_groups
-from infra.modules.alarm_topic import AlarmTopic, AlarmTopicInputs
-from infra.modules.analytics import Analytics, AnalyticsInputs
-from infra.modules.bucket import Ageing, Bucket, BucketInputs
-from infra.modules.catalogue import Catalogue, CatalogueInputs
-from infra.modules.images import Images, ImagesInputs
-from infra.modules.key import DataKey, KeyInputs
-from infra.modules.log_group import LogGroup, LogGroupInputs
-from infra.modules.policy import Statement
-from infra.modules.table import Table, TableInputs
-from infra.skips import skip
-from infra.stacks.estate import EstateStack, Target
+from infra.modules.core.bucket import Ageing, Bucket, BucketInputs
+from infra.modules.core.key import DataKey, KeyInputs
+from infra.modules.core.log_group import LogGroup, LogGroupInputs
+from infra.modules.core.log_groups import log_groups
+from infra.modules.core.policy import Statement
+from infra.modules.core.skips import skip
+from infra.modules.core.table import Table, TableInputs
+from infra.modules.lake.analytics import Analytics, AnalyticsInputs
+from infra.modules.lake.catalogue import Catalogue, CatalogueInputs
+from infra.modules.models.images import Images, ImagesInputs
+from infra.modules.observability.alarm_topic import AlarmTopic, AlarmTopicInputs
+from infra.stacks.base import EstateStack, Target
 
 
 class DataStack(EstateStack):

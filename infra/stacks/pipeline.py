@@ -5,26 +5,26 @@ from __future__ import annotations
 from constructs import Construct
 
 from contracts.names import GLUE_JOBS
-from infra.modules.alarms import JobAlarms, JobAlarmsInputs
-from infra.modules.certificate_confirmation import (
+from infra.modules.core.packaging import REPOSITORY, Package, zip_of
+from infra.modules.ingestion.certificate_confirmation import (
     CertificateConfirmation,
     CertificateConfirmationInputs,
 )
-from infra.modules.drift_alarms import DriftAlarms, DriftAlarmsInputs
-from infra.modules.fleet_provisioning import FleetProvisioning, FleetProvisioningInputs
-from infra.modules.glue_jobs import GlueJobs, GlueJobsInputs
-from infra.modules.ingestion import Ingestion, IngestionInputs
-from infra.modules.ingestion_alarms import IngestionAlarms, IngestionAlarmsInputs
-from infra.modules.model_role import ModelRole, ModelRoleInputs
-from infra.modules.nightly_definition import NightlyInputs
-from infra.modules.nightly_forecasts import NightlyForecasts
-from infra.modules.quality_rules import QualityRules, QualityRulesInputs
-from infra.modules.retrain import Retrain
-from infra.modules.rollout import Rollout
-from infra.modules.rollout_definition import RolloutInputs
-from infra.modules.tracking_server import TrackingServer, TrackingServerInputs
-from infra.packaging import REPOSITORY, Package, zip_of
-from infra.stacks.estate import EstateStack, Target
+from infra.modules.ingestion.delivery import Ingestion, IngestionInputs
+from infra.modules.ingestion.fleet_provisioning import FleetProvisioning, FleetProvisioningInputs
+from infra.modules.lake.glue_jobs import GlueJobs, GlueJobsInputs
+from infra.modules.lake.quality_rules import QualityRules, QualityRulesInputs
+from infra.modules.machines.nightly.definition import NightlyInputs
+from infra.modules.machines.nightly.machine import NightlyForecasts
+from infra.modules.machines.retrain.machine import Retrain
+from infra.modules.machines.rollout.definition import RolloutInputs
+from infra.modules.machines.rollout.machine import Rollout
+from infra.modules.models.model_role import ModelRole, ModelRoleInputs
+from infra.modules.models.tracking_server import TrackingServer, TrackingServerInputs
+from infra.modules.observability.alarms import JobAlarms, JobAlarmsInputs
+from infra.modules.observability.ingestion_alarms import IngestionAlarms, IngestionAlarmsInputs
+from infra.modules.observability.model_drift_alarms import DriftAlarms, DriftAlarmsInputs
+from infra.stacks.base import EstateStack, Target
 
 
 class PipelineStack(EstateStack):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from infra.modules.api_stage import ApiStage, ApiStageInputs
-from infra.modules.budget import Budget, BudgetInputs
-from infra.modules.forecast_function import ForecastFunction, ForecastFunctionInputs
-from infra.modules.openapi import read
-from infra.modules.rest_api import RestApi, RestApiInputs
-from infra.packaging import REPOSITORY, zip_of
-from infra.stacks.estate import EstateStack, Target
+from infra.modules.api.forecast_function import ForecastFunction, ForecastFunctionInputs
+from infra.modules.api.openapi import read
+from infra.modules.api.rest_api import RestApi, RestApiInputs
+from infra.modules.api.stage import ApiStage, ApiStageInputs
+from infra.modules.core.packaging import REPOSITORY, zip_of
+from infra.modules.cost.budget import Budget, BudgetInputs
+from infra.stacks.base import EstateStack, Target
 
 
 class ServingStack(EstateStack):
@@ -44,7 +44,7 @@ class ServingStack(EstateStack):
             "api",
             RestApiInputs(
                 names=names,
-                operations=read(REPOSITORY / "contracts/forecast_api.openapi.yaml"),
+                operations=read(REPOSITORY / "contracts/apis/forecast.openapi.yaml"),
                 function=function.function,
             ),
         )

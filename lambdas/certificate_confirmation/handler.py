@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 
-from contracts.provisioning import confirmed_topic
+from contracts.messages.provisioning import confirmed_topic
 
 
 class UnattachedError(Exception):

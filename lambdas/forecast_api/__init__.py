@@ -1,1 +1,1 @@
-"""The forecast API behind API Gateway; its contract is ``contracts/forecast_api.openapi.yaml``."""
+"""The forecast API behind API Gateway; its contract is ``contracts/apis/forecast.openapi.yaml``."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
-from contracts.forecast_input import HORIZON, START_FORMAT
+from contracts.models.forecast_input import HORIZON, START_FORMAT
 from forecast_api.history import Series
 from forecast_api.problems import model_does_not_fit, unavailable
 

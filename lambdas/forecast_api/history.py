@@ -10,14 +10,14 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.forecast_input import (
+from contracts.lake.locations import RECENT
+from contracts.models.forecast_input import (
     AREA,
     RELATED_HOURS,
     START_FORMAT,
     RecentHistory,
     related_name,
 )
-from contracts.lake import RECENT
 from forecast_api.problems import (
     Problem,
     model_does_not_fit,
@@ -65,7 +65,8 @@ class Series:
     origin
         First hour to forecast, UTC.
     related
-        Series of the last hours before ``origin``, by name: `contracts.forecast_input` says which.
+        Series of the last hours before ``origin``, by name: those that
+        `contracts.models.forecast_input` names.
     """
 
     start: datetime

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts.forecast_input import QUANTILES
+from contracts.models.forecast_input import QUANTILES
 from forecast_api.forecasting import SERVING, Forecaster, Prediction
 from forecast_api.history import DevicePage, HistorySource, Series, series_before_origin
 from forecast_api.interactions import Interaction, InteractionLog

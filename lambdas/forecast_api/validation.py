@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.forecast_input import HORIZON, QUANTILES
-from contracts.telemetry import POLLUTANTS, json_schema
+from contracts.messages.telemetry import POLLUTANTS, json_schema
+from contracts.models.forecast_input import HORIZON, QUANTILES
 from forecast_api.problems import body_too_large, invalid_request
 
 DEFAULT_QUANTILES = ("0.1", "0.5", "0.9")
@@ -36,7 +36,7 @@ class ForecastRequest:
     horizon
         Hours, 1 to 24.
     quantiles
-        Levels as `contracts.forecast_input.QUANTILES` writes them, ascending, each once.
+        Levels as `contracts.models.forecast_input.QUANTILES` writes them, ascending, each once.
     origin
         First hour to forecast, UTC; None is the hour after the last one with data.
     """

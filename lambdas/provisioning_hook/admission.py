@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.provisioning import REQUEST_TOKEN, SERIAL_NUMBER, THING_NAME
+from contracts.messages.provisioning import REQUEST_TOKEN, SERIAL_NUMBER, THING_NAME
 
 _SERIAL_NUMBER = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 _TOKEN_LENGTH = (32, 128)

@@ -26,18 +26,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from fleet import AgentFailedError, Fleet  # noqa: E402
-from recordings import record  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 from rich.table import Table  # noqa: E402
-from trial import Trial, TrialError  # noqa: E402
-from verdict import Verdict, judge  # noqa: E402
-from wire import Wire  # noqa: E402
 
-from localcloud.demo_checks import CheckError  # noqa: E402
-from localcloud.faults import Faults  # noqa: E402
-from localcloud.launch import LocalCloudError  # noqa: E402
+from localcloud.cloud.launch import LocalCloudError  # noqa: E402
+from localcloud.demo.checks import CheckError  # noqa: E402
+from localcloud.services.firehose.faults import Faults  # noqa: E402
+from tests.chaos.fleet import AgentFailedError, Fleet  # noqa: E402
+from tests.chaos.recordings import record  # noqa: E402
+from tests.chaos.trial import Trial, TrialError  # noqa: E402
+from tests.chaos.verdict import Verdict, judge  # noqa: E402
+from tests.chaos.wire import Wire  # noqa: E402
 
 FAULTS = Faults(refuse=0.1, deliver_twice=0.2, delay_seconds=3, join_records=0.2)
 MESSAGE = 350  # bytes of the smallest message on the wire

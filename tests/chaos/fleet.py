@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from recordings import Recorded
+from tests.chaos.recordings import Recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL = 0.1

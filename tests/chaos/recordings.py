@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from device.column_map import ColumnMap
-from device.readings import Boot
-from device.recordings import find_recordings
+from device.sensors.column_map import ColumnMap
+from device.sensors.readings import Boot
+from device.sensors.recordings import find_recordings
 
 FIRST_READING = datetime(2026, 1, 1, tzinfo=UTC)
 SPAN = timedelta(days=10)

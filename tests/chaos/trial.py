@@ -16,11 +16,11 @@ from pathlib import Path
 import psutil
 
 from contracts.names import TELEMETRY_TO_PARQUET, Names
-from device.kit import Broker
-from device.provisioning import Provisioner
-from localcloud import launch
-from localcloud.demo_checks import Estate
-from localcloud.settings import LOOPBACK, CloudConfig
+from device.mqtt.kit import Broker
+from device.operator.provisioning import Provisioner
+from localcloud.cloud import launch
+from localcloud.cloud.home import LOOPBACK, CloudConfig
+from localcloud.demo.checks import Estate
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL = 0.1

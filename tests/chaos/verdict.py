@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from recordings import Identity
+from tests.chaos.recordings import Identity
 
 
 @dataclass(frozen=True)

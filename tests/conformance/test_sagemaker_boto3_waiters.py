@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import WaiterError
-from sagemaker_testbed import Studio, cloud_with_tiny_containers
+
+from tests.support.models.sagemaker_testbed import Studio, cloud_with_tiny_containers
 
 SOON = {"Delay": 1, "MaxAttempts": 60}
 

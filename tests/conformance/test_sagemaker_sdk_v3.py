@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from sagemaker_testbed import BUCKET, IMAGE, Studio, allow, cloud_with_tiny_containers
+
+from tests.support.models.sagemaker_testbed import (
+    BUCKET,
+    IMAGE,
+    Studio,
+    allow,
+    cloud_with_tiny_containers,
+)
 
 NEXT_TO_NOTHING = 1e-9  # the SDK leaves zeros in a shape out of its requests, and AWS then takes 1
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import psutil
-from processes import assert_ended
+
+from tests.support.processes import assert_ended
 
 ROOT = Path(__file__).resolve().parents[2]
 READINGS = 5_000
@@ -17,7 +18,7 @@ READINGS = 5_000
 def test_nothing_is_lost_or_doubled_whatever_is_killed(tmp_path: Path) -> None:
     result = subprocess.run(
         [
-            *(sys.executable, "tests/chaos", "--readings", str(READINGS), "--devices", "5"),
+            *(sys.executable, "-m", "tests.chaos", "--readings", str(READINGS), "--devices", "5"),
             *("--seed", "7", "--keep", str(tmp_path / "home")),
         ],
         cwd=ROOT,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.launch import find, free_port, stop
+from localcloud.cloud.launch import find, free_port, stop
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = 35
@@ -22,7 +22,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MAKE"))}
     result = subprocess.run(
         [
-            *(sys.executable, "-m", "localcloud.demo", "--home", home, "--days", str(DAYS)),
+            *(
+                sys.executable,
+                "-m",
+                "localcloud.demo",
+                "--home",
+                home,
+                "--days",
+                str(DAYS),
+            ),
             *("--port", str(free_port()), "--mqtt-port", str(free_port())),
         ],
         cwd=ROOT,

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from boosting_container.features import LOOK_BACK
-from forecast_contract import related
-from forecast_contract.evaluation import test_scores as scores_of
-from forecast_contract.related import AREA, with_related
-from forecast_contract.series import Series
+from forecast_format import related
+from forecast_format.related import AREA, with_related
+from forecast_format.series import Series
+from forecast_format.test_scores import test_scores as scores_of
 
-from contracts import forecast_input
+from contracts.models import forecast_input
 
 NAN = float("nan")
 

@@ -5,8 +5,8 @@ import json
 import jsonschema
 import pytest
 
-from contracts import telemetry
-from contracts.forecast_input import CategoryIndex, RecentHistory
+from contracts.messages import telemetry
+from contracts.models.forecast_input import CategoryIndex, RecentHistory
 
 READING = {
     "schema_version": 1,

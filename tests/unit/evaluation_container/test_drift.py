@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from evaluation_container import batch, published
-from evaluation_container.drift import (
+from evaluation_container.drift.monitor import (
     Finding,
     of_categories,
     of_input,
@@ -20,14 +19,16 @@ from evaluation_container.drift import (
     tell,
     tenths,
 )
-from evaluation_container.drift_page import page
-from evaluation_container.drift_statistics import DAY, WEEK
-from evaluation_container.published import Losses
-from evaluation_container.reference import OVERALL, Reference, with_losses
-from evaluation_container.reference import of_input as reference_of
+from evaluation_container.judgement.reference import OVERALL, Reference, with_losses
+from evaluation_container.judgement.reference import of_input as reference_of
+from evaluation_container.nightly import forecasts as batch
+from evaluation_container.nightly import published
+from evaluation_container.nightly.published import Losses
+from evaluation_container.pages.drift_page import page
+from evaluation_container.scoring.drift_statistics import DAY, WEEK
 
-from contracts import drift as metric
-from contracts.forecast_input import HORIZON, QUANTILES, CategoryIndex
+from contracts.models import drift_metrics as metric
+from contracts.models.forecast_input import HORIZON, QUANTILES, CategoryIndex
 
 END = datetime(2026, 6, 9, tzinfo=UTC)
 TRUTH = {"ozone": (("a", "b"), np.arange(1.0, 2 * 9 * DAY + 1).reshape(2, -1))}

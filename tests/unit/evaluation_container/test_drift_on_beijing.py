@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_container import reference
-from evaluation_container.drift_statistics import DAY, WEEK, deciles, distance
-from evaluation_container.reference import REFERENCE_DAYS
-from forecasting import station_files
-from forecasting.history import History
+from evaluation_container.judgement import reference
+from evaluation_container.judgement.reference import REFERENCE_DAYS
+from evaluation_container.scoring.drift_statistics import DAY, WEEK, deciles, distance
+from forecasting.backtest import station_files
+from forecasting.backtest.history import History
 
 DATA = Path(os.environ.get("LAKECAST_DATA", "../shared/data")) / "beijing"
 STATIONS = ("Changping", "Dongsi", "Gucheng", "Huairou")

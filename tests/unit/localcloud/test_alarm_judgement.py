@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.alarms import judge
+from localcloud.services.cloudwatch.alarms import judge
 
 NOW = 600.0  # the end of ten periods
 

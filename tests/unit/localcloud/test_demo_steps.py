@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from localcloud import demo
-from localcloud.settings import CloudConfig
+from localcloud.cloud.home import CloudConfig
+from localcloud.demo import walkthrough
 
 
 class Counts:
@@ -27,7 +27,7 @@ SENT = {"messages_sent": 10, "broken_sent": 1}
 
 
 def test_a_lake_that_holds_what_was_sent_is_said_so() -> None:
-    said = demo._lake(Counts(10, 10, {"not_json": 1}), SENT)
+    said = walkthrough._lake(Counts(10, 10, {"not_json": 1}), SENT)
     assert said == "10 readings = messages sent; quarantined: 1 not_json"
 
 
@@ -40,30 +40,30 @@ def test_a_lake_that_holds_what_was_sent_is_said_so() -> None:
     ],
 )
 def test_a_lost_or_doubled_message_ends_the_demo(counts: Counts, complaint: str) -> None:
-    with pytest.raises(demo.DemoError, match=complaint):
-        demo._lake(counts, SENT)
+    with pytest.raises(walkthrough.DemoError, match=complaint):
+        walkthrough._lake(counts, SENT)
 
 
 def test_the_last_line_is_what_came_of_a_verb_and_not_the_next_one() -> None:
-    assert demo._last_line("one\ncompleted\n\nnext: make deploy\n") == "completed"
+    assert walkthrough._last_line("one\ncompleted\n\nnext: make deploy\n") == "completed"
 
 
 def test_additions_of_all_stacks_are_summed() -> None:
     output = "Plan: 49 to add, 0 to change\nPlan: 19 to add, 0 to change\nNo changes."
-    assert demo._plan_line(output) == "68 resources to add"
+    assert walkthrough._plan_line(output) == "68 resources to add"
 
 
 def test_what_an_earlier_demo_left_is_removed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "demo").mkdir(parents=True)
-    demo._fresh(CloudConfig(home=home), Console(quiet=True))
+    walkthrough._fresh(CloudConfig(home=home), Console(quiet=True))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_user_made_is_moved_aside(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "state").mkdir(parents=True)
-    demo._fresh(CloudConfig(home=home), Console(quiet=True))
+    walkthrough._fresh(CloudConfig(home=home), Console(quiet=True))
     (kept,) = tmp_path.iterdir()
     assert kept.name.startswith("home.kept-")
     assert (kept / "state").is_dir()
@@ -71,8 +71,8 @@ def test_what_a_user_made_is_moved_aside(tmp_path: Path) -> None:
 
 def test_a_second_demo_in_one_home_is_refused(tmp_path: Path) -> None:
     with (
-        demo._only_one(tmp_path / "home"),
-        pytest.raises(demo.DemoError, match="another demo runs"),
-        demo._only_one(tmp_path / "home"),
+        walkthrough._only_one(tmp_path / "home"),
+        pytest.raises(walkthrough.DemoError, match="another demo runs"),
+        walkthrough._only_one(tmp_path / "home"),
     ):
         pass

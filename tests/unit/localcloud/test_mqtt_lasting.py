@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from ministack.services import iot
 
-from localcloud import mqtt
+from localcloud.ministack import mqtt
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from localcloud import repeats
-from localcloud.repeats import Repeats
+from localcloud.server import repeats
+from localcloud.server.repeats import Repeats
 
 Headers = dict[str, str]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecast_contract.paths import ContainerPaths
+from container_runtime.paths import ContainerPaths
 
 from boosting_container.hyperparameters import Hyperparameters
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from forecast_contract.related import AREA
-from forecast_contract.series import Series
+from forecast_format.related import AREA
+from forecast_format.series import Series
 
 DAY = 24
 WEEK = 7 * DAY

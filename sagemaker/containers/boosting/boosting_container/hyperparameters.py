@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from forecast_contract import parameters
+from container_runtime import parameters
 
 
 @dataclass(frozen=True)

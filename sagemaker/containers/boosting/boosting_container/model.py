@@ -16,8 +16,8 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
-from forecast_contract.errors import SeriesError
-from forecast_contract.series import Series
+from container_runtime.errors import SeriesError
+from forecast_format.series import Series
 
 from boosting_container.calibration import LEVELS, Calibration
 from boosting_container.features import Columns, Table, table

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from forecast_contract.errors import DataError
-from forecast_contract.related import AREA
-from forecast_contract.series import Series
+from container_runtime.errors import DataError
+from forecast_format.related import AREA
+from forecast_format.series import Series
 
 from boosting_container.features import DAY, LOOK_BACK, WEEK, Columns, Positions, Table
 from boosting_container.hyperparameters import Hyperparameters

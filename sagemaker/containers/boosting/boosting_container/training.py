@@ -15,14 +15,14 @@ from itertools import pairwise
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
-from forecast_contract import metric_lines
-from forecast_contract.channels import read_channel
-from forecast_contract.errors import DataError
-from forecast_contract.evaluation import test_scores
-from forecast_contract.metric_lines import logger
-from forecast_contract.paths import ContainerPaths
-from forecast_contract.related import with_related
-from forecast_contract.series import Series
+from container_runtime import metric_lines
+from container_runtime.errors import DataError
+from container_runtime.metric_lines import logger
+from container_runtime.paths import ContainerPaths
+from forecast_format.channels import read_channel
+from forecast_format.related import with_related
+from forecast_format.series import Series
+from forecast_format.test_scores import test_scores
 
 from boosting_container.calibration import Calibration
 from boosting_container.features import DAY, Columns, Table

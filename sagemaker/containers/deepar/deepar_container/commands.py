@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecast_contract.paths import ContainerPaths
+from container_runtime.paths import ContainerPaths
 
 from deepar_container.hyperparameters import Hyperparameters
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from forecast_contract.errors import DataError
-from forecast_contract.series import Series
+from container_runtime.errors import DataError
+from forecast_format.series import Series
 from gluonts.torch.distributions import (
     BetaOutput,
     DistributionOutput,

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from forecast_contract.forecasts import SampledForecast
-from forecast_contract.series import Series
+from forecast_format.forecasts import SampledForecast
+from forecast_format.series import Series
 from gluonts.torch.model.deepar import DeepARModel
 
 from deepar_container.hyperparameters import Hyperparameters

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from forecast_contract.errors import DataError, SeriesError
-from forecast_contract.series import Floats, Series
+from container_runtime.errors import DataError, SeriesError
+from forecast_format.series import Floats, Series
 from gluonts.time_feature import time_features_from_frequency_str
 from gluonts.torch.model.deepar import DeepARModel
 

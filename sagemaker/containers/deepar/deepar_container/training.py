@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from forecast_contract import metric_lines
-from forecast_contract.channels import read_channel
-from forecast_contract.errors import DataError, SeriesError
-from forecast_contract.evaluation import test_scores
-from forecast_contract.metric_lines import logger
-from forecast_contract.paths import ContainerPaths
-from forecast_contract.series import Series
+from container_runtime import metric_lines
+from container_runtime.errors import DataError, SeriesError
+from container_runtime.metric_lines import logger
+from container_runtime.paths import ContainerPaths
+from forecast_format.channels import read_channel
+from forecast_format.series import Series
+from forecast_format.test_scores import test_scores
 from gluonts.torch.model.deepar import DeepARModel
 
 from deepar_container.hyperparameters import Hyperparameters

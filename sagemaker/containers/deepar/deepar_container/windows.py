@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from forecast_contract.errors import DataError
-from forecast_contract.series import Series
+from container_runtime.errors import DataError
+from forecast_format.series import Series
 from gluonts.time_feature import time_features_from_frequency_str
 from gluonts.torch.model.deepar import DeepARModel
 from gluonts.transform import LastValueImputation

@@ -8,47 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evaluation_container.process_command import Command
+from container_runtime.process_command import Command
 
 
 def holdout(arguments: Sequence[str]) -> str:
     """Write the channels that a tuning job trains and measures on."""
-    from evaluation_container import holdout as work  # noqa: PLC0415
+    from evaluation_container.preparation import tuning_channels as work  # noqa: PLC0415
 
     return work.holdout(arguments)
 
 
 def origins(arguments: Sequence[str]) -> str:
     """Write what a candidate is trained on, and what it is judged on."""
-    from evaluation_container import origins as work  # noqa: PLC0415
+    from evaluation_container.preparation import origins as work  # noqa: PLC0415
 
     return work.origins(arguments)
 
 
 def judge(arguments: Sequence[str]) -> str:
     """Say whether a candidate may take the champion's place."""
-    from evaluation_container import judge as work  # noqa: PLC0415
+    from evaluation_container.judgement import judge as work  # noqa: PLC0415
 
     return work.judge(arguments)
 
 
 def instances(arguments: Sequence[str]) -> str:
     """Write the newest history of every series, as a model is asked in batch."""
-    from evaluation_container import batch as work  # noqa: PLC0415
+    from evaluation_container.nightly import forecasts as work  # noqa: PLC0415
 
     return work.instances(arguments)
 
 
 def publish(arguments: Sequence[str]) -> str:
     """Write a model's answers in batch as rows of the lake."""
-    from evaluation_container import batch as work  # noqa: PLC0415
+    from evaluation_container.nightly import forecasts as work  # noqa: PLC0415
 
     return work.publish(arguments)
 
 
 def drift(arguments: Sequence[str]) -> str:
     """Measure how the last week differs from what is usual for the model."""
-    from evaluation_container import drift as work  # noqa: PLC0415
+    from evaluation_container.drift import monitor as work  # noqa: PLC0415
 
     return work.drift(arguments)
 

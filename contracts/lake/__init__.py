@@ -1,0 +1,1 @@
+"""The lake: locations, tables, and how it is queried."""

@@ -1,0 +1,61 @@
+"""One row a device, pollutant and hour to come: the table ``forecasts``, made each night.
+
+The rows of one origin are one object, ``curated/forecasts/date=YYYY-MM-DD/<origin>.parquet``, so
+that forecasting from an origin again replaces what was there.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from contracts.models.forecast_input import QUANTILES
+
+TABLE = "forecasts"
+
+QUANTILE_COLUMNS = {level: f"q{round(100 * float(level))}" for level in QUANTILES}
+"""Column of each quantile: Athena's names hold no dots."""
+
+COLUMNS = {
+    "device_id": ("string", "device"),
+    "pollutant": ("string", "one of the telemetry's pollutants"),
+    "origin": ("timestamp", "first hour of the forecast, UTC; what lay before it was known"),
+    "lead": ("int", "1 is the hour that begins with the origin"),
+    "hour": ("timestamp", "start of the hour that is forecast, UTC"),
+    **{
+        column: ("double", f"quantile {level} in µg/m³")
+        for level, column in QUANTILE_COLUMNS.items()
+    },
+    "mean": ("double", "mean in µg/m³"),
+    "model_version": ("int", "version in the model package group"),
+    "run": ("string", "execution of the state machine that wrote it"),
+}
+"""Columns of the table by name: Hive's type, and what it holds."""
+
+
+def forecasts_key(origin: datetime) -> str:
+    """Where below `contracts.lake.locations.FORECASTS` the rows of an origin lie."""
+    hour = origin.astimezone(UTC)
+    return f"date={hour:%Y-%m-%d}/{hour:%Y%m%dT%H}.parquet"
+
+
+def beside_truth(days: str) -> str:
+    """SQL of forecasts beside what came; NULL where nothing came, or not yet.
+
+    Parameters
+    ----------
+    days
+        Of the origins: an operator and its right side, such as ``= '2026-06-01'``.
+    """
+    columns = ", ".join(f"f.{column}" for column in QUANTILE_COLUMNS.values())
+    return (
+        f"SELECT f.device_id, f.pollutant, f.origin, f.lead, f.hour, {columns}, f.mean, "
+        "s.value AS came, f.model_version\n"
+        f"FROM {TABLE} f LEFT JOIN series_hourly s\n"
+        "  ON s.device_id = f.device_id AND s.pollutant = f.pollutant AND s.hour = f.hour\n"
+        f"WHERE f.date {days}\n"
+        "ORDER BY f.device_id, f.pollutant, f.hour, f.origin"
+    )
+
+
+LAST_WEEK = ">= CAST(CAST(current_date - INTERVAL '8' DAY AS date) AS varchar)"
+"""Days of `beside_truth` whose forecasts have come true lately."""

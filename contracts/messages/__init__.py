@@ -1,0 +1,1 @@
+"""Messages between devices and the cloud: telemetry, device shadow, provisioning."""

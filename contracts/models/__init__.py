@@ -1,0 +1,1 @@
+"""Models: their input, their images, their metrics, and the names of releases."""

@@ -1,0 +1,147 @@
+"""Several readings in one message, for links where a message costs more than its bytes.
+
+``telemetry_batch.v1.schema.json`` in contracts describes such a message. It is made when it is
+published: in the outbox every reading stands for itself, so that none is lost with another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from contracts.messages.telemetry import MAX_PAYLOAD_BYTES
+from device.outbox.store import Parcel
+
+MAX_BYTES = MAX_PAYLOAD_BYTES - 1024
+"""Of one batch. Brokers count the topic and the header too; the difference is left to them."""
+
+MAX_READINGS = 400
+"""Of one batch."""
+
+_SHARED = ("schema_version", "device_id", "boot_id", "longitude", "latitude")
+_REQUIRED = frozenset(("schema_version", "device_id", "boot_id", "sequence", "timestamp"))
+
+
+@dataclass(frozen=True)
+class Batching:
+    """When a message is full.
+
+    Parameters
+    ----------
+    readings
+        How many it holds at most; 1 sends each reading in a message of its own.
+    wait
+        How long its first reading waits for others; None waits until it is full.
+
+    Raises
+    ------
+    ValueError
+        ``readings`` is not 1 to `MAX_READINGS`, or ``wait`` is negative.
+    """
+
+    readings: int = 1
+    wait: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.readings <= MAX_READINGS:
+            raise ValueError(f"a batch holds 1 to {MAX_READINGS} readings; got {self.readings}")
+        if self.wait is not None and self.wait < timedelta(0):
+            raise ValueError(f"a batch can't wait for {self.wait}")
+
+
+class Batch(NamedTuple):
+    """A message of one or several readings.
+
+    Parameters
+    ----------
+    numbers
+        Of its readings in the outbox, in their order.
+    closed
+        Whether no later reading can join it.
+    """
+
+    numbers: list[int]
+    topic: str
+    payload: bytes
+    closed: bool
+
+
+class _Part(NamedTuple):
+    """A message taken apart: what it may share, None where it is no reading; and the rest."""
+
+    parcel: Parcel
+    shared: dict[str, Any] | None
+    rest: str
+
+
+class _Open:
+    """A batch that may grow."""
+
+    def __init__(self, first: _Part) -> None:
+        self._parts = [first]
+        self._head = json.dumps(first.shared or {}, separators=(",", ":"))[:-1]
+        self._bytes = len(self._payload())
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def takes(self, part: _Part, limit: int) -> bool:
+        """Add a reading that shares the topic and all of `_SHARED`, while there is room."""
+        first = self._parts[0]
+        size = self._bytes + 1 + len(part.rest.encode())
+        if (
+            part.shared is None
+            or (part.parcel.topic, part.shared) != (first.parcel.topic, first.shared)
+            or len(self) >= limit
+            or size > MAX_BYTES
+        ):
+            return False
+        self._parts.append(part)
+        self._bytes = size
+        return True
+
+    def batch(self, *, closed: bool) -> Batch:
+        """As it now is; ``closed`` where the next reading won't fit. What is no reading is."""
+        first = self._parts[0]
+        numbers = [part.parcel.number for part in self._parts]
+        payload = first.parcel.payload if len(self) == 1 else self._payload()
+        return Batch(numbers, first.parcel.topic, payload, closed or first.shared is None)
+
+    def _payload(self) -> bytes:
+        return f'{self._head},"readings":[{",".join(part.rest for part in self._parts)}]}}'.encode()
+
+
+def batches(parcels: Iterable[Parcel], limit: int) -> Iterator[Batch]:
+    """Readings in batches of up to ``limit``, none reordered.
+
+    Only neighbours of the same topic, boot and place share a batch. What is no reading (a device
+    with a fault sends such things) travels alone and as it is, and so does a single reading.
+    """
+    if limit == 1:
+        yield from (Batch([p.number], p.topic, p.payload, True) for p in parcels)
+        return
+    growing: _Open | None = None
+    for parcel in parcels:
+        part = _taken_apart(parcel)
+        if growing and growing.takes(part, limit):
+            continue
+        if growing:
+            yield growing.batch(closed=True)
+        growing = _Open(part)
+    if growing:
+        yield growing.batch(closed=len(growing) == limit)
+
+
+def _taken_apart(parcel: Parcel) -> _Part:
+    try:
+        body = json.loads(parcel.payload)
+        if not isinstance(body, dict) or not body.keys() >= _REQUIRED or "readings" in body:
+            return _Part(parcel, None, "")
+        shared = {key: body.pop(key) for key in _SHARED if key in body}
+        rest = json.dumps(body, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # no JSON; or a NaN, which JSON does not know
+        return _Part(parcel, None, "")
+    return _Part(parcel, shared, rest)

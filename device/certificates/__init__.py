@@ -1,0 +1,1 @@
+"""A device's certificate: claimed, confirmed and rotated."""

@@ -1,0 +1,224 @@
+"""A new device becomes one: by a claim certificate that many share, and its own serial number.
+
+Cut short at any point, a claim leaves no kit or a whole one, and is finished by saying it again:
+key and secret are on the disk before anything is asked, and AWS answers the same secret again.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contracts.messages.provisioning import REQUEST_TOKEN, SERIAL_NUMBER
+from contracts.names import Names
+from device.certificates.identity import forget_others, new_key, signing_request, write_identity
+from device.certificates.signing import Issued, NotAllowedError, confirm, request_certificate
+from device.errors import KitError, ProvisioningError
+from device.mqtt.exchange import Exchange
+from device.mqtt.kit import (
+    CA,
+    CERTIFICATE,
+    PRIVATE_KEY,
+    SETTINGS,
+    Broker,
+    ConnectionKit,
+    write_private,
+)
+from device.operator.provisioning import is_thing_name
+
+CLAIM_SETTINGS = "claim.json"
+DRAFTS = ".claims"
+
+
+@dataclass(frozen=True)
+class ClaimKit:
+    """What a device is delivered with: a claim certificate, and where to claim.
+
+    Parameters
+    ----------
+    template
+        Provisioning template that the claim certificate may use.
+    ca
+        Name of the CA file in the folder; None is the system's trust store.
+    """
+
+    folder: Path
+    template: str
+    host: str
+    port: int
+    ca: str | None
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / CERTIFICATE
+
+    @property
+    def private_key(self) -> Path:
+        return self.folder / PRIVATE_KEY
+
+    @property
+    def ca_file(self) -> Path | None:
+        return self.folder / self.ca if self.ca else None
+
+    @property
+    def broker(self) -> Broker:
+        return Broker(self.host, self.port, self.ca_file)
+
+    @classmethod
+    def load(cls, folder: Path) -> ClaimKit:
+        """Read a claim kit.
+
+        Raises
+        ------
+        KitError
+            It lacks something, or is none.
+        """
+        path = folder / CLAIM_SETTINGS
+        try:
+            kit = cls(folder=folder, **json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise KitError(
+                f"no claim kit in {folder} ({error}); an operator makes one by `claim-kit`"
+            ) from error
+        needed = [kit.certificate, kit.private_key, *([kit.ca_file] if kit.ca_file else [])]
+        if missing := [file.name for file in needed if not file.is_file()]:
+            raise KitError(f"claim kit {folder} lacks {', '.join(missing)}; take a whole copy")
+        return kit
+
+    @classmethod
+    def make(cls, iot: Any, names: Names, broker: Broker, folder: Path) -> ClaimKit:
+        """Register a new claim certificate, and write a kit of it.
+
+        Parameters
+        ----------
+        iot
+            boto3 client of AWS IoT.
+
+        Raises
+        ------
+        KitError
+            The folder can't be written.
+        """
+        key = new_key()
+        made = iot.create_certificate_from_csr(
+            certificateSigningRequest=signing_request(key, "claim", names.claim_template),
+            setAsActive=True,
+        )
+        iot.attach_policy(policyName=names.claim_policy, target=made["certificateArn"])
+        ca = CA if broker.ca_file else None
+        settings = {"template": names.claim_template, "host": broker.host, "port": broker.port}
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            if broker.ca_file:
+                write_private(folder / CA, broker.ca_file.read_text())
+            write_private(folder / PRIVATE_KEY, key)
+            write_private(folder / CERTIFICATE, made["certificatePem"])
+            write_private(folder / CLAIM_SETTINGS, json.dumps(settings | {"ca": ca}, indent=2))
+        except OSError as error:
+            raise KitError(f"claim kit {folder}: {error}") from error
+        return cls.load(folder)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a claim must not lose: the device's key, and the secret it is known by meanwhile."""
+
+    path: Path
+    private_key: str = field(repr=False)
+    token: str = field(repr=False)
+
+    @classmethod
+    def begin(cls, kits: Path, serial_number: str) -> Draft:
+        """The draft that an earlier claim left, or a new one, on the disk when this returns.
+
+        Raises
+        ------
+        KitError
+            It can't be read or written.
+        """
+        path = kits / DRAFTS / f"{serial_number}.json"
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.exists():
+                made = {"private_key": new_key(), "token": secrets.token_hex(32)}
+                write_private(path, json.dumps(made))
+            return cls(path=path, **json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise KitError(f"{path}: {error}") from error
+
+
+def claim(
+    claim_kit: ClaimKit, serial_number: str, kits: Path, *, again: bool = False
+) -> ConnectionKit:
+    """Claim a certificate for this device and write its connection kit.
+
+    Parameters
+    ----------
+    kits
+        Folder of the connection kits.
+    again
+        Claim although the device has a kit; its outbox stays.
+
+    Raises
+    ------
+    ProvisioningError
+        The serial number is none, may not be provisioned, or the template is not there.
+    KitError
+        There is a kit already, or it can't be written.
+    RefusedError, UnreachableError
+        The broker does not take the claim certificate, or does not answer.
+    """
+    if not is_thing_name(serial_number):
+        raise ProvisioningError(
+            f"a serial number is 1 to 128 of a-z A-Z 0-9 : _ -; got {serial_number!r}"
+        )
+    unfinished = (kits / DRAFTS / f"{serial_number}.json").exists()
+    if (kits / serial_number / SETTINGS).exists() and not (again or unfinished):
+        raise KitError(
+            f"{serial_number} has a kit in {kits / serial_number}; `lakecast-device rotate` renews "
+            "its certificate, --again claims another"
+        )
+    draft = Draft.begin(kits, serial_number)
+    parameters = {SERIAL_NUMBER: serial_number, REQUEST_TOKEN: draft.token}
+    try:
+        with Exchange(claim_kit, f"claim-{uuid.uuid4().hex}") as exchange:
+            issued = request_certificate(
+                exchange, claim_kit.template, parameters, draft.private_key, serial_number
+            )
+    except NotAllowedError as error:
+        raise NotAllowedError(
+            f"AWS IoT does not provision {serial_number} ({error}): it is not on the allow-list, "
+            "its time there is over, or another device has used it. An operator sees which by "
+            "`lakecast-device allowed`"
+        ) from error
+    kit = _write(kits, issued, draft, claim_kit.broker)
+    confirm(kit)
+    forget_others(kit)
+    draft.path.unlink()
+    return kit
+
+
+def _write(kits: Path, issued: Issued, draft: Draft, broker: Broker) -> ConnectionKit:
+    told = issued.configuration
+    if missing := [name for name in ("environment", "account_id") if name not in told]:
+        raise ProvisioningError(f"the provisioning template does not tell {' and '.join(missing)}")
+    folder = kits / issued.thing_name
+    kit = ConnectionKit(
+        folder=folder,
+        thing_name=issued.thing_name,
+        environment=told["environment"],
+        account_id=told["account_id"],
+        certificate_id=issued.certificate_id,
+        host=broker.host,
+        port=broker.port,
+        ca=None,
+        identity=write_identity(
+            folder, issued.certificate_id, issued.certificate, draft.private_key
+        ),
+    )
+    return kit.save(broker)

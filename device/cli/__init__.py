@@ -1,0 +1,1 @@
+"""The command line of a station and of its operator."""

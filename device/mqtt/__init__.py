@@ -1,0 +1,1 @@
+"""MQTT 5 connections to AWS IoT Core, by either of two libraries."""

@@ -1,0 +1,158 @@
+"""The connection kit: all that a device needs to connect, in a folder only its owner may read."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from contracts.messages.telemetry import basic_ingest_topic, topic
+from contracts.names import topic_rule
+from device.errors import KitError
+
+SETTINGS = "device.json"
+CERTIFICATE = "certificate.pem"
+PRIVATE_KEY = "private.key"
+CA = "ca.pem"
+OUTBOX = "outbox.sqlite3"
+DESIRED_INTERVAL = "desired-interval.json"
+
+MQTT_PORT = 8883
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where to connect.
+
+    Parameters
+    ----------
+    ca_file
+        Certificate authority that the broker's certificate must chain to. None is the system's
+        trust store, which holds Amazon Root CA 1 to 4 on current systems, so on AWS none is needed.
+    """
+
+    host: str
+    port: int = MQTT_PORT
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class ConnectionKit:
+    """A kit's folder and what its ``device.json`` says.
+
+    Parameters
+    ----------
+    account_id, environment
+        Where the certificate is registered; a kit is of no use elsewhere.
+    ca
+        Name of the CA file in the folder; None is the system's trust store.
+    identity
+        Folder, in the kit's, of certificate and key; empty where they lie beside ``device.json``.
+        A new identity is a new folder, so that ``device.json`` goes from one to the next in one
+        step.
+    """
+
+    folder: Path
+    thing_name: str
+    environment: str
+    account_id: str
+    certificate_id: str
+    host: str
+    port: int
+    ca: str | None
+    identity: str = ""
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / self.identity / CERTIFICATE
+
+    @property
+    def private_key(self) -> Path:
+        return self.folder / self.identity / PRIVATE_KEY
+
+    @property
+    def ca_file(self) -> Path | None:
+        return self.folder / self.ca if self.ca else None
+
+    @property
+    def outbox(self) -> Path:
+        return self.folder / OUTBOX
+
+    @property
+    def desired_interval(self) -> Path:
+        return self.folder / DESIRED_INTERVAL
+
+    def topic(self, *, basic_ingest: bool = False) -> str:
+        """Where readings go: to the broker's topic, or by Basic Ingest to the estate's rule."""
+        if basic_ingest:
+            return basic_ingest_topic(topic_rule(self.environment), self.thing_name)
+        return topic(self.thing_name)
+
+    @classmethod
+    def load(cls, folder: Path) -> ConnectionKit:
+        """Read a kit and see that it is whole.
+
+        Raises
+        ------
+        KitError
+            A file is missing or ``device.json`` is not what `save` writes.
+        """
+        path = folder / SETTINGS
+        if not path.is_file():
+            raise KitError(
+                f"no connection kit in {folder}; say `lakecast-device provision`, or `claim`, first"
+            )
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            kit = cls(folder=folder, **document)
+        except (OSError, ValueError, TypeError) as error:
+            raise KitError(f"{path}: {error}; delete the folder and provision anew") from error
+        needed = [kit.certificate, kit.private_key, *([kit.ca_file] if kit.ca_file else [])]
+        if missing := [file.name for file in needed if not file.is_file()]:
+            raise KitError(
+                f"connection kit {folder} lacks {', '.join(missing)}; provision the device anew"
+            )
+        return kit
+
+    def save(self, broker: Broker) -> ConnectionKit:
+        """Write ``device.json`` and the CA file for a broker; returns the kit as it now is.
+
+        Raises
+        ------
+        KitError
+            The broker's CA file can't be read, or the folder can't be written.
+        """
+        kit = ConnectionKit(
+            **{field.name: getattr(self, field.name) for field in fields(self)}
+            | {"host": broker.host, "port": broker.port, "ca": CA if broker.ca_file else None}
+        )
+        try:
+            if broker.ca_file:
+                write_private(self.folder / CA, broker.ca_file.read_text(encoding="ascii"))
+            document = asdict(kit)
+            del document["folder"]
+            write_private(self.folder / SETTINGS, json.dumps(document, indent=2) + "\n")
+        except OSError as error:
+            raise KitError(f"connection kit {self.folder}: {error}") from error
+        return kit
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else may read, and that appears whole or not at all.
+
+    When this returns, a power cut does not take it back.
+    """
+    unfinished = path.with_name(f".{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

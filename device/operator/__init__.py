@@ -1,0 +1,1 @@
+"""Operations on devices that need AWS credentials: never run on a station."""

@@ -1,0 +1,61 @@
+"""The other side of the sampling shadow: what an operator desires of a device, over AWS's API."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from contracts.messages.device_shadow import REFUSED, SAMPLING_INTERVAL, SAMPLING_SHADOW
+from device.agent.sampling import seconds_of
+
+
+@dataclass(frozen=True)
+class SamplingState:
+    """What the shadow holds; None is nothing.
+
+    Parameters
+    ----------
+    desired, reported
+        Seconds from one reading to the next.
+    refused
+        Why the device does not do what is desired.
+    """
+
+    desired: object = None
+    reported: object = None
+    refused: object = None
+
+    def __str__(self) -> str:
+        if self.refused is not None:
+            return f"desired {self.desired!r}, refused: {self.refused}"
+        desired = "nothing" if self.desired is None else f"{self.desired} s"
+        reported = "nothing yet" if self.reported is None else f"{self.reported} s"
+        return f"desired {desired}, the device reports {reported}"
+
+
+def desire_interval(iot_data: Any, thing_name: str, interval: timedelta | None) -> None:
+    """Desire an interval of a device; None takes the wish back, and its own holds again.
+
+    Parameters
+    ----------
+    iot_data
+        boto3 client of AWS IoT's data plane.
+    """
+    seconds = seconds_of(interval) if interval else None
+    payload = json.dumps({"state": {"desired": {SAMPLING_INTERVAL: seconds}}})
+    iot_data.update_thing_shadow(thingName=thing_name, shadowName=SAMPLING_SHADOW, payload=payload)
+
+
+def sampling_state(iot_data: Any, thing_name: str) -> SamplingState:
+    """What is desired of a device, and what it reports."""
+    try:
+        answer = iot_data.get_thing_shadow(thingName=thing_name, shadowName=SAMPLING_SHADOW)
+    except iot_data.exceptions.ResourceNotFoundException:
+        return SamplingState()
+    state = json.loads(answer["payload"].read())["state"]
+    desired, reported = state.get("desired", {}), state.get("reported", {})
+    return SamplingState(
+        desired.get(SAMPLING_INTERVAL), reported.get(SAMPLING_INTERVAL), reported.get(REFUSED)
+    )

@@ -1,0 +1,1 @@
+"""The durable queue of messages that wait for the broker's acknowledgement."""

@@ -1,0 +1,1 @@
+"""Replay of recordings by many stations at once."""

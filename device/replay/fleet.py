@@ -1,0 +1,190 @@
+"""Many stations replayed at once: one thread, one connection and one outbox each."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from contracts.messages.telemetry import POLLUTANTS
+from device.agent.batching import Batching
+from device.agent.loop import Agent, Tally
+from device.agent.pace import Pace
+from device.errors import DeviceError
+from device.mqtt.kit import ConnectionKit
+from device.mqtt.link import TRANSPORTS, transport
+from device.outbox.retention import Limits
+from device.outbox.store import Outbox
+from device.sensors.readings import Boot, Message, Recording, rfc3339
+
+_GLANCE_SECONDS = 0.2
+
+
+def thing_name_of(station: str) -> str:
+    """The thing that stands for a station: its name in lower case, words joined by hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", station.lower()).strip("-")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One station's part in a fleet.
+
+    Parameters
+    ----------
+    faulty
+        Also publish `broken_messages`, so that a trial shows what becomes of them.
+    limits
+        Of the outbox; None is the outbox's own.
+    transport
+        One of `TRANSPORTS`.
+    batching
+        How many readings share a message.
+    basic_ingest
+        Whether they go to the estate's rule alone.
+    """
+
+    kit: ConnectionKit
+    recording: Recording
+    faulty: bool = False
+    limits: Limits | None = None
+    transport: str = TRANSPORTS[0]
+    batching: Batching = field(default_factory=Batching)
+    basic_ingest: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a replay; ``failure`` is None where it went well."""
+
+    replay: Replay
+    tally: Tally = field(default_factory=Tally)
+    broken_sent: int = 0
+    failure: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """For the summary file."""
+        return {
+            "station": self.replay.recording.station.name,
+            "thing_name": self.replay.kit.thing_name,
+            "readings": self.tally.taken,
+            "sent": self.tally.sent,
+            "acknowledged": self.tally.acknowledged,
+            "carried_over": self.tally.carried_over,
+            "left": self.tally.left,
+            "dropped": self.tally.dropped,
+            "broken_sent": self.broken_sent,
+            "first": _iso(self.tally.first),
+            "last": _iso(self.tally.last),
+            "failure": self.failure,
+        }
+
+
+def broken_messages(boot: Boot) -> Iterator[Message]:
+    """What a device with a fault may send: not JSON, without its time, text in a number."""
+    body: dict[str, object] = {
+        "schema_version": 1,
+        "device_id": boot.device_id,
+        "boot_id": str(boot.boot_id),
+        "sequence": 0,
+        "timestamp": rfc3339(datetime(2025, 1, 1, tzinfo=UTC)),
+        **dict.fromkeys(POLLUTANTS, 1.0),
+    }
+    yield Message(json.dumps(body).encode()[:-20])
+    yield Message(
+        json.dumps({k: v for k, v in body.items() if k != "timestamp"} | {"sequence": 1}).encode()
+    )
+    yield Message(json.dumps(body | {"sequence": 2, "ozone": "a lot"}).encode())
+
+
+def replay_one(
+    replay: Replay,
+    pace: Pace,
+    stop: threading.Event,
+    *,
+    within_quota: bool,
+    progress: Callable[[Tally], None] = lambda _: None,
+) -> Outcome:
+    """Replay one station to its end. Failures are told in the outcome, none is raised."""
+    kit, recording = replay.kit, replay.recording
+    boot = Boot.of_recording(kit.thing_name, recording.source)
+    wake = threading.Event()
+    agent: Agent | None = None
+    try:
+        with (
+            Outbox(kit.outbox, replay.limits) as outbox,
+            transport(replay.transport, kit, within_quota=within_quota, on_change=wake.set) as link,
+        ):
+            to = kit.topic(basic_ingest=replay.basic_ingest)
+            make = partial(Agent, outbox, link, to, pace, wake=wake, batching=replay.batching)
+            agent = make(progress=progress)
+            tally = agent.run(boot.messages(recording.station, recording.readings()), stop)
+            broken = 0
+            if replay.faulty and not stop.is_set():
+                fault = Boot.of_recording(kit.thing_name, "faulty")
+                broken = make().run(broken_messages(fault), stop).acknowledged
+            failure = f"{tally.left} messages stay in {kit.outbox}" if tally.left else None
+            return Outcome(replay, tally, broken, failure)
+    except DeviceError as error:
+        return Outcome(replay, agent.tally if agent else Tally(), failure=str(error))
+
+
+def replay_fleet(
+    replays: Sequence[Replay],
+    pace: Pace,
+    stop: threading.Event,
+    *,
+    within_quota: bool = True,
+    progress: Callable[[Mapping[str, Tally]], None] = lambda _: None,
+) -> list[Outcome]:
+    """Replay stations at once; returns what became of each, in the order given.
+
+    ``progress`` is called from this thread with the tallies so far, by thing name.
+    """
+    tallies: dict[str, Tally] = {}
+    with ThreadPoolExecutor(max_workers=len(replays)) as pool:
+        runs = []
+        for replay in replays:
+
+            def note(tally: Tally, thing_name: str = replay.kit.thing_name) -> None:
+                tallies[thing_name] = tally
+
+            runs.append(
+                pool.submit(
+                    replay_one, replay, pace, stop, within_quota=within_quota, progress=note
+                )
+            )
+        pending = set(runs)
+        while pending:
+            # A short wait, so that this thread keeps answering signals.
+            _, pending = wait(pending, timeout=_GLANCE_SECONDS, return_when=FIRST_COMPLETED)
+            progress(dict(tallies))
+        return [run.result() for run in runs]
+
+
+def summary(outcomes: Sequence[Outcome], started: datetime, finished: datetime) -> dict[str, Any]:
+    """What a fleet did. ``messages_sent`` counts distinct readings that the broker acknowledged;
+    ``carried_over`` what an earlier, interrupted run had left and this one delivered."""
+    firsts = [outcome.tally.first for outcome in outcomes if outcome.tally.first]
+    lasts = [outcome.tally.last for outcome in outcomes if outcome.tally.last]
+    return {
+        "stations": [outcome.document() for outcome in outcomes],
+        "messages_sent": sum(outcome.tally.acknowledged for outcome in outcomes),
+        "carried_over": sum(outcome.tally.carried_over for outcome in outcomes),
+        "broken_sent": sum(outcome.broken_sent for outcome in outcomes),
+        "left": sum(outcome.tally.left for outcome in outcomes),
+        "dropped": sum(outcome.tally.dropped for outcome in outcomes),
+        "first": _iso(min(firsts, default=None)),
+        "last": _iso(max(lasts, default=None)),
+        "started": rfc3339(started),
+        "finished": rfc3339(finished),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None

@@ -1,0 +1,1 @@
+"""Sensors as plug-ins: computed, recorded, or read from standard input."""

@@ -1,0 +1,35 @@
+"""Which days of a table have changed since one of its versions, as its log says."""
+
+from __future__ import annotations
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from glue_jobs.lake.delta import Snapshot
+
+_ACTION = "struct<dataChange: boolean, partitionValues: map<string, string>>"
+ENTRY = f"add {_ACTION}, remove {_ACTION}"
+"""What of an entry of the log is read: https://github.com/delta-io/delta/blob/master/PROTOCOL.md."""
+
+
+def changed_dates(spark: SparkSession, now: Snapshot, since: int | None) -> set[str] | None:
+    """Days with files that were added or removed after version ``since``.
+
+    Files that were merely compacted are no change. None where that can't be known: there is no
+    such version, or the log no longer reaches back to it.
+    """
+    if since is None or since > now.version:
+        return None
+    entries = [f"{now.uri}_delta_log/{v:020}.json" for v in range(since + 1, now.version + 1)]
+    if not entries:
+        return set()
+    try:
+        actions = spark.read.schema(ENTRY).json(entries)
+    except AnalysisException as error:
+        if error.getErrorClass() != "PATH_NOT_FOUND":
+            raise
+        return None
+    action = F.coalesce("add", "remove")
+    rows = actions.where(action["dataChange"]).select(action["partitionValues"]["date"].alias("at"))
+    return {row["at"] for row in rows.distinct().collect()}

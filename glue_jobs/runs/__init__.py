@@ -1,0 +1,1 @@
+"""A run of a job: its arguments, its session, its outcome."""

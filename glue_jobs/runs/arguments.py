@@ -1,0 +1,275 @@
+"""Arguments of the jobs, read once at their entry, as AWS Glue passes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from awsglue.utils import getResolvedOptions
+
+from contracts.models.forecast_input import CHANNEL_FORMATS
+
+HOUR = timedelta(hours=1)
+CLOSED_AFTER = timedelta(days=2)
+SAFE_RETENTION = timedelta(days=7)
+"""No run or query takes so long; Delta's own limit, too."""
+
+
+@dataclass(frozen=True)
+class ReportArguments:
+    """Of every job: where, and as whose, a run says what it did, and when it is failed.
+
+    Parameters
+    ----------
+    runs
+        URI of the table of runs.
+    environment
+        Name of the environment, a dimension of the metrics.
+    metrics_namespace
+        CloudWatch namespace.
+    max_quarantined_share
+        Share of the messages, 0 to 1, above which a run is failed.
+    least_messages
+        Messages below which it is not, whatever the share.
+    run_id
+        AWS Glue's id of the run.
+    """
+
+    runs: str
+    environment: str
+    metrics_namespace: str
+    max_quarantined_share: float
+    least_messages: int
+    run_id: str
+
+    @classmethod
+    def of(cls, argv: list[str]) -> ReportArguments:
+        """From a command line.
+
+        Raises
+        ------
+        ValueError
+            Where a number is none or out of its range.
+        """
+        words = ("runs", "environment", "metrics_namespace")
+        options = getResolvedOptions(argv, [*words, "max_quarantined_share", "least_messages"])
+        share, least = options["max_quarantined_share"], options["least_messages"]
+        try:
+            numbers = float(share), int(least)
+        except ValueError:
+            numbers = -1.0, -1
+        if not (0 <= numbers[0] <= 1 and numbers[1] >= 0):
+            raise ValueError(
+                "expected --max_quarantined_share from 0 to 1 and --least_messages of 0 or more; "
+                f"got {share!r} and {least!r}"
+            )
+        return cls(
+            runs=_folder(options["runs"]),
+            environment=options["environment"],
+            metrics_namespace=options["metrics_namespace"],
+            max_quarantined_share=numbers[0],
+            least_messages=numbers[1],
+            run_id=_run_id(options),
+        )
+
+
+@dataclass(frozen=True)
+class TelemetryArguments:
+    """Of ``telemetry_to_parquet``.
+
+    Parameters
+    ----------
+    raw_telemetry, raw_errors
+        URIs of what Firehose delivered and of the topic rule's error documents.
+    telemetry, quarantine
+        URIs of the tables that are written.
+    start, end
+        Arrival window ``[start, end)``.
+    run_id
+        AWS Glue's id of the run.
+    """
+
+    raw_telemetry: str
+    raw_errors: str
+    telemetry: str
+    quarantine: str
+    start: datetime
+    end: datetime
+    run_id: str
+
+    @classmethod
+    def of(cls, argv: list[str]) -> TelemetryArguments:
+        """From a command line.
+
+        Raises
+        ------
+        ValueError
+            Where a time is not ISO 8601 or the window is empty.
+        """
+        folders = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
+        options = getResolvedOptions(argv, [*folders, "start", "end"])
+        start, end = (_time(options, name) for name in ("start", "end"))
+        if start >= end:
+            raise ValueError(f"expected --start before --end; got {start} and {end}")
+        return cls(
+            **{name: _folder(options[name]) for name in folders},
+            start=start,
+            end=end,
+            run_id=_run_id(options),
+        )
+
+
+@dataclass(frozen=True)
+class SeriesArguments:
+    """Of ``build_series``.
+
+    Parameters
+    ----------
+    telemetry
+        URI of the table of readings.
+    series, channels, recent
+        URIs of what is written.
+    cut
+        First hour that the training channel does not see; by default the last 24 hours of the
+        data are held out.
+    channel_format
+        One of `contracts.models.forecast_input.CHANNEL_FORMATS`.
+    full
+        Make everything of all readings, whatever earlier runs have left.
+    run_id
+        AWS Glue's id of the run.
+    """
+
+    telemetry: str
+    series: str
+    channels: str
+    recent: str
+    cut: datetime | None
+    channel_format: str
+    full: bool
+    run_id: str
+
+    @classmethod
+    def of(cls, argv: list[str]) -> SeriesArguments:
+        """From a command line.
+
+        Raises
+        ------
+        ValueError
+            Where ``--cut`` is not an hour in ISO 8601, or another argument is none of its words.
+        """
+        folders = ("telemetry", "series", "channels", "recent")
+        options = _options(argv, folders, ("cut", "channel_format", "full"))
+        cut = _time(options, "cut") if "cut" in options else None
+        if cut is not None and (cut.minute, cut.second, cut.microsecond) != (0, 0, 0):
+            raise ValueError(f"expected --cut at a full hour; got {cut}")
+        return cls(
+            **{name: _folder(options[name]) for name in folders},
+            cut=cut,
+            channel_format=_word(options, "channel_format", CHANNEL_FORMATS),
+            full=_word(options, "full", ("false", "true")) == "true",
+            run_id=_run_id(options),
+        )
+
+
+@dataclass(frozen=True)
+class CompactArguments:
+    """Of ``compact``.
+
+    Parameters
+    ----------
+    telemetry, quarantine, series
+        URIs of the tables.
+    closed_after
+        A day is closed when nothing has been added to it for so long.
+    retain
+        How long files stay that are no longer of a table.
+    force
+        Allow ``retain`` to be shorter than `SAFE_RETENTION`.
+    run_id
+        AWS Glue's id of the run.
+    """
+
+    telemetry: str
+    quarantine: str
+    series: str
+    closed_after: timedelta
+    retain: timedelta
+    force: bool
+    run_id: str
+
+    @classmethod
+    def of(cls, argv: list[str]) -> CompactArguments:
+        """From a command line.
+
+        Raises
+        ------
+        ValueError
+            Where hours are none, or files would be kept for less than `SAFE_RETENTION`, not forced.
+        """
+        folders = ("telemetry", "quarantine", "series")
+        options = _options(argv, folders, ("closed_after_hours", "retain_hours", "force"))
+        force = _word(options, "force", ("false", "true")) == "true"
+        retain = _hours(options, "retain_hours", SAFE_RETENTION)
+        if retain < SAFE_RETENTION and not force:
+            raise ValueError(
+                f"expected --retain_hours of at least {SAFE_RETENTION / HOUR:g}, since runs and "
+                f"queries may still read what is younger; got {retain / HOUR:g}; --force true "
+                "deletes it all the same"
+            )
+        return cls(
+            **{name: _folder(options[name]) for name in folders},
+            closed_after=_hours(options, "closed_after_hours", CLOSED_AFTER),
+            retain=retain,
+            force=force,
+            run_id=_run_id(options),
+        )
+
+
+def _options(argv: list[str], needed: Sequence[str], optional: Sequence[str]) -> dict[str, str]:
+    """As getResolvedOptions has them, which knows no optional arguments."""
+    given = {word.partition("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
+    found: dict[str, str] = getResolvedOptions(
+        argv, [*needed, *(name for name in optional if name in given)]
+    )
+    return found
+
+
+def _word(options: dict[str, str], name: str, words: Sequence[str]) -> str:
+    """One of some words, the first by default."""
+    word = options.get(name, words[0])
+    if word not in words:
+        raise ValueError(f"expected --{name} to be one of {', '.join(words)}; got {word!r}")
+    return word
+
+
+def _hours(options: dict[str, str], name: str, default: timedelta) -> timedelta:
+    if name not in options:
+        return default
+    try:
+        hours = float(options[name])
+    except ValueError:
+        hours = -1.0
+    if not 0 <= hours < float("inf"):
+        raise ValueError(f"expected --{name} of 0 or more; got {options[name]!r}")
+    return hours * HOUR
+
+
+def _folder(uri: str) -> str:
+    return uri if uri.endswith("/") else f"{uri}/"
+
+
+def _time(options: dict[str, str], name: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(options[name])
+    except ValueError:
+        raise ValueError(
+            f"expected --{name} in ISO 8601, such as 2026-01-31T12:00:00Z; got {options[name]!r}"
+        ) from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _run_id(options: dict[str, str]) -> str:
+    """AWS Glue passes it to every job; a run by hand has the time for its id."""
+    return options.get("JOB_RUN_ID") or f"{datetime.now(UTC):by-hand-%Y%m%dT%H%M%S}"

@@ -1,0 +1,103 @@
+"""A run's row in the table ``runs``, as a value and as the Parquet file that holds it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contracts.lake.runs import COLUMNS, METRICS, SUCCEEDED
+
+_ARROW = {
+    "string": pa.string(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "double": pa.float64(),
+    "bigint": pa.int64(),
+    "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
+    "map<string,string>": pa.map_(pa.string(), pa.string()),
+}
+SCHEMA = pa.schema([(name, _ARROW[type_]) for name, (type_, _) in COLUMNS.items()])
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What is known of a run at its end; the fields are `contracts.lake.runs.COLUMNS`."""
+
+    job: str
+    run_id: str
+    started: datetime
+    seconds: float
+    outcome: str
+    error: str | None = None
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    read: int | None = None
+    kept: int | None = None
+    duplicates: int | None = None
+    late: int | None = None
+    quarantined: int | None = None
+    quarantined_by_reason: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict)
+    spark_version: str | None = None
+    python_version: str = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+    @property
+    def succeeded(self) -> bool:
+        return self.outcome == SUCCEEDED
+
+    @property
+    def quarantined_share(self) -> float | None:
+        """Of all messages read; None where none was."""
+        if not self.read or self.quarantined is None:
+            return None
+        return self.quarantined / self.read
+
+    def said(self) -> dict[str, Any]:
+        """What the job counted, in its own words, `columns_of` undone."""
+        named = {name: value for name in METRICS if (value := getattr(self, name)) is not None}
+        if "quarantined" in named:
+            named["quarantined"] = dict(self.quarantined_by_reason)
+        return {**named, **self.counts, **self.details}
+
+    def to_parquet(self) -> bytes:
+        """The file with this one row."""
+        row = {
+            name: list(value.items()) if isinstance(value, Mapping) else value
+            for name, value in asdict(self).items()
+        }
+        file = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist([row], SCHEMA), file, compression="zstd")
+        return file.getvalue()
+
+    @classmethod
+    def from_parquet(cls, file: bytes) -> RunRecord:
+        """The row of such a file; columns that a later version added are left out."""
+        table = pq.read_table(pa.BufferReader(file), columns=list(COLUMNS), partitioning=None)
+        row = table.to_pylist(maps_as_pydicts="strict")[0]
+        return cls(**row)
+
+
+def columns_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns for what a job counted.
+
+    The counts that have a column of their own go there, ``quarantined`` also by reason; other
+    numbers go to ``counts``, and what is no number to ``details``.
+    """
+    columns: dict[str, Any] = {"counts": {}, "details": {}}
+    for name, value in said.items():
+        if name == "quarantined":
+            columns |= {name: sum(value.values()), "quarantined_by_reason": dict(value)}
+        elif name in METRICS:
+            columns[name] = value
+        elif isinstance(value, int):
+            columns["counts"][name] = value
+        else:
+            columns["details"][name] = str(value)
+    return columns

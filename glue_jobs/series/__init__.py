@@ -1,0 +1,1 @@
+"""Readings to hourly series, training channels and recent histories."""

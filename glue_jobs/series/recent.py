@@ -1,0 +1,90 @@
+"""What the API forecasts from: the last hours of each device, one object a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F  # noqa: N812
+
+from contracts.messages.telemetry import POLLUTANTS
+from contracts.models.forecast_input import RECENT_HOURS, START_FORMAT, CategoryIndex, RecentHistory
+from glue_jobs.lake.objects import get_object, put_object
+
+HOUR = timedelta(hours=1)
+
+
+Area = dict[str, list[float | None]]
+"""`contracts.models.forecast_input.AREA` of each pollutant: the last hours, to the newest one."""
+
+
+def area_of(wide: DataFrame) -> Area:
+    """Mean over the devices in each of the last hours, of rows on the regular grid.
+
+    To a ng/m³: the last digits depend on the order in which Spark adds up.
+    """
+    ever = {p: F.when(F.col(p).isNotNull(), F.col("device_id")) for p in POLLUTANTS}
+    whole = wide.agg(
+        F.unix_timestamp(F.max("hour")).alias("last"),
+        *(F.countDistinct(device).alias(pollutant) for pollutant, device in ever.items()),
+    ).collect()[0]
+    first = whole["last"] - (RECENT_HOURS - 1) * HOUR.total_seconds()
+    hours = (
+        wide.where(F.unix_timestamp("hour") >= first)
+        .groupBy("hour")
+        .agg(*(_mean_where_enough(p, max(1, whole[p] // 4)) for p in POLLUTANTS))
+        .orderBy("hour")
+        .collect()
+    )
+    return {pollutant: [row[pollutant] for row in hours] for pollutant in POLLUTANTS}
+
+
+def _mean_where_enough(pollutant: str, least: int) -> Column:
+    enough = F.count(pollutant) >= least
+    return F.when(enough, F.round(F.avg(pollutant), 3)).alias(pollutant)
+
+
+def write_recent(histories: DataFrame, area: Area, folder: str, categories: CategoryIndex) -> int:
+    """Write each device's last hours below a URI; how many of the objects had to be written.
+
+    One that says the same already is left alone. That is seen by reading it: whatever a run that
+    was killed has left behind, the objects are right after the next.
+    """
+    # Unix time: Python takes Spark's timestamps to the machine's time zone.
+    rows = histories.withColumn("start", F.unix_timestamp("start"))
+    written: int = rows.rdd.mapPartitions(_writer(area, folder, categories)).sum()
+    return written
+
+
+def _writer(
+    area: Area, folder: str, categories: CategoryIndex
+) -> Callable[[Iterable[Row]], Iterator[int]]:
+    def write(rows: Iterable[Row]) -> Iterator[int]:
+        for row in rows:
+            history = recent_history(row, area, categories)
+            uri, text = f"{folder}{history.device_id}.json", history.to_json()
+            if get_object(uri) != text.encode():
+                put_object(uri, text)
+                yield 1
+
+    return write
+
+
+def recent_history(row: Row, area: Area, categories: CategoryIndex) -> RecentHistory:
+    """The last `contracts.models.forecast_input.RECENT_HOURS` of one device.
+
+    A pollutant that the model was not trained on has values but no ``cat``. ``start`` of the row is
+    in Unix time.
+    """
+    device = row["device_id"]
+    hours = len(row[POLLUTANTS[0]])
+    left_out = max(0, hours - RECENT_HOURS)
+    forecast = categories.pollutants if device in categories.devices else ()
+    return RecentHistory(
+        device_id=device,
+        start=f"{datetime.fromtimestamp(row['start'], UTC) + left_out * HOUR:{START_FORMAT}}",
+        target={pollutant: row[pollutant][left_out:] for pollutant in POLLUTANTS},
+        cat={pollutant: categories.cat(device, pollutant) for pollutant in forecast},
+        area={pollutant: area[pollutant][left_out - hours :] for pollutant in POLLUTANTS},
+    )

@@ -1,0 +1,1 @@
+"""Raw messages to validated, deduplicated readings."""

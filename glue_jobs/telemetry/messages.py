@@ -1,0 +1,141 @@
+"""From objects in the raw bucket to judged messages, packed as `glue_jobs.telemetry.packing` says.
+
+Spark hands out the objects; Python reads them, many messages at a time
+(`glue_jobs.telemetry.parsing`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from contracts.messages.telemetry import VERSIONS, Version, field_types
+from glue_jobs.telemetry.packing import COLUMNS, packed
+from glue_jobs.telemetry.parsing import MessageParser, readings_of
+from glue_jobs.telemetry.raw_objects import DamagedObjectError, blocks_of_lines
+from glue_jobs.telemetry.validation import judged
+
+OBJECTS_AT_ONCE = 8
+"""Raw objects that Python is handed at a time; Firehose's have up to some 20 MB."""
+
+_KEY = re.compile(r"(\d{4}/\d{2}/\d{2}/\d{2})/.*$", re.DOTALL)
+Tables = Iterator[tuple[pa.Table, str | None]]
+"""Messages, with the thing that published them where it is known."""
+ObjectReader = Callable[[MessageParser, str, bytes], Tables]
+"""Reads the messages in an object: its path and content."""
+
+
+def read_messages(
+    spark: SparkSession,
+    folders: list[str],
+    key_prefix: str,
+    *,
+    buckets: int = 1,
+    versions: Iterable[Version] = VERSIONS,
+) -> DataFrame:
+    """Messages in the objects that Firehose delivered.
+
+    Of an object that is cut off or damaged, what can be read is kept, and one more row, whose fault
+    is ``damaged_object``, stands for what cannot.
+
+    Parameters
+    ----------
+    folders
+        Folders of ``YYYY/MM/DD/HH/`` that exist.
+    key_prefix
+        What goes before ``YYYY/`` in an object's key, for ``source``.
+    buckets
+        Into how many parts a day's devices are dealt.
+    """
+    return _read(spark, folders, _Packing(key_prefix, buckets, tuple(versions)), _delivered)
+
+
+def read_rule_errors(
+    spark: SparkSession,
+    folders: list[str],
+    key_prefix: str,
+    *,
+    buckets: int = 1,
+    versions: Iterable[Version] = VERSIONS,
+) -> DataFrame:
+    """Messages that the topic rule could not pass on, out of the error documents.
+
+    Most are not JSON. One that is a sound message, because the action behind the rule failed,
+    becomes a reading like any other: the topic tells which thing published it, and its hour
+    of arrival stands for the stamp that it lacks.
+    """
+    return _read(spark, folders, _Packing(key_prefix, buckets, tuple(versions)), _failed)
+
+
+def _delivered(parser: MessageParser, path: str, content: bytes) -> Tables:
+    try:
+        for block in blocks_of_lines(content, compressed=path.endswith(".gz")):
+            yield parser.block(block), None
+    except DamagedObjectError as damage:
+        yield parser.damaged(str(damage)), None
+
+
+def _failed(parser: MessageParser, path: str, content: bytes) -> Tables:
+    """The document that AWS IoT hands to a rule's error action.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/rule-error-handling.html
+    """
+    document, thing = content, ""
+    try:
+        error = json.loads(content)
+        document = base64.b64decode(error["base64OriginalPayload"], validate=True)
+        thing = str(error["topic"]).rpartition("telemetry/")[2]
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        pass  # a document of another kind is itself what is quarantined
+    if text := document.decode("utf-8", "replace").strip():
+        yield parser.texts(readings_of(text)), thing
+
+
+@dataclass(frozen=True)
+class _Packing:
+    """What is said of messages when they are judged and packed."""
+
+    key_prefix: str
+    buckets: int
+    versions: tuple[Version, ...]
+
+
+def _read(
+    spark: SparkSession, folders: list[str], how: _Packing, read_object: ObjectReader
+) -> DataFrame:
+    types = field_types(how.versions)
+
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        parser = MessageParser(types)
+        for batch in batches:
+            for path, content in zip(*(column.to_pylist() for column in batch), strict=True):
+                key, arrived = _origin(path)
+                for messages, thing in read_object(parser, path, content):
+                    table = judged(messages, how.versions, how.key_prefix + key, arrived, thing)
+                    yield from packed(table, how.buckets)
+
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", OBJECTS_AT_ONCE)
+    return (
+        spark.read.format("binaryFile")
+        .option("recursiveFileLookup", True)
+        .load(folders)
+        .where("length > 0")
+        .select("path", "content")
+        .mapInArrow(read, COLUMNS)
+    )
+
+
+def _origin(path: str) -> tuple[str, datetime]:
+    """Key below the prefix, and the hour of arrival in it."""
+    key = _KEY.search(path)
+    if key is None:
+        raise ValueError(f"expected an object below YYYY/MM/DD/HH/; got {path}")
+    return key[0], datetime.strptime(key[1], "%Y/%m/%d/%H").replace(tzinfo=UTC)

@@ -1,0 +1,136 @@
+"""Messages on their way from the stage that reads them to the stage that writes them: packed.
+
+Spark moves a row at a time. Most of what it would do with a reading is to turn it from columns into
+a row and back again, so readings stay in Arrow's columns, and a row of Spark's holds all those of
+one day out of one block of lines.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+
+from glue_jobs.lake.tables import QUARANTINE, READINGS
+from glue_jobs.telemetry.validation import JUDGED
+
+COLUMNS = "date string, bucket int, reason string, rows bigint, late bigint, payload binary"
+"""Of packed messages: day of the readings, or of arrival where there is a ``reason``; bucket of
+their devices; number of rows, and of those that came on a later day; the rows in Arrow's format."""
+
+PACKED = pa.schema(
+    [
+        ("date", pa.string()),
+        ("bucket", pa.int32()),
+        ("reason", pa.string()),
+        ("rows", pa.int64()),
+        ("late", pa.int64()),
+        ("payload", pa.binary()),
+    ]
+)
+READING = pa.schema([JUDGED.field(name) for name in READINGS.names])
+"""The columns of `glue_jobs.lake.tables.READINGS`."""
+REFUSED = pa.schema([JUDGED.field(name) for name in QUARANTINE.names])
+
+_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+_DAY = pa.date32()
+
+Positions = npt.NDArray[np.int64]
+
+
+def packed(messages: pa.Table, buckets: int) -> Iterator[pa.RecordBatch]:
+    """Judged messages as packed rows.
+
+    Parameters
+    ----------
+    messages
+        Columns of `glue_jobs.telemetry.validation.JUDGED`.
+    buckets
+        Into how many parts a day's devices are dealt; a device is always in the same.
+    """
+    refused = pc.is_valid(messages["reason"])
+    if not pc.any(refused).as_py():
+        yield from packed_readings(messages.select(READING.names), buckets)
+        return
+    yield from packed_readings(messages.filter(pc.invert(refused)).select(READING.names), buckets)
+    others = messages.filter(refused)
+    kinds = list(
+        zip(others["arrived"].cast(_DAY).to_pylist(), others["reason"].to_pylist(), strict=True)
+    )
+    for day, reason in dict.fromkeys(kinds):
+        mine = pa.array([kind == (day, reason) for kind in kinds])
+        yield _row(str(day), 0, reason, 0, others.filter(mine).select(REFUSED.names))
+
+
+def packed_readings(readings: pa.Table, buckets: int = 1) -> Iterator[pa.RecordBatch]:
+    """Sound readings as packed rows.
+
+    Parameters
+    ----------
+    readings
+        Columns of `READING`.
+    """
+    if not readings.num_rows:
+        return
+    day = readings["timestamp"].cast(_DAY)
+    late = pc.greater(readings["received_at"].cast(_DAY), day).to_numpy()
+    days = day.cast(pa.int32()).to_numpy()
+    group = days.astype(np.int64) * buckets + _buckets(readings["device_id"], buckets)
+    order = np.argsort(group, kind="stable")
+    edges = np.flatnonzero(np.diff(group[order])) + 1
+    if len(edges):
+        readings = readings.take(order)
+    for start, end in zip([0, *edges], [*edges, len(order)], strict=True):
+        places = order[start:end]
+        date = np.datetime64(int(days[places[0]]), "D")
+        bucket = int(group[places[0]] % buckets)
+        rows = readings.slice(start, end - start)
+        yield _row(str(date), bucket, None, int(late[places].sum()), rows)
+
+
+def unpacked(payloads: Iterable[bytes]) -> pa.Table:
+    """The rows of some payloads of one kind."""
+    return pa.concat_tables(pa.ipc.open_stream(payload).read_all() for payload in payloads)
+
+
+def refused_messages(packed_messages: DataFrame) -> DataFrame:
+    """What is to go to quarantine: columns of `QUARANTINE`, and ``date``, the day of arrival."""
+
+    def unpack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for date, payload in zip(*(column.to_pylist() for column in batch), strict=True):
+                rows = unpacked([payload])
+                dates = pa.repeat(pa.scalar(date), rows.num_rows)
+                yield from rows.append_column("date", dates).to_batches()
+
+    columns = ", ".join(f"{name} string" for name in (*REFUSED.names, "date"))
+    return (
+        packed_messages.where("reason IS NOT NULL")
+        .select("date", "payload")
+        .mapInArrow(unpack, columns)
+    )
+
+
+def _buckets(devices: pa.ChunkedArray, buckets: int) -> Positions:
+    if buckets == 1:
+        return np.zeros(len(devices), np.int64)
+    encoded = devices.combine_chunks().dictionary_encode()
+    of_device = [zlib.crc32(name.encode()) % buckets for name in encoded.dictionary.to_pylist()]
+    found: Positions = np.array(of_device, np.int64)[encoded.indices.to_numpy()]
+    return found
+
+
+def _row(date: str, bucket: int, reason: str | None, late: int, rows: pa.Table) -> pa.RecordBatch:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema, options=_COMPRESSED) as writer:
+        writer.write_table(rows)
+    values = (date, bucket, reason, rows.num_rows, late, sink.getvalue().to_pybytes())
+    return pa.RecordBatch.from_arrays(
+        [pa.array([value], field.type) for value, field in zip(values, PACKED, strict=True)],
+        schema=PACKED,
+    )

@@ -1,0 +1,283 @@
+"""From text to messages: the objects on a line, the readings of a batch, the types of fields.
+
+A sound block of lines goes through Arrow's JSON parser, which stops at anything out of the
+ordinary. Then the block is cut into pieces, and the pieces that it stops at again are read one
+message after the other, in plain Python. Both ways give the same; the second says what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+
+from contracts.messages.telemetry import STAMPS, FieldType
+from glue_jobs.telemetry.timestamps import TIME, time_of, times
+
+LINES_PER_PIECE = 64
+READINGS = "readings"
+"""The field that makes a message a batch of them."""
+
+_ARROW_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
+_JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "integer": (int,),
+    "number": (int, float),
+}
+_SEPARATORS = ", \t\r\n\ufeff"  # between messages, with the byte order mark that begins some texts
+_END_OF_OBJECT = re.compile(r"\}\s*,?\s*(?=\{)")
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
+
+
+def messages_on(line: str) -> Iterator[str]:
+    """Texts of the messages on a line: of each object on it, and of each reading in a batch."""
+    for text in objects_on(line):
+        yield from readings_of(text)
+
+
+def objects_on(line: str) -> Iterator[str]:
+    """The objects on a line, in order; braces inside strings do not count.
+
+    Firehose puts no delimiter between records unless told to. What never comes into balance stays
+    one text, to be judged later.
+    """
+    start, depth = 0, 0
+    if _END_OF_OBJECT.search(line):
+        for token in _TOKEN.finditer(line):
+            bracket = token[0]
+            depth += (bracket in "{[") - (bracket in "}]")
+            if depth <= 0 and bracket == "}" and _END_OF_OBJECT.match(line, token.start()):
+                yield line[start : token.end()].strip(_SEPARATORS)
+                start, depth = token.end(), 0
+    if rest := line[start:].strip(_SEPARATORS):
+        yield rest
+
+
+def readings_of(text: str) -> list[str]:
+    """A message for each reading of a batch, with what it shares with the others.
+
+    The reading's own fields stand before the batch's, save the rule's stamps, which no device can
+    give itself. A reading that is no object stays in a batch of its own; so does a text that is no
+    batch, as it is.
+    """
+    if f'"{READINGS}"' not in text:
+        return [text]
+    batch = _loaded(text)
+    readings = batch.pop(READINGS, None) if isinstance(batch, dict) else None
+    if not isinstance(readings, list) or not readings:
+        return [text]
+    stamps = {name: batch[name] for name in STAMPS if name in batch}
+    return [
+        _text(
+            batch | reading | stamps if isinstance(reading, dict) else batch | {READINGS: [reading]}
+        )
+        for reading in readings
+    ]
+
+
+class MessageParser:
+    """Reads messages with fields of given types into Arrow.
+
+    Parameters
+    ----------
+    types
+        As of `contracts.messages.telemetry.field_types`.
+
+    Attributes
+    ----------
+    schema
+        Columns of a message: ``raw_line`` (its text, maybe with the line's end), the fields of
+        `types`, ``taken_at`` (its ``timestamp``; null where that is not RFC 3339), ``extra`` (all
+        other fields, as text), and where it is no message, ``fault`` (reason for quarantine) and
+        ``fault_detail``.
+    """
+
+    def __init__(self, types: Mapping[str, FieldType]) -> None:
+        self._types = types
+        self._fields = pa.schema([(name, _ARROW_TYPES[type_]) for name, type_ in types.items()])
+        self._numbers = [name for name, type_ in types.items() if type_ == "number"]
+        self._sound_only = pyarrow.json.ParseOptions(
+            explicit_schema=self._fields, unexpected_field_behavior="error"
+        )
+        self.schema = pa.schema(
+            [
+                ("raw_line", pa.string()),
+                *self._fields,
+                ("taken_at", TIME),
+                ("extra", pa.map_(pa.string(), pa.string())),
+                ("fault", pa.string()),
+                ("fault_detail", pa.string()),
+            ]
+        )
+
+    def block(self, block: bytes) -> pa.Table:
+        """The messages in a block of lines."""
+        sound = self._sound(block)
+        if sound is not None:
+            return sound
+        tables: list[pa.Table] = []
+        others: list[str] = []
+        lines = block.split(b"\n")
+        for start in range(0, len(lines), LINES_PER_PIECE):
+            piece = lines[start : start + LINES_PER_PIECE]
+            if (sound := self._sound(b"\n".join((*piece, b"")))) is not None:
+                tables.append(sound)
+            else:
+                for line in piece:
+                    others.extend(messages_on(line.decode("utf-8", "replace")))
+        return pa.concat_tables((*tables, self.texts(others)))
+
+    def texts(self, texts: Iterable[str]) -> pa.Table:
+        """Messages, one a text."""
+        some = list(texts)
+        sound = self._sound("".join(f"{text}\n" for text in some).encode("utf-8", "replace"))
+        if sound is not None and sound.num_rows == len(some):
+            return sound
+        return self._table([self._message(text) for text in some])
+
+    def damaged(self, detail: str) -> pa.Table:
+        """What stands for an object that could be read in part only."""
+        return self._table([self._refused("", "damaged_object", detail)])
+
+    def _sound(self, block: bytes) -> pa.Table | None:
+        """The messages of lines that each are one sound object without an unknown field."""
+        text = np.frombuffer(block, np.uint8)
+        ends = np.flatnonzero(text == ord("\n"))
+        starts = np.append(0, ends + 1)
+        if starts[-1] != len(text) or not len(ends) or b"\r" in block or not _is_utf8(block):
+            return None
+        # Every line begins and ends an object, so if there are as many objects, each has a line.
+        if (text[starts[:-1]] != ord("{")).any() or (text[ends - 1] != ord("}")).any():
+            return None
+        reading = pyarrow.json.ReadOptions(use_threads=False, block_size=len(block))
+        try:
+            fields = pyarrow.json.read_json(pa.BufferReader(block), reading, self._sound_only)
+        except pa.ArrowInvalid:
+            return None
+        if fields.num_rows != len(ends) or not all(
+            pc.all(pc.is_finite(fields[name])).as_py() is not False for name in self._numbers
+        ):
+            return None  # NaN, which is not JSON
+        taken_at = times(fields["timestamp"])
+        if taken_at is None:
+            return None
+        nothing = pa.nulls(len(ends), pa.string())
+        no_extra = pa.MapArray.from_arrays(
+            pa.array(np.zeros(len(ends) + 1, np.int32)),
+            pa.array([], pa.string()),
+            pa.array([], pa.string()),
+        )
+        raw_lines = pa.StringArray.from_buffers(
+            len(ends), pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(block)
+        )
+        columns = [
+            raw_lines,
+            *fields.select(self._fields.names),
+            taken_at,
+            no_extra,
+            nothing,
+            nothing,
+        ]
+        return pa.table(columns, self.schema)
+
+    def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
+        columns = [
+            pa.array([row.get(field.name) for row in rows], field.type) for field in self.schema
+        ]
+        return pa.table(columns, self.schema)
+
+    def _message(self, text: str) -> dict[str, Any]:
+        fields = _loaded(text)
+        if not isinstance(fields, dict):
+            return self._refused(text, "not_json", "expected one JSON object")
+        if READINGS in fields:
+            got = _text(fields[READINGS])
+            return self._refused(
+                text, "bad_batch", f"expected readings to be a list of objects; got {got}"
+            )
+        known = {name: value for name in self._types if (value := fields.get(name)) is not None}
+        if wrong := [name for name, value in known.items() if not self._fits(name, value)]:
+            expected = ", ".join(f"{name} to be {_A[self._types[name]]}" for name in wrong)
+            got = ", ".join(f"{name}: {_text(fields[name])}" for name in wrong)
+            return self._refused(text, "wrong_type", f"expected {expected}; got {got}")
+        extra = [
+            (_valid(name), None if value is None else _valid(_plain(value)))
+            for name, value in fields.items()
+            if name not in self._types
+        ]
+        return {name: self._value(name, value) for name, value in known.items()} | {
+            "raw_line": _valid(text),
+            "taken_at": time_of(known.get("timestamp", "")),
+            "extra": extra,
+        }
+
+    def _fits(self, name: str, value: object) -> bool:
+        type_ = self._types[name]
+        if type(value) not in _JSON_TYPES[type_]:  # True is an int for isinstance
+            return False
+        return type_ != "integer" or -(2**63) <= value < 2**63  # type: ignore[operator]
+
+    def _value(self, name: str, value: Any) -> object:
+        match self._types[name]:
+            case "text":
+                return _valid(value)
+            case "number":
+                try:
+                    return float(value)
+                except OverflowError:
+                    return math.inf
+        return value
+
+    @staticmethod
+    def _refused(text: str, fault: str, detail: str) -> dict[str, Any]:
+        return {
+            "raw_line": _valid(text),
+            "extra": [],
+            "fault": fault,
+            "fault_detail": _valid(detail),
+        }
+
+
+_A = {"text": "text", "integer": "a whole number of 64 bits", "number": "a number"}
+
+
+def _loaded(text: str) -> Any:
+    """What a JSON text holds; None where it is none, or too deep to be read."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else _text(value)
+
+
+def _valid(text: str) -> str:
+    """Text in which halves of surrogate pairs are replaced, so that it can be UTF-8."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

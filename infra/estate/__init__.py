@@ -1,0 +1,1 @@
+"""An environment of the estate: where it is, and its Terraform."""

@@ -1,0 +1,69 @@
+"""The cdktf app: writes the Terraform of all stacks, of one or more environments, in one process.
+
+Most of its time goes into loading the provider's bindings, so it is started once for everything.
+`infra.estate.synthesis` starts it with the Node.js that it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import infra.estate.bindings  # noqa: F401 -- before the stacks, which import bindings
+
+# isort: split
+from cdktf import App
+
+from contracts.names import Names
+from infra.settings import Settings, SettingsError
+from infra.stacks.base import Target
+from infra.stacks.data import DataStack
+from infra.stacks.pipeline import PipelineStack
+from infra.stacks.serving import ServingStack
+
+
+def synthesise(target: Target, output: Path) -> None:
+    """Write ``<output>/<stack>/cdk.tf.json`` for each stack."""
+    raw = output / "cdktf.out"
+    output.mkdir(parents=True, exist_ok=True)
+    app = App(outdir=str(raw))
+    stacks = [DataStack(app, target), PipelineStack(app, target), ServingStack(app, target)]
+    app.synth()
+    for stack in stacks:
+        name = stack.node.id
+        written = (raw / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8")
+        folder = output / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "cdk.tf.json").write_text(
+            json.dumps(json.loads(written), indent=2, sort_keys=True) + "\n", encoding="utf-8"
+        )
+    shutil.rmtree(raw)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Synthesise what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m infra.estate.app", description=__doc__)
+    parser.add_argument("--env", action="append", required=True, help="may be given repeatedly")
+    parser.add_argument("--account", required=True, help="AWS account, 12 digits")
+    parser.add_argument("--region", required=True)
+    parser.add_argument("--output", required=True, type=Path, help="a folder <env> is made in it")
+    parser.add_argument("--backend", choices=("local", "s3"), help="instead of the settings'")
+    options = parser.parse_args(arguments)
+    try:
+        for environment in options.env:
+            settings = Settings.load(environment)
+            output = options.output / environment
+            names = Names(environment, options.account, options.region)
+            backend = options.backend or settings.state.backend
+            synthesise(Target(names, settings, output / "artifacts", backend), output)
+    except (SettingsError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

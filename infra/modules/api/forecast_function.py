@@ -1,0 +1,101 @@
+"""The Lambda function that answers the forecast API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from constructs import Construct
+
+from contracts.lake.locations import RECENT
+from contracts.names import Names
+from infra.modules.core import log_groups
+from infra.modules.core.function import Function, FunctionInputs
+from infra.modules.core.packaging import Package
+from infra.modules.core.policy import Statement, use_of_data_key
+from infra.modules.core.skips import skip
+
+TIMEOUT_SECONDS = 29
+"""API Gateway waits no longer."""
+
+MEMORY_MB = 512
+
+
+@dataclass(frozen=True)
+class ForecastFunctionInputs:
+    """The function's code and limits.
+
+    Parameters
+    ----------
+    code
+        Zip with ``forecast_api/`` and ``contracts/`` at its root.
+    interaction_days
+        Days until an interaction expires.
+    reserved_concurrency
+        Simultaneous runs kept for it; -1 shares the account's.
+    """
+
+    names: Names
+    code: Package
+    interaction_days: int
+    reserved_concurrency: int
+    tracing: bool
+
+
+class ForecastFunction(Function):
+    """Reads a device's history, asks the endpoint, keeps the interaction."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: ForecastFunctionInputs) -> None:
+        names = inputs.names
+        super().__init__(
+            scope,
+            id_,
+            FunctionInputs(
+                names=names,
+                name=names.forecast_function,
+                description="Answers the forecast API",
+                handler="forecast_api.handler.handler",
+                code=inputs.code,
+                log_group=log_groups.function(names),
+                timeout_seconds=TIMEOUT_SECONDS,
+                memory_mb=MEMORY_MB,
+                statements=_statements(names),
+                variables={
+                    "LAKECAST_ENV": names.environment,
+                    "ENDPOINT_NAME": names.endpoint,
+                    "CURATED_BUCKET": names.bucket("curated"),
+                    "INTERACTIONS_TABLE": names.interactions_table,
+                    "INTERACTION_RETENTION_DAYS": str(inputs.interaction_days),
+                },
+                reserved_concurrency=inputs.reserved_concurrency,
+                tracing=inputs.tracing,
+            ),
+        )
+        skip(
+            self.function,
+            CKV_AWS_116="it is called synchronously, so a failure is the caller's answer",
+        )
+
+
+def _statements(names: Names) -> tuple[Statement, ...]:
+    curated = f"arn:aws:s3:::{names.bucket('curated')}"
+    region = f"{names.region}:{names.account_id}"
+    return (
+        Statement(
+            "AskEndpoint",
+            ("sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"),
+            (f"arn:aws:sagemaker:{region}:endpoint/{names.endpoint}",),
+        ),
+        Statement("ReadHistory", ("s3:GetObject",), (f"{curated}/{RECENT.prefix}*",)),
+        Statement(
+            "ListDevices",
+            ("s3:ListBucket",),  # without it S3 says 403, not 404, of a device that it lacks
+            (curated,),
+            conditions={"StringLike": {"s3:prefix": f"{RECENT.prefix}*"}},
+        ),
+        Statement(
+            "KeepInteractions",
+            ("dynamodb:BatchWriteItem",),
+            (f"arn:aws:dynamodb:{region}:table/{names.interactions_table}",),
+        ),
+        use_of_data_key(names),
+    )

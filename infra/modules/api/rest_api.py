@@ -1,0 +1,192 @@
+"""The REST API in front of the function: key, validation, throttle, access log."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cdktf import TerraformResource, TerraformResourceLifecycle
+from cdktf_cdktf_provider_aws.api_gateway_deployment import ApiGatewayDeployment
+from cdktf_cdktf_provider_aws.api_gateway_gateway_response import ApiGatewayGatewayResponse
+from cdktf_cdktf_provider_aws.api_gateway_integration import ApiGatewayIntegration
+from cdktf_cdktf_provider_aws.api_gateway_method import ApiGatewayMethod
+from cdktf_cdktf_provider_aws.api_gateway_model import ApiGatewayModel
+from cdktf_cdktf_provider_aws.api_gateway_request_validator import ApiGatewayRequestValidator
+from cdktf_cdktf_provider_aws.api_gateway_resource import ApiGatewayResource
+from cdktf_cdktf_provider_aws.api_gateway_rest_api import (
+    ApiGatewayRestApi,
+    ApiGatewayRestApiEndpointConfiguration,
+)
+from cdktf_cdktf_provider_aws.lambda_function import LambdaFunction
+from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
+from constructs import Construct
+
+from contracts.names import Names
+from infra.modules.api.openapi import Operation, fingerprint
+
+_INVALID = "The request is not valid"
+_MESSAGE = "$context.error.messageString"
+"""API Gateway's own message, in quotation marks already."""
+
+_PROBLEMS = {
+    # kind of API Gateway's own answer: status, kind of the problem, title, detail
+    "BAD_REQUEST_BODY": (400, "invalid-request", _INVALID, _MESSAGE),
+    "BAD_REQUEST_PARAMETERS": (400, "invalid-request", _INVALID, _MESSAGE),
+    "INVALID_API_KEY": (403, "forbidden", "The key is not valid",
+                        '"the header x-api-key must hold a key of this API"'),
+    "MISSING_AUTHENTICATION_TOKEN": (404, "unknown-route", "There is no such operation",
+                                     '"the API has no such method and path"'),
+    "REQUEST_TOO_LARGE": (413, "body-too-large", "The body is too large", _MESSAGE),
+    "THROTTLED": (429, "too-many-requests", "There are too many requests",
+                  '"ask again in a moment"'),
+    "QUOTA_EXCEEDED": (429, "quota-exceeded", "The quota is used up",
+                       '"the key may ask no more today"'),
+    "INTEGRATION_TIMEOUT": (503, "unavailable", "The service cannot answer now",
+                            '"the answer took too long; ask again"'),
+    "DEFAULT_5XX": (500, "internal-error", "The service has a fault", '"the fault is logged"'),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RestApiInputs:
+    """The API's operations and the function that answers them all."""
+
+    names: Names
+    operations: tuple[Operation, ...]
+    function: LambdaFunction
+
+
+class RestApi(Construct):
+    """Resources and methods of the OpenAPI document, each behind a key and a validator.
+
+    API Gateway could import the document as a whole. Resources of their own show in a plan what
+    a change of the document does.
+    """
+
+    def __init__(self, scope: Construct, id_: str, inputs: RestApiInputs) -> None:
+        super().__init__(scope, id_)
+        names, function = inputs.names, inputs.function
+        self.api = ApiGatewayRestApi(
+            self,
+            "this",
+            name=names.api,
+            description="Probabilistic forecasts of hourly air pollution",
+            endpoint_configuration=ApiGatewayRestApiEndpointConfiguration(types=["REGIONAL"]),
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
+        )
+        self._validator = ApiGatewayRequestValidator(
+            self,
+            "validator",
+            name="request",
+            rest_api_id=self.api.id,
+            validate_request_body=True,
+            validate_request_parameters=True,
+        )
+        self._resources: dict[tuple[str, ...], ApiGatewayResource] = {}
+        frozen: list[TerraformResource] = []
+        for operation in inputs.operations:
+            frozen += self._operation(operation, function)
+        frozen += self._problems()
+        LambdaPermission(
+            self,
+            "permission",
+            statement_id="api",
+            action="lambda:InvokeFunction",
+            function_name=function.function_name,
+            principal="apigateway.amazonaws.com",
+            source_arn=f"{self.api.execution_arn}/*/*/v1/*",
+        )
+        self.deployment = self._deployment(inputs.operations, frozen)
+
+    def _operation(
+        self, operation: Operation, function: LambdaFunction
+    ) -> Sequence[TerraformResource]:
+        resource = self._resource(operation.segments)
+        models = {}
+        if operation.body is not None and operation.body_name is not None:
+            model = ApiGatewayModel(
+                self,
+                f"{operation.operation_id}_body",
+                rest_api_id=self.api.id,
+                name=operation.body_name,
+                content_type="application/json",
+                schema=json.dumps(operation.body, sort_keys=True),
+            )
+            models = {"application/json": model.name}
+        method = ApiGatewayMethod(
+            self,
+            operation.operation_id,
+            rest_api_id=self.api.id,
+            resource_id=resource.id,
+            http_method=operation.method,
+            operation_name=operation.operation_id,
+            authorization="NONE",  # who asks is known by the key
+            api_key_required=True,
+            request_validator_id=self._validator.id,
+            request_parameters=dict(operation.parameters),
+            request_models=models or None,
+        )
+        integration = ApiGatewayIntegration(
+            self,
+            f"{operation.operation_id}_integration",
+            rest_api_id=self.api.id,
+            resource_id=resource.id,
+            http_method=method.http_method,
+            integration_http_method="POST",
+            type="AWS_PROXY",
+            uri=function.invoke_arn,
+        )
+        return method, integration
+
+    def _resource(self, segments: tuple[str, ...]) -> ApiGatewayResource:
+        if segments not in self._resources:
+            parent = segments[:-1]
+            parent_id = self._resource(parent).id if parent else self.api.root_resource_id
+            self._resources[segments] = ApiGatewayResource(
+                self,
+                "path_" + "_".join(one.strip("{}") for one in segments),
+                rest_api_id=self.api.id,
+                parent_id=parent_id,
+                path_part=segments[-1],
+            )
+        return self._resources[segments]
+
+    def _problems(self) -> Sequence[TerraformResource]:
+        """What API Gateway says by itself takes the form of the API's own errors."""
+        return [
+            ApiGatewayGatewayResponse(
+                self,
+                answer.lower(),
+                rest_api_id=self.api.id,
+                response_type=answer,
+                status_code=str(status),
+                response_templates={"application/json": _problem(status, kind, title, detail)},
+                response_parameters={
+                    "gatewayresponse.header.Content-Type": "'application/problem+json'"
+                },
+            )
+            for answer, (status, kind, title, detail) in _PROBLEMS.items()
+        ]
+
+    def _deployment(
+        self, operations: tuple[Operation, ...], frozen: Sequence[TerraformResource]
+    ) -> ApiGatewayDeployment:
+        text = fingerprint(operations, json.dumps(_PROBLEMS, sort_keys=True))
+        return ApiGatewayDeployment(
+            self,
+            "deployment",
+            rest_api_id=self.api.id,
+            triggers={"definition": hashlib.sha256(text.encode()).hexdigest()},
+            depends_on=list(frozen),  # it freezes what is there at that moment
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
+        )
+
+
+def _problem(status: int, kind: str, title: str, detail: str) -> str:
+    """Mapping template of a problem document; the detail is a JSON string or stands for one."""
+    return (
+        f'{{"type":"urn:lakecast:problem:{kind}","title":"{title}","status":{status},'
+        f'"detail":{detail},"instance":"urn:lakecast:request:$context.requestId"}}'
+    )

@@ -1,0 +1,163 @@
+"""The API's stage, who may call it, and how often."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from cdktf import TerraformResource
+from cdktf_cdktf_provider_aws.api_gateway_account import ApiGatewayAccount
+from cdktf_cdktf_provider_aws.api_gateway_api_key import ApiGatewayApiKey
+from cdktf_cdktf_provider_aws.api_gateway_method_settings import (
+    ApiGatewayMethodSettings,
+    ApiGatewayMethodSettingsSettings,
+)
+from cdktf_cdktf_provider_aws.api_gateway_stage import (
+    ApiGatewayStage,
+    ApiGatewayStageAccessLogSettings,
+)
+from cdktf_cdktf_provider_aws.api_gateway_usage_plan import (
+    ApiGatewayUsagePlan,
+    ApiGatewayUsagePlanApiStages,
+    ApiGatewayUsagePlanQuotaSettings,
+    ApiGatewayUsagePlanThrottleSettings,
+)
+from cdktf_cdktf_provider_aws.api_gateway_usage_plan_key import ApiGatewayUsagePlanKey
+from constructs import Construct
+
+from contracts.names import Names
+from infra.modules.api.rest_api import RestApi
+from infra.modules.core import log_groups
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement
+from infra.modules.core.skips import skip
+from infra.settings import Api
+
+_ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTime",
+    "caller": "$context.identity.apiKeyId",
+    "ip": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "responseLength": "$context.responseLength",
+    "latency": "$context.responseLatency",
+    "integrationLatency": "$context.integrationLatency",
+    "error": "$context.error.responseType",
+}
+
+
+@dataclass(frozen=True)
+class ApiStageInputs:
+    """The API to be served, under the environment's name, with these limits."""
+
+    names: Names
+    api: RestApi
+    limits: Api
+
+
+class ApiStage(Construct):
+    """A logged, throttled stage, with one key and its usage plan.
+
+    AWS makes the key's value, so none is written here; whoever may read it asks API Gateway.
+    """
+
+    def __init__(self, scope: Construct, id_: str, inputs: ApiStageInputs) -> None:
+        super().__init__(scope, id_)
+        self._names, self._limits = inputs.names, inputs.limits
+        rest_api_id = inputs.api.api.id
+        stage = ApiGatewayStage(
+            self,
+            "this",
+            rest_api_id=rest_api_id,
+            deployment_id=inputs.api.deployment.id,
+            stage_name=self._names.environment,
+            xray_tracing_enabled=self._limits.tracing,
+            access_log_settings=ApiGatewayStageAccessLogSettings(
+                destination_arn=(
+                    f"arn:aws:logs:{self._names.region}:{self._names.account_id}:log-group:"
+                    f"{log_groups.api_access(self._names)}"
+                ),
+                format=json.dumps(_ACCESS_LOG),
+            ),
+            depends_on=self._account_logging(),
+        )
+        skip(
+            stage,
+            CKV_AWS_120="a forecast changes with every reading, so caching would serve stale ones",
+            CKV2_AWS_29="a key is needed and throttled; a firewall is a later decision",
+            CKV2_AWS_51="callers are known by their key, not by a client's certificate",
+        )
+        if not self._limits.tracing:
+            skip(stage, CKV_AWS_73="[api] tracing is off in this environment's settings")
+        settings = ApiGatewayMethodSettings(
+            self,
+            "settings",
+            rest_api_id=rest_api_id,
+            stage_name=stage.stage_name,
+            method_path="*/*",
+            settings=ApiGatewayMethodSettingsSettings(
+                metrics_enabled=True,
+                logging_level="ERROR",
+                data_trace_enabled=False,  # bodies do not belong in logs
+                throttling_rate_limit=self._limits.requests_per_second,
+                throttling_burst_limit=self._limits.burst,
+            ),
+        )
+        skip(settings, CKV_AWS_225="a forecast changes with every reading, so none is cached")
+        self._key(rest_api_id, stage)
+
+    def _key(self, rest_api_id: str, stage: ApiGatewayStage) -> None:
+        limits, name = self._limits, self._names.api
+        plan = ApiGatewayUsagePlan(
+            self,
+            "usage_plan",
+            name=name,
+            api_stages=[ApiGatewayUsagePlanApiStages(api_id=rest_api_id, stage=stage.stage_name)],
+            throttle_settings=ApiGatewayUsagePlanThrottleSettings(
+                rate_limit=limits.requests_per_second, burst_limit=limits.burst
+            ),
+            quota_settings=ApiGatewayUsagePlanQuotaSettings(
+                limit=limits.requests_per_day, period="DAY"
+            ),
+        )
+        key = ApiGatewayApiKey(self, "key", name=name, description="Callers of the forecast API")
+        ApiGatewayUsagePlanKey(
+            self, "key_in_plan", key_id=key.id, key_type="API_KEY", usage_plan_id=plan.id
+        )
+
+    def _account_logging(self) -> list[TerraformResource]:
+        """The role with which API Gateway logs: one for all APIs of the account and region."""
+        if not self._limits.account_logging:
+            return []
+        names = self._names
+        logs = f"arn:aws:logs:{names.region}:{names.account_id}:log-group"
+        role = ServiceRole(
+            self,
+            "logging_role",
+            RoleInputs(
+                name=names.part("api-logging"),
+                service="apigateway.amazonaws.com",
+                description="API Gateway writes logs",
+                statements=(
+                    Statement(
+                        "FindGroups",
+                        ("logs:DescribeLogGroups",),
+                        (f"{logs}:*",),
+                    ),
+                    Statement(
+                        "WriteLogs",
+                        ("logs:CreateLogGroup", "logs:CreateLogStream",
+                         "logs:DescribeLogStreams", "logs:FilterLogEvents",
+                         "logs:GetLogEvents", "logs:PutLogEvents"),
+                        # execution logs go to groups named after the API's id, which AWS makes
+                        (f"{logs}:/aws/apigateway/*", f"{logs}:API-Gateway-Execution-Logs_*"),
+                    ),
+                ),
+            ),
+        )  # fmt: skip
+        return [
+            ApiGatewayAccount(
+                self, "account", cloudwatch_role_arn=role.arn, depends_on=[role.policy]
+            )
+        ]

@@ -1,0 +1,1 @@
+"""Constructs that every stack uses: keys, buckets, roles, functions."""

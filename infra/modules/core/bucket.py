@@ -1,0 +1,216 @@
+"""A bucket that nobody reads by mistake and nothing is lost from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cdktf import TerraformResourceLifecycle
+from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
+from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
+    S3BucketLifecycleConfiguration,
+    S3BucketLifecycleConfigurationRule,
+    S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload,
+    S3BucketLifecycleConfigurationRuleExpiration,
+    S3BucketLifecycleConfigurationRuleFilter,
+    S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration,
+    S3BucketLifecycleConfigurationRuleTransition,
+)
+from cdktf_cdktf_provider_aws.s3_bucket_logging import S3BucketLoggingA
+from cdktf_cdktf_provider_aws.s3_bucket_ownership_controls import (
+    S3BucketOwnershipControls,
+    S3BucketOwnershipControlsRule,
+)
+from cdktf_cdktf_provider_aws.s3_bucket_policy import S3BucketPolicy
+from cdktf_cdktf_provider_aws.s3_bucket_public_access_block import S3BucketPublicAccessBlock
+from cdktf_cdktf_provider_aws.s3_bucket_server_side_encryption_configuration import (
+    S3BucketServerSideEncryptionConfigurationA,
+    S3BucketServerSideEncryptionConfigurationRuleA,
+    S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA,
+)
+from cdktf_cdktf_provider_aws.s3_bucket_versioning import (
+    S3BucketVersioningA,
+    S3BucketVersioningVersioningConfiguration,
+)
+from constructs import Construct
+
+from infra.modules.core.policy import Statement, document
+from infra.modules.core.skips import skip
+
+
+@dataclass(frozen=True)
+class Ageing:
+    """What becomes of objects with time.
+
+    Parameters
+    ----------
+    prefix
+        Objects it is about; the empty prefix is all of them.
+    cold_after_days
+        Days until they move to Glacier Instant Retrieval.
+    expire_after_days
+        Days until they are deleted.
+    """
+
+    name: str
+    prefix: str = ""
+    cold_after_days: int | None = None
+    expire_after_days: int | None = None
+
+
+@dataclass(frozen=True)
+class BucketInputs:
+    """A bucket.
+
+    Parameters
+    ----------
+    key_arn
+        KMS key of its objects; None encrypts with S3's own keys.
+    access_logs
+        Bucket that its access logs go to; None keeps none.
+    noncurrent_days
+        Days that overwritten and deleted versions are kept; None leaves out all lifecycle rules.
+    statements
+        What its policy says beside refusing everything that does not come over TLS.
+    """
+
+    name: str
+    key_arn: str | None
+    access_logs: str | None
+    noncurrent_days: int | None
+    prevent_destroy: bool
+    force_destroy: bool
+    ageing: Sequence[Ageing] = ()
+    statements: Sequence[Statement] = ()
+
+
+class Bucket(Construct):
+    """Versioned, encrypted, over TLS only, private, owned by the account, its access logged."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: BucketInputs) -> None:
+        super().__init__(scope, id_)
+        self.bucket = S3Bucket(
+            self,
+            "this",
+            bucket=inputs.name,
+            force_destroy=inputs.force_destroy,
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=inputs.prevent_destroy),
+        )
+        skip(
+            self.bucket,
+            CKV_AWS_144="one region holds the estate; a copy in another one is a later decision",
+            CKV2_AWS_62="nothing waits for objects: the jobs are given windows of arrival times",
+        )
+        name = self.bucket.bucket
+        S3BucketVersioningA(
+            self,
+            "versioning",
+            bucket=name,
+            versioning_configuration=S3BucketVersioningVersioningConfiguration(status="Enabled"),
+        )
+        self._encrypt(name, inputs.key_arn)
+        block = S3BucketPublicAccessBlock(
+            self,
+            "public_access",
+            bucket=name,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+        )
+        S3BucketOwnershipControls(
+            self,
+            "ownership",
+            bucket=name,
+            rule=S3BucketOwnershipControlsRule(object_ownership="BucketOwnerEnforced"),
+        )
+        S3BucketPolicy(
+            self,
+            "policy",
+            bucket=name,
+            policy=document(_tls_only(inputs.name), *inputs.statements),
+            depends_on=[block],  # S3 refuses two such changes of one bucket at the same time
+        )
+        if inputs.access_logs is not None:
+            S3BucketLoggingA(
+                self,
+                "access_log",
+                bucket=name,
+                target_bucket=inputs.access_logs,
+                target_prefix=f"s3/{inputs.name}/",
+            )
+        if inputs.noncurrent_days is None:
+            skip(
+                self.bucket,
+                CKV2_AWS_61="[storage] lifecycle is off in this environment's settings",
+            )
+        else:
+            self._age(name, inputs.noncurrent_days, inputs.ageing)
+
+    def _encrypt(self, name: str, key_arn: str | None) -> None:
+        by_default = (
+            S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
+                sse_algorithm="AES256" if key_arn is None else "aws:kms", kms_master_key_id=key_arn
+            )
+        )
+        S3BucketServerSideEncryptionConfigurationA(
+            self,
+            "encryption",
+            bucket=name,
+            rule=[
+                S3BucketServerSideEncryptionConfigurationRuleA(
+                    apply_server_side_encryption_by_default=by_default,
+                    bucket_key_enabled=key_arn is not None,
+                )
+            ],
+        )
+
+    def _age(self, name: str, noncurrent_days: int, ageing: Sequence[Ageing]) -> None:
+        every_object = S3BucketLifecycleConfigurationRule(
+            id="superseded",
+            status="Enabled",
+            filter=[S3BucketLifecycleConfigurationRuleFilter(prefix="")],
+            noncurrent_version_expiration=[
+                S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
+                    noncurrent_days=noncurrent_days
+                )
+            ],
+            abort_incomplete_multipart_upload=[
+                S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload(
+                    days_after_initiation=7
+                )
+            ],
+        )
+        S3BucketLifecycleConfiguration(
+            self, "lifecycle", bucket=name, rule=[every_object, *map(_ageing_rule, ageing)]
+        )
+
+
+def _ageing_rule(ageing: Ageing) -> S3BucketLifecycleConfigurationRule:
+    transition = expiration = None
+    if ageing.cold_after_days is not None:
+        transition = [
+            S3BucketLifecycleConfigurationRuleTransition(
+                days=ageing.cold_after_days, storage_class="GLACIER_IR"
+            )
+        ]
+    if ageing.expire_after_days is not None:
+        expiration = [S3BucketLifecycleConfigurationRuleExpiration(days=ageing.expire_after_days)]
+    return S3BucketLifecycleConfigurationRule(
+        id=ageing.name,
+        status="Enabled",
+        filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=ageing.prefix)],
+        transition=transition,
+        expiration=expiration,
+    )
+
+
+def _tls_only(bucket: str) -> Statement:
+    return Statement(
+        "RefusePlainHttp",
+        ("s3:*",),  # whatever it is, it does not happen without TLS
+        (f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"),
+        effect="Deny",
+        principals="*",
+        conditions={"Bool": {"aws:SecureTransport": "false"}},
+    )

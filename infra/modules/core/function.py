@@ -1,0 +1,109 @@
+"""A Lambda function of ours, its role and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cdktf_cdktf_provider_aws.lambda_function import (
+    LambdaFunction,
+    LambdaFunctionEnvironment,
+    LambdaFunctionLoggingConfig,
+    LambdaFunctionTracingConfig,
+)
+from constructs import Construct
+
+from contracts.names import Names
+from infra.modules.core.packaging import Package
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, writing_to_log_group
+from infra.modules.core.skips import skip
+
+
+@dataclass(frozen=True)
+class FunctionInputs:
+    """What a function is, what it may do and what it is told.
+
+    Parameters
+    ----------
+    name
+        Of the function; its role is called the same.
+    code
+        Zip with the handler's package and ``contracts/`` at its root.
+    statements
+        All it may do beside writing its log.
+    reserved_concurrency
+        Simultaneous runs kept for it; -1 shares the account's.
+    """
+
+    names: Names
+    name: str
+    description: str
+    handler: str
+    code: Package
+    log_group: str
+    timeout_seconds: int
+    memory_mb: int
+    statements: Sequence[Statement]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    reserved_concurrency: int = -1
+    tracing: bool = False
+
+
+class Function(Construct):
+    """A function that runs our code on the runtime's own boto3."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: FunctionInputs) -> None:
+        super().__init__(scope, id_)
+        log = writing_to_log_group(inputs.names, inputs.log_group)
+        role = ServiceRole(
+            self,
+            "role",
+            RoleInputs(
+                name=inputs.name,
+                service="lambda.amazonaws.com",
+                description=inputs.description,
+                statements=(*inputs.statements, log, *_tracing(inputs.tracing)),
+            ),
+        )
+        self.function = LambdaFunction(
+            self,
+            "this",
+            function_name=inputs.name,
+            description=inputs.description,
+            role=role.arn,
+            runtime="python3.11",
+            handler=inputs.handler,
+            filename=inputs.code.source,
+            source_code_hash=inputs.code.base64_sha256,
+            memory_size=inputs.memory_mb,
+            timeout=inputs.timeout_seconds,
+            reserved_concurrent_executions=inputs.reserved_concurrency,
+            environment=LambdaFunctionEnvironment(variables=inputs.variables),
+            logging_config=LambdaFunctionLoggingConfig(
+                log_format="Text", log_group=inputs.log_group
+            ),
+            tracing_config=LambdaFunctionTracingConfig(
+                mode="Active" if inputs.tracing else "PassThrough"
+            ),
+            depends_on=[role.policy],  # its first run needs what the policy allows
+        )
+        skip(
+            self.function,
+            CKV_AWS_117="it calls only services of AWS over TLS; a VPC would add endpoints to pay",
+            CKV_AWS_173="its variables are names; AWS's own key encrypts them at rest",
+            CKV_AWS_272="code comes from the pipeline's role alone, and is known by its hash",
+        )
+
+
+def _tracing(wanted: bool) -> tuple[Statement, ...]:
+    return (
+        (
+            Statement(
+                "Trace",
+                ("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
+                ("*",),  # X-Ray's write actions have no resources
+            ),
+        )
+        if wanted
+        else ()
+    )

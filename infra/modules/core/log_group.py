@@ -1,0 +1,35 @@
+"""Log groups that forget, and that only the data key opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
+from constructs import Construct
+
+from infra.modules.core.skips import skip
+
+
+@dataclass(frozen=True)
+class LogGroupInputs:
+    """A log group and the days its lines are kept."""
+
+    name: str
+    retention_days: int
+    key_arn: str
+
+
+class LogGroup(Construct):
+    """An encrypted log group with retention."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: LogGroupInputs) -> None:
+        super().__init__(scope, id_)
+        group = CloudwatchLogGroup(
+            self,
+            "this",
+            name=inputs.name,
+            retention_in_days=inputs.retention_days,
+            kms_key_id=inputs.key_arn,
+        )
+        if inputs.retention_days < 365:
+            skip(group, CKV_AWS_338="a year of logs is prod's need; [retention] log_days says less")

@@ -1,0 +1,1 @@
+"""Constructs from the device's certificate to objects in the raw bucket."""

@@ -1,0 +1,217 @@
+"""From the devices' topic to objects in the raw bucket: IoT policy and rule, and Firehose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdktf_cdktf_provider_aws.cloudwatch_log_stream import CloudwatchLogStream
+from cdktf_cdktf_provider_aws.iot_policy import IotPolicy
+from cdktf_cdktf_provider_aws.iot_thing_type import IotThingType, IotThingTypeProperties
+from cdktf_cdktf_provider_aws.iot_topic_rule import (
+    IotTopicRule,
+    IotTopicRuleErrorAction,
+    IotTopicRuleErrorActionS3,
+    IotTopicRuleFirehose,
+)
+from cdktf_cdktf_provider_aws.kinesis_firehose_delivery_stream import (
+    KinesisFirehoseDeliveryStream,
+    KinesisFirehoseDeliveryStreamExtendedS3Configuration,
+    KinesisFirehoseDeliveryStreamExtendedS3ConfigurationCloudwatchLoggingOptions,
+    KinesisFirehoseDeliveryStreamServerSideEncryption,
+)
+from constructs import Construct
+
+from contracts.lake.locations import RAW_DELIVERY_ERRORS, RAW_RULE_ERRORS, RAW_TELEMETRY
+from contracts.messages.device_shadow import shadow_topic
+from contracts.messages.telemetry import basic_ingest_topic, status_topic, topic
+from contracts.names import Names
+from infra.modules.core import log_groups
+from infra.modules.core.literal import literal
+from infra.modules.core.policy import (
+    RoleInputs,
+    ServiceRole,
+    Statement,
+    document,
+    use_of_data_key,
+    writing_to_log_group,
+)
+from infra.modules.core.skips import skip
+from infra.settings import Delivery
+
+_RULE = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
+_ERROR_KEY = (
+    RAW_RULE_ERRORS.prefix + '${parse_time("yyyy/MM/dd/HH", timestamp(), "UTC")}/${newuuid()}.json'
+)
+_STREAM = "DestinationDelivery"
+
+
+@dataclass(frozen=True)
+class IngestionInputs:
+    """Whose messages they are, and how long Firehose waits for more of them."""
+
+    names: Names
+    delivery: Delivery
+
+
+class Ingestion(Construct):
+    """The way in for readings."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: IngestionInputs) -> None:
+        super().__init__(scope, id_)
+        self._names = inputs.names
+        IotThingType(
+            self,
+            "thing_type",
+            name=inputs.names.thing_type,
+            properties=IotThingTypeProperties(description="Station that measures air pollution"),
+        )
+        self._device_policy()
+        stream = self._delivery_stream(inputs.delivery)
+        self._topic_rule(stream)
+
+    def _device_policy(self) -> None:
+        """A device is who its certificate's thing is, and speaks in its own name only.
+
+        Of its shadow it may ask for all and report; what it hears has four topics, of which a
+        wildcard stands for the end: an IoT policy may have 2,048 characters.
+        """
+        names = self._names
+        thing = "${iot:Connection.Thing.ThingName}"
+        iot = f"arn:aws:iot:{names.region}:{names.account_id}"
+        said = (
+            topic(thing),
+            basic_ingest_topic(names.topic_rule, thing),
+            status_topic(thing),
+            shadow_topic(thing, "get"),
+            shadow_topic(thing, "update"),
+        )
+        heard = shadow_topic(thing, "*")
+        IotPolicy(
+            self,
+            "device_policy",
+            name=names.device_policy,
+            policy=literal(
+                document(
+                    Statement(
+                        "Connect",
+                        ("iot:Connect",),
+                        (f"{iot}:client/{thing}",),
+                        conditions={"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
+                    ),
+                    Statement(
+                        "Publish", ("iot:Publish",), tuple(f"{iot}:topic/{one}" for one in said)
+                    ),
+                    Statement("Subscribe", ("iot:Subscribe",), (f"{iot}:topicfilter/{heard}",)),
+                    Statement("Receive", ("iot:Receive",), (f"{iot}:topic/{heard}",)),
+                    Statement(  # the last word on each device stays, its last will too
+                        "Retain", ("iot:RetainPublish",), (f"{iot}:topic/{status_topic(thing)}",)
+                    ),
+                )
+            ),
+        )
+
+    def _delivery_stream(self, delivery: Delivery) -> KinesisFirehoseDeliveryStream:
+        names = self._names
+        raw = f"arn:aws:s3:::{names.bucket('raw')}"
+        group = log_groups.delivery(names)
+        CloudwatchLogStream(self, "delivery_log", name=_STREAM, log_group_name=group)
+        role = ServiceRole(
+            self,
+            "delivery_role",
+            RoleInputs(
+                name=names.part("firehose"),
+                service="firehose.amazonaws.com",
+                description="Firehose writes readings into the raw bucket",
+                statements=(
+                    Statement(
+                        "WriteObjects",
+                        ("s3:AbortMultipartUpload", "s3:PutObject"),
+                        (f"{raw}/{RAW_TELEMETRY.prefix}*", f"{raw}/{RAW_DELIVERY_ERRORS.prefix}*"),
+                    ),
+                    Statement(
+                        "SeeBucket",
+                        ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"),
+                        (raw,),
+                    ),
+                    use_of_data_key(names),
+                    writing_to_log_group(names, group),
+                ),
+                trust_conditions={"StringEquals": {"sts:ExternalId": names.account_id}},
+            ),
+        )
+        logging = KinesisFirehoseDeliveryStreamExtendedS3ConfigurationCloudwatchLoggingOptions(
+            enabled=True, log_group_name=group, log_stream_name=_STREAM
+        )
+        stream = KinesisFirehoseDeliveryStream(
+            self,
+            "delivery_stream",
+            name=names.delivery_stream,
+            destination="extended_s3",
+            server_side_encryption=KinesisFirehoseDeliveryStreamServerSideEncryption(
+                enabled=True, key_type="AWS_OWNED_CMK"
+            ),
+            extended_s3_configuration=KinesisFirehoseDeliveryStreamExtendedS3Configuration(
+                role_arn=role.arn,
+                bucket_arn=raw,
+                prefix=f"{RAW_TELEMETRY.prefix}!{{timestamp:yyyy/MM/dd/HH}}/",
+                error_output_prefix=(
+                    f"{RAW_DELIVERY_ERRORS.prefix}!{{firehose:error-output-type}}"
+                    "/!{timestamp:yyyy/MM/dd/HH}/"
+                ),
+                custom_time_zone="UTC",
+                compression_format="GZIP",
+                buffering_size=delivery.buffer_mb,
+                buffering_interval=delivery.buffer_seconds,
+                cloudwatch_logging_options=logging,
+            ),
+            depends_on=[role.policy],  # Firehose tries the role when the stream is made
+        )
+        skip(
+            stream,
+            CKV_AWS_241="the key's ARN belongs to the data stack; readings lie in the stream for "
+            "minutes under AWS's own key and in the bucket under ours",
+        )
+        return stream
+
+    def _topic_rule(self, stream: KinesisFirehoseDeliveryStream) -> None:
+        names = self._names
+        raw = names.bucket("raw")
+        role = ServiceRole(
+            self,
+            "topic_rule_role",
+            RoleInputs(
+                name=names.part("topic-rule"),
+                service="iot.amazonaws.com",
+                description="The topic rule passes readings on to Firehose, and errors to S3",
+                statements=(
+                    Statement("Deliver", ("firehose:PutRecord",), (stream.arn,)),
+                    Statement(
+                        "KeepErrors",
+                        ("s3:PutObject",),
+                        (f"arn:aws:s3:::{raw}/{RAW_RULE_ERRORS.prefix}*",),
+                    ),
+                    use_of_data_key(names),
+                ),
+                trust_conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
+            ),
+        )
+        IotTopicRule(
+            self,
+            "topic_rule",
+            name=names.topic_rule,
+            description="Readings to the lake",
+            enabled=True,
+            sql=_RULE,
+            sql_version="2016-03-23",
+            firehose=[
+                IotTopicRuleFirehose(
+                    delivery_stream_name=stream.name, role_arn=role.arn, separator="\n"
+                )
+            ],
+            error_action=IotTopicRuleErrorAction(
+                s3=IotTopicRuleErrorActionS3(
+                    bucket_name=raw, key=literal(_ERROR_KEY), role_arn=role.arn
+                )
+            ),
+            depends_on=[role.policy],  # IoT tries the role when the rule is made
+        )

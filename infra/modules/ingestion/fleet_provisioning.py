@@ -1,0 +1,290 @@
+"""How a device comes by a certificate: by claim, or by the one it has; and who says so.
+
+A device that nobody has seen yet holds a claim certificate, which may do nothing but claim; its
+serial number must be on the allow-list. A device that is known asks with its present certificate.
+Both are provisioning templates before one hook.
+https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cdktf_cdktf_provider_aws.iot_policy import IotPolicy
+from cdktf_cdktf_provider_aws.iot_provisioning_template import (
+    IotProvisioningTemplate,
+    IotProvisioningTemplatePreProvisioningHook,
+)
+from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
+from constructs import Construct
+
+from contracts.messages.provisioning import (
+    CREATE_CERTIFICATE_TOPIC,
+    REQUEST_TOKEN,
+    SERIAL_NUMBER,
+    THING_NAME,
+    confirm_topic,
+    confirmed_topic,
+    register_topic,
+)
+from contracts.names import Names
+from infra.modules.core import log_groups
+from infra.modules.core.function import Function, FunctionInputs
+from infra.modules.core.literal import literal
+from infra.modules.core.packaging import Package
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, document, use_of_data_key
+from infra.modules.core.skips import skip
+
+HOOK_SECONDS = 5
+"""AWS IoT waits no longer for a hook."""
+
+MEMORY_MB = 512
+"""Processor comes with memory, and a cold start is to be over in much less than that."""
+
+_THING = "${iot:Connection.Thing.ThingName}"
+
+
+@dataclass(frozen=True)
+class FleetProvisioningInputs:
+    """Whose devices they are, and the hook's code.
+
+    Parameters
+    ----------
+    enabled
+        Whether new devices may claim; rotations go on regardless.
+    hook
+        Zip with ``provisioning_hook/`` and ``contracts/`` at its root.
+    """
+
+    names: Names
+    enabled: bool
+    hook: Package
+
+
+class FleetProvisioning(Construct):
+    """Policies, templates, and the hook before them."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: FleetProvisioningInputs) -> None:
+        super().__init__(scope, id_)
+        self._names = names = inputs.names
+        self._iot = f"arn:aws:iot:{names.region}:{names.account_id}"
+        self._policies()
+        self._hook = self._make_hook(inputs.hook)
+        self._role = self._provisioning_role()
+        self._template(
+            "claim",
+            names.claim_template,
+            "A device of a serial number on the allow-list",
+            (SERIAL_NUMBER, REQUEST_TOKEN, THING_NAME),
+            enabled=inputs.enabled,
+        )
+        self._template(
+            "rotation", names.rotation_template, "The next certificate of a device", (THING_NAME,)
+        )
+
+    def _template(
+        self,
+        way: str,
+        name: str,
+        description: str,
+        parameters: Sequence[str],
+        *,
+        enabled: bool = True,
+    ) -> None:
+        hook = self._hook.function
+        permission = LambdaPermission(
+            self,
+            f"{way}_permission",
+            statement_id=f"{way}-template",
+            action="lambda:InvokeFunction",
+            function_name=hook.function_name,
+            principal="iot.amazonaws.com",
+            source_account=self._names.account_id,
+            source_arn=f"{self._iot}:provisioningtemplate/{name}",
+        )
+        IotProvisioningTemplate(
+            self,
+            f"{way}_template",
+            name=name,
+            description=description,
+            enabled=enabled,
+            provisioning_role_arn=self._role.arn,
+            template_body=json.dumps(self._body(parameters), sort_keys=True),
+            pre_provisioning_hook=IotProvisioningTemplatePreProvisioningHook(
+                target_arn=hook.arn, payload_version="2020-04-01"
+            ),
+            depends_on=[permission, self._role.policy],  # AWS tries both when a template is made
+        )
+
+    def _body(self, parameters: Sequence[str]) -> dict[str, Any]:
+        """What is made of a device; of a thing that exists, nothing but its certificates changes.
+
+        https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
+        """
+        names = self._names
+        policies = {"device_policy": names.device_policy, "renewal_policy": names.renewal_policy}
+        return {
+            "Parameters": {parameter: {"Type": "String"} for parameter in parameters},
+            "Resources": {
+                "thing": {
+                    "Type": "AWS::IoT::Thing",
+                    "Properties": {
+                        "ThingName": {"Ref": THING_NAME},
+                        "ThingTypeName": names.thing_type,
+                    },
+                    "OverrideSettings": {"ThingTypeName": "DO_NOTHING"},
+                },
+                "certificate": {
+                    "Type": "AWS::IoT::Certificate",
+                    "Properties": {
+                        "CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
+                        "Status": "Active",
+                    },
+                },
+                **{
+                    policy: {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": name}}
+                    for policy, name in policies.items()
+                },
+            },
+            "DeviceConfiguration": {
+                "environment": names.environment,
+                "account_id": names.account_id,
+            },
+        }
+
+    def _policies(self) -> None:
+        names = self._names
+        claim = (CREATE_CERTIFICATE_TOPIC, register_topic(names.claim_template))
+        IotPolicy(
+            self,
+            "claim_policy",
+            name=names.claim_policy,
+            policy=literal(
+                document(
+                    # Any client id that says what it is: many devices hold one claim certificate.
+                    Statement("Connect", ("iot:Connect",), (f"{self._iot}:client/claim-*",)),
+                    *self._exchanges(claim, tuple(f"{topic}/*" for topic in claim)),
+                )
+            ),
+        )
+        renewal = (CREATE_CERTIFICATE_TOPIC, register_topic(names.rotation_template))
+        IotPolicy(
+            self,
+            "renewal_policy",
+            name=names.renewal_policy,
+            policy=literal(
+                document(
+                    *self._exchanges(
+                        (*renewal, confirm_topic(_THING)),
+                        (*(f"{topic}/*" for topic in renewal), confirmed_topic(_THING)),
+                    )
+                )
+            ),
+        )
+
+    def _exchanges(
+        self, asked: tuple[str, ...], answered: tuple[str, ...]
+    ) -> tuple[Statement, Statement, Statement]:
+        """Leave to publish requests, and to subscribe to and receive their answers."""
+        return (
+            Statement("Ask", ("iot:Publish",), [f"{self._iot}:topic/{one}" for one in asked]),
+            Statement(
+                "Await",
+                ("iot:Subscribe",),
+                [f"{self._iot}:topicfilter/{one}" for one in answered],
+            ),
+            Statement(
+                "Receive", ("iot:Receive",), [f"{self._iot}:topic/{one}" for one in answered]
+            ),
+        )
+
+    def _provisioning_role(self) -> ServiceRole:
+        names = self._names
+        return ServiceRole(
+            self,
+            "provisioning_role",
+            RoleInputs(
+                name=names.part("provisioning"),
+                service="iot.amazonaws.com",
+                description="AWS IoT makes things of devices that the hook admits",
+                statements=(
+                    Statement(
+                        "Things",
+                        ("iot:CreateThing", "iot:DescribeThing", "iot:UpdateThing"),
+                        (f"{self._iot}:thing/*",),  # a device's name is known when it comes
+                    ),
+                    Statement(
+                        "ThingType",
+                        ("iot:CreateThing", "iot:DescribeThingType"),
+                        (f"{self._iot}:thingtype/{names.thing_type}",),
+                    ),
+                    Statement(
+                        "Certificates",
+                        (
+                            "iot:AttachPolicy",
+                            "iot:AttachPrincipalPolicy",
+                            "iot:DescribeCertificate",
+                            "iot:UpdateCertificate",
+                        ),
+                        (f"{self._iot}:cert/*",),  # and so is its certificate's id
+                    ),
+                    Statement(
+                        "Attach",
+                        (
+                            "iot:AttachThingPrincipal",
+                            "iot:ListAttachedPolicies",
+                            "iot:ListThingPrincipals",
+                        ),
+                        ("*",),  # these actions have no resources
+                    ),
+                    Statement(
+                        "Policies",
+                        ("iot:GetPolicy",),
+                        (
+                            f"{self._iot}:policy/{names.device_policy}",
+                            f"{self._iot}:policy/{names.renewal_policy}",
+                        ),
+                    ),
+                ),
+            ),
+        )
+
+    def _make_hook(self, code: Package) -> Function:
+        names = self._names
+        table = f"arn:aws:dynamodb:{names.region}:{names.account_id}:table/{names.allow_list_table}"
+        hook = Function(
+            self,
+            "hook",
+            FunctionInputs(
+                names=names,
+                name=names.provisioning_hook,
+                description="Says which devices may be provisioned",
+                handler="provisioning_hook.handler.handler",
+                code=code,
+                log_group=log_groups.provisioning_hook(names),
+                timeout_seconds=HOOK_SECONDS,
+                memory_mb=MEMORY_MB,
+                statements=(
+                    Statement("TakeSerialNumber", ("dynamodb:UpdateItem",), (table,)),
+                    Statement(
+                        "SeeHolder",
+                        ("iot:ListThingPrincipals",),
+                        ("*",),  # the action has no resources
+                    ),
+                    use_of_data_key(names, "kms:Decrypt"),
+                ),
+                variables={
+                    "LAKECAST_ENV": names.environment,
+                    "ACCOUNT_ID": names.account_id,
+                    "ALLOW_LIST_TABLE": names.allow_list_table,
+                },
+            ),
+        )
+        skip(
+            hook.function,
+            CKV_AWS_116="it is called synchronously, so a failure is the device's refusal",
+        )
+        return hook

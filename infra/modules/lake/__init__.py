@@ -1,0 +1,1 @@
+"""Constructs of the lake: Glue jobs, catalogue, Athena, data quality."""

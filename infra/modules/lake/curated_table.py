@@ -1,0 +1,140 @@
+"""Declared tables over the curated lake, partitioned by day without a crawler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cdktf_cdktf_provider_aws.glue_catalog_table import (
+    GlueCatalogTable,
+    GlueCatalogTablePartitionKeys,
+    GlueCatalogTableStorageDescriptor,
+    GlueCatalogTableStorageDescriptorColumns,
+    GlueCatalogTableStorageDescriptorSerDeInfo,
+)
+from constructs import Construct
+
+from infra.modules.core.literal import literal
+
+_PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
+_MAPRED, _HIVE = "org.apache.hadoop.mapred", "org.apache.hadoop.hive"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: Hive's type, and what it holds."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class CuratedTableInputs:
+    """A table of Parquet files.
+
+    Parameters
+    ----------
+    location
+        S3 URI of its folder, ending in a slash.
+    delta
+        Whether a Delta log in the folder names the table's files; else they are all that lie below
+        ``date=YYYY-MM-DD/``.
+    """
+
+    name: str
+    database: str
+    location: str
+    description: str
+    columns: Sequence[Column]
+    delta: bool = False
+
+
+class CuratedTable(Construct):
+    """An external table whose files, and days, Athena finds by itself."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: CuratedTableInputs) -> None:
+        super().__init__(scope, id_)
+        columns = [
+            GlueCatalogTableStorageDescriptorColumns(
+                name=column.name, type=column.type, comment=column.comment
+            )
+            for column in inputs.columns
+        ]
+        storage = _delta(inputs.location) if inputs.delta else _projected(inputs.location)
+        GlueCatalogTable(
+            self,
+            "this",
+            name=inputs.name,
+            database_name=inputs.database,
+            description=inputs.description,
+            table_type="EXTERNAL_TABLE",
+            parameters={"EXTERNAL": "TRUE", **storage.parameters},
+            partition_keys=[
+                GlueCatalogTablePartitionKeys(name="date", type="string", comment="UTC day")
+            ],
+            storage_descriptor=GlueCatalogTableStorageDescriptor(
+                location=inputs.location,
+                input_format=storage.input_format,
+                output_format=storage.output_format,
+                ser_de_info=storage.ser_de,
+                columns=columns,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """How a table's files are found and read."""
+
+    parameters: Mapping[str, str]
+    input_format: str
+    output_format: str
+    ser_de: GlueCatalogTableStorageDescriptorSerDeInfo
+
+
+def _projected(location: str) -> _Storage:
+    """Days worked out from the query, without partitions in the catalogue.
+
+    https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html
+    """
+    return _Storage(
+        parameters={
+            "classification": "parquet",
+            "parquet.compression": "ZSTD",
+            "projection.enabled": "true",
+            "projection.date.type": "date",
+            "projection.date.format": "yyyy-MM-dd",
+            "projection.date.range": "2010-01-01,NOW+1DAYS",
+            "storage.location.template": literal(f"{location}date=${{date}}/"),
+        },
+        input_format=f"{_PARQUET}.MapredParquetInputFormat",
+        output_format=f"{_PARQUET}.MapredParquetOutputFormat",
+        ser_de=GlueCatalogTableStorageDescriptorSerDeInfo(
+            name="parquet",
+            serialization_library=f"{_PARQUET}.serde.ParquetHiveSerDe",
+            parameters={"serialization.format": "1"},
+        ),
+    )
+
+
+def _delta(location: str) -> _Storage:
+    """Files and days from the table's own log, which alone changes: the catalogue stays as it is.
+
+    The formats are those that AWS's crawler writes; Athena reads the log and Parquet all the same.
+    https://docs.aws.amazon.com/athena/latest/ug/delta-lake-tables.html
+    """
+    return _Storage(
+        parameters={
+            "classification": "delta",
+            "table_type": "DELTA",
+            "spark.sql.sources.provider": "delta",
+        },
+        input_format=f"{_MAPRED}.SequenceFileInputFormat",
+        output_format=f"{_HIVE}.ql.io.HiveSequenceFileOutputFormat",
+        ser_de=GlueCatalogTableStorageDescriptorSerDeInfo(
+            name="delta",
+            serialization_library=f"{_HIVE}.serde2.lazy.LazySimpleSerDe",
+            parameters={"serialization.format": "1", "path": location},
+        ),
+    )

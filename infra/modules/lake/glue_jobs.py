@@ -1,0 +1,216 @@
+"""The Glue jobs with their code, the crawler over raw, and the role they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cdktf_cdktf_provider_aws.glue_crawler import (
+    GlueCrawler,
+    GlueCrawlerRecrawlPolicy,
+    GlueCrawlerS3Target,
+    GlueCrawlerSchemaChangePolicy,
+)
+from cdktf_cdktf_provider_aws.glue_job import GlueJob, GlueJobCommand, GlueJobExecutionProperty
+from cdktf_cdktf_provider_aws.glue_trigger import GlueTrigger, GlueTriggerActions
+from cdktf_cdktf_provider_aws.s3_object import S3Object
+from constructs import Construct
+
+from contracts.lake import locations
+from contracts.lake.runs import NAMESPACE
+from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET, Names
+from infra.modules.core import log_groups
+from infra.modules.core.packaging import Package, pinned
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.settings import Glue, Quality
+
+_LIBRARY = "glue/lakecast.zip"
+
+
+@dataclass(frozen=True)
+class GlueJobsInputs:
+    """The jobs' names, workers and code.
+
+    Parameters
+    ----------
+    quality
+        When a run is failed for what it could not read.
+    scripts
+        The script of each of `contracts.names.GLUE_JOBS`.
+    library
+        Zip that holds the packages which the scripts import.
+    """
+
+    names: Names
+    glue: Glue
+    quality: Quality
+    scripts: Mapping[str, Package]
+    library: Package
+
+
+class GlueJobs(Construct):
+    """What makes tables and series of raw messages."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: GlueJobsInputs) -> None:
+        super().__init__(scope, id_)
+        self._names = inputs.names
+        self._glue = inputs.glue
+        self._quality = inputs.quality
+        self._library = self._upload("library", _LIBRARY, inputs.library)
+        self._role = self._service_role()
+        for job, package in inputs.scripts.items():
+            made = self._job(job, self._upload(f"{job}_script", f"glue/{job}.py", package))
+            if job == COMPACT and inputs.glue.compaction_schedule is not None:
+                self._nightly(made, inputs.glue.compaction_schedule)
+        self._crawler()
+
+    def _upload(self, id_: str, key: str, package: Package) -> S3Object:
+        return S3Object(  # the bucket encrypts it with the data key
+            self,
+            id_,
+            bucket=self._names.bucket("code"),
+            key=key,
+            source=package.source,
+            source_hash=package.digest.hex(),  # an ETag says nothing under SSE-KMS
+        )
+
+    def _service_role(self) -> ServiceRole:
+        names = self._names
+        buckets = {
+            p: f"arn:aws:s3:::{names.bucket(p)}" for p in ("raw", "curated", "models", "code")
+        }
+        channels = f"{buckets['models']}/{locations.CHANNELS.prefix}*"
+        curated = tuple(
+            f"{buckets['curated']}/{place.prefix}*"
+            for place in (
+                locations.TELEMETRY,
+                locations.QUARANTINE,
+                locations.SERIES_HOURLY,
+                locations.RUNS,
+                locations.RECENT,
+            )
+        )
+        catalogue = f"arn:aws:glue:{names.region}:{names.account_id}"
+        logs = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:/aws-glue"
+        return ServiceRole(
+            self,
+            "role",
+            RoleInputs(
+                name=names.part("glue"),
+                service="glue.amazonaws.com",
+                description="Glue turns raw messages into tables and series",
+                statements=(
+                    Statement("SeeBuckets", ("s3:GetBucketLocation", "s3:ListBucket"),
+                              tuple(buckets.values())),
+                    Statement("Read", ("s3:GetObject",),
+                              (f"{buckets['raw']}/*", f"{buckets['code']}/glue/*")),
+                    Statement("ReadAndWrite",
+                              ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject",
+                               "s3:PutObject"), (*curated, channels)),
+                    Statement("Catalogue",
+                              ("glue:BatchCreatePartition", "glue:BatchGetPartition",
+                               "glue:CreatePartition", "glue:CreateTable", "glue:GetDatabase",
+                               "glue:GetPartition", "glue:GetPartitions", "glue:GetTable",
+                               "glue:GetTables", "glue:UpdatePartition", "glue:UpdateTable"),
+                              (f"{catalogue}:catalog", f"{catalogue}:database/{names.database}",
+                               f"{catalogue}:table/{names.database}/*")),
+                    Statement("ReadSecurityConfiguration", ("glue:GetSecurityConfiguration",),
+                              ("*",)),  # the action knows no narrower resource
+                    Statement("WriteLogs",
+                              ("logs:AssociateKmsKey", "logs:CreateLogGroup",
+                               "logs:CreateLogStream", "logs:PutLogEvents"),
+                              # Glue names groups after the prefix and the security configuration
+                              (f"{logs}/{names.part('jobs')}*", f"{logs}/crawlers*")),
+                    Statement("PublishMetrics", ("cloudwatch:PutMetricData",),
+                              ("*",),  # metrics have no ARN: the condition leaves Glue's and ours
+                              conditions={"StringEquals": {
+                                  "cloudwatch:namespace": ["Glue", NAMESPACE]}}),
+                    use_of_data_key(names, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"),
+                ),
+            ),
+        )  # fmt: skip
+
+    def _job(self, job: str, script: S3Object) -> GlueJob:
+        names, glue = self._names, self._glue
+        code = names.bucket("code")
+        return GlueJob(
+            self,
+            job,
+            name=names.job(job),
+            description=_DESCRIPTIONS[job],
+            role_arn=self._role.arn,
+            glue_version=glue.version,
+            worker_type=glue.worker_type,
+            number_of_workers=glue.workers,
+            timeout=glue.timeout_minutes,
+            max_retries=0,  # who started it decides: a run is repeatable, but costs again
+            security_configuration=names.part("glue"),
+            execution_property=GlueJobExecutionProperty(
+                max_concurrent_runs=glue.concurrent_runs if job in _CONCURRENT else 1
+            ),
+            command=GlueJobCommand(
+                name="glueetl", python_version="3", script_location=f"s3://{code}/{script.key}"
+            ),
+            default_arguments={
+                "--job-language": "python",
+                "--extra-py-files": f"s3://{code}/{self._library.key}",
+                "--additional-python-modules": pinned("deltalake"),
+                "--enable-metrics": "true",
+                "--enable-observability-metrics": "true",
+                "--enable-continuous-cloudwatch-log": "true",
+                "--custom-logGroup-prefix": log_groups.jobs(names),
+                "--environment": names.environment,
+                "--metrics_namespace": NAMESPACE,
+                "--max_quarantined_share": str(self._quality.max_quarantined_share),
+                "--least_messages": str(self._quality.least_messages),
+                **{
+                    f"--{name}": place.uri(names)
+                    for name, place in locations.JOB_LOCATIONS[job].items()
+                },
+                **({"--channel_format": glue.channel_format} if job == BUILD_SERIES else {}),
+            },
+        )
+
+    def _nightly(self, compact: GlueJob, schedule: str) -> None:
+        GlueTrigger(
+            self,
+            "nightly",
+            name=self._names.compaction_trigger,
+            description="Compacts what has become of closed days",
+            type="SCHEDULED",
+            schedule=schedule,
+            actions=[
+                GlueTriggerActions(
+                    job_name=compact.name, security_configuration=self._names.part("glue")
+                )
+            ],
+        )
+
+    def _crawler(self) -> None:
+        names = self._names
+        GlueCrawler(
+            self,
+            "crawler",
+            name=names.crawler,
+            description="Finds the schema of raw messages as they came",
+            role=self._role.arn,
+            database_name=names.database,
+            table_prefix="raw_",
+            schedule=self._glue.crawler_schedule,
+            security_configuration=names.part("glue"),
+            s3_target=[GlueCrawlerS3Target(path=locations.RAW_TELEMETRY.uri(names))],
+            recrawl_policy=GlueCrawlerRecrawlPolicy(recrawl_behavior="CRAWL_EVERYTHING"),
+            schema_change_policy=GlueCrawlerSchemaChangePolicy(
+                delete_behavior="LOG", update_behavior="UPDATE_IN_DATABASE"
+            ),
+        )
+
+
+_CONCURRENT = (TELEMETRY_TO_PARQUET,)
+"""Jobs of which several runs may go on at a time, each on a window of its own."""
+
+_DESCRIPTIONS = {
+    TELEMETRY_TO_PARQUET: "Raw messages to readings, each once, and to quarantine",
+    BUILD_SERIES: "Readings to regular hourly series and to DeepAR's channels",
+    COMPACT: "Small files of closed days to few large ones, and files of no use away",
+}

@@ -1,0 +1,92 @@
+"""A rule of EventBridge that starts a state machine: by the clock, or by events of a pattern."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
+from cdktf_cdktf_provider_aws.cloudwatch_event_target import (
+    CloudwatchEventTarget,
+    CloudwatchEventTargetInputTransformer,
+)
+from constructs import Construct
+
+from contracts.names import Names
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement
+
+
+@dataclass(frozen=True)
+class MachineRuleInputs:
+    """What starts which machine.
+
+    Parameters
+    ----------
+    name
+        Of the rule; its role's ends in ``-start``.
+    machine
+        Name of the state machine.
+    schedule, pattern
+        When it is started; one of the two.
+    given
+        The execution's input; None passes the event on. ``<word>`` in it stands for what the event
+        has at the path of `paths`.
+    paths
+        JSON paths into the event, by word.
+    """
+
+    names: Names
+    name: str
+    description: str
+    machine: str
+    schedule: str | None = None
+    pattern: Mapping[str, Any] | None = None
+    given: Mapping[str, Any] | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+
+class MachineRule(Construct):
+    """The rule, and a role that may start this one machine."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: MachineRuleInputs) -> None:
+        super().__init__(scope, id_)
+        names, machine = inputs.names, inputs.names.state_machine_arn(inputs.machine)
+        place = f"{names.region}:{names.account_id}"
+        role = ServiceRole(
+            self,
+            "role",
+            RoleInputs(
+                name=f"{inputs.name}-start",
+                service="events.amazonaws.com",
+                description=f"EventBridge starts {inputs.machine}",
+                statements=(Statement("Start", ("states:StartExecution",), (machine,)),),
+                trust_conditions={
+                    "StringEquals": {"aws:SourceAccount": names.account_id},
+                    "ArnLike": {"aws:SourceArn": f"arn:aws:events:{place}:rule/{inputs.name}"},
+                },
+            ),
+        )
+        rule = CloudwatchEventRule(
+            self,
+            "this",
+            name=inputs.name,
+            description=inputs.description,
+            schedule_expression=inputs.schedule,
+            event_pattern=json.dumps(inputs.pattern) if inputs.pattern is not None else None,
+        )
+        given = json.dumps(inputs.given) if inputs.given is not None else None
+        CloudwatchEventTarget(
+            self,
+            "target",
+            rule=rule.name,
+            arn=machine,
+            role_arn=role.arn,
+            input=None if inputs.paths else given,
+            input_transformer=CloudwatchEventTargetInputTransformer(
+                input_paths=dict(inputs.paths), input_template=given or "{}"
+            )
+            if inputs.paths
+            else None,
+        )

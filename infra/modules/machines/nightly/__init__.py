@@ -1,0 +1,1 @@
+"""The state machine that forecasts every series each night."""

@@ -1,0 +1,123 @@
+"""Forecasts of every series each night, into the lake, and the look for drift that follows them."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from contracts.lake.locations import EVALUATIONS, FORECASTS, NIGHTLY, RECENT, TRAINING_OUTPUT
+from contracts.lake.runs import NAMESPACE
+from contracts.names import Names
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.modules.machines.glue_tasks import job_runs_statement
+from infra.modules.machines.lock_tasks import lock_statement
+from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
+from infra.modules.machines.nightly.definition import JOBS_ROLE, PART, NightlyInputs, definition
+from infra.modules.machines.sagemaker_tasks import job_statements
+from infra.modules.machines.state_machine import StateMachine, StateMachineInputs
+
+
+class NightlyForecasts(Construct):
+    """The state machine, the role of its jobs, and its schedule."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: NightlyInputs) -> None:
+        super().__init__(scope, id_)
+        names = inputs.names
+        ServiceRole(
+            self,
+            "jobs",
+            RoleInputs(
+                name=names.part(JOBS_ROLE),
+                service="sagemaker.amazonaws.com",
+                description="Prepares and publishes forecasts of all series, and measures drift",
+                statements=_jobs(names),
+            ),
+        )
+        StateMachine(
+            self,
+            "machine",
+            StateMachineInputs(
+                names=names,
+                name=names.nightly_machine,
+                description="Forecasts every series and looks for drift",
+                definition=definition(inputs),
+                statements=_machine(names),
+            ),
+        )
+        if inputs.forecasts.schedule is None:
+            return
+        MachineRule(
+            self,
+            "schedule",
+            MachineRuleInputs(
+                names=names,
+                name=names.nightly_machine,
+                description="Starts the nightly forecasts",
+                machine=names.nightly_machine,
+                schedule=inputs.forecasts.schedule,
+                given={"read_arrivals": True},
+            ),
+        )
+
+
+def _jobs(names: Names) -> tuple[Statement, ...]:
+    curated, models = (f"arn:aws:s3:::{names.bucket(b)}" for b in ("curated", "models"))
+    log = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:/aws/sagemaker/ProcessingJobs"
+    registry = f"arn:aws:ecr:{names.region}:{names.account_id}:repository"
+    return (
+        Statement("SeeBuckets", ("s3:GetBucketLocation", "s3:ListBucket"), (curated, models)),
+        Statement(
+            "Read",
+            ("s3:GetObject",),
+            (f"{curated}/{RECENT.prefix}*", f"{models}/{TRAINING_OUTPUT.prefix}*",
+             f"{models}/{EVALUATIONS.prefix}*"),
+        ),
+        Statement(
+            "ReadAndWrite",
+            ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
+            (f"{curated}/{FORECASTS.prefix}*", f"{models}/{NIGHTLY.prefix}*"),
+        ),
+        Statement("LogIn", ("ecr:GetAuthorizationToken",), ("*",)),  # it knows no resource
+        Statement(
+            "PullImage",
+            ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+            (f"{registry}/{names.part('evaluation')}",),
+        ),
+        Statement(
+            "WriteLogs",
+            ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams",
+             "logs:PutLogEvents"),
+            (f"{log}*",),
+        ),
+        Statement(
+            "PublishMetrics",
+            ("cloudwatch:PutMetricData",),
+            ("*",),  # metrics have no ARN; the condition leaves ours
+            conditions={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
+        ),
+        use_of_data_key(names),
+    )  # fmt: skip
+
+
+def _machine(names: Names) -> tuple[Statement, ...]:
+    sagemaker = f"arn:aws:sagemaker:{names.region}:{names.account_id}"
+    model = f"{sagemaker}:model/{names.model_package_group}-*"
+    versions = f"{sagemaker}:model-package/{names.model_package_group}/*"
+    return (
+        Statement(
+            "SeeVersions",
+            ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"),
+            (versions,),
+        ),
+        Statement("MakeModel", ("sagemaker:CreateModel",), (model, versions)),
+        job_runs_statement(names),
+        *job_statements(names, PART, ("Processing", "Transform")),
+        Statement(
+            "GiveJobsTheirRoles",
+            ("iam:PassRole",),
+            (names.role_arn("sagemaker"), names.role_arn(JOBS_ROLE)),
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+        lock_statement(names, names.nightly_machine),
+        Statement("TellOfFailure", ("sns:Publish",), (names.alarm_topic_arn,)),
+        use_of_data_key(names),  # the topic and the table are encrypted with it
+    )

@@ -1,0 +1,1 @@
+"""The state machine that makes a new version of the model."""

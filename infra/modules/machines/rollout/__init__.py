@@ -1,0 +1,1 @@
+"""The state machine that deploys a version of the model."""

@@ -1,0 +1,1 @@
+"""Constructs that models need: image repositories, role, tracking server."""

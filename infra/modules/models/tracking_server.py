@@ -1,0 +1,66 @@
+"""SageMaker's managed MLflow: where `forecasting` keeps what training and tuning jobs did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdktf_cdktf_provider_aws.sagemaker_mlflow_tracking_server import SagemakerMlflowTrackingServer
+from constructs import Construct
+
+from contracts.lake.locations import EXPERIMENTS
+from contracts.names import Names
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+
+
+@dataclass(frozen=True)
+class TrackingServerInputs:
+    """Whose experiments they are."""
+
+    names: Names
+
+
+class TrackingServer(Construct):
+    """The smallest server, with MLflow's newest version; it costs by the hour while it is there.
+
+    Whoever writes or reads experiments needs actions of ``sagemaker-mlflow`` on it:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-create-tracking-server-iam.html
+    """
+
+    def __init__(self, scope: Construct, id_: str, inputs: TrackingServerInputs) -> None:
+        super().__init__(scope, id_)
+        names = inputs.names
+        models = f"arn:aws:s3:::{names.bucket(EXPERIMENTS.purpose)}"
+        role = ServiceRole(
+            self,
+            "role",
+            RoleInputs(
+                name=names.tracking_server,
+                service="sagemaker.amazonaws.com",
+                description="MLflow keeps the artefacts of experiments",
+                statements=(
+                    Statement(
+                        "SeeArtefacts",
+                        ("s3:ListBucket",),
+                        (models,),
+                        conditions={"StringLike": {"s3:prefix": f"{EXPERIMENTS.prefix}*"}},
+                    ),
+                    Statement(
+                        "KeepArtefacts",
+                        ("s3:GetObject", "s3:PutObject"),
+                        (f"{models}/{EXPERIMENTS.prefix}*",),
+                    ),
+                    use_of_data_key(names),
+                ),
+                trust_conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
+            ),
+        )
+        SagemakerMlflowTrackingServer(
+            self,
+            "this",
+            tracking_server_name=names.tracking_server,
+            tracking_server_size="Small",
+            artifact_store_uri=EXPERIMENTS.uri(names),
+            role_arn=role.arn,
+            automatic_model_registration=False,  # versions come from retraining, after its gate
+            depends_on=[role.policy],  # it writes to the bucket while it is made
+        )

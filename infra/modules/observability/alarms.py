@@ -1,0 +1,138 @@
+"""Alarms on metrics, and those on the Glue jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import CloudwatchMetricAlarm
+from constructs import Construct
+
+from contracts.lake.runs import NAMESPACE, QUARANTINED_SHARE_METRIC, RUNS_METRIC
+from contracts.names import TELEMETRY_TO_PARQUET, Names
+from infra.settings import Quality
+
+MINUTE = 60
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class AlarmInputs:
+    """One alarm on one metric.
+
+    Parameters
+    ----------
+    description
+        What has happened, and what to read.
+    comparison
+        CloudWatch's operator, such as ``GreaterThanThreshold``.
+    period_seconds, periods
+        How long a value is, and how many of the last ones are looked at.
+    breaching
+        How many of them must be so; None is all.
+    missing
+        What a period without a value is taken for: ``breaching``, ``notBreaching``, ``ignore`` or
+        ``missing``.
+    targets
+        ARNs that are told when the alarm is raised and when it is over.
+    """
+
+    name: str
+    description: str
+    namespace: str
+    metric: str
+    statistic: str
+    comparison: str
+    threshold: float
+    period_seconds: int
+    missing: str
+    targets: Sequence[str]
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    periods: int = 1
+    breaching: int | None = None
+
+
+class Alarm(Construct):
+    """An alarm and who is told."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: AlarmInputs) -> None:
+        super().__init__(scope, id_)
+        CloudwatchMetricAlarm(
+            self,
+            "this",
+            alarm_name=inputs.name,
+            alarm_description=inputs.description,
+            namespace=inputs.namespace,
+            metric_name=inputs.metric,
+            dimensions=dict(inputs.dimensions),
+            statistic=inputs.statistic,
+            comparison_operator=inputs.comparison,
+            threshold=inputs.threshold,
+            period=inputs.period_seconds,
+            evaluation_periods=inputs.periods,
+            datapoints_to_alarm=inputs.breaching,
+            treat_missing_data=inputs.missing,
+            alarm_actions=list(inputs.targets),
+            ok_actions=list(inputs.targets),
+        )
+
+
+@dataclass(frozen=True)
+class JobAlarmsInputs:
+    """When the jobs are to raise an alarm, and who is told."""
+
+    names: Names
+    quality: Quality
+    targets: Sequence[str]
+
+
+class JobAlarms(Construct):
+    """Too much in quarantine; no run that succeeded for too long."""
+
+    def __init__(self, scope: Construct, id_: str, inputs: JobAlarmsInputs) -> None:
+        super().__init__(scope, id_)
+        names, quality = inputs.names, inputs.quality
+        whose = {"environment": names.environment, "job": TELEMETRY_TO_PARQUET}
+        Alarm(
+            self,
+            "quarantine",
+            AlarmInputs(
+                name=names.part("quarantined-share"),
+                description=(
+                    f"More than {quality.max_quarantined_share:.0%} of a run's messages are in "
+                    "quarantine; docs/runbooks/quarantine.md"
+                ),
+                namespace=NAMESPACE,
+                metric=QUARANTINED_SHARE_METRIC,
+                dimensions=whose,
+                statistic="Maximum",
+                comparison="GreaterThanThreshold",
+                threshold=quality.max_quarantined_share,
+                period_seconds=5 * MINUTE,
+                missing="ignore",  # without a run, the last one's state stays
+                targets=inputs.targets,
+            ),
+        )
+        if quality.alarm_without_run_hours == 0:
+            return
+        Alarm(
+            self,
+            "no_run",
+            AlarmInputs(
+                name=names.part("no-run"),
+                description=(
+                    f"{TELEMETRY_TO_PARQUET} has not succeeded for "
+                    f"{quality.alarm_without_run_hours} hours; docs/runbooks/a-verb-fails.md"
+                ),
+                namespace=NAMESPACE,
+                metric=RUNS_METRIC,
+                dimensions=whose,
+                statistic="Sum",
+                comparison="LessThanThreshold",
+                threshold=1,
+                period_seconds=HOUR,
+                periods=quality.alarm_without_run_hours,
+                missing="breaching",
+                targets=inputs.targets,
+            ),
+        )

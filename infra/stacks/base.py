@@ -1,0 +1,86 @@
+"""What all stacks share: where they are applied, their provider, their state, their addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdktf import LocalBackend, S3Backend, TerraformElement, TerraformStack
+from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
+from constructs import Construct, Node
+
+from contracts.names import Names
+from infra.modules.core.packaging import Package, store
+from infra.settings import Settings
+from infra.stacks.provider import VERSION as PROVIDER_VERSION
+
+TERRAFORM_VERSION = "~> 1.11.0"
+"""State locking in S3 without a table of its own came with 1.10."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An environment and where it lives.
+
+    Parameters
+    ----------
+    artifacts
+        Folder for packages of our code, beside the folders that Terraform runs in.
+    backend
+        Where state is kept: ``local`` or ``s3``.
+    """
+
+    names: Names
+    settings: Settings
+    artifacts: Path
+    backend: str
+
+
+class EstateStack(TerraformStack):
+    """A stack of the estate. Stacks refer to each other by `contracts.names` only."""
+
+    def __init__(self, scope: Construct, id_: str, target: Target) -> None:
+        super().__init__(scope, id_)
+        self.target = target
+        names, settings = target.names, target.settings
+        AwsProvider(
+            self,
+            "aws",
+            region=names.region,
+            allowed_account_ids=[names.account_id],  # credentials of another account are refused
+            max_retries=settings.provider.max_retries,
+            s3_use_path_style=settings.provider.s3_use_path_style,
+            default_tags=[AwsProviderDefaultTags(tags=settings.tags.of(names.environment))],
+        )
+        self.add_override("terraform.required_version", TERRAFORM_VERSION)
+        self.add_override("terraform.required_providers.aws.version", PROVIDER_VERSION)
+        if target.backend == "local":
+            LocalBackend(self, path="terraform.tfstate")  # beside the stack, as no path is given
+        else:
+            S3Backend(
+                self,
+                bucket=names.bucket("terraform-state"),
+                key=f"{id_}.tfstate",
+                region=names.region,
+                encrypt=True,
+            )
+            self.add_override("terraform.backend.s3.use_lockfile", True)
+
+    @property
+    def alarm_targets(self) -> tuple[str, ...]:
+        """Who is told of alarms: the environment's own topic, and whom the settings name."""
+        return (self.target.names.alarm_topic_arn, *self.target.settings.alarms.targets)
+
+    def package(self, content: bytes, name: str) -> Package:
+        """Keep a file for upload beside the folders that Terraform runs in."""
+        return store(content, name, self.target.artifacts)
+
+    def _allocate_logical_id(self, tf_element: TerraformElement | Node) -> str:
+        """Make the address of a resource of its path, ``aws_s3_bucket.raw``, without cdktf's hash.
+
+        An address is what plans, imports and moves are written in, so people have to read it.
+        Two resources of one type can't have one path, and only ``this`` is left out of it, so
+        addresses stay apart as long as no construct has a child named like itself.
+        """
+        node = tf_element if isinstance(tf_element, Node) else tf_element.node
+        return "_".join(part for part in node.path.split("/")[1:] if part != "this")

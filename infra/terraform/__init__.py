@@ -1,0 +1,1 @@
+"""Runs Terraform: the binary, its configuration, saved plans and reports."""

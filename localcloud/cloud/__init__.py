@@ -1,0 +1,1 @@
+"""A local cloud: its home folder, its store, and how it is started and found."""

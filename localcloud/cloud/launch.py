@@ -1,0 +1,240 @@
+"""Start, find and stop a local cloud from another process."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from localcloud.cloud.home import LOOPBACK, CloudConfig, read_environment
+
+START_TIMEOUT = 60.0  # seconds; a cold start takes about two
+STOP_TIMEOUT = 120.0  # seconds; Firehose's buffers are delivered and model servers are ended
+POLL = 0.05  # seconds
+NEEDED_DISK = 2 * 1024**3  # bytes; the demo's data, models and Spark's scratch files
+
+
+class LocalCloudError(Exception):
+    """The cloud cannot be started or stopped; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class LocalCloud:
+    """A cloud that answers.
+
+    Parameters
+    ----------
+    config
+        Its home folder and ports.
+    pid
+        The serving process.
+    env
+        What a client's environment needs, as in ``local.env``.
+    """
+
+    config: CloudConfig
+    pid: int
+    env: dict[str, str] = field(repr=False)
+
+    @property
+    def home(self) -> Path:
+        return self.config.home
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.config.endpoint_url
+
+
+def find(home: Path) -> LocalCloud | None:
+    """The cloud that serves from a home folder, if one does.
+
+    A process that serves holds a lock in its home folder, so a process id left behind by a
+    crash is never mistaken for a cloud.
+    """
+    config = CloudConfig(home=home)
+    if serving_pid(config) is None:
+        return None
+    try:
+        record = json.loads(config.record_file.read_text())
+        variables = read_environment(config.environment_file)
+    except FileNotFoundError:  # it starts or stops at this moment
+        return None
+    found = replace(config, port=record["port"], mqtt_port=record["mqtt_port"])
+    return LocalCloud(found, record["pid"], variables)
+
+
+def serving_pid(config: CloudConfig) -> int | None:
+    """The process that holds the home folder, ready or not."""
+    try:
+        with config.lock_file.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return int(lock.read() or 0) or None
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def check(config: CloudConfig) -> None:
+    """See that a cloud can be started.
+
+    Raises
+    ------
+    LocalCloudError
+        Where a port is taken, or the disk is nearly full.
+    """
+    for what, option, port in (
+        ("AWS's API", "PORT", config.port),
+        ("MQTT", "MQTT_PORT", config.mqtt_port),
+    ):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError as error:
+                raise LocalCloudError(
+                    f"port {port}, wanted for {what}, cannot be had ({error.strerror}"
+                    f"{_owner(port)}); choose another one: make up {option}={free_port()}"
+                ) from None
+    config.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(config.home).free
+    if free < NEEDED_DISK:
+        raise LocalCloudError(
+            f"{config.home.absolute()} has {free / 1024**3:.1f} GB left and the local cloud needs "
+            f"{NEEDED_DISK / 1024**3:.0f} GB; make room, or keep its state elsewhere: --home FOLDER"
+        )
+
+
+def start(config: CloudConfig, while_waiting: Callable[[], None] = lambda: None) -> LocalCloud:
+    """Start a cloud in the background and wait until it answers.
+
+    Raises
+    ------
+    LocalCloudError
+        Where it can't be started; the message ends with the last lines of its log.
+    """
+    check(config)
+    with config.log_file.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "localcloud", "serve", *_options(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        cloud = find(config.home)
+        if cloud is not None and cloud.pid == process.pid:
+            return cloud
+        if process.poll() is not None:
+            raise LocalCloudError(
+                f"the local cloud ended with code {process.returncode} while starting; "
+                f"{config.log_file} ends with: {_last_line(config.log_file)}"
+            )
+        while_waiting()
+        time.sleep(POLL)
+    process.terminate()
+    raise LocalCloudError(
+        f"the local cloud did not answer within {START_TIMEOUT:.0f} s; see {config.log_file}"
+    )
+
+
+def stop(config: CloudConfig, while_waiting: Callable[[], None] = lambda: None) -> bool:
+    """Stop the cloud of a home folder and wait until it has ended; False where none served.
+
+    Raises
+    ------
+    LocalCloudError
+        Where it does not end in time.
+    """
+    pid = serving_pid(config)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)  # where it is our own child, let it go
+        if serving_pid(config) is None:
+            return True
+        while_waiting()
+        time.sleep(POLL)
+    raise LocalCloudError(
+        f"the local cloud (process {pid}) did not end within {STOP_TIMEOUT:.0f} s; "
+        f"see {config.log_file}"
+    )
+
+
+@contextlib.contextmanager
+def running(config: CloudConfig | None = None, home: Path | None = None) -> Iterator[LocalCloud]:
+    """A cloud for the length of a ``with`` block; on free ports where no config is given.
+
+    Parameters
+    ----------
+    config
+        Home folder and ports.
+    home
+        Home folder, where the ports do not matter.
+    """
+    if config is None:
+        if home is None:
+            raise ValueError("expected a config or a home folder; got neither")
+        config = CloudConfig(home=home, port=free_port(), mqtt_port=free_port())
+    cloud = start(config)
+    try:
+        yield cloud
+    finally:
+        stop(config)
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _options(config: CloudConfig) -> list[str]:
+    return [
+        f"--home={config.home}",
+        f"--port={config.port}",
+        f"--mqtt-port={config.mqtt_port}",
+    ]
+
+
+def _last_line(path: Path) -> str:
+    lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "(nothing)"
+
+
+def _owner(port: int) -> str:
+    """Which process listens on a port, where Linux tells us."""
+    table = Path("/proc/net/tcp")
+    if not table.exists():
+        return ""
+    rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    inodes = {
+        row[9] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port
+    }
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            target = str(descriptor.readlink())
+            if target.startswith("socket:[") and target[8:-1] in inodes:
+                name = (descriptor.parents[1] / "comm").read_text().strip()
+                return f"; process {descriptor.parents[1].name}, {name}, listens there"
+        except OSError:  # another user's process, or one that has just ended
+            continue
+    return ""

@@ -1,0 +1,1 @@
+"""The demo: from device to forecast on one machine."""

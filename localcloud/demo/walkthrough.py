@@ -1,0 +1,301 @@
+"""``make demo``: the whole way on this machine, one make verb after the other.
+
+The demo runs the verbs that a user runs, as processes, and counts between them what went in and
+what came out. It always starts with an empty local cloud.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from localcloud.cloud import launch
+from localcloud.cloud.home import DEFAULT_HOME, DEFAULT_MQTT_PORT, DEFAULT_PORT, CloudConfig
+from localcloud.demo.checks import CheckError, Estate
+
+PROJECT = Path(__file__).resolve().parents[2]
+LANDING_TIMEOUT = 120.0  # seconds; several of Firehose's buffer intervals
+REAL_DATA_DAYS = 120
+SIMULATED_DAYS = 60
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why and where to look."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the summary.
+
+    Parameters
+    ----------
+    title
+        What was done.
+    seconds
+        How long it took, wall clock.
+    outcome
+        What came of it, counted.
+    """
+
+    title: str
+    seconds: float
+    outcome: str
+
+
+class Demo:
+    """A run of the demo.
+
+    Parameters
+    ----------
+    home
+        The local cloud's home folder; logs and the summary go into its folder ``demo``.
+    data
+        Folder of station files, or None for simulated stations.
+    days
+        Days of readings to replay.
+    """
+
+    def __init__(self, config: CloudConfig, data: Path | None, days: int, console: Console) -> None:
+        self._config = config
+        self._data = data
+        self._days = days
+        self._console = console
+        self._folder = config.home / "demo"
+        self._steps: list[Step] = []
+
+    def run(self) -> None:
+        """Run all steps; what they print is kept in ``demo/*.log``.
+
+        Raises
+        ------
+        DemoError
+            Where a verb fails, or a count isn't what went in.
+        """
+        fleet = self._folder / "fleet.json"
+        source = [f"DATA={self._data}"] if self._data else []
+        self._verb("find the tools", "tools", outcome=_last_line)
+        self._verb("start the local cloud", "up", outcome=lambda _: self._config.endpoint_url)
+        estate = self._estate()
+        self._verb("plan the estate with Terraform", "plan", outcome=_plan_line)
+        self._verb("apply the estate", "apply", outcome=lambda _: "data, pipeline, serving")
+        self._verb(
+            "replay the fleet's readings over MQTT",
+            "device",
+            *source,
+            f"DAYS={self._days}",
+            f"FLEET_OPTIONS=--faulty --summary {fleet}",
+            outcome=lambda _: f"{json.loads(fleet.read_text())['messages_sent']:,} messages sent",
+        )
+        sent = json.loads(fleet.read_text())
+        self._step("wait until Firehose has landed them", lambda: _landing(estate, sent))
+        self._verb(
+            "transform to Parquet and series with Glue",
+            "etl",
+            outcome=lambda _: _lake(estate, sent),
+        )
+        self._verb("measure the tables' quality", "quality", outcome=_last_line)
+        self._verb("train the model with SageMaker", "train", outcome=_last_line)
+        self._verb("deploy it behind the endpoint", "deploy", outcome=_last_line)
+        self._verb(
+            "forecast the held-out last day over the API", "evaluate", outcome=lambda _: "see below"
+        )
+        self._report(estate, sent)
+
+    def _estate(self) -> Estate:
+        cloud = launch.find(self._config.home)
+        if cloud is None:
+            raise DemoError(
+                f"the local cloud ended right after its start; see {self._config.log_file}"
+            )
+        return Estate(cloud.env)
+
+    def _verb(self, title: str, verb: str, *options: str, outcome: Callable[[str], str]) -> None:
+        def work() -> str:
+            log = self._folder / f"{len(self._steps) + 1}-{verb}.log"
+            cloud = [
+                f"STATE={self._config.home}",
+                f"PORT={self._config.port}",
+                f"MQTT_PORT={self._config.mqtt_port}",
+            ]
+            with log.open("w") as out:
+                code = subprocess.run(
+                    ["make", verb, "ENV=local", *cloud, *options],
+                    cwd=PROJECT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, "COLUMNS": "100"},
+                    check=False,
+                ).returncode
+            if code:
+                tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+                raise DemoError(f"`make {verb}` ended with code {code}; {log} ends with:\n{tail}")
+            return outcome(log.read_text(errors="replace"))
+
+        self._step(title, work)
+
+    def _step(self, title: str, work: Callable[[], str]) -> None:
+        started = time.monotonic()
+        with self._console.status(f"{title} …"):
+            outcome = work()
+        step = Step(title, time.monotonic() - started, outcome)
+        self._steps.append(step)
+        self._console.print(
+            f"· {step.title}  [dim]{step.seconds:.0f} s[/]  {step.outcome}", soft_wrap=True
+        )
+
+    def _report(self, estate: Estate, sent: dict[str, Any]) -> None:
+        table = Table(title="The way from device to forecast", title_justify="left")
+        table.add_column("step")
+        table.add_column("seconds", justify="right")
+        table.add_column("outcome")
+        for step in self._steps:
+            table.add_row(step.title, f"{step.seconds:.1f}", step.outcome)
+        table.add_section()
+        table.add_row("all", f"{sum(step.seconds for step in self._steps):.1f}", "")
+        self._console.print()
+        self._console.print(table)
+        self._console.print()
+        # The tables of the evaluation are its own, as they came.
+        sys.stdout.write(next(self._folder.glob("*-evaluate.log")).read_text())
+        sys.stdout.flush()
+        device = sent["stations"][0]["thing_name"]
+        for line in (
+            "These go on answering until `make down`:",
+            f"  AWS's API     {self._config.endpoint_url} for any client that sources "
+            f"{self._config.environment_file}",
+            f"  forecast API  {estate.forecast_url()} with an x-api-key",
+            f"  MQTT broker   127.0.0.1:{self._config.mqtt_port} for devices with a certificate",
+            f"next: make forecast DEVICE={device} POLLUTANT=ozone",
+        ):
+            self._console.print(line, soft_wrap=True)
+
+
+def _plan_line(output: str) -> str:
+    """Terraform's own verdicts, summed over the stacks."""
+    added = [int(count) for count in re.findall(r"Plan: (\d+) to add", output)]
+    return f"{sum(added)} resources to add"
+
+
+def _last_line(output: str) -> str:
+    """What a verb said last, before it named the next one."""
+    lines = [line.strip() for line in output.splitlines()]
+    return next(line for line in reversed(lines) if line and not line.startswith("next:"))
+
+
+def _landing(estate: Estate, sent: dict[str, Any]) -> str:
+    """Wait for Firehose: the landed lines are all that were sent and could be read by the rule."""
+    expected = sent["messages_sent"] + sent["broken_sent"]
+    deadline = time.monotonic() + LANDING_TIMEOUT
+    while True:
+        landed, refused = estate.raw_messages(), estate.rule_errors()
+        if landed + refused >= expected:
+            return f"{landed:,} in raw, {refused} refused by the rule"
+        if time.monotonic() > deadline:
+            raise DemoError(
+                f"expected {expected:,} messages in raw within {LANDING_TIMEOUT:.0f} s; "
+                f"{landed:,} came and the rule refused {refused}"
+            )
+        time.sleep(0.5)
+
+
+def _lake(estate: Estate, sent: dict[str, Any]) -> str:
+    """Every message that was sent is in the lake once, every broken one in quarantine."""
+    rows, identities = estate.readings()
+    quarantined = estate.quarantined()
+    if not rows == identities == sent["messages_sent"]:
+        raise DemoError(
+            f"expected {sent['messages_sent']:,} readings in the lake, each once; "
+            f"got {rows:,} rows with {identities:,} identities"
+        )
+    if sum(quarantined.values()) != sent["broken_sent"]:
+        raise DemoError(f"expected {sent['broken_sent']} messages in quarantine; got {quarantined}")
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(quarantined.items()))
+    return f"{rows:,} readings = messages sent; quarantined: {reasons or 'none'}"
+
+
+@contextlib.contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Refuse a second demo in one home folder: it would stop the cloud of the first."""
+    with home.with_name(f"{home.name}.demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoError(f"another demo runs in {home}; wait for its end") from None
+        yield
+
+
+def _fresh(config: CloudConfig, console: Console) -> None:
+    """Make room for an empty local cloud.
+
+    What an earlier demo left is removed. What a user made with `make up` is not ours to remove: it
+    is moved aside.
+    """
+    home = config.home
+    if launch.stop(config):
+        console.print("· stopped the local cloud that was running")
+    if not home.exists():
+        return
+    if (home / "demo").exists():
+        shutil.rmtree(home)
+        return
+    kept = home.with_name(f"{home.name}.kept-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    home.rename(kept)
+    console.print(f"· the local cloud that was here is kept in {kept}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; the exit code is 1 where it did not end as it must."""
+    options = _parser().parse_args(arguments)
+    console = Console(highlight=False)
+    config = CloudConfig(home=options.home, port=options.port, mqtt_port=options.mqtt_port)
+    days = options.days or (REAL_DATA_DAYS if options.data else SIMULATED_DAYS)
+    try:
+        with _only_one(config.home):
+            _fresh(config, console)
+            launch.check(config)
+            (config.home / "demo").mkdir(parents=True)
+            Demo(config, options.data, days, console).run()
+    except (DemoError, CheckError, launch.LocalCloudError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m localcloud.demo", description=__doc__)
+    parser.add_argument("--data", type=_folder, help="folder of UCI Beijing CSV files")
+    parser.add_argument("--days", type=int, help="days of readings to replay")
+    parser.add_argument("--home", type=Path, default=DEFAULT_HOME)
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--mqtt-port", type=int, default=DEFAULT_MQTT_PORT)
+    return parser
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"expected a folder of CSV files; {text} is none")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Changes to ministack where it differs from AWS."""

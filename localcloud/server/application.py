@@ -1,0 +1,96 @@
+"""The ASGI application: ministack's, with our services' lives inside its own.
+
+It also saves ministack's state while it runs (ministack does so on a clean end only), so that a
+killed process loses at most `SAVE_INTERVAL` of control-plane changes; objects in S3 and records in
+Firehose are on disk at once anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ministack import app as ministack
+
+from localcloud.server.repeats import Repeats
+
+logger = logging.getLogger("localcloud")
+
+SAVE_INTERVAL = 15.0  # seconds
+# ministack's own doors, open to anybody without a signature: a web page in the user's browser
+# could wipe the estate through them.
+ADMIN_PATHS = ("/_ministack/reset", "/_ministack/config")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Application:
+    """ministack with additions.
+
+    Parameters
+    ----------
+    started
+        Awaited when ministack's state is loaded, before the first request.
+    """
+
+    def __init__(self, started: Callable[[], Awaitable[None]]) -> None:
+        self._started = started
+        self._changed = False
+        self._saving: asyncio.Task[None] | None = None
+        self._once = Repeats(ministack.app)
+        logging.getLogger("persistence").setLevel(logging.WARNING)
+
+    def note_change(self) -> None:
+        """Have the state saved with the next interval."""
+        self._changed = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        if scope["type"] == "http":
+            if scope["path"] in ADMIN_PATHS:
+                await _forbid(scope["path"], send)
+                return
+            if scope["method"] not in ("GET", "HEAD"):
+                self.note_change()
+            await self._once(scope, receive, send)
+            return
+        await ministack.app(scope, receive, send)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_after_starting(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                await self._started()
+                self._saving = asyncio.create_task(self._save_changes())
+            await send(message)
+
+        try:
+            await ministack.app(scope, receive, send_after_starting)
+        finally:
+            if self._saving is not None:
+                self._saving.cancel()
+
+    async def _save_changes(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_INTERVAL)
+            if self._changed:
+                self._changed = False
+                began = time.perf_counter()
+                # On the loop's own thread: most handlers change their state there.
+                ministack.save_all(ministack._build_persistence_save_dict())
+                logger.debug("saved the state in %.2f s", time.perf_counter() - began)
+
+
+async def _forbid(path: str, send: Send) -> None:
+    body = json.dumps({"message": f"{path} is closed; stop the cloud and remove its home folder"})
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body.encode()})

@@ -1,0 +1,1 @@
+"""AWS services that ministack lacks, one folder per service."""

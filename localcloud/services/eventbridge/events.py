@@ -1,0 +1,63 @@
+"""EventBridge: what AWS's services tell it by themselves, and the roles that its rules act with.
+
+ministack's PutEvents refuses the services' sources, as AWS's does, and its rules start state
+machines without asking whether they may.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.services import eventbridge
+
+from localcloud.services.iam import roles
+
+logger = logging.getLogger("localcloud.services.eventbridge.events")
+
+_PRINCIPAL = "events.amazonaws.com"
+
+
+def install() -> None:
+    """Hold rules to the roles of their targets."""
+    invoke = eventbridge._invoke_target
+
+    def invoke_target(target: Mapping[str, Any], event: Any, rule: Any, view: Any = None) -> None:
+        arn = target.get("Arn", "")
+        if arn.startswith("arn:aws:states:"):
+            try:
+                roles.check_allows(
+                    target.get("RoleArn", ""),
+                    _PRINCIPAL,
+                    "states:StartExecution",
+                    arn,
+                    arn.split(":")[3],
+                    rule["Arn"],
+                )
+            except roles.RoleError as error:  # AWS counts a failed invocation and goes on
+                logger.warning("rule %s does not start %s: %s", rule["Name"], arn, error)
+                return
+        invoke(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke_target
+
+
+def emit(source: str, detail_type: str, resource: str, detail: Mapping[str, Any]) -> None:
+    """Put an event on the default bus.
+
+    Parameters
+    ----------
+    source
+        The service, such as ``aws.sagemaker``.
+    resource
+        ARN of what the event is about.
+    """
+    entry = {
+        "Source": source,
+        "DetailType": detail_type,
+        "Resources": [resource],
+        "Detail": json.dumps(detail),
+    }
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

@@ -1,0 +1,1 @@
+"""Amazon Data Firehose: buffering, delivery to S3, faults on request."""

@@ -1,0 +1,265 @@
+"""StartCrawler and StopCrawler: crawls that really list, read and catalogue.
+
+One target becomes one table. AWS also splits a target whose folders hold different schemas and
+crawls on the crawler's schedule; neither is done here.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import fnmatch
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.cloud.aws_api import AwsError
+from localcloud.services.glue import catalogue
+from localcloud.services.glue.account import Account
+from localcloud.services.glue.crawlers.inference import Table, UnknownFormatError, identifier, infer
+from localcloud.services.glue.staging import StagingError, split
+from localcloud.services.iam.roles import RoleError
+
+logger = logging.getLogger(__name__)
+
+Request = dict[str, Any]
+
+PARTITIONS_A_CALL = 100
+LOG_GROUP = "/aws-glue/crawlers"
+CUT_OFF = "the local cloud was stopped while the crawler ran"
+_FORMATS = {
+    "json": {
+        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+        "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+        "Library": "org.openx.data.jsonserde.JsonSerDe",
+    },
+    "parquet": {
+        "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+        "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+        "Library": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+    },
+}
+
+
+class CrawlError(Exception):
+    """A crawl can't be done; the message says why."""
+
+
+class CrawlStoppedError(Exception):
+    """The crawl is to end now."""
+
+
+class Crawlers:
+    """Crawls of all crawlers.
+
+    Parameters
+    ----------
+    account
+        The cloud it is part of.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._lock = threading.Lock()
+        self._crawls: dict[str, tuple[threading.Thread, threading.Event]] = {}
+
+    def start(self) -> None:
+        """Fail the crawls that were running when the cloud last ended."""
+        for crawler in catalogue.all_crawlers():
+            if crawler["State"] != "READY":
+                _finish(crawler, "FAILED", CUT_OFF, time.time())
+
+    def close(self) -> None:
+        """End all crawls."""
+        for thread, stop in list(self._crawls.values()):
+            stop.set()
+            thread.join()
+
+    def start_crawler(self, request: Request) -> Request:
+        name = request["Name"]
+        with self._lock:
+            crawler = catalogue.crawler(name)
+            if crawler["State"] != "READY":
+                raise AwsError("CrawlerRunningException", f"Crawler with name {name} is running")
+            crawler["State"] = "RUNNING"
+            stop = threading.Event()
+            context = contextvars.copy_context()  # ministack finds the account in it
+            thread = threading.Thread(
+                target=context.run, args=(self._crawl, crawler, stop), name=f"crawler-{name}"
+            )
+            self._crawls[name] = thread, stop
+        thread.start()
+        return {}
+
+    def stop_crawler(self, request: Request) -> Request:
+        name = request["Name"]
+        with self._lock:
+            crawler = catalogue.crawler(name)
+            if crawler["State"] != "RUNNING":
+                raise AwsError(
+                    "CrawlerNotRunningException", f"Crawler with name {name} isn't running"
+                )
+            crawler["State"] = "STOPPING"
+            self._crawls[name][1].set()
+        return {}
+
+    def _crawl(self, crawler: Request, stop: threading.Event) -> None:
+        began = time.time()
+        status, message = "SUCCEEDED", ""
+        try:
+            credentials = self._account.assume(crawler["Role"])
+            s3 = self._account.client("s3", credentials)
+            glue = self._account.client("glue", credentials)
+            for target in _s3_targets(crawler):
+                _crawl_target(s3, glue, crawler, target, stop)
+        except CrawlStoppedError:
+            status = "CANCELLED"
+        except (CrawlError, UnknownFormatError, StagingError, RoleError) as error:
+            status, message = "FAILED", str(error)
+        except (ClientError, BotoCoreError) as error:
+            status, message = "FAILED", f"as {crawler['Role']}: {error}"
+        except Exception as error:  # a crawl must not hang because of a fault in here
+            logger.exception("crawler %s failed", crawler["Name"])
+            status, message = "FAILED", f"internal error of the local cloud: {error}"
+        with self._lock:
+            _finish(crawler, status, message, began)
+            self._crawls.pop(crawler["Name"], None)
+
+
+def _finish(crawler: Request, status: str, message: str, began: float) -> None:
+    last = {
+        "Status": status,
+        "LogGroup": LOG_GROUP,
+        "LogStream": crawler["Name"],
+        "MessagePrefix": str(uuid.uuid4()),
+        "StartTime": began,
+    }
+    if message:
+        last["ErrorMessage"] = message
+    crawler.update(
+        State="READY", LastCrawl=last, CrawlElapsedTime=int((time.time() - began) * 1000)
+    )
+
+
+def _s3_targets(crawler: Request) -> list[Request]:
+    targets: list[Request] = crawler.get("Targets", {}).get("S3Targets", [])
+    if not targets:
+        raise CrawlError("the local cloud crawls S3 targets; the crawler has none")
+    return targets
+
+
+def _crawl_target(
+    s3: Any, glue: Any, crawler: Request, target: Request, stop: threading.Event
+) -> None:
+    bucket, prefix = split(target["Path"])
+    prefix = f"{prefix.rstrip('/')}/" if prefix else ""
+    sizes = dict(_objects(s3, bucket, prefix, target.get("Exclusions", []), stop))
+    if not sizes:
+        return  # AWS catalogues nothing and calls it a success
+
+    def body(key: str) -> bytes:
+        if stop.is_set():
+            raise CrawlStoppedError
+        content: bytes = s3.get_object(Bucket=bucket, Key=f"{prefix}{key}")["Body"].read()
+        return content
+
+    table = infer(sorted(sizes), body)
+    folder = (prefix or bucket).rstrip("/").rpartition("/")[2]
+    name = crawler.get("TablePrefix", "") + identifier(folder)
+    description = _table_input(name, f"s3://{bucket}/{prefix}", table, crawler, sizes)
+    _put_table(glue, crawler, description)
+    _put_partitions(glue, crawler["DatabaseName"], description, table)
+
+
+def _objects(
+    s3: Any, bucket: str, prefix: str, exclusions: list[str], stop: threading.Event
+) -> Iterator[tuple[str, int]]:
+    """Keys below the prefix with their sizes, without what is hidden, excluded or empty."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        if stop.is_set():
+            raise CrawlStoppedError
+        for item in page.get("Contents", []):
+            key = item["Key"].removeprefix(prefix)
+            hidden = any(part.startswith(("_", ".")) for part in key.split("/"))
+            excluded = any(fnmatch.fnmatchcase(key, pattern) for pattern in exclusions)
+            if key and item["Size"] and not hidden and not excluded:
+                yield key, item["Size"]
+
+
+def _table_input(
+    name: str, location: str, table: Table, crawler: Request, sizes: dict[str, int]
+) -> Request:
+    parameters = {
+        "classification": table.classification,
+        "compressionType": table.compression,
+        "typeOfData": "file",
+        "objectCount": str(len(sizes)),
+        "sizeKey": str(sum(sizes.values())),
+        "recordCount": str(table.records),
+        "CrawlerSchemaSerializerVersion": "1.0",
+        "CrawlerSchemaDeserializerVersion": "1.0",
+        "UPDATED_BY_CRAWLER": crawler["Name"],
+    }
+    format_ = _FORMATS[table.classification]
+    serde_parameters = (
+        {"paths": ",".join(name for name, _ in table.columns)}
+        if table.classification == "json"
+        else {"serialization.format": "1"}
+    )
+    return {
+        "Name": name,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": parameters,
+        "PartitionKeys": [{"Name": key, "Type": type_} for key, type_ in table.partition_keys],
+        "StorageDescriptor": {
+            "Columns": [{"Name": column, "Type": type_} for column, type_ in table.columns],
+            "Location": location,
+            "InputFormat": format_["InputFormat"],
+            "OutputFormat": format_["OutputFormat"],
+            "Compressed": table.compression != "none",
+            "NumberOfBuckets": -1,
+            "SerdeInfo": {
+                "SerializationLibrary": format_["Library"],
+                "Parameters": serde_parameters,
+            },
+            "StoredAsSubDirectories": False,
+            "Parameters": parameters,
+        },
+    }
+
+
+def _put_table(glue: Any, crawler: Request, table: Request) -> None:
+    database = crawler["DatabaseName"]
+    try:
+        glue.create_table(DatabaseName=database, TableInput=table)
+    except glue.exceptions.AlreadyExistsException:
+        update = crawler.get("SchemaChangePolicy", {}).get("UpdateBehavior")
+        if update != "LOG":
+            glue.update_table(DatabaseName=database, TableInput=table)
+
+
+def _put_partitions(glue: Any, database: str, description: Request, table: Table) -> None:
+    names = {"DatabaseName": database, "TableName": description["Name"]}
+    pages = glue.get_paginator("get_partitions").paginate(**names)
+    there = {tuple(found["Values"]) for page in pages for found in page["Partitions"]}
+    storage = description["StorageDescriptor"]
+    new = [
+        {
+            "Values": list(values),
+            "StorageDescriptor": {**storage, "Location": f"{storage['Location']}{folder}/"},
+        }
+        for values, folder in table.partitions.items()
+        if values not in there
+    ]
+    for first in range(0, len(new), PARTITIONS_A_CALL):
+        answer = glue.batch_create_partition(
+            **names, PartitionInputList=new[first : first + PARTITIONS_A_CALL]
+        )
+        for error in answer.get("Errors", []):
+            raise CrawlError(
+                f"partition {error['PartitionValues']}: {error['ErrorDetail']['ErrorMessage']}"
+            )

@@ -1,0 +1,58 @@
+"""Glue as one of the cloud's services: put together, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from ministack.services import glue as ministack_glue
+
+from localcloud.cloud.aws_api import Handler, JsonApi
+from localcloud.cloud.context import CloudContext
+from localcloud.cloud.store import Store
+from localcloud.services.glue.account import Account
+from localcloud.services.glue.crawlers.crawlers import Crawlers
+from localcloud.services.glue.data_quality import DataQuality
+from localcloud.services.glue.definitions import Definitions
+from localcloud.services.glue.runs.job_runs import JobRuns
+
+
+class Glue:
+    """What ministack only pretends to do, in front of what it does.
+
+    Parameters
+    ----------
+    context
+        The cloud it is part of; its state is kept in ``<home>/glue``.
+    """
+
+    def __init__(self, context: CloudContext) -> None:
+        home = context.home / "glue"
+        home.mkdir(parents=True, exist_ok=True)
+        account = Account(context)
+        self._store = Store(home / "state.db")
+        self._runs = JobRuns(account, self._store, home / "runs")
+        self._crawlers = Crawlers(account)
+        definitions = Definitions(self._runs)
+        self._api = JsonApi(
+            "glue",
+            (self._runs, self._crawlers, definitions, DataQuality(self._store)),
+            validation_error="InvalidInputException",
+            fallback=ministack_glue.handle_request,
+        )
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        return {"glue": self._api}
+
+    async def start(self) -> None:
+        """Give runs and crawls that the last stop or crash cut off their final state."""
+        await asyncio.to_thread(self._runs.start)
+        await asyncio.to_thread(self._crawlers.start)
+
+    async def stop(self) -> None:
+        """End all runs and crawls."""
+        await asyncio.gather(
+            asyncio.to_thread(self._runs.close), asyncio.to_thread(self._crawlers.close)
+        )
+        self._store.close()

@@ -1,0 +1,98 @@
+"""Models: CreateModel, DescribeModel, ListModels, DeleteModel."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from localcloud.cloud.store import Record
+from localcloud.services.sagemaker import artifacts
+from localcloud.services.sagemaker.listing import page
+from localcloud.services.sagemaker.parts import Parts
+from localcloud.services.sagemaker.refusals import already_exists, not_found, not_served, validation
+from localcloud.services.sagemaker.registry.model_packages import ModelPackages
+
+KIND = "model"
+_ECHOED = ("ModelName", "ExecutionRoleArn", "VpcConfig", "InferenceExecutionConfig")
+
+
+class Models:
+    """The operations on models; a model is what to serve, and nothing runs yet."""
+
+    def __init__(self, parts: Parts, packages: ModelPackages) -> None:
+        self._account = parts.account
+        self._packages = packages
+        self._store = parts.store
+        self._tags = parts.tags
+
+    def create_model(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = request["ModelName"]
+        arn = self._account.arn(KIND, name)
+        if self._store.get(KIND, name):
+            raise already_exists(KIND, arn)
+        container = self._only_container(request)
+        self._see_that_data_can_be_read(container, request.get("ExecutionRoleArn"))
+        with self._store.lock:
+            if self._store.get(KIND, name):
+                raise already_exists(KIND, arn)
+            self._store.put(
+                KIND,
+                name,
+                {
+                    **{member: request[member] for member in _ECHOED if member in request},
+                    "PrimaryContainer": container,
+                    "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+                    "ModelArn": arn,
+                    "CreationTime": time.time(),
+                },
+            )
+            self._tags.set(arn, request.get("Tags", []))
+        return {"ModelArn": arn}
+
+    def describe_model(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.get(request["ModelName"])
+
+    def list_models(self, request: dict[str, Any]) -> dict[str, Any]:
+        found, following = page(self._store.all(KIND), request, name="ModelName")
+        members = ("ModelName", "ModelArn", "CreationTime")
+        return {"Models": [{key: one[key] for key in members} for one in found], **following}
+
+    def delete_model(self, request: dict[str, Any]) -> None:
+        model = self.get(request["ModelName"])
+        self._store.delete(KIND, request["ModelName"])
+        self._tags.forget(model["ModelArn"])
+
+    def get(self, name: str) -> Record:
+        """The model; refused in SageMaker's words where there is none."""
+        model = self._store.get(KIND, name)
+        if model is None:
+            raise not_found(KIND, self._account.arn(KIND, name))
+        return model
+
+    def _only_container(self, request: dict[str, Any]) -> Record:
+        containers = request.get("Containers") or [request.get("PrimaryContainer")]
+        if len(containers) != 1:
+            raise not_served("models of more than one container (inference pipelines)")
+        container: Record | None = containers[0]
+        if container is None:
+            raise validation("Model must have a PrimaryContainer or Containers.")
+        if "ModelPackageName" in container:
+            container = {**self._packages.container(container["ModelPackageName"]), **container}
+        if "Image" not in container:
+            raise validation("A container needs an Image or a ModelPackageName.")
+        if container.get("Mode") == "MultiModel":
+            raise not_served("multi-model containers")
+        return {"Mode": "SingleModel", **container}
+
+    def _see_that_data_can_be_read(self, container: Record, role_arn: str | None) -> None:
+        """SageMaker looks for the data when the model is created, with the model's role."""
+        role = self._account.assume(role_arn) if role_arn else None
+        try:
+            source = artifacts.model_source(container)
+            if source is None:
+                return
+            s3 = (role or self._account).client("s3")
+            if not artifacts.exists(s3, *source):
+                raise validation(f"Could not find model data at {source[0]}.")
+        except artifacts.ArtifactError as error:
+            raise validation(str(error)) from error

@@ -1,0 +1,1 @@
+"""SageMaker jobs: training, processing, transform, tuning."""

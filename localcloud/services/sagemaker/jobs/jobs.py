@@ -1,0 +1,185 @@
+"""What training, processing and transform jobs have in common: their records and their runs.
+
+SageMaker names the members of all three alike: ``TrainingJobName``, ``ProcessingJobName`` and so
+on, so one class serves them all, given the word that differs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.cloud.store import Record
+from localcloud.services.sagemaker.jobs.job_run import JobRun, finish, kind_of
+from localcloud.services.sagemaker.listing import page
+from localcloud.services.sagemaker.parts import Parts
+from localcloud.services.sagemaker.refusals import already_exists, not_found, validation
+
+RUNNING = ("InProgress", "Stopping")
+_INTERRUPTED = (
+    "InternalServerError: the local cloud was stopped while the job ran; "
+    "start it anew under another name."
+)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of jobs.
+
+    Parameters
+    ----------
+    word
+        ``Training``, ``Processing``, ``Transform`` or ``HyperParameterTuning``.
+    echoed
+        Members of the Create request that Describe gives back as they came.
+    """
+
+    word: str
+    echoed: Sequence[str]
+
+    @property
+    def kind(self) -> str:
+        """Kind of the record and of the ARN, as ``training-job``."""
+        return kind_of(self.word)
+
+    def member(self, what: str) -> str:
+        """A member of the job, such as ``TrainingJobName`` for ``Name``."""
+        return f"{self.word}Job{what}"
+
+
+class Jobs:
+    """The jobs of one family, and those that run now.
+
+    Parameters
+    ----------
+    concurrent
+        How many may run at a time; the others wait.
+    end
+        Gives the record of a job its final state: the job, the word, status and reason.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        parts: Parts,
+        concurrent: int,
+        end: Callable[[Record, str, str, str | None], None] = finish,
+    ) -> None:
+        self._end = end
+        self.slots = threading.BoundedSemaphore(concurrent)
+        self._family = family
+        self._account = parts.account
+        self._store = parts.store
+        self._tags = parts.tags
+        self._runs: dict[str, JobRun] = {}
+
+    def create(
+        self, request: dict[str, Any], members: Record, new_run: Callable[[str], JobRun]
+    ) -> dict[str, Any]:
+        """Keep the job and begin with it; the answer to Create.
+
+        Parameters
+        ----------
+        members
+            Of the job's record, beside those that the request gives.
+        new_run
+            Makes the run, given the job's name.
+        """
+        family, now = self._family, time.time()
+        name = request[family.member("Name")]
+        arn = self._account.arn(family.kind, name)
+        record = {
+            **{member: request[member] for member in family.echoed if member in request},
+            family.member("Name"): name,
+            family.member("Arn"): arn,
+            family.member("Status"): "InProgress",
+            "CreationTime": now,
+            "LastModifiedTime": now,
+            **members,
+        }
+        with self._store.lock:
+            if self._store.get(family.kind, name):
+                raise already_exists(family.kind, arn)
+            self._store.put(family.kind, name, record)
+            self._tags.set(arn, request.get("Tags", []))
+            self._runs[name] = run = new_run(name)
+        run.start()
+        return {family.member("Arn"): arn}
+
+    def describe(self, request: dict[str, Any]) -> Record:
+        """The job; refused in SageMaker's words where there is none."""
+        name = request[self._family.member("Name")]
+        job = self._store.get(self._family.kind, name)
+        if job is None:
+            raise not_found(self._family.kind, self._account.arn(self._family.kind, name))
+        return job
+
+    def list(self, request: dict[str, Any], *further: str) -> dict[str, Any]:
+        """A page of summaries.
+
+        Parameters
+        ----------
+        further
+            Members of a summary beside those that all families have.
+        """
+        family = self._family
+        name, status = family.member("Name"), family.member("Status")
+        found, following = page(self._store.all(family.kind), request, name=name, status=status)
+        members = (
+            name,
+            family.member("Arn"),
+            "CreationTime",
+            f"{family.word}EndTime",
+            "LastModifiedTime",
+            status,
+            *further,
+        )
+        summaries = [{key: job[key] for key in members if key in job} for job in found]
+        return {family.member("Summaries"): summaries, **following}
+
+    def stop(self, request: dict[str, Any]) -> None:
+        """Ask a job to end."""
+        with self._store.lock:
+            job = self.describe(request)
+            self._refuse_unless(job, running=True)
+            run = self._runs[job[self._family.member("Name")]]
+        run.stop()
+
+    def delete(self, request: dict[str, Any]) -> None:
+        """Forget a job that has ended."""
+        with self._store.lock:
+            job = self.describe(request)
+            self._refuse_unless(job, running=False)
+            name = job[self._family.member("Name")]
+            self._store.delete(self._family.kind, name)
+            self._runs.pop(name, None)
+            self._tags.forget(job[self._family.member("Arn")])
+
+    def start(self) -> None:
+        """Jobs that were under way when the cloud went down have failed."""
+        for job in self._store.all(self._family.kind):
+            if job[self._family.member("Status")] in RUNNING:
+                self._store.update(
+                    self._family.kind,
+                    job[self._family.member("Name")],
+                    lambda record: self._end(record, self._family.word, "Failed", _INTERRUPTED),
+                )
+
+    def close(self) -> None:
+        """Kill what runs; returns when all of it is gone."""
+        runs = list(self._runs.values())
+        for run in runs:
+            run.abandon()
+        for run in runs:
+            run.join()
+
+    def _refuse_unless(self, job: Record, *, running: bool) -> None:
+        status = job[self._family.member("Status")]
+        if (status in RUNNING) != running:
+            raise validation(
+                f"The request was rejected because the {self._family.word.lower()} job is in "
+                f"status {status}."
+            )

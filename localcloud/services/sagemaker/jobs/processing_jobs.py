@@ -1,0 +1,173 @@
+"""Processing jobs: CreateProcessingJob and its Describe, List, Stop and Delete.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from localcloud.cloud.store import Record
+from localcloud.services.sagemaker import artifacts, images
+from localcloud.services.sagemaker.account import Role
+from localcloud.services.sagemaker.container import Process, processing_environment
+from localcloud.services.sagemaker.jobs.job_run import ABANDONED, JobRun, Outcome, failure
+from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
+from localcloud.services.sagemaker.parts import Parts
+from localcloud.services.sagemaker.refusals import limit_exceeded, not_served
+
+FAMILY = Family(
+    "Processing",
+    (
+        "ProcessingInputs",
+        "ProcessingOutputConfig",
+        "ProcessingResources",
+        "StoppingCondition",
+        "AppSpecification",
+        "Environment",
+        "NetworkConfig",
+        "RoleArn",
+        "ExperimentConfig",
+    ),
+)
+_LONGEST_SECONDS = 86400
+_PYTHON = re.compile(r"^(/usr/bin/|/usr/local/bin/)?python3?$")
+
+
+class ProcessingJobs:
+    """The operations on processing jobs."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.jobs = Jobs(FAMILY, parts, parts.settings.concurrent_processing_jobs)
+
+    def create_processing_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        _refuse_what_is_not_served(request)
+        role = self._parts.account.assume(request["RoleArn"])
+        return self.jobs.create(
+            request, {}, lambda name: ProcessingRun(name, role, self._parts, self.jobs.slots)
+        )
+
+    def describe_processing_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.jobs.describe(request)
+
+    def list_processing_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.jobs.list(request, "ExitMessage", "FailureReason")
+
+    def stop_processing_job(self, request: dict[str, Any]) -> None:
+        self.jobs.stop(request)
+
+    def delete_processing_job(self, request: dict[str, Any]) -> None:
+        self.jobs.delete(request)
+
+
+class ProcessingRun(JobRun):
+    """A processing job on its way: inputs down, the script, outputs up."""
+
+    def __init__(
+        self, name: str, role: Role, parts: Parts, slots: threading.BoundedSemaphore
+    ) -> None:
+        super().__init__("Processing", name, role, parts, slots)
+
+    def work(self, job: Record) -> Outcome:
+        image = images.find(job["AppSpecification"]["ImageUri"], self.parts.settings.containers)
+        self._prepare(job)
+        script, arguments = self._command(job["AppSpecification"], image)
+        if self.stopping.is_set():
+            return "Stopped", None
+        self.update(ProcessingStartTime=time.time())
+        process = Process(
+            str(self.role.account.context.python),
+            script,
+            self.tree,
+            processing_environment(self.tree, job, self.role.environment()),
+            on_line=self.log,
+            on_end=self.changed.set,
+            arguments=arguments,
+        )
+        seconds = job.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _LONGEST_SECONDS)
+        code, too_long = self.await_end(process, seconds)
+        if self.abandoned:
+            return "Failed", ABANDONED
+        message = self.tree.message()
+        if message:
+            self.update(ExitMessage=message)
+        if too_long or self.stopping.is_set():
+            return "Stopped", None
+        if code != 0:
+            return "Failed", failure(code, message, process)
+        self._upload(job)
+        return "Completed", None
+
+    def _prepare(self, job: Record) -> None:
+        shutil.rmtree(self.tree.base, ignore_errors=True)
+        self.tree.create()
+        resources = job["ProcessingResources"]["ClusterConfig"]
+        configuration = self.tree.base / "config"
+        configuration.mkdir()
+        for name, content in (
+            ("processingjobconfig", {key: job[key] for key in FAMILY.echoed if key in job}),
+            ("resourceconfig", {"current_host": "algo-1", "hosts": ["algo-1"], **resources}),
+        ):
+            (configuration / f"{name}.json").write_text(json.dumps(content, indent=1))
+        for one in job.get("ProcessingInputs", []):
+            source = one["S3Input"]
+            try:
+                artifacts.download(self.role, source, self._place(source["LocalPath"]))
+            except artifacts.ArtifactError as error:
+                raise artifacts.ArtifactError(f"input {one['InputName']}: {error}") from error
+        for output in _outputs(job):
+            self._place(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
+
+    def _command(
+        self, application: Mapping[str, Any], image: images.Image
+    ) -> tuple[Path, list[str]]:
+        """The script and its arguments: the request's entrypoint, else the image's ``process``."""
+        here = self.tree.in_here
+        arguments = [here(text) for text in application.get("ContainerArguments", [])]
+        entrypoint = application.get("ContainerEntrypoint")
+        if not entrypoint:
+            return image.script("process"), arguments
+        _, script, *first = entrypoint
+        inside = self._place(script) if script.startswith("/") else image.script(script)
+        if not inside.is_file():
+            raise artifacts.ArtifactError(f"the entrypoint {script} is in none of the inputs")
+        return inside, [*map(here, first), *arguments]
+
+    def _upload(self, job: Record) -> None:
+        for output in _outputs(job):
+            artifacts.upload(self.role, self._place(output["LocalPath"]), output["S3Uri"])
+
+    def _place(self, path: str) -> Path:
+        try:
+            return self.tree.place(path)
+        except ValueError as error:
+            raise artifacts.ArtifactError(str(error)) from error
+
+
+def _outputs(job: Record) -> list[dict[str, Any]]:
+    outputs = job.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    return [output["S3Output"] for output in outputs]
+
+
+def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    if cluster["InstanceCount"] > 1:
+        quota = f"{cluster['InstanceType']} for processing job usage"
+        raise limit_exceeded(quota, limit=1, used=0, asked=cluster["InstanceCount"])
+    for one in request.get("ProcessingInputs", []):
+        if "S3Input" not in one or one["S3Input"].get("S3InputMode", "File") != "File":
+            raise not_served(f"processing inputs other than S3 in File mode ({one['InputName']})")
+    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    if any("S3Output" not in output for output in outputs):
+        raise not_served("processing outputs other than S3")
+    entrypoint = request["AppSpecification"].get("ContainerEntrypoint")
+    if entrypoint and (len(entrypoint) < 2 or not _PYTHON.match(entrypoint[0])):
+        raise not_served(f"entrypoints other than python3 and a script; got {entrypoint}")

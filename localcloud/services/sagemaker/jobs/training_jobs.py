@@ -1,0 +1,144 @@
+"""Training jobs: CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+from localcloud.cloud.aws_api import AwsError
+from localcloud.cloud.store import Record
+from localcloud.services.sagemaker import images
+from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
+from localcloud.services.sagemaker.jobs.metric_scan import MetricScan
+from localcloud.services.sagemaker.jobs.training_run import TrainingRun, finish
+from localcloud.services.sagemaker.parts import Parts
+from localcloud.services.sagemaker.refusals import limit_exceeded, not_served
+
+_MOST_METRICS = 40
+_LONGEST_SECONDS = 86400
+
+# Members of the request that DescribeTrainingJob gives back as they came.
+_ECHOED = (
+    "HyperParameters",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "VpcConfig",
+    "Environment",
+    "CheckpointConfig",
+    "ExperimentConfig",
+    "RetryStrategy",
+    "DebugHookConfig",
+    "ProfilerConfig",
+)
+
+
+FAMILY = Family("Training", _ECHOED)
+
+
+class TrainingJobs:
+    """The operations on training jobs.
+
+    At most ``settings.concurrent_training_jobs`` run; the others are Pending.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.jobs = Jobs(FAMILY, parts, parts.settings.concurrent_training_jobs, finish)
+
+    def create_training_job(
+        self, request: dict[str, Any], tuned: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Begin with a job.
+
+        Parameters
+        ----------
+        tuned
+            Members that a tuning job adds to its training jobs.
+        """
+        _refuse_what_is_not_served(request)
+        members = {**_described(request), **(tuned or {})}
+        scan = MetricScan(members["AlgorithmSpecification"].get("MetricDefinitions", []))
+        role = self._parts.account.assume(request["RoleArn"])
+        return self.jobs.create(
+            request,
+            members,
+            lambda name: TrainingRun(name, role, scan, self._parts, self.jobs.slots),
+        )
+
+    def describe_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        job = self.jobs.describe(request)
+        job.pop("TunedHyperParameters", None)  # which SageMaker tells of the tuning job only
+        return job
+
+    def list_training_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.jobs.list(request, "SecondaryStatus")
+
+    def stop_training_job(self, request: dict[str, Any]) -> None:
+        self.jobs.stop(request)
+
+    def stop_if_running(self, name: str) -> None:
+        """Stop a job, unless it has ended or was told to."""
+        with contextlib.suppress(AwsError):
+            self.jobs.stop({"TrainingJobName": name})
+
+    def delete_training_job(self, request: dict[str, Any]) -> None:
+        self.jobs.delete(request)
+
+
+def _described(request: dict[str, Any]) -> Record:
+    """What DescribeTrainingJob says in the first moment beside what was asked for."""
+    now = time.time()
+    algorithm = dict(request["AlgorithmSpecification"])
+    known = {item["Name"] for item in algorithm.get("MetricDefinitions", [])}
+    built_in = images.metric_definitions(algorithm["TrainingImage"])
+    definitions = algorithm.get("MetricDefinitions", []) + [
+        item for item in built_in if item["Name"] not in known
+    ]
+    if definitions:
+        algorithm["MetricDefinitions"] = definitions[:_MOST_METRICS]
+    return {
+        "AlgorithmSpecification": algorithm,
+        "StoppingCondition": {
+            "MaxRuntimeInSeconds": _LONGEST_SECONDS,
+            **request.get("StoppingCondition", {}),
+        },
+        "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+        "EnableInterContainerTrafficEncryption": request.get(
+            "EnableInterContainerTrafficEncryption", False
+        ),
+        "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
+        "ModelArtifacts": {"S3ModelArtifacts": model_artifacts(request)},
+        "SecondaryStatus": "Starting",
+        "SecondaryStatusTransitions": [
+            {
+                "Status": "Starting",
+                "StartTime": now,
+                "StatusMessage": "Starting the training job",
+            }
+        ],
+    }
+
+
+def model_artifacts(request: dict[str, Any]) -> str:
+    """Where the model will lie: ``<S3OutputPath>/<job>/output/model.tar.gz``."""
+    path = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+    return f"{path}/{request['TrainingJobName']}/output/model.tar.gz"
+
+
+def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+    for member in ("AlgorithmSpecification", "ResourceConfig"):
+        if member not in request:
+            raise not_served(f"training jobs without {member}")
+    if "TrainingImage" not in request["AlgorithmSpecification"]:
+        raise not_served("training jobs without AlgorithmSpecification.TrainingImage")
+    resources = request["ResourceConfig"]
+    if "InstanceType" not in resources:
+        raise not_served("training jobs without ResourceConfig.InstanceType")
+    count = resources.get("InstanceCount", 1)
+    if count > 1:
+        raise limit_exceeded(
+            f"{resources['InstanceType']} for training job usage", limit=1, used=0, asked=count
+        )

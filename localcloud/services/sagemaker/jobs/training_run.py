@@ -1,0 +1,172 @@
+"""One training job on its way: download, train, upload, and what became of it."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from typing import Any
+
+from localcloud.cloud.store import Record
+from localcloud.services.sagemaker import artifacts, images
+from localcloud.services.sagemaker.account import Role
+from localcloud.services.sagemaker.container import Process, training_environment
+from localcloud.services.sagemaker.jobs import job_run
+from localcloud.services.sagemaker.jobs.job_run import ABANDONED, JobRun, Outcome, failure
+from localcloud.services.sagemaker.jobs.metric_scan import MetricScan
+from localcloud.services.sagemaker.parts import Parts
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_MESSAGES = {
+    "Pending": "Waiting until fewer training jobs run on this machine",
+    "Starting": "Preparing the instances for training",
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Uploading": "Uploading generated training model",
+    "Stopping": "Stopping the training job",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job stopped as it ran longer than MaxRuntimeInSeconds",
+}
+
+
+class TrainingRun(JobRun):
+    """A training job on its way, through SageMaker's secondary statuses.
+
+    Parameters
+    ----------
+    scan
+        Reads metrics out of the log.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        role: Role,
+        scan: MetricScan,
+        parts: Parts,
+        slots: threading.BoundedSemaphore,
+    ) -> None:
+        super().__init__("Training", name, role, parts, slots)
+        self._scan = scan
+        self._ran_too_long = False
+
+    def waits(self) -> None:
+        self._enter("Pending")
+
+    def work(self, job: Record) -> Outcome:
+        image = images.find(
+            job["AlgorithmSpecification"]["TrainingImage"], self.parts.settings.containers
+        )
+        script = image.script("train")
+        self._prepare(job)
+        if self.stopping.is_set():
+            return "Stopped", None
+        self._enter("Training", TrainingStartTime=time.time())
+        process = Process(
+            str(self.role.account.context.python),
+            script,
+            self.tree,
+            training_environment(self.tree, job, self.role.environment()),
+            on_line=self._on_line,
+            on_end=self.changed.set,
+        )
+        seconds = job["StoppingCondition"]["MaxRuntimeInSeconds"]
+        code, self._ran_too_long = self.await_end(process, seconds)
+        if self.abandoned:
+            return "Failed", ABANDONED
+        stopped = self._ran_too_long or self.stopping.is_set()
+        if code != 0 and not stopped:
+            return "Failed", failure(code, self.tree.failure(), process)
+        self._upload(job, stopped)
+        return ("Stopped" if stopped else "Completed"), None
+
+    def end(self, job: Record, status: str, reason: str | None) -> None:
+        too_long = status == "Stopped" and self._ran_too_long
+        finish(job, self.word, status, reason, "MaxRuntimeExceeded" if too_long else None)
+        metrics = self._scan.final()
+        if metrics:
+            job["FinalMetricDataList"] = metrics
+
+    def change_to_stopping(self, job: Record) -> None:
+        enter(job, "Stopping")
+        super().change_to_stopping(job)
+
+    def _prepare(self, job: Record) -> None:
+        shutil.rmtree(self.tree.base, ignore_errors=True)
+        self.tree.create()
+        channels = job.get("InputDataConfig", [])
+        self.tree.configure(
+            job.get("HyperParameters", {}), channels, job["ResourceConfig"]["InstanceType"]
+        )
+        self._enter("Downloading")
+        for channel in channels:
+            try:
+                artifacts.download_channel(self.role, channel, self.tree)
+            except artifacts.ArtifactError as error:
+                raise artifacts.ArtifactError(f"Data download failed: {error}") from error
+
+    def _upload(self, job: Record, stopped: bool) -> None:
+        if not stopped:
+            self._enter("Uploading")
+        target = job["ModelArtifacts"]["S3ModelArtifacts"]
+        written = any(self.tree.model.iterdir())
+        if not written and stopped:
+            return
+        if not written:
+            self._on_line(
+                f"[local cloud] the container ended well but wrote nothing to {self.tree.model}; "
+                "the model archive is empty"
+            )
+        further = self.tree.output / "data"
+        try:
+            artifacts.upload_archive(self.role, self.tree.model, target)
+            if any(further.iterdir()):
+                output = f"{target.rpartition('/')[0]}/output.tar.gz"
+                artifacts.upload_archive(self.role, further, output)
+        except artifacts.ArtifactError as error:
+            raise artifacts.ArtifactError(f"Artifact upload failed: {error}") from error
+
+    def _on_line(self, line: str) -> None:
+        self.log(line)
+        for name, value in self._scan.read(line):
+            self.parts.telemetry.measure(
+                LOG_GROUP, name, value, "None", {"TrainingJobName": self.name}
+            )
+
+    def _enter(self, secondary: str, **members: Any) -> None:
+        def change(job: Record) -> None:
+            if job["TrainingJobStatus"] == "Stopping":
+                return  # a job that was told to stop does not go back to Training
+            enter(job, secondary)
+            job.update(members)
+
+        self.parts.store.update("training-job", self.name, change)
+
+
+def enter(job: Record, secondary: str) -> None:
+    """Close the last secondary status and open another."""
+    now = time.time()
+    transitions = job["SecondaryStatusTransitions"]
+    transitions[-1]["EndTime"] = now
+    transitions.append(
+        {"Status": secondary, "StartTime": now, "StatusMessage": _MESSAGES[secondary]}
+    )
+    job["SecondaryStatus"] = secondary
+    job["LastModifiedTime"] = now
+
+
+def finish(
+    job: Record, word: str, status: str, reason: str | None, secondary: str | None = None
+) -> None:
+    """Give a training job its final state and its last secondary status, by default the same."""
+    enter(job, secondary or status)
+    last = job["SecondaryStatusTransitions"][-1]
+    job_run.finish(job, word, status, reason)
+    last["EndTime"] = now = job["LastModifiedTime"]
+    if reason:
+        last["StatusMessage"] = job["FailureReason"]
+    if "TrainingStartTime" in job:
+        seconds = round(now - job["TrainingStartTime"])
+        job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = max(1, seconds)

@@ -1,0 +1,72 @@
+"""Batch transform: CreateTransformJob and its Describe, List and Stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.services.sagemaker.endpoints.models import Models
+from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
+from localcloud.services.sagemaker.jobs.transform_run import TransformRun
+from localcloud.services.sagemaker.parts import Parts
+from localcloud.services.sagemaker.refusals import limit_exceeded, not_served
+
+FAMILY = Family(
+    "Transform",
+    (
+        "ModelName",
+        "MaxConcurrentTransforms",
+        "ModelClientConfig",
+        "MaxPayloadInMB",
+        "BatchStrategy",
+        "Environment",
+        "TransformInput",
+        "TransformOutput",
+        "TransformResources",
+        "ExperimentConfig",
+    ),
+)
+
+
+class TransformJobs:
+    """The operations on transform jobs."""
+
+    def __init__(self, parts: Parts, models: Models) -> None:
+        self._parts = parts
+        self._models = models
+        self.jobs = Jobs(FAMILY, parts, parts.settings.concurrent_transform_jobs)
+
+    def create_transform_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        _refuse_what_is_not_served(request)
+        model = self._models.get(request["ModelName"])
+        if "ExecutionRoleArn" not in model:
+            raise not_served("batch transform of models without an ExecutionRoleArn")
+        role = self._parts.account.assume(model["ExecutionRoleArn"])
+        return self.jobs.create(
+            request, {}, lambda name: TransformRun(name, role, model, self._parts, self.jobs.slots)
+        )
+
+    def describe_transform_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        job = self.jobs.describe(request)
+        del job["LastModifiedTime"]  # which SageMaker tells in its list only
+        return job
+
+    def list_transform_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.jobs.list(request, "FailureReason")
+
+    def stop_transform_job(self, request: dict[str, Any]) -> None:
+        self.jobs.stop(request)
+
+
+def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+    resources = request["TransformResources"]
+    if resources["InstanceCount"] > 1:
+        quota = f"{resources['InstanceType']} for transform job usage"
+        raise limit_exceeded(quota, limit=1, used=0, asked=resources["InstanceCount"])
+    source = request["TransformInput"]
+    if source.get("SplitType", "None") not in ("None", "Line"):
+        raise not_served(f"SplitType {source['SplitType']}")
+    if source.get("CompressionType", "None") not in ("None", "Gzip"):
+        raise not_served(f"CompressionType {source['CompressionType']}")
+    for member in ("DataProcessing", "DataCaptureConfig"):
+        if request.get(member):
+            raise not_served(f"batch transform with {member}")

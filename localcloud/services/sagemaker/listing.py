@@ -1,0 +1,78 @@
+"""The filters, order and pages that all of SageMaker's List operations share."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from botocore.utils import parse_to_aware_datetime
+
+from localcloud.cloud.store import Record
+from localcloud.services.sagemaker.refusals import validation
+
+PAGE = 10  # SageMaker's default; MaxResults may ask for up to 100
+
+
+def page(
+    records: Iterable[Record],
+    request: dict[str, Any],
+    *,
+    name: str,
+    status: str | None = None,
+) -> tuple[list[Record], dict[str, Any]]:
+    """The records of one page, and the answer's members that lead to the next.
+
+    Parameters
+    ----------
+    records
+        Documents with ``CreationTime`` and, perhaps, ``LastModifiedTime`` in epoch seconds.
+    request
+        The members of the List request.
+    name, status
+        The documents' members that hold the name and the status.
+    """
+    found = [record for record in records if _matches(record, request, name, status)]
+    by = {"Name": name, "Status": status or name}.get(
+        request.get("SortBy", "CreationTime"), "CreationTime"
+    )
+    descending = request.get("SortOrder", "Descending") == "Descending"
+    found.sort(key=lambda record: (record[by], record[name]), reverse=descending)
+    start = _offset(request.get("NextToken"))
+    end = start + request.get("MaxResults", PAGE)
+    following = {"NextToken": _token(end)} if end < len(found) else {}
+    return found[start:end], following
+
+
+def _matches(record: Record, request: dict[str, Any], name: str, status: str | None) -> bool:
+    if request.get("NameContains", "").lower() not in record[name].lower():
+        return False
+    if status and "StatusEquals" in request and record[status] != request["StatusEquals"]:
+        return False
+    for member in ("CreationTime", "LastModifiedTime"):
+        moment = record.get(member, 0.0)
+        if f"{member}After" in request and moment <= _epoch(request[f"{member}After"]):
+            return False
+        if f"{member}Before" in request and moment >= _epoch(request[f"{member}Before"]):
+            return False
+    return True
+
+
+def _epoch(moment: Any) -> float:
+    parsed: datetime = parse_to_aware_datetime(moment)
+    return parsed.timestamp()
+
+
+def _token(offset: int) -> str:
+    return base64.urlsafe_b64encode(str(offset).encode()).decode()
+
+
+def _offset(token: str | None) -> int:
+    if token is None:
+        return 0
+    try:
+        return int(base64.urlsafe_b64decode(token))
+    except (ValueError, binascii.Error):
+        raise validation("Invalid NextToken: take it from the previous answer.") from None

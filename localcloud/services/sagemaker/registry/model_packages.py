@@ -1,0 +1,192 @@
+"""Model packages: versions of a model with where they come from, how good they are, and approval.
+
+A change of state is told to EventBridge as SageMaker tells it, so a rule can start what follows:
+https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from localcloud.cloud.store import Record
+from localcloud.services.eventbridge import events
+from localcloud.services.sagemaker.listing import page
+from localcloud.services.sagemaker.parts import Parts
+from localcloud.services.sagemaker.refusals import already_exists, not_found, not_served, validation
+from localcloud.services.sagemaker.registry.model_package_groups import PACKAGE_KIND as KIND
+from localcloud.services.sagemaker.registry.model_package_groups import ModelPackageGroups
+
+# Members of the request that DescribeModelPackage gives back as they came.
+_ECHOED = (
+    "ModelPackageDescription",
+    "InferenceSpecification",
+    "ModelMetrics",
+    "MetadataProperties",
+    "CustomerMetadataProperties",
+    "DriftCheckBaselines",
+    "Domain",
+    "Task",
+    "SamplePayloadUrl",
+    "SourceUri",
+    "SkipModelValidation",
+    "ModelCard",
+    "ModelLifeCycle",
+)
+_UPDATED = (
+    "ModelApprovalStatus",
+    "ApprovalDescription",
+    "InferenceSpecification",
+    "SourceUri",
+    "ModelCard",
+    "ModelLifeCycle",
+)
+_CHANGE = "SageMaker Model Package State Change"
+_SUMMARY = (
+    "ModelPackageName",
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+)
+
+
+class ModelPackages:
+    """The operations on model packages."""
+
+    def __init__(self, parts: Parts, groups: ModelPackageGroups) -> None:
+        self._account = parts.account
+        self._store = parts.store
+        self._tags = parts.tags
+        self._groups = groups
+
+    def create_model_package(self, request: dict[str, Any]) -> dict[str, Any]:
+        for member in ("SourceAlgorithmSpecification", "ValidationSpecification"):
+            if member in request:
+                raise not_served(f"model packages with {member}")
+        if "InferenceSpecification" not in request:
+            raise validation("A model package needs an InferenceSpecification.")
+        with self._store.lock:
+            package = (
+                self._versioned(request)
+                if "ModelPackageGroupName" in request
+                else (self._unversioned(request))
+            )
+            arn = package["ModelPackageArn"]
+            package |= {member: request[member] for member in _ECHOED if member in request}
+            package |= {
+                "CreationTime": time.time(),
+                "ModelPackageStatus": "Completed",
+                "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
+            }
+            self._store.put(KIND, arn, package)
+            self._tags.set(arn, request.get("Tags", []))
+        self._announce(package)
+        return {"ModelPackageArn": arn}
+
+    def describe_model_package(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.get(request["ModelPackageName"])
+
+    def list_model_packages(self, request: dict[str, Any]) -> dict[str, Any]:
+        kind = request.get("ModelPackageType")
+        group = request.get("ModelPackageGroupName")
+        if group is not None:
+            group = self._groups.get(group)["ModelPackageGroupName"]
+        approval = request.get("ModelApprovalStatus")
+        matching = [
+            package
+            for package in self._store.all(KIND)
+            if _is_of_kind(package, kind, group)
+            and approval in (None, package.get("ModelApprovalStatus"))
+        ]
+        found, following = page(matching, request, name="ModelPackageName")
+        summaries = [_summary(one) for one in found]
+        return {"ModelPackageSummaryList": summaries, **following}
+
+    def update_model_package(self, request: dict[str, Any]) -> dict[str, Any]:
+        arn = self.get(request["ModelPackageArn"])["ModelPackageArn"]
+
+        def change(package: Record) -> None:
+            package |= {member: request[member] for member in _UPDATED if member in request}
+            properties = package.get("CustomerMetadataProperties", {})
+            properties |= request.get("CustomerMetadataProperties", {})
+            for name in request.get("CustomerMetadataPropertiesToRemove", []):
+                properties.pop(name, None)
+            package["CustomerMetadataProperties"] = properties
+            package["LastModifiedTime"] = time.time()
+
+        package = self._store.update(KIND, arn, change)
+        if package is None:
+            raise not_found(KIND, arn)
+        told = (*_UPDATED, "CustomerMetadataProperties")
+        self._announce(package, [member for member in told if member in request])
+        return {"ModelPackageArn": arn}
+
+    def delete_model_package(self, request: dict[str, Any]) -> None:
+        arn = self.get(request["ModelPackageName"])["ModelPackageArn"]
+        self._store.delete(KIND, arn)
+        self._tags.forget(arn)
+
+    def get(self, name_or_arn: str) -> Record:
+        """The package, by its ARN or, where it has no versions, its name."""
+        arn = (
+            name_or_arn if name_or_arn.startswith("arn:") else self._account.arn(KIND, name_or_arn)
+        )
+        package = self._store.get(KIND, arn)
+        if package is None:
+            raise validation(f"ModelPackage {name_or_arn} does not exist.")
+        return package
+
+    def container(self, name_or_arn: str) -> Record:
+        """The first container of a package, as CreateModel takes it."""
+        containers = self.get(name_or_arn)["InferenceSpecification"]["Containers"]
+        served = ("Image", "ModelDataUrl", "ModelDataSource", "Environment")
+        return {member: containers[0][member] for member in served if member in containers[0]}
+
+    def _versioned(self, request: dict[str, Any]) -> Record:
+        group = self._groups.get(request["ModelPackageGroupName"])
+        name = group["ModelPackageGroupName"]
+        version = self._groups.next_version(name)
+        return {
+            "ModelPackageName": name,
+            "ModelPackageGroupName": name,
+            "ModelPackageVersion": version,
+            "ModelPackageArn": self._account.arn(KIND, f"{name}/{version}"),
+            "ModelApprovalStatus": request.get("ModelApprovalStatus", "PendingManualApproval"),
+        }
+
+    def _unversioned(self, request: dict[str, Any]) -> Record:
+        if "ModelPackageName" not in request:
+            raise validation("Either ModelPackageName or ModelPackageGroupName is required.")
+        name = request["ModelPackageName"]
+        arn = self._account.arn(KIND, name)
+        if self._store.get(KIND, arn):
+            raise already_exists(KIND, arn)
+        return {"ModelPackageName": name, "ModelPackageArn": arn}
+
+    def _announce(self, package: Record, updated: list[str] | None = None) -> None:
+        """Tell EventBridge, and which members were updated; the rollout's rule waits for this."""
+        told = ("ModelMetrics", "CustomerMetadataProperties", "ApprovalDescription")
+        detail = _summary(package) | {key: package[key] for key in told if key in package}
+        if updated is not None:
+            detail["UpdatedModelPackageFields"] = updated
+        events.emit("aws.sagemaker", _CHANGE, package["ModelPackageArn"], detail)
+
+
+def _summary(package: Record) -> Record:
+    """A version has a number in its group and no name of its own."""
+    summary = {member: package[member] for member in _SUMMARY if member in package}
+    if "ModelPackageVersion" in summary:
+        del summary["ModelPackageName"]
+    return summary
+
+
+def _is_of_kind(package: Record, kind: str | None, group: str | None) -> bool:
+    """Versions are listed for their group or when asked for; alone, packages without versions."""
+    if group is not None:
+        return package.get("ModelPackageGroupName") == group
+    is_versioned = "ModelPackageVersion" in package
+    return kind == "Both" or is_versioned == (kind == "Versioned")

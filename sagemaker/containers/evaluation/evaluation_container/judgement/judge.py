@@ -1,0 +1,215 @@
+"""The verdict on a candidate, out of its forecasts, the champion's and what came."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation_container.judgement.gate import Comparison, Limits, Verdict, decide
+from evaluation_container.judgement.reference import Reference, with_losses
+from evaluation_container.pages.forecast_report import Report
+from evaluation_container.preparation.judged_forecasts import CANDIDATE, CHAMPION, Judged, Mask
+from evaluation_container.scoring import metrics
+from evaluation_container.scoring.metrics import Floats
+from evaluation_container.scoring.scores import OVERALL, Score, Truth, scores
+
+_MESSAGE = 1000
+"""Characters of the ExitMessage, some less than SageMaker keeps."""
+
+
+def judge(arguments: Sequence[str]) -> str:
+    """Write metrics.json, gate.json, reference.json and report.html; say the verdict."""
+    parser = argparse.ArgumentParser(prog="judge")
+    parser.add_argument("--judged", type=Path, required=True, help="folder that origins wrote")
+    parser.add_argument("--forecasts", type=Path, required=True, help="folder of a folder a model")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--most-loss-over-champion", type=float, required=True)
+    parser.add_argument("--least-coverage-80", type=float, required=True)
+    parser.add_argument("--most-coverage-80", type=float, required=True)
+    parser.add_argument("--champion-failure", default="", help="why it has no forecasts")
+    options = parser.parse_args(arguments)
+    judged = Judged.read(options.judged)
+    limits = Limits(
+        options.most_loss_over_champion, options.least_coverage_80, options.most_coverage_80
+    )
+    forecasts = {CANDIDATE: judged.answers(CANDIDATE, options.forecasts / CANDIDATE)}
+    if judged.asked[CHAMPION].any() and not options.champion_failure:
+        forecasts[CHAMPION] = judged.answers(CHAMPION, options.forecasts / CHAMPION)
+    found = {
+        name: scores(judged.truth, told)
+        for name, told in {CANDIDATE: forecasts[CANDIDATE], **judged.baselines}.items()
+    }
+    comparison = _comparison(judged, forecasts, options.champion_failure)
+    verdict = decide(
+        found[CANDIDATE][OVERALL].errors,
+        {name: found[name][OVERALL].errors for name in judged.baselines},
+        comparison,
+        limits,
+    )
+    champion = None
+    if not isinstance(comparison, str):
+        champion = _loss(scores(_compared(judged), forecasts[CHAMPION]))
+    figures = _figures(found, champion)
+    options.out.mkdir(parents=True, exist_ok=True)
+    _write(options.out / "metrics.json", _metrics(found, comparison, judged))
+    _write(options.out / "gate.json", {**asdict(verdict), "limits": asdict(limits), **figures})
+    losses, totals = _by_day(judged.truth, forecasts[CANDIDATE])
+    with_losses(Reference.read(options.judged), losses, totals).write(options.out)
+    page = _report(judged, forecasts, verdict).html()
+    (options.out / "report.html").write_text(page, encoding="utf-8")
+    return _message(verdict, figures)
+
+
+def _comparison(judged: Judged, forecasts: Mapping[str, Floats], failure: str) -> Comparison | str:
+    """Losses by origin of what can be compared, or why nothing can."""
+    if CHAMPION not in forecasts:
+        if failure:
+            return f"it could not forecast: {failure}"
+        return "it knows none of these series" if judged.package else "there is none"
+    truth = _compared(judged)
+    mine, theirs = (_loss_by_day(truth, forecasts[model]) for model in (CANDIDATE, CHAMPION))
+    kept = np.isfinite(mine)
+    if not kept.any():
+        return "it has learned of all these days"
+    return Comparison(mine[kept], theirs[kept])
+
+
+def _compared(judged: Judged) -> Truth:
+    """The truth of what both know, from origins after all that the champion has learned."""
+    end = judged.champion_data_end
+    fair = np.array([end is None or origin >= end for origin in judged.truth.origins])
+    return _only(judged.truth, judged.asked[CHAMPION] & fair)
+
+
+def _only(truth: Truth, asked: Mask) -> Truth:
+    """The truth of what was asked; nothing came of the rest."""
+    return replace(truth, actual=np.where(asked[..., None], truth.actual, np.nan))
+
+
+def _of_series(truth: Truth, kept: Mask) -> Truth:
+    places = [int(place) for place in np.flatnonzero(kept)]
+    return replace(
+        truth,
+        stations=[truth.stations[place] for place in places],
+        pollutants=[truth.pollutants[place] for place in places],
+        actual=truth.actual[places],
+        before=truth.before[places],
+        scales=truth.scales[places],
+    )
+
+
+def _loss_by_day(truth: Truth, forecast: Floats) -> Floats:
+    """Weighted quantile loss of each origin, the mean of the pollutants; NaN where nothing came."""
+    losses, totals = _by_day(truth, forecast)
+    found = [losses[name] / np.where(totals[name] > 0, totals[name], np.nan) for name in losses]
+    there = np.isfinite(found).any(axis=0)
+    means = np.full(len(truth.origins), np.nan)
+    means[there] = np.nanmean(np.asarray(found)[:, there], axis=0)
+    return means
+
+
+def _by_day(truth: Truth, forecast: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Of each origin, by pollutant: the loss, meant over the quantiles, and the sum that came."""
+    losses, totals = {}, {}
+    for pollutant in truth.observed_pollutants():
+        mine = truth.series_of(pollutant)
+        lost = metrics.quantile_losses(truth.actual[mine], truth.published(forecast[mine]))
+        losses[pollutant] = np.nansum(lost, axis=(0, 2))
+        totals[pollutant] = np.nansum(np.abs(truth.actual[mine]), axis=(0, 2))
+    return losses, totals
+
+
+def _figures(
+    found: Mapping[str, Mapping[str, Score]], champion: float | None
+) -> dict[str, float | None]:
+    """What stands in the registry beside a version; the champion's loss is on what both know."""
+    mine = found[CANDIDATE][OVERALL].errors
+    return {
+        "wql": _round(mine.weighted_quantile_loss),
+        "wql_champion": None if champion is None else _round(champion),
+        "wql_persistence": _round(_loss(found["persistence"])),
+        "wql_naive_24": _round(_loss(found["daily seasonal naive"])),
+        "nd": _round(mine.normalized_deviation),
+        "mase": _round(mine.mean_absolute_scaled_error),
+        "coverage_80": _round(mine.coverage_80),
+    }
+
+
+def _metrics(
+    found: Mapping[str, Mapping[str, Score]], comparison: Comparison | str, judged: Judged
+) -> dict[str, Any]:
+    compared = None
+    if not isinstance(comparison, str):
+        compared = {
+            "package": judged.package,
+            "days": len(comparison.candidate),
+            "candidate": [_round(value) for value in comparison.candidate],
+            "champion": [_round(value) for value in comparison.champion],
+        }
+    return {
+        "origins": [origin.isoformat() for origin in judged.truth.origins],
+        "series": len(judged.truth.stations),
+        "forecasts": len(judged.places(CANDIDATE)),
+        "errors": {
+            name: {
+                group: {**asdict(score.errors), "coverage": dict(score.coverage)}
+                for group, score in by_group.items()
+            }
+            for name, by_group in found.items()
+        },
+        "compared_with_champion": compared,
+    }
+
+
+def _report(judged: Judged, forecasts: Mapping[str, Floats], verdict: Verdict) -> Report:
+    truth, origins, shown = judged.truth, judged.truth.origins, judged.asked[CANDIDATE]
+    warning = ""
+    if CHAMPION in forecasts:
+        shown = judged.asked[CHAMPION]
+        if (shown != judged.asked[CANDIDATE]).any():
+            warning = "Shown are the series that the champion knows, too; the gate looked at all."
+    facts = [
+        f"{len(truth.stations)} series were forecast from {len(origins)} midnights (UTC), "
+        f"{origins[0]:%Y-%m-%d} to {origins[-1]:%Y-%m-%d}, which the candidate has not seen.",
+    ]
+    if judged.package:
+        facts.append(f"The champion is {judged.package}.")
+    said = "accepted" if verdict.accepted else "rejected"
+    kept = np.asarray(shown.any(axis=1))
+    told = {**forecasts, **judged.baselines}
+    return Report(
+        title=f"Candidate {said}",
+        facts=facts,
+        verdict=verdict.reasons,
+        truth=_of_series(_only(truth, shown), kept),
+        forecasts={name: rows[kept] for name, rows in told.items()},
+        warning=warning,
+    )
+
+
+def _message(verdict: Verdict, figures: Mapping[str, float | None]) -> str:
+    said = "accepted" if verdict.accepted else "rejected"
+    reasons = "; ".join(verdict.reasons)
+    whole = {"verdict": said, **figures, "reasons": reasons}
+    over = len(json.dumps(whole)) - _MESSAGE
+    return json.dumps(
+        whole | {"reasons": reasons[:-over] + "…" if over > 0 else reasons}, ensure_ascii=False
+    )
+
+
+def _loss(by_group: Mapping[str, Score]) -> float:
+    return by_group[OVERALL].errors.weighted_quantile_loss
+
+
+def _round(value: float) -> float:
+    return round(float(value), 5)
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Nightly forecasts of all series."""

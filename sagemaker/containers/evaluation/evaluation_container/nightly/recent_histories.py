@@ -1,0 +1,117 @@
+"""The devices' recent hours as the series job leaves them, all up to one origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from container_runtime.errors import DataError
+
+from contracts.messages.telemetry import POLLUTANTS
+from contracts.models.forecast_input import START_FORMAT, RecentHistory
+from evaluation_container.scoring.drift_statistics import Hours
+from evaluation_container.scoring.metrics import Floats
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Device:
+    """What one device measured before the origin.
+
+    Parameters
+    ----------
+    start
+        First hour, UTC.
+    target, area
+        By pollutant, up to the hour before the origin; NaN is missing.
+    """
+
+    device_id: str
+    start: datetime
+    target: Mapping[str, Floats]
+    area: Mapping[str, Floats]
+
+
+class RecentHistories:
+    """The histories in a folder, one JSON object a device.
+
+    They are read one by one and never all kept.
+
+    Parameters
+    ----------
+    origin
+        The hour after the last one in which any device measured anything: what is forecast from.
+
+    Raises
+    ------
+    DataError
+        No device has measured anything, or an object is something else.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files = sorted(folder.glob("*.json"))
+        ends = [end for one in self._histories() if (end := _end_of_data(one)) is not None]
+        if not ends:
+            raise DataError(f"{folder.name} holds no value of any device: build the series first")
+        self.origin = max(ends)
+
+    def __iter__(self) -> Iterator[Device]:
+        for history in self._histories():
+            start = _start(history)
+            hours = int((self.origin - start) / HOUR)
+            yield Device(
+                history.device_id,
+                start,
+                {name: _of_length(row, hours) for name, row in history.target.items()},
+                {name: _of_length(row, hours) for name, row in history.area.items()},
+            )
+
+    def last(self, hours: int) -> Hours:
+        """By pollutant, the devices and their last hours, shape (devices, hours)."""
+        devices, rows = [], []
+        for one in self:
+            devices.append(one.device_id)
+            rows.append([_last(one.target[pollutant], hours) for pollutant in POLLUTANTS])
+        stacked = np.array(rows)
+        return {
+            pollutant: (tuple(devices), stacked[:, place])
+            for place, pollutant in enumerate(POLLUTANTS)
+        }
+
+    def _histories(self) -> Iterator[RecentHistory]:
+        for file in self._files:
+            try:
+                yield RecentHistory.from_json(file.read_text(encoding="utf-8"))
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{file.name} is no history of a device: {error!r}") from None
+
+
+def _start(history: RecentHistory) -> datetime:
+    return datetime.strptime(history.start, START_FORMAT).replace(tzinfo=UTC)
+
+
+def _end_of_data(history: RecentHistory) -> datetime | None:
+    """The hour after the last one with a value; None where there is none."""
+    rows = np.array(list(history.target.values()), dtype=float)
+    there = np.flatnonzero(np.isfinite(rows).any(axis=0))
+    return _start(history) + (int(there[-1]) + 1) * HOUR if len(there) else None
+
+
+def _of_length(row: Sequence[float | None], hours: int) -> Floats:
+    """Cut, or filled with gaps, at its end."""
+    found = np.full(max(0, hours), np.nan)
+    known = np.array(row[: len(found)], dtype=float)
+    found[: len(known)] = known
+    return found
+
+
+def _last(row: Floats, hours: int) -> Floats:
+    """Filled with gaps at its begin where there are fewer."""
+    found = np.full(hours, np.nan)
+    known = row[-hours:]
+    found[hours - len(known) :] = known
+    return found

@@ -1,0 +1,1 @@
+"""Data that candidates are trained, tuned and judged on."""

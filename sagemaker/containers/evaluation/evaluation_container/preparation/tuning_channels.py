@@ -1,0 +1,137 @@
+"""Channels to tune on: what is held out from training there lies before what the gate judges on.
+
+A search keeps the values that did best on the hours it was shown, so its best loss is a little too
+good, and on the gate's hours it would be so in the gate. Hence the days before the gate's origins.
+One day's weather is no measure either: a series comes once an origin, each ending a day later, as
+https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html#deepar-best-practices advises for
+test channels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from container_runtime.errors import DataError
+from container_runtime.parameters import pandas_frequency
+from forecast_format.channels import read_channel
+from forecast_format.series import Series
+
+from contracts.models.forecast_input import FREQUENCY, HORIZON, RECENT_HOURS
+
+DAY = 24
+
+
+def holdout(arguments: Sequence[str]) -> str:
+    """Write the folders ``train`` and ``test``; what is in them is the job's ExitMessage."""
+    parser = argparse.ArgumentParser(prog="holdout")
+    parser.add_argument("--channel", type=Path, required=True, help="folder of whole series")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--origins", type=int, required=True, help="days to measure on")
+    parser.add_argument("--kept", type=int, required=True, help="days after them, for the gate")
+    options = parser.parse_args(arguments)
+    series = read_channel(options.channel, pandas_frequency(FREQUENCY))
+    origins = daily_origins(series, options.origins, options.kept)
+    train, test = split(series, origins)
+    return json.dumps(
+        {
+            "train": _write(train, options.out / "train"),
+            "test": _write(test, options.out / "test"),
+            "first_origin": str(origins[0].to_timestamp()),
+            "last_origin": str(origins[-1].to_timestamp()),
+        }
+    )
+
+
+def daily_origins(series: Sequence[Series], days: int, kept: int) -> list[pd.Period]:
+    """Midnights to forecast from: so many, all of them before the last `kept` whole days."""
+    end = max(one.start + len(one.target) for one in series)
+    first = end - end.hour - (days + kept) * DAY
+    return [first + day * DAY for day in range(days)]
+
+
+def split(
+    series: Sequence[Series], origins: Sequence[pd.Period]
+) -> tuple[Iterator[Series], Iterator[Series]]:
+    """Series up to the first origin; and each series once an origin, to the end of its forecast.
+
+    Values are divided by what is usual for their pollutant in the held-out hours, so that the
+    algorithm's single loss over all values is the mean of the pollutants' losses, which the gate
+    looks at: in µg/m³ carbon monoxide would outweigh all others. The models scale each series
+    anyway.
+
+    Raises
+    ------
+    DataError
+        The series begin too late, or nothing was observed in the held-out hours.
+    """
+    cut = [one.before(_steps(one, origins[0]), horizon=0) for one in series]
+    train = [one for one in cut if one.is_observed]
+    test = [
+        one.before(end, horizon=0, at_most=RECENT_HOURS + HORIZON)  # what a request may bring
+        for one in series
+        for end in (_steps(one, origin + HORIZON) for origin in origins)
+        if _can_be_scored(one, end)
+    ]
+    if not train or not test:
+        when = "before" if not train else "in the days from"
+        raise DataError(
+            f"nothing was observed {when} {origins[0].to_timestamp()}: the channel needs more "
+            "days, or fewer may be held out"
+        )
+    usual = _usual(test)
+    return _scaled(train, usual), _scaled(test, usual)
+
+
+def _steps(series: Series, end: pd.Period) -> int:
+    """Steps from the begin of the series to an hour; 0 where it begins later."""
+    return max(0, int((end - series.start).n))
+
+
+def _can_be_scored(series: Series, end: int) -> bool:
+    """Whether the series reaches so far, with values in the last hours and before them."""
+    history, truth = series.target[: end - HORIZON], series.target[end - HORIZON : end]
+    reaches = HORIZON < end <= len(series.target)
+    return bool(reaches and np.isfinite(history).any() and np.isfinite(truth).any())
+
+
+def _usual(test: Sequence[Series]) -> Mapping[int, float]:
+    """By pollutant, the sum of its held-out values; in parts of one number, so about its mean."""
+    amounts: dict[int, float] = defaultdict(float)
+    count = 0
+    for one in test:
+        truth = one.target[-HORIZON:]
+        amounts[_pollutant(one)] += float(np.nansum(np.abs(truth)))
+        count += int(np.isfinite(truth).sum())
+    return {kind: amount * len(amounts) / count for kind, amount in amounts.items() if amount}
+
+
+def _scaled(series: Iterable[Series], usual: Mapping[int, float]) -> Iterator[Series]:
+    """Without the pollutants of which only zeros are held out: they have no weighted loss."""
+    return (
+        replace(one, target=(one.target / usual[_pollutant(one)]).astype(np.float32))
+        for one in series
+        if _pollutant(one) in usual
+    )
+
+
+def _pollutant(series: Series) -> int:
+    return series.cat[-1] if series.cat else 0
+
+
+def _write(series: Iterable[Series], folder: Path) -> int:
+    """Write a channel series by series; how many there are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with gzip.open(folder / "part-0.json.gz", "wt", encoding="utf-8") as lines:
+        for one in series:
+            lines.write(json.dumps(one.document()) + "\n")
+            count += 1
+    return count

@@ -1,0 +1,1 @@
+"""Scores of probabilistic forecasts, and baselines."""

@@ -1,0 +1,188 @@
+"""DeepAR's requests and answers, apart from HTTP.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-in-formats.html (JSON) and
+https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-batch.html (JSON Lines)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from container_runtime.errors import RequestError, SeriesError
+
+from forecast_format.forecasts import Forecast, ForecastModel
+from forecast_format.series import Series
+
+OUTPUT_TYPES = ("mean", "quantiles", "samples")
+MAX_SAMPLES = 1_000
+MAX_INSTANCES = 500
+"""More would hold the endpoint's only process for long; a batch job sends them in pieces."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What an answer is to hold.
+
+    Parameters
+    ----------
+    num_samples
+        Sample paths drawn for each instance.
+    output_types
+        Some of `OUTPUT_TYPES`.
+    quantiles
+        Levels, as the caller wrote them: they name the answer's lists.
+    """
+
+    num_samples: int = 100
+    output_types: tuple[str, ...] = ("mean", "quantiles")
+    quantiles: tuple[str, ...] = tuple(f"{level / 10:.1f}" for level in range(1, 10))
+
+    @classmethod
+    def parse(cls, document: Any) -> Configuration:
+        """Read the request's ``configuration``, whose every field may be left out.
+
+        Raises
+        ------
+        RequestError
+            Says which field was expected how.
+        """
+        if document is None:
+            return cls()
+        if not isinstance(document, Mapping):
+            raise RequestError(f"configuration must be an object; got {document!r:.60}")
+        defaults = cls()
+        return cls(
+            num_samples=_num_samples(document.get("num_samples", defaults.num_samples)),
+            output_types=_output_types(document.get("output_types", defaults.output_types)),
+            quantiles=_quantiles(document.get("quantiles", defaults.quantiles)),
+        )
+
+
+def answer_json(model: ForecastModel, body: bytes) -> dict[str, Any]:
+    """Answer of an ``application/json`` request: one prediction for each instance, in order.
+
+    Raises
+    ------
+    RequestError
+        The body breaks the format; the message names the instance and the field.
+    """
+    document = _loads(body, "the body")
+    if not isinstance(document, Mapping):
+        raise RequestError(f"the body must be an object with instances; got {document!r:.60}")
+    instances = document.get("instances")
+    if not isinstance(instances, list) or not instances:
+        raise RequestError(
+            f"instances must be a list of at least one object; got {instances!r:.60}"
+        )
+    if len(instances) > MAX_INSTANCES:
+        raise RequestError(
+            f"at most {MAX_INSTANCES} instances are answered at once; got {len(instances)}: "
+            "send them in several requests"
+        )
+    configuration = Configuration.parse(document.get("configuration"))
+    return {"predictions": _predictions(model, instances, configuration)}
+
+
+def answer_json_lines(model: ForecastModel, body: bytes, configuration: Configuration) -> str:
+    """Answer of ``application/jsonlines``: a line with a prediction for each line with an instance.
+
+    However many lines a batch job puts into a request, the model has `MAX_INSTANCES` at a time.
+
+    Raises
+    ------
+    RequestError
+        As `answer_json`.
+    """
+    lines = [line for line in body.splitlines() if line.strip()]
+    if not lines:
+        raise RequestError("the body must hold one instance a line; it is empty")
+    instances = [_loads(line, f"line {number}") for number, line in enumerate(lines, start=1)]
+    predictions = (
+        prediction
+        for first in range(0, len(instances), MAX_INSTANCES)
+        for prediction in _predictions(
+            model, instances[first : first + MAX_INSTANCES], configuration, first
+        )
+    )
+    return "".join(json.dumps(prediction) + "\n" for prediction in predictions)
+
+
+def _predictions(
+    model: ForecastModel, instances: Sequence[Any], configuration: Configuration, first: int = 0
+) -> list[dict[str, Any]]:
+    """Predictions of instances that are numbered from ``first``."""
+    series = [_series(model, number, one) for number, one in enumerate(instances, start=first)]
+    forecasts = model.forecast(series, configuration.num_samples)
+    return [_prediction(forecast, configuration) for forecast in forecasts]
+
+
+def _series(model: ForecastModel, number: int, instance: Any) -> Series:
+    try:
+        series = Series.parse(instance, model.frequency)
+        model.check(series)
+    except SeriesError as error:
+        raise RequestError(f"instances[{number}]: {error}") from None
+    return series
+
+
+def _prediction(forecast: Forecast, configuration: Configuration) -> dict[str, Any]:
+    """Answer for one instance."""
+    prediction: dict[str, Any] = {}
+    if "mean" in configuration.output_types:
+        prediction["mean"] = forecast.mean().tolist()
+    if "quantiles" in configuration.output_types:
+        values = forecast.quantiles([float(level) for level in configuration.quantiles])
+        prediction["quantiles"] = {
+            name: row.tolist() for name, row in zip(configuration.quantiles, values, strict=True)
+        }
+    if "samples" in configuration.output_types:
+        prediction["samples"] = forecast.samples().tolist()
+    return prediction
+
+
+def _loads(text: bytes, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise RequestError(f"{where} must be JSON: {error}") from None
+
+
+def _num_samples(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SAMPLES:
+        raise RequestError(f"num_samples must be an integer from 1 to {MAX_SAMPLES}; got {value!r}")
+    return value
+
+
+def _output_types(value: Any) -> tuple[str, ...]:
+    if (
+        not isinstance(value, list | tuple)
+        or not value
+        or not set(map(str, value)) <= set(OUTPUT_TYPES)
+    ):
+        raise RequestError(
+            f"output_types must be a list of some of {', '.join(OUTPUT_TYPES)}; got {value!r:.60}"
+        )
+    return tuple(value)
+
+
+def _quantiles(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise RequestError(f'quantiles must be a list such as ["0.1", "0.9"]; got {value!r:.60}')
+    for level in value:
+        if not _is_level(level):
+            raise RequestError(
+                f"a quantile must be between 0 and 1, neither included; got {level!r}"
+            )
+    return tuple(str(level) for level in value)
+
+
+def _is_level(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    try:
+        return 0 < float(value) < 1
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,93 @@
+"""The related series of a lake, made of its own: a channel need not repeat them.
+
+A series of categories (device, pollutant) has beside it the other pollutants of its device, named
+`pollutant`, and `AREA`. Requests bring them by the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from forecast_format.series import Floats, Series
+
+AREA = "area"
+"""Mean of the same pollutant over all devices, missing where less than a quarter is there."""
+
+Cat = tuple[int, ...]
+
+
+def pollutant(category: int) -> str:
+    """Name of the related series that holds a pollutant, by the pollutant's category."""
+    return f"pollutant-{category}"
+
+
+def with_related(series: Sequence[Series]) -> list[Series]:
+    """The same series, related to each other.
+
+    One that brings related series keeps those, and one without the two categories has none.
+
+    Parameters
+    ----------
+    series
+        Of one frequency; each may begin and end at another time.
+    """
+    known = [one for one in series if len(one.cat) == 2]
+    if not known:
+        return list(series)
+    grid = _Grid(known)
+    return [
+        one if one.related or len(one.cat) != 2 else replace(one, related=grid.related(one))
+        for one in series
+    ]
+
+
+class _Grid:
+    """Series by their categories, and their means, on one axis of time."""
+
+    def __init__(self, series: Sequence[Series]) -> None:
+        self._first = min(_step(one) for one in series)
+        length = max(_step(one) + len(one.target) for one in series) - self._first
+        self._values: dict[Cat, Floats] = {}
+        for one in series:
+            empty = np.full(length, np.nan, dtype=np.float32)
+            row = self._values.setdefault(one.cat, empty)[self._span(one)]
+            row[:] = np.where(np.isfinite(one.target), one.target, row)
+        kinds = {kind for _, kind in self._values}
+        self._area = {
+            kind: mean_where_enough([row for cat, row in self._values.items() if cat[1] == kind])
+            for kind in kinds
+        }
+
+    def related(self, series: Series) -> dict[str, Floats]:
+        device, kind = series.cat
+        span = self._span(series)
+        others = {
+            pollutant(cat[1]): row[span]
+            for cat, row in sorted(self._values.items())
+            if cat[0] == device and cat[1] != kind
+        }
+        return {AREA: self._area[kind][span], **others}
+
+    def _span(self, series: Series) -> slice:
+        first = _step(series) - self._first
+        return slice(first, first + len(series.target))
+
+
+def mean_where_enough(rows: Sequence[Floats]) -> Floats:
+    """Mean of rows of one length, missing where less than a quarter of them has a value."""
+    count = np.zeros(len(rows[0]), dtype=np.int64)
+    total = np.zeros(len(rows[0]))
+    for row in rows:  # one at a time: all at once would take the lake's memory again
+        there = np.isfinite(row)
+        count += there
+        total[there] += row[there]
+    enough = count >= max(1, len(rows) // 4)
+    return np.where(enough, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def _step(series: Series) -> int:
+    """Number of the series' first step."""
+    return int(series.start.ordinal) // int(series.start.freq.n)

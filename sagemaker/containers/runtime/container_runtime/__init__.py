@@ -1,0 +1,1 @@
+"""SageMaker's container contract, with no model in it: paths, parameters, log lines."""

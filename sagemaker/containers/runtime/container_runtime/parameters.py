@@ -1,0 +1,111 @@
+"""Hyperparameters come as strings: each is parsed, and all complaints are made at once."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from container_runtime.errors import HyperparameterError
+
+Parser = Callable[[str], Any]
+"""Reads one value; a ValueError says what was expected."""
+
+_PANDAS_FREQUENCY = {"M": "M", "W": "W", "D": "D", "H": "h", "min": "min"}
+
+
+def parse(
+    given: Mapping[str, str],
+    parsers: Mapping[str, Parser],
+    *,
+    algorithm: str,
+    required: Collection[str],
+    may_be_empty: Collection[str] = (),
+) -> dict[str, Any]:
+    """Values of the hyperparameters that are given.
+
+    Parameters
+    ----------
+    algorithm
+        As it is called in complaints.
+    may_be_empty
+        Those in which an empty text means something; in others it means that none is given.
+
+    Raises
+    ------
+    HyperparameterError
+        Names every hyperparameter that is missing, unknown or out of its range.
+    """
+    complaints = [
+        f"{name} is required" for name in required if not str(given.get(name, "")).strip()
+    ]
+    complaints += [
+        f"{name!r} is no hyperparameter of {algorithm}; known are {', '.join(sorted(parsers))}"
+        for name in given
+        if name not in parsers and not name.startswith("_")  # "_tuning_…" is SageMaker's own
+    ]
+    values: dict[str, Any] = {}
+    for name, read in parsers.items():
+        text = str(given[name]).strip() if name in given else None
+        if text is None or (not text and name not in may_be_empty):
+            continue
+        try:
+            values[name] = read(text)
+        except ValueError as error:
+            complaints.append(f"{name} must be {error}; got {given[name]!r}")
+    if complaints:
+        raise HyperparameterError("hyperparameters: " + "; ".join(complaints))
+    return values
+
+
+def frequency(text: str) -> str:
+    """``time_freq``: ``M``, ``W``, ``D``, ``H`` or ``min``, after an optional multiple."""
+    multiple, unit = _split_frequency(text)
+    return f"{multiple}{unit}" if multiple > 1 else unit
+
+
+def pandas_frequency(time_freq: str) -> str:
+    """A ``time_freq`` as pandas spells it."""
+    multiple, unit = _split_frequency(time_freq)
+    return f"{multiple if multiple > 1 else ''}{_PANDAS_FREQUENCY[unit]}"
+
+
+def integer(lowest: int, highest: int | None = None) -> Parser:
+    """Integers from the lowest on, to the highest where there is one."""
+    expected = f"an integer of at least {lowest}"
+    if highest is not None:
+        expected = f"an integer from {lowest} to {highest}"
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if value < lowest or (highest is not None and value > highest):
+            raise ValueError(expected)
+        return value
+
+    return read
+
+
+def number(lowest: float, highest: float, expected: str) -> Parser:
+    """Numbers from the lowest to below the highest."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not lowest <= value < highest:
+            raise ValueError(expected)
+        return value
+
+    return read
+
+
+def _split_frequency(time_freq: str) -> tuple[int, str]:
+    match = re.fullmatch(r"([1-9]\d*)?\s*(M|W|D|H|min)", time_freq)
+    if match is None:
+        raise ValueError("M, W, D, H or min, with an optional multiple such as 5min")
+    return int(match[1] or 1), match[2]

@@ -1,0 +1,1 @@
+"""A client of the forecast API, and verification of its forecasts."""

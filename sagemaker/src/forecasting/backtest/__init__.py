@@ -1,0 +1,1 @@
+"""Rolling-origin backtests on recorded stations or on the lake."""

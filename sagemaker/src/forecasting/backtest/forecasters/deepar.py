@@ -1,0 +1,72 @@
+"""DeepAR in a backtest: what the container does, in this process."""
+
+from __future__ import annotations
+
+import numpy as np
+from container_runtime.errors import DataError
+from deepar_container import training
+from deepar_container.commands import settle
+from deepar_container.hyperparameters import Hyperparameters
+from deepar_container.model import DeepAR as Model
+from evaluation_container.scoring.metrics import Floats
+
+from contracts.models.forecast_input import FREQUENCY, HORIZON, RECENT_HOURS
+from forecasting.backtest.forecasters.by_name import BAND_LEVELS, Report
+from forecasting.backtest.history import HOUR, History
+from forecasting.backtest.instances import instances, training_instances
+from forecasting.errors import ForecastingError
+
+DEFAULTS = Hyperparameters(
+    FREQUENCY,
+    context_length=48,
+    prediction_length=HORIZON,
+    epochs=7,
+    mini_batch_size=32,
+    learning_rate=0.003,
+)
+"""Those of every environment's ``[training.deepar]``; a test holds them together."""
+
+SAMPLES = 200
+"""Sample paths, out of which quantiles are taken."""
+
+
+class DeepAR:
+    """DeepAR of all stations and pollutants.
+
+    Parameters
+    ----------
+    seed
+        Same seed, same data: the same forecasts.
+    """
+
+    def __init__(self, seed: int, hyperparameters: Hyperparameters = DEFAULTS) -> None:
+        self.seed = seed
+        self.hyperparameters = hyperparameters
+
+    def fit(self, history: History, report: Report) -> None:
+        """Learn from every series that has values.
+
+        Raises
+        ------
+        ForecastingError
+            The history is too short.
+        """
+        settle()
+        try:
+            series = training.trainable(training_instances(history), HORIZON)
+            settings = training.settings_for(self.hyperparameters, series)
+            fitted = training.fit(
+                settings,
+                series,
+                lambda epoch, _: report((epoch + 1) / settings.hyperparameters.epochs),
+                self.seed,
+            )
+        except DataError as error:
+            raise ForecastingError(f"DeepAR cannot be trained: {error}") from None
+        self._model = Model(settings, fitted.weights)
+
+    def predict(self, history: History) -> Floats:
+        asked = instances(history.since(history.end - RECENT_HOURS * HOUR))
+        paths = self._model.sample(asked, SAMPLES).astype(np.float64)
+        quantiles = np.moveaxis(np.quantile(paths, BAND_LEVELS, axis=1), 0, -1)
+        return quantiles.reshape(len(history.stations), -1, HORIZON, len(BAND_LEVELS))

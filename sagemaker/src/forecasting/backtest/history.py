@@ -1,0 +1,135 @@
+"""What was measured at a group of stations up to some hour: pollutants and weather on one grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+from evaluation_container.scoring.metrics import Floats
+
+from contracts.models.forecast_input import HORIZON
+from forecasting.errors import ForecastingError
+
+HOUR = timedelta(hours=1)
+
+TARGETS = ("PM2.5", "O3", "NO2", "CO", "SO2")
+"""Pollutants of recorded stations, µg/m³, as their files name them."""
+
+WEATHER = ("TEMP", "PRES", "DEWP", "RAIN", "WSPM", "WIND_U", "WIND_V")
+"""Temperature and dew point in °C, pressure in hPa, rain in mm, wind speed and the wind's two
+components (where it comes from; east, north) in m/s."""
+
+DRIVERS = ("PM10", *WEATHER)
+"""Columns that say something about the pollutants to come."""
+
+COLUMNS = (*TARGETS, *DRIVERS)
+
+
+@dataclass(frozen=True)
+class History:
+    """Hourly values of every station.
+
+    Parameters
+    ----------
+    start
+        First hour, in the data's own time: local for files of stations, UTC for the lake.
+    values
+        Shape (stations, `columns`, hours); NaN is missing.
+    pollutants
+        Columns that are forecast, µg/m³; the first ones.
+    drivers
+        The columns after them.
+    weather
+        `WEATHER` as far as it is known: up to `HORIZON` hours beyond the values, without gaps;
+        shape (stations, `WEATHER`, hours + `HORIZON`). None: none of it is known in advance.
+    """
+
+    start: datetime
+    stations: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    pollutants: tuple[str, ...] = TARGETS
+    drivers: tuple[str, ...] = DRIVERS
+    weather: Floats | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names along the values' second axis."""
+        return (*self.pollutants, *self.drivers)
+
+    @property
+    def hours(self) -> int:
+        """Length of the grid."""
+        return int(self.values.shape[2])
+
+    @property
+    def end(self) -> datetime:
+        """The hour after the last one: the origin of a forecast from this history."""
+        return self.start + self.hours * HOUR
+
+    def until(self, hour: datetime) -> History:
+        """The part before an hour; of it or after it nothing is left but the weather, if known."""
+        return self._between(0, min(self.hours, max(0, self.position(hour))))
+
+    def since(self, hour: datetime) -> History:
+        """The part from an hour on; all of it where it starts later."""
+        return self._between(min(self.hours, max(0, self.position(hour))), self.hours)
+
+    def position(self, hour: datetime) -> int:
+        """Index of an hour on the grid."""
+        return int((hour - self.start) / HOUR)
+
+    def of(self, column: str) -> Floats:
+        """One column, shape (stations, hours)."""
+        return self.values[:, self.columns.index(column)]
+
+    def targets(self) -> Floats:
+        """What is forecast, shape (stations, `pollutants`, hours)."""
+        return self.values[:, : len(self.pollutants)]
+
+    def with_weather_known(self) -> History:
+        """The same history, of which the recorded weather is known a horizon ahead.
+
+        No forecast of it has ever been that good: this is a bound, not what can be had. Gaps are
+        filled along a line, and at the ends with the nearest value.
+
+        Raises
+        ------
+        ForecastingError
+            No weather was recorded.
+        """
+        if not set(WEATHER) <= set(self.drivers):
+            raise ForecastingError(
+                f"WEATHER=known needs recorded weather, {', '.join(WEATHER)}; these data have none"
+            )
+        from forecast_format.related import mean_where_enough  # noqa: PLC0415  (pandas)
+
+        recorded = np.stack([self.of(name) for name in WEATHER], axis=1)
+        around = np.stack(
+            [mean_where_enough([*self.of(name).astype(np.float32)]) for name in WEATHER]
+        )
+        unmeasured = ~np.isfinite(recorded).any(axis=2)  # a station without the instrument
+        recorded[unmeasured] = np.broadcast_to(around, recorded.shape)[unmeasured]
+        lacking = ~np.isfinite(recorded).any(axis=2).all(axis=0)
+        if lacking.any():
+            names = ", ".join(np.array(WEATHER)[lacking])
+            raise ForecastingError(f"WEATHER=known: {names} was recorded at too few stations")
+        filled = np.apply_along_axis(_without_gaps, 2, recorded)
+        ahead = np.pad(filled, ((0, 0), (0, 0), (0, HORIZON)), mode="edge")
+        return replace(self, weather=ahead)
+
+    def _between(self, first: int, end: int) -> History:
+        known = self.weather
+        return replace(
+            self,
+            start=self.start + first * HOUR,
+            values=self.values[:, :, first:end],
+            weather=None if known is None else known[:, :, first : end + HORIZON],
+        )
+
+
+def _without_gaps(values: Floats) -> Floats:
+    hours = np.arange(len(values))
+    there = np.isfinite(values)
+    return np.interp(hours, hours[there], values[there])

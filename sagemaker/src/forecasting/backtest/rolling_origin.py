@@ -1,0 +1,190 @@
+"""Rolling-origin backtest: trained once, then a forecast a day out of what was known that day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from evaluation_container.scoring import metrics
+from evaluation_container.scoring.metrics import Floats
+from evaluation_container.scoring.scores import Truth
+
+from contracts.models.forecast_input import HORIZON, QUANTILES
+from forecasting.backtest.forecasters.by_name import BAND_LEVELS, Forecaster, Report
+from forecasting.backtest.history import History
+from forecasting.errors import ForecastingError
+
+DAY = timedelta(days=1)
+TRAINING_YEARS = 2
+"""Years before the training's end that models learn from; the older ones are another climate of
+emissions, and every model is given the same."""
+
+ROUNDING = 1e-6
+"""µg/m³ by which a quantile may lie below the one before it."""
+
+SHOWN_HOURS = 48
+"""Hours before an origin that a picture shows."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which origins are forecast from what training.
+
+    Parameters
+    ----------
+    train_end
+        First hour that is not trained on, and first origin; 00:00 local.
+    test_end
+        First day without an origin.
+    origin_step
+        Days from one origin to the next.
+    """
+
+    train_end: datetime
+    test_end: datetime
+    origin_step: int = 1
+
+    def __post_init__(self) -> None:
+        if self.origin_step < 1:
+            raise ForecastingError(f"ORIGIN_STEP must be 1 day or more; got {self.origin_step}")
+        if self.test_end <= self.train_end:
+            raise ForecastingError(
+                f"TEST_END must lie after TRAIN_END, {self.train_end:%Y-%m-%d}; "
+                f"got {self.test_end:%Y-%m-%d}"
+            )
+
+    @property
+    def train_start(self) -> datetime:
+        """First hour that is trained on."""
+        start = pd.Timestamp(self.train_end) - pd.DateOffset(years=TRAINING_YEARS)
+        found: datetime = start.to_pydatetime()
+        return found
+
+    def origins(self) -> list[datetime]:
+        """First hours of the forecasts, ascending."""
+        days = range(0, (self.test_end - self.train_end) // DAY + 1, self.origin_step)
+        found = [self.train_end + day * DAY for day in days]
+        return [origin for origin in found if origin < self.test_end]
+
+
+def check(history: History, plan: Plan) -> None:
+    """Refuse data that begin too late or end too early for the plan.
+
+    Raises
+    ------
+    ForecastingError
+        Says what the data are of.
+    """
+    span = f"the data are of {history.start:%Y-%m-%d %H:%M} to {history.end:%Y-%m-%d %H:%M}"
+    if not np.isfinite(history.until(plan.train_end).targets()).any():
+        raise ForecastingError(
+            f"nothing was measured before TRAIN_END {plan.train_end:%Y-%m-%d}; {span}"
+        )
+    if plan.origins()[-1] >= history.end:
+        raise ForecastingError(
+            f"the last origin, {plan.origins()[-1]:%Y-%m-%d}, lies after the data; {span}: give "
+            "an earlier TEST_END"
+        )
+
+
+def forecasts(
+    model: Forecaster, history: History, plan: Plan, report: Report = lambda _: None
+) -> Floats:
+    """Train a model and forecast from every origin.
+
+    Returns
+    -------
+    Shape (stations × pollutants, origins, hours, `BAND_LEVELS`).
+
+    Raises
+    ------
+    ForecastingError
+        The model cannot be trained on the history, or forecasts what cannot be.
+    """
+    report(0.0)
+    known = history.since(plan.train_start)
+    origins = plan.origins()
+    model.fit(known.until(plan.train_end), lambda share: report(0.9 * share))
+    found = []
+    for number, origin in enumerate(origins, start=1):
+        found.append(model.predict(known.until(origin)))
+        report(0.9 + 0.1 * number / len(origins))
+    return _checked(_by_series(np.stack(found, axis=2)))
+
+
+def truth(history: History, plan: Plan) -> Truth:
+    """What came at the plan's origins; series go station by station.
+
+    Raises
+    ------
+    ForecastingError
+        Nothing was observed in any hour that was forecast.
+    """
+    stations, pollutants = len(history.stations), len(history.pollutants)
+    values = _by_series(history.targets())
+    around = np.pad(values, ((0, 0), (SHOWN_HOURS, HORIZON)), constant_values=np.nan)
+    firsts = [history.position(origin) + SHOWN_HOURS for origin in plan.origins()]
+    actual = np.stack([around[:, first : first + HORIZON] for first in firsts], axis=1)
+    if not np.nansum(np.abs(actual)):
+        raise ForecastingError("nothing was observed in the hours that would be forecast")
+    training = history.since(plan.train_start).until(plan.train_end)
+    return Truth(
+        stations=np.repeat(history.stations, pollutants).tolist(),
+        pollutants=history.pollutants * stations,
+        origins=plan.origins(),
+        actual=actual,
+        before=np.stack([around[:, first - SHOWN_HOURS : first] for first in firsts], axis=1),
+        scales=np.array([metrics.naive_scale(y) for y in _by_series(training.targets())]),
+        levels=BAND_LEVELS,
+    )
+
+
+def table(truth: Truth, forecast: Floats) -> pd.DataFrame:
+    """Forecasts as rows of station, pollutant, origin (the data's own time), lead and quantiles."""
+    published = truth.published(forecast)
+    series, origin, lead = (axis.ravel() for axis in np.indices(published.shape[:3]))
+    frame = pd.DataFrame(
+        {
+            "station": np.array(truth.stations, dtype=object)[series],
+            "pollutant": np.array(truth.pollutants, dtype=object)[series],
+            "origin": np.array(truth.origins, dtype="datetime64[ns]")[origin],
+            "lead": lead + 1,
+        }
+    )
+    frame[[f"q{level}" for level in QUANTILES]] = published.reshape(-1, len(QUANTILES))
+    return frame
+
+
+def write(path: Path, rows: pd.DataFrame) -> Path:
+    """Write forecasts as Parquet, and say where.
+
+    Raises
+    ------
+    ForecastingError
+        The file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows.to_parquet(path, index=False)
+    except OSError as error:
+        raise ForecastingError(f"OUT {path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def _checked(forecast: Floats) -> Floats:
+    """What no metric would show: one NaN makes all of them NaN, and losses sort no quantiles."""
+    if not np.isfinite(forecast).all():
+        raise ForecastingError("the model forecasts values that are not finite")
+    if (forecast < 0).any():
+        raise ForecastingError("the model forecasts concentrations below zero")
+    if (np.diff(forecast, axis=-1) < -ROUNDING).any():
+        raise ForecastingError("the model forecasts quantiles that cross")
+    return forecast
+
+
+def _by_series(values: Floats) -> Floats:
+    """Stations and pollutants as one axis."""
+    return values.reshape(-1, *values.shape[2:])

@@ -1,0 +1,175 @@
+"""``make experiments``: keep what jobs did as runs in MLflow, and show them in a browser."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from contracts.names import Names
+from forecasting.errors import ForecastingError
+from forecasting.experiments import training_runs
+from forecasting.experiments.store import WITHOUT_TELEMETRY, ExperimentStore, local_uri, server_arn
+from forecasting.releases import registry
+from forecasting.settings import Settings
+
+VERSIONS = 100
+"""The newest ones, whose approval may have changed since the last time."""
+
+LOOPBACK = "127.0.0.1"
+_STARTUP_SECONDS = 120
+_STOP_SECONDS = 10
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What can be said to ``experiments``."""
+    parser.add_argument(
+        "--store", type=Path, required=True, help="folder of this machine's own MLflow store"
+    )
+    parser.add_argument(
+        "--tracking-uri",
+        default=os.environ.get("MLFLOW_TRACKING_URI"),
+        help="of an MLflow server instead (default: MLFLOW_TRACKING_URI, then the settings')",
+    )
+    parser.add_argument("--show", action="store_true", help="then show them in a browser")
+    parser.add_argument("--port", type=int, default=5000, help="of the page (%(default)s)")
+
+
+def run(
+    options: argparse.Namespace, session: Any, names: Names, settings: Settings, console: Console
+) -> None:
+    """Mirror, and show where that is asked for."""
+    tracking_uri = options.tracking_uri or tracking_uri_of(names, settings, options.store)
+    experiment_id = mirror(session, names, tracking_uri, options.store, console)
+    if options.show:
+        show(
+            session,
+            names,
+            tracking_uri,
+            f"/#/experiments/{experiment_id}",
+            port=options.port,
+            console=console,
+        )
+    else:
+        console.print("next: make experiments SHOW=1")
+
+
+def tracking_uri_of(names: Names, settings: Settings, folder: Path) -> str:
+    """SageMaker's managed MLflow where the settings have it, else the store in a folder."""
+    return server_arn(names) if settings.tracking_server else local_uri(folder)
+
+
+def mirror(session: Any, names: Names, tracking_uri: str, folder: Path, console: Console) -> str:
+    """Bring the environment's experiment up to date with its jobs and its registry; its id.
+
+    Parameters
+    ----------
+    folder
+        Of this machine's store, where `tracking_uri` is that.
+    """
+    is_local = tracking_uri == local_uri(folder)
+    artifacts = (folder.absolute() / "artifacts").as_uri() if is_local else None
+    with console.status("opening the experiment"):
+        store = ExperimentStore(tracking_uri, names.experiment, artifacts)
+    new = changed = 0
+    with console.status("reading jobs") as status:
+        done = store.done
+        for jobs in (training_runs.tuning_jobs, training_runs.training_jobs):  # parents first
+            for run in jobs(session, names, done):
+                status.update(f"reading {run.job}")
+                if store.put(run):
+                    new += 1
+                else:
+                    changed += 1
+        for version in registry.versions(session, names, VERSIONS):
+            job = version.metadata.get("training_job", "")
+            tags, measured = training_runs.verdict(version)
+            store.tag(job, tags)
+            store.measure(job, measured)
+    console.print(
+        f"experiment {names.experiment}: {new} new runs, {changed} brought up to date, "
+        f"{len(done)} were complete, in {tracking_uri}",
+        soft_wrap=True,
+    )
+    return store.experiment_id
+
+
+def show(
+    session: Any, names: Names, tracking_uri: str, page: str, *, port: int, console: Console
+) -> None:
+    """Say where the experiment can be looked at; of this machine's store, until Ctrl-C."""
+    if tracking_uri.startswith("arn:"):
+        url = session.client("sagemaker").create_presigned_mlflow_tracking_server_url(
+            TrackingServerName=names.tracking_server
+        )["AuthorizedUrl"]
+        console.print(f"open within five minutes: {url}", soft_wrap=True)
+    elif tracking_uri.startswith("http"):
+        console.print(f"open {tracking_uri.rstrip('/')}{page}")
+    else:
+        log = Path(tracking_uri.removeprefix("sqlite:///")).with_name("server.log")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the server, too
+        status = console.status("starting MLflow")
+        with status, _serving(tracking_uri, port, log) as server:
+            status.stop()
+            console.print(f"open http://{LOOPBACK}:{port}{page} (Ctrl-C ends it)", soft_wrap=True)
+            server.wait()
+
+
+@contextmanager
+def _serving(tracking_uri: str, port: int, log_file: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """MLflow's server on this machine's store, and on loopback only, once it answers.
+
+    Raises
+    ------
+    ForecastingError
+        It does not answer, as where the port is taken.
+    """
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking_uri]
+    options = ["--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    with log_file.open("wb") as log:
+        server = subprocess.Popen(
+            [*command, *options],
+            env={**os.environ, **WITHOUT_TELEMETRY, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that all of its processes can be ended
+        )
+    try:
+        _await_answer(server, port, log_file)
+        yield server
+    finally:
+        _end(server)
+
+
+def _await_answer(server: subprocess.Popen[bytes], port: int, log_file: Path) -> None:
+    deadline = time.monotonic() + _STARTUP_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+    last = lines[-1].strip() if lines else "it said nothing"
+    raise ForecastingError(f"MLflow's server does not answer on port {port}: {last} ({log_file})")
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(_STOP_SECONDS)
+            return

@@ -1,0 +1,73 @@
+"""``make monitor``: how the last week differs from what is usual for the model, now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from contracts.lake.locations import NIGHTLY
+from contracts.names import Names
+from forecasting.machines import executions
+
+REPORT, PAGE = "drift.json", "drift.html"
+
+
+def run(session: Any, names: Names, output: Path, console: Console) -> None:
+    """Measure, print each statistic beside its limit, and keep the page for people.
+
+    Parameters
+    ----------
+    output
+        Folder for the page.
+
+    Raises
+    ------
+    ForecastingError
+        No version of the model is approved, it keeps no reference, or a step failed.
+    """
+    with console.status(names.nightly_machine) as status:
+        done = executions.run(
+            session,
+            names,
+            names.nightly_machine,
+            {"only_drift": True},
+            lambda state: status.update(f"{names.nightly_machine}: {state}"),
+        )
+    s3, bucket = session.client("s3"), names.bucket(NIGHTLY.purpose)
+    folder = f"{NIGHTLY.prefix}{done['run']}/drift/"
+    report = json.load(s3.get_object(Bucket=bucket, Key=f"{folder}{REPORT}")["Body"])
+    output.mkdir(parents=True, exist_ok=True)
+    s3.download_file(bucket, f"{folder}{PAGE}", str(output / PAGE))
+    console.print(findings_table(report))
+    console.print(f"page {output / PAGE}", soft_wrap=True)
+
+
+def findings_table(report: Mapping[str, Any]) -> Table:
+    """What was measured, check by check; what is beyond its limit in bold."""
+    when = report["origin"][:16].replace("T", " ")
+    table = Table(
+        title=f"The week up to {when} UTC, beside what is usual for version {report['version']}"
+    )
+    for title in ("check", "of"):
+        table.add_column(title)
+    for title in ("statistic", "limit", "ratio"):
+        table.add_column(title, justify="right")
+    table.add_column("verdict")
+    for finding in report["findings"]:
+        table.add_row(
+            finding["check"],
+            finding["subject"].replace("_", " "),
+            *(_number(finding[name]) for name in ("value", "limit", "ratio")),
+            finding["verdict"],
+            style="bold" if finding["verdict"] == "beyond" else None,
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

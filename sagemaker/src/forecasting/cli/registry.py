@@ -1,0 +1,190 @@
+"""``models``, ``approve`` and ``reject``: the registry on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from contracts.names import Names
+from forecasting.cli.tables import print_whole
+from forecasting.errors import ForecastingError
+from forecasting.releases import registry, servable
+from forecasting.releases.registry import APPROVED, PENDING, REJECTED, Served, Version
+from forecasting.releases.rollout import Rollout
+
+COMMANDS = ("models", "approve", "reject")
+NEWEST = 20
+"""Versions that are listed."""
+_COLOURS = {APPROVED: "green", PENDING: "yellow", REJECTED: "red"}
+_FIGURES = (
+    ("wQL", "wql"),
+    ("champion's", "wql_champion"),
+    ("persistence's", "wql_persistence"),
+    ("in 80 % band", "coverage_80"),
+)
+_NOTHING = "–"
+
+
+def add_to(commands: Any) -> None:
+    """Add the commands to the parser."""
+    models = commands.add_parser("models", help="versions of the model, and which one serves")
+    models.add_argument("--version", type=_number, help="all that is known of one version")
+    approve = commands.add_parser("approve", help="approve a version, which deploys it")
+    reject = commands.add_parser("reject", help="reject a version; the live one is rolled back")
+    for command in (approve, reject):
+        command.add_argument("--version", type=_number, required=True, help="such as 3")
+    approve.add_argument("--reason", default="approved by hand", help="kept with the version")
+    reject.add_argument("--reason", required=True, help="kept with the version")
+
+
+def run(options: argparse.Namespace, session: Any, names: Names, console: Console) -> None:
+    """Run one of `COMMANDS`."""
+    if options.command == "approve":
+        approve(session, names, options.version, options.reason, console)
+    elif options.command == "reject":
+        reject(session, names, options.version, options.reason, console)
+    elif options.version is not None:
+        show(registry.version(session, names, options.version), console)
+    else:
+        _list(session, names, console)
+
+
+def approve(session: Any, names: Names, number: int, reason: str, console: Console) -> None:
+    """Approve a version and watch it being deployed; again, where that failed before.
+
+    Raises
+    ------
+    ForecastingError
+        There is no such version, the lake's categories are no longer those it was trained with, or
+        the rollout fails.
+    """
+    version = registry.version(session, names, number)
+    servable.check_categories(session.client("s3"), names, servable.of_version(names, version))
+    rollout = Rollout(session, names)
+    if version.status == APPROVED:
+        console.print(f"version {number} is approved already")
+        rollout.start()
+    else:
+        registry.judge(session, version, APPROVED, reason)
+        console.print(f"version {number} is approved")
+    variants = _follow(session, names, rollout, console)
+    if not any(version.is_served_as(names, one.model) for one in variants):
+        raise ForecastingError(
+            f"version {number} is not served, as a newer one is approved, too: reject that to go "
+            "back"
+        )
+
+
+def reject(session: Any, names: Names, number: int, reason: str, console: Console) -> None:
+    """Reject a version and, where it is the live one, watch the one before it come back.
+
+    Raises
+    ------
+    ForecastingError
+        There is no such version, no reason, or the rollout fails.
+    """
+    if not reason.strip():
+        raise ForecastingError("say why: make reject VERSION=… REASON='…'")
+    version = registry.version(session, names, number)
+    if version.status == REJECTED:
+        told = f"version {number} is rejected already: {version.reason}"
+        console.print(told, soft_wrap=True, markup=False)
+        return
+    rollout = Rollout(session, names)
+    registry.judge(session, version, REJECTED, reason)
+    console.print(f"version {number} is rejected")
+    _follow(session, names, rollout, console)
+
+
+def _follow(session: Any, names: Names, rollout: Rollout, console: Console) -> list[Served]:
+    with console.status("rollout") as status:
+        rollout.follow(lambda now: status.update(f"endpoint {names.endpoint}: {now}"))
+    variants = registry.served(session, names)
+    shares = ", ".join(f"{one.model} ({one.share:.0%} of traffic)" for one in variants)
+    console.print(f"endpoint {names.endpoint} serves {shares or 'nothing'}", soft_wrap=True)
+    return variants
+
+
+def _list(session: Any, names: Names, console: Console) -> None:
+    found = registry.versions(session, names, NEWEST)
+    variants = registry.served(session, names)
+    if found:
+        print_whole(table(names, found, variants), console)
+    else:
+        console.print(f"no version of {names.model_package_group} yet")
+    for variant in variants:
+        if not any(one.is_served_as(names, variant.model) for one in found):
+            console.print(
+                f"▸ {variant.share:.0%} {variant.model}, which is none of these versions",
+                soft_wrap=True,
+            )
+    status = registry.endpoint_status(session, names)
+    if status != "InService":
+        console.print(f"endpoint {names.endpoint} is {status}")
+    console.print(f"next: {_following(found)}")
+
+
+def table(names: Names, versions: Sequence[Version], variants: Sequence[Served]) -> Table:
+    """The versions, a row each; what is in service is marked with its share of the traffic."""
+    made = Table("", "version", "status", "algorithm", "data", box=None, pad_edge=False)
+    for title, _ in _FIGURES:
+        made.add_column(title, justify="right")
+    made.add_column("commit")
+    made.add_column("created")
+    for one in versions:
+        share = sum(each.share for each in variants if one.is_served_as(names, each.model))
+        status = one.status.replace("PendingManualApproval", "pending").lower()
+        known = one.metadata
+        made.add_row(
+            f"▸ {share:.0%}" if share else "",
+            str(one.number),
+            f"[{_COLOURS[one.status]}]{status}[/]",
+            known.get("algorithm", _NOTHING),
+            " – ".join(known[key][:10] for key in ("data_start", "data_end") if key in known),
+            *(_figure(known.get(key, "")) for _, key in _FIGURES),
+            known.get("commit", _NOTHING)[:9],
+            f"{one.created:%Y-%m-%d %H:%M}",
+        )
+    return made
+
+
+def _following(versions: Sequence[Version]) -> str:
+    if not versions:
+        return "make retrain"
+    pending = [one.number for one in versions if one.status == PENDING]
+    if pending:
+        return f"make models VERSION={pending[0]}, then make approve VERSION={pending[0]}"
+    return f"make models VERSION={versions[0].number}"
+
+
+def show(version: Version, console: Console) -> None:
+    """All that is known of a version."""
+    rows = Table(show_header=False, box=None, pad_edge=False)
+    known = {
+        "version": str(version.number),
+        "status": version.status,
+        "judgement": version.reason.replace("; ", "\n") or _NOTHING,
+        **version.metadata,
+    }
+    for key, value in known.items():
+        rows.add_row(key.replace("_", " "), Text(value))
+    console.print(rows)
+
+
+def _figure(text: str) -> str:
+    try:
+        return f"{float(text):.3f}"
+    except ValueError:  # as without a champion
+        return _NOTHING
+
+
+def _number(text: str) -> int:
+    digits = text.removeprefix("v")
+    if not digits.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a version such as 3; got {text!r}")
+    return int(digits)

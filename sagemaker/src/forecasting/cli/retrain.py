@@ -1,0 +1,159 @@
+"""``make retrain``: a run of the state machine ``retrain``, shown step by step, and its outcome."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from contracts.names import ALGORITHMS, Names
+from forecasting.errors import ForecastingError
+from forecasting.machines import retraining
+from forecasting.machines.retraining import Outcome, Step
+from forecasting.releases.registry import APPROVED, PENDING
+
+_BASELINES = {"persistence": "wql_persistence", "daily seasonal naive": "wql_naive_24"}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What can be said to ``retrain``."""
+    parser.add_argument("--model", choices=ALGORITHMS, help="algorithm (default: the settings')")
+    parser.add_argument(
+        "--set",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help="hyperparameters instead of the settings'",
+    )
+    parser.add_argument("--start", type=_time, help="begin of the arrivals to read first")
+    parser.add_argument("--end", type=_time, help="their end (default: now)")
+    parser.add_argument("--no-etl", action="store_true", help="take the channels as they are")
+    parser.add_argument("--reason", help="kept with the version (default: by hand)")
+    parser.add_argument(
+        "--resume",
+        help="run that failed: it goes on as it was asked, and what completed is not done again",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder for reports")
+
+
+def run(options: argparse.Namespace, session: Any, names: Names, console: Console) -> None:
+    """Retrain and print the outcome; a candidate that is rejected is an outcome as well."""
+    given = wanted(options)
+    if options.resume:
+        given = {**retraining.given_to(session, names, options.resume), **given}
+    execution = retraining.start(session, names, given, datetime.now(UTC))
+    name = options.resume or execution.rpartition(":")[2]
+    console.print(f"run {name} of {names.retrain_machine}", soft_wrap=True)
+    shown = _Shown(console)
+    with console.status("Starting") as status:
+
+        def report(steps: Sequence[Step]) -> None:
+            if steps:
+                shown.print(steps[:-1])
+                status.update(f"{steps[-1].name} …")
+
+        try:
+            outcome, steps = retraining.follow(session, execution, report)
+        except KeyboardInterrupt:
+            console.print(f"run {name} goes on by itself; make models shows what comes of it")
+            raise
+    shown.print(steps)
+    page = retraining.download(session, outcome, options.output)
+    console.print(figures(outcome))
+    for line in conclusion(outcome, page):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+class _Shown:
+    """A line a step that has ended, each once."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._count = console, 0
+
+    def print(self, steps: Sequence[Step]) -> None:
+        for step in steps[self._count :]:
+            self._console.print(f"  {step.name:<9} {step.seconds or 0:6.0f} s")
+        self._count = max(self._count, len(steps))
+
+
+def wanted(options: argparse.Namespace) -> dict[str, Any]:
+    """The machine's input: only what was said.
+
+    Raises
+    ------
+    ForecastingError
+        A hyperparameter is none, or a run is to go on with another algorithm.
+    """
+    if options.resume and options.model:
+        raise ForecastingError("a run goes on with its own algorithm: say RESUME without MODEL")
+    window = {"start": options.start, "end": options.end}
+    given = {
+        "algorithm": options.model,
+        "hyperparameters": dict(_pair(text) for text in options.set),
+        "window": {word: time for word, time in window.items() if time},
+        "commit": retraining.commit(),
+        "reason": options.reason,
+        "resume": options.resume,
+    }
+    given = {name: value for name, value in given.items() if value}
+    return {**given, "etl": False} if options.no_etl else given
+
+
+def figures(outcome: Outcome) -> Table:
+    """The candidate beside what it was measured against."""
+    found = outcome.figures
+    table = Table(title="Forecasts of days that the candidate has not seen")
+    table.add_column("")
+    for title in ("wQL", "ND", "MASE", "in 80 % band"):
+        table.add_column(title, justify="right")
+    own = (found["wql"], found["nd"], found["mase"], found["coverage_80"])
+    table.add_row("candidate", *map(_number, own), style="bold")
+    if found["wql_champion"] is not None:
+        table.add_row("champion, on what both know", _number(found["wql_champion"]))
+    for name, figure in _BASELINES.items():
+        table.add_row(name, _number(found[figure]))
+    return table
+
+
+def conclusion(outcome: Outcome, page: Path) -> list[str]:
+    """The verdict with its reasons, what became of the candidate, and what to do."""
+    version = f"version {outcome.version}"
+    following = {
+        APPROVED: f"{version} is approved and goes into service; next: make models",
+        PENDING: f"{version} waits for you: make approve VERSION={outcome.version}, or make reject",
+    }
+    return [
+        f"the gate {'accepted' if outcome.accepted else 'rejected'} it:",
+        *(f"  {reason}" for reason in outcome.reasons.split("; ")),
+        f"report {page}",
+        following.get(
+            outcome.approval, f"{version} is kept as rejected; next: make tune, or look at the data"
+        ),
+    ]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise ForecastingError(f"a hyperparameter is NAME=VALUE, as rounds=300; got {text!r}")
+    return name, value
+
+
+def _time(text: str) -> str:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected ISO 8601, such as 2026-01-31T12:00:00Z; got {text!r}"
+        ) from None
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

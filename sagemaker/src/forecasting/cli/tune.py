@@ -1,0 +1,187 @@
+"""``make tune``: search, show what was found, and hand the best to the gate."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from contracts.names import Names
+from forecasting.errors import ForecastingError
+from forecasting.jobs import search_settings, tuning, tuning_channels
+from forecasting.jobs.search_settings import Search
+from forecasting.jobs.tuning import Trial, TuningState
+from forecasting.machines import retraining
+from forecasting.settings import Settings
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What can be said to ``tune``, beside the algorithm."""
+    parser.add_argument(
+        "--search", type=Path, default=search_settings.FILE, help="ranges (%(default)s)"
+    )
+    parser.add_argument("--jobs", type=int, help="trainings in all (default: the ranges' file's)")
+    parser.add_argument("--parallel", type=int, help="trainings at a time (default: that file's)")
+    parser.add_argument("--gate", action="store_true", help="let retraining judge the best")
+
+
+def run(
+    options: argparse.Namespace, session: Any, names: Names, settings: Settings, console: Console
+) -> None:
+    """Tune the algorithm that the options or the settings name."""
+    algorithm = options.model or settings.training.algorithm
+    search = search_settings.read(
+        algorithm, options.search, jobs=options.jobs, parallel=options.parallel
+    )
+    tune(session, names, settings, search, console, algorithm=algorithm, gate=options.gate)
+
+
+def tune(
+    session: Any,
+    names: Names,
+    settings: Settings,
+    search: Search,
+    console: Console,
+    *,
+    algorithm: str,
+    gate: bool,
+) -> None:
+    """Run a tuning job to its end; Ctrl-C stops it, and all that it started.
+
+    Parameters
+    ----------
+    gate
+        Whether the best values go on to retraining, whose gate says whether they are any better.
+
+    Raises
+    ------
+    ForecastingError
+        A job was refused or failed, or no training of it was measured.
+    """
+    name = tuning.job_name(names, datetime.now(UTC))
+    console.print(f"tuning job {name}: up to {search.jobs} trainings of {algorithm}")
+    try:
+        state = _search(session, names, settings, search, console, algorithm=algorithm, name=name)
+    except KeyboardInterrupt:
+        tuning.stop(session, name)
+        console.print(f"stopping tuning job {name} and its trainings")
+        raise
+    console.print(trial_table(state, search))
+    if state.best is None:
+        raise ForecastingError(f"tuning job {name} {state.status.lower()}: nothing was measured")
+    console.print(f"best of {len(state.trials)} trainings; to keep it in infra/environments/:")
+    console.print(best_as_toml(algorithm, state.best), markup=False, highlight=False)
+    if state.status != "Completed":
+        console.print("the job was stopped, so its best is left to you")
+    elif gate:
+        given = {**settings.training.hyperparameters[algorithm], **state.best.values}
+        run = retrain(session, names, algorithm, given, reason=f"tuning {name}")
+        console.print(
+            f"retraining run {run} trains with it, and its gate has the last word", soft_wrap=True
+        )
+    console.print("next: make experiments SHOW=1")
+
+
+def _search(
+    session: Any,
+    names: Names,
+    settings: Settings,
+    search: Search,
+    console: Console,
+    *,
+    algorithm: str,
+    name: str,
+) -> TuningState:
+    with console.status("holding days out") as status:
+        held_out = tuning_channels.run(
+            session,
+            names,
+            settings,
+            search,
+            name=name,
+            report=lambda now: status.update(f"holding days out: {now}"),
+        )
+    console.print(
+        f"measured on {search.origins} days from {held_out['first_origin']} to "
+        f"{held_out['last_origin']} (UTC), {held_out['test']} forecasts a training; "
+        f"the {settings.retraining.origins} days after them are the gate's",
+        soft_wrap=True,
+    )
+    tuning.start(session, names, settings, search, algorithm=algorithm, name=name)
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        task = bars.add_task("starting", total=search.jobs)
+        return tuning.wait(
+            session,
+            name,
+            lambda now: bars.update(
+                task, completed=now.ended, description=progress(now, search.jobs)
+            ),
+        )
+
+
+def retrain(
+    session: Any, names: Names, algorithm: str, hyperparameters: Mapping[str, str], reason: str
+) -> str:
+    """Start a run of retraining on the channels as they are, for which the values are best."""
+    commit = retraining.commit()
+    wanted = {
+        "algorithm": algorithm,
+        "hyperparameters": hyperparameters,
+        "reason": reason,
+        "etl": False,
+        **({"commit": commit} if commit else {}),
+    }
+    execution = retraining.start(session, names, wanted, datetime.now(UTC))
+    return execution.rpartition(":")[2]
+
+
+def progress(state: TuningState, jobs: int) -> str:
+    """How far the job is, and the best it has found."""
+    done = f"{state.ended} of {jobs} trainings"
+    if state.best is None:
+        return done
+    return f"{done}, best {state.best.objective:.4f} by {_number(state, state.best)}"
+
+
+def trial_table(state: TuningState, search: Search) -> Table:
+    """The trials, the best one first."""
+    table = Table(title=f"{state.job}: {search.objective}, {search.goal.lower()}d")
+    table.add_column("training")
+    for title in ("objective", *search.ranges):
+        table.add_column(title.replace("_", " "), justify="right", overflow="fold")
+    for trial in state.trials:
+        measured = "–" if trial.objective is None else f"{trial.objective:.4f}"
+        shown = measured if trial.status == "Completed" else trial.status
+        table.add_row(
+            _number(state, trial),
+            shown,
+            *(_short(trial.values.get(name, "–")) for name in search.ranges),
+            style="bold" if trial is state.best else None,
+        )
+    return table
+
+
+def best_as_toml(algorithm: str, best: Trial) -> str:
+    """The tuned values as an environment's settings file holds them."""
+    lines = [f'{name} = "{value}"' for name, value in best.values.items()]
+    return "\n".join([f"[training.{algorithm}]", *lines])
+
+
+def _number(state: TuningState, trial: Trial) -> str:
+    """Which training of the job it is, as ``007``."""
+    return trial.job.removeprefix(f"{state.job}-").partition("-")[0]
+
+
+def _short(value: str) -> str:
+    """A number at four digits; other values as they are."""
+    try:
+        return f"{float(value):.4g}"
+    except ValueError:
+        return value

@@ -1,0 +1,1 @@
+"""Training and tuning jobs as MLflow runs."""

@@ -1,0 +1,184 @@
+"""Runs in MLflow: made once, added to as long as their jobs run, then left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contracts.names import Names
+from forecasting.experiments.training_runs import RUNNING, Run
+from forecasting.jobs.job_metrics import Measurement
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+WITHOUT_TELEMETRY = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+"""MLflow tells its makers how it is used, unless these stand in its environment."""
+
+JOB = "job"
+"""Tag by which a job's run is found again."""
+
+DELETED = "DELETED"
+_A_CALL = 100  # parameters or tags; of metrics it would be a thousand
+
+
+def local_uri(folder: Path) -> str:
+    """A store in a folder of this machine, for MLflow's ``tracking_uri``."""
+    return f"sqlite:///{folder.absolute() / 'mlflow.db'}"
+
+
+def server_arn(names: Names) -> str:
+    """SageMaker's managed MLflow, as the sagemaker-mlflow plugin takes it for an address."""
+    return (
+        f"arn:aws:sagemaker:{names.region}:{names.account_id}:mlflow-tracking-server/"
+        f"{names.tracking_server}"
+    )
+
+
+class ExperimentStore:
+    """The runs of one environment.
+
+    Parameters
+    ----------
+    tracking_uri
+        Of MLflow: `local_uri`, `server_arn`, or a server's address.
+    experiment
+        Its name; made where it is not there.
+    artifacts
+        URI of the folder for artefacts; None leaves that to a server.
+    """
+
+    def __init__(self, tracking_uri: str, experiment: str, artifacts: str | None = None) -> None:
+        self._client = _client(tracking_uri)
+        found = self._client.get_experiment_by_name(experiment)
+        self.experiment_id: str = (
+            found.experiment_id
+            if found
+            else self._client.create_experiment(experiment, artifact_location=artifacts)
+        )
+        self._ids: dict[str, str] = {}
+        self._status: dict[str, str] = {}
+        for run in self._all():
+            job = run.data.tags.get(JOB)
+            if job and run.info.lifecycle_stage == "deleted":
+                self._status[job] = DELETED  # by somebody: it is not made again
+            elif job:
+                self._ids[job] = run.info.run_id
+                self._status[job] = run.info.status
+
+    @property
+    def done(self) -> frozenset[str]:
+        """Jobs whose runs are complete."""
+        return frozenset(job for job, status in self._status.items() if status != RUNNING)
+
+    def put(self, run: Run) -> bool:
+        """Make or complete a job's run; whether it is a new one.
+
+        The end comes last: a run that was kept in part is still running, and is looked at again.
+        """
+        is_new = run.job not in self._ids
+        if is_new:
+            made = self._client.create_run(
+                self.experiment_id, start_time=run.started, tags={JOB: run.job}, run_name=run.job
+            )
+            self._ids[run.job] = made.info.run_id
+        run_id = self._ids[run.job]
+        tags = dict(run.tags)
+        if run.parent in self._ids:
+            tags["mlflow.parentRunId"] = self._ids[run.parent]
+        self._log_parameters(run_id, run.parameters)
+        self.tag(run.job, tags)
+        self._log_channels(run_id, run)
+        self.measure(run.job, run.measurements)
+        if run.status != RUNNING:
+            self._client.set_terminated(run_id, run.status, end_time=run.ended)
+        self._status[run.job] = run.status
+        return is_new
+
+    def tag(self, job: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a job's run, if there is one; those that are so already stay as they are."""
+        if job not in self._ids:
+            return
+        from mlflow.entities import RunTag  # noqa: PLC0415
+
+        run_id = self._ids[job]
+        there = self._client.get_run(run_id).data.tags
+        new = [RunTag(name, text) for name, text in tags.items() if there.get(name) != text]
+        for start in range(0, len(new), _A_CALL):
+            self._client.log_batch(run_id, tags=new[start : start + _A_CALL])
+
+    def measure(self, job: str, measurements: Sequence[Measurement]) -> None:
+        """Add to a job's run, if there is one, what it does not yet hold."""
+        if job not in self._ids:
+            return
+        from mlflow.entities import Metric  # noqa: PLC0415
+
+        run_id = self._ids[job]
+        there = {
+            name: {one.step for one in self._client.get_metric_history(run_id, name)}
+            for name in {one.metric for one in measurements}
+        }
+        new = [
+            Metric(one.metric, one.value, one.at, one.step)
+            for one in measurements
+            if one.step not in there[one.metric]
+        ]
+        for start in range(0, len(new), _A_CALL):
+            self._client.log_batch(run_id, metrics=new[start : start + _A_CALL])
+
+    def _log_parameters(self, run_id: str, parameters: Mapping[str, str]) -> None:
+        from mlflow.entities import Param  # noqa: PLC0415
+
+        values = [Param(name, text) for name, text in parameters.items()]
+        for start in range(0, len(values), _A_CALL):
+            self._client.log_batch(run_id, params=values[start : start + _A_CALL])
+
+    def _log_channels(self, run_id: str, run: Run) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415
+
+        inputs = [
+            DatasetInput(
+                Dataset(
+                    name=name,
+                    # the next ETL writes the channel anew: this is what lay there at that moment
+                    digest=hashlib.sha256(f"{uri} {run.started}".encode()).hexdigest()[:8],
+                    source_type="s3",
+                    source=json.dumps({"uri": uri}),
+                ),
+                [InputTag("mlflow.data.context", name)],
+            )
+            for name, uri in run.channels.items()
+        ]
+        if inputs:
+            self._client.log_inputs(run_id, inputs)
+
+    def _all(self) -> list[Any]:
+        from mlflow.entities import ViewType  # noqa: PLC0415
+
+        found: list[Any] = []
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self.experiment_id], run_view_type=ViewType.ALL, page_token=token
+            )
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+
+def _client(tracking_uri: str) -> MlflowClient:
+    os.environ.update(WITHOUT_TELEMETRY)  # read once, at the import
+    from mlflow import MlflowClient  # noqa: PLC0415  (1.5 s)
+
+    for name in ("mlflow", "alembic"):  # how it makes the tables of a new store
+        logging.getLogger(name).setLevel(logging.WARNING)
+    scheme, _, path = tracking_uri.partition(":///")
+    if scheme == "sqlite":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri)

@@ -1,0 +1,1 @@
+"""SageMaker jobs of the models: training, tuning, images."""

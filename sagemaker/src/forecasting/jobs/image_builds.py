@@ -1,0 +1,74 @@
+"""``make images``: build our own images and push those that the registry lacks. Needs Docker."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+from typing import Any
+
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from contracts.models.container_images import CONTENTS, REPOSITORY, image_uri
+from contracts.names import Names
+from forecasting.errors import ForecastingError
+
+PLATFORM = "linux/amd64"
+"""What the images' locks are made for, and SageMaker's instances are."""
+
+
+def run(session: Any, names: Names, console: Console) -> None:
+    """Build and push every image whose tag is not there; tags are made of the sources.
+
+    Raises
+    ------
+    ForecastingError
+        There is no registry, Docker is missing, or a build or push fails.
+    """
+    ecr = session.client("ecr")
+    missing = [container for container in CONTENTS if not _is_there(ecr, names, container)]
+    if missing:
+        _log_in(ecr)
+    for container in missing:
+        uri = image_uri(names, container)
+        dockerfile = f"sagemaker/containers/{container}/Dockerfile"
+        console.print(f"building {uri}", soft_wrap=True)
+        _docker("build", "--platform", PLATFORM, "--file", dockerfile, "--tag", uri, ".")
+        _docker("push", uri)
+    console.print(f"{len(missing)} of {len(CONTENTS)} images were built and pushed")
+
+
+def _is_there(ecr: Any, names: Names, container: str) -> bool:
+    tag = image_uri(names, container).rpartition(":")[2]
+    try:
+        found = ecr.describe_images(
+            repositoryName=names.part(container), imageIds=[{"imageTag": tag}]
+        )
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ImageNotFoundException":
+            return False
+        if code == "RepositoryNotFoundException":
+            raise ForecastingError(
+                f"no registry {names.part(container)}: say `make plan` and `make apply` first"
+            ) from None
+        raise
+    return bool(found["imageDetails"])
+
+
+def _log_in(ecr: Any) -> None:
+    """Give Docker a token of the registry, on its standard input and nowhere else."""
+    found = ecr.get_authorization_token()["authorizationData"][0]
+    user, _, password = base64.b64decode(found["authorizationToken"]).decode().partition(":")
+    _docker("login", "--username", user, "--password-stdin", found["proxyEndpoint"], told=password)
+
+
+def _docker(*arguments: str, told: str | None = None) -> None:
+    if shutil.which("docker") is None:
+        raise ForecastingError("docker is not installed, and images are built with it")
+    ended = subprocess.run(
+        ["docker", *arguments], cwd=REPOSITORY, input=told, text=True, check=False
+    )
+    if ended.returncode != 0:
+        raise ForecastingError(f"docker {arguments[0]} failed with code {ended.returncode}")

@@ -1,0 +1,30 @@
+"""Images that models are trained and served by."""
+
+from __future__ import annotations
+
+from contracts.models.container_images import image_uri
+from contracts.names import Names
+from forecasting.errors import ForecastingError
+
+BUILT_IN = {"deepar": "forecasting-deepar"}
+"""Algorithms that SageMaker brings; the others' images are the estate's own."""
+
+
+def training_image(names: Names, algorithm: str) -> str:
+    """URI of an algorithm's image.
+
+    Raises
+    ------
+    ForecastingError
+        AWS offers the built-in algorithm in no registry of that region.
+    """
+    if algorithm not in BUILT_IN:
+        return image_uri(names, algorithm)
+    from sagemaker.core import image_uris  # noqa: PLC0415  (1.5 s, and only training needs it)
+
+    try:
+        return str(image_uris.retrieve(BUILT_IN[algorithm], names.region))
+    except ValueError as error:
+        raise ForecastingError(
+            f"no image of {BUILT_IN[algorithm]} for region {names.region}: {error}"
+        ) from None

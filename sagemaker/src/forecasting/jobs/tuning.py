@@ -1,0 +1,208 @@
+"""Hyperparameter tuning: what is asked of SageMaker, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from contracts.names import Names
+from forecasting.errors import ForecastingError
+from forecasting.jobs import training, tuning_channels
+from forecasting.jobs.images import training_image
+from forecasting.jobs.search_settings import Range, Search
+from forecasting.polling import final_state
+from forecasting.settings import Settings
+
+FINAL = ("Completed", "Failed", "Stopped", "DeleteFailed")
+RANGE_MEMBERS = {
+    "integer": "IntegerParameterRanges",
+    "continuous": "ContinuousParameterRanges",
+    "categorical": "CategoricalParameterRanges",
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a tuning job.
+
+    Parameters
+    ----------
+    objective
+        None as long as it runs, and where it failed.
+    values
+        Of the hyperparameters that are tuned.
+    """
+
+    job: str
+    status: str
+    objective: float | None
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TuningState:
+    """What a tuning job says of itself; the best trials first."""
+
+    job: str
+    status: str
+    failure: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial so far, if one was measured."""
+        return self.trials[0] if self.trials and self.trials[0].objective is not None else None
+
+    @property
+    def ended(self) -> int:
+        return sum(one.status in training.FINAL for one in self.trials)
+
+
+def job_name(names: Names, now: datetime) -> str:
+    """A name within SageMaker's 32 characters; the trials' names begin with it."""
+    return names.part(f"tune-{now:%m%d%H%M%S}")
+
+
+def request(
+    names: Names, settings: Settings, search: Search, *, algorithm: str, name: str, image: str
+) -> dict[str, Any]:
+    """Parameters of ``CreateHyperParameterTuningJob``."""
+    job = training.request(
+        names, settings, algorithm, name=name, image=image, channels=training.CHANNEL_NAMES
+    )
+    for channel in job["InputDataConfig"]:
+        source = channel["DataSource"]["S3DataSource"]
+        source["S3Uri"] = tuning_channels.channel_uri(names, name, channel["ChannelName"])
+    # the trials' models know scaled values only, so they lie where none is deployed from
+    job["OutputDataConfig"]["S3OutputPath"] = tuning_channels.channel_uri(names, name, "trials")
+    hyperparameters = job.pop("HyperParameters")
+    for member in ("TrainingJobName", "Tags"):
+        del job[member]
+    return {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobConfig": _configuration(search),
+        "TrainingJobDefinition": {
+            **job,
+            "StaticHyperParameters": {
+                key: value for key, value in hyperparameters.items() if key not in search.ranges
+            },
+        },
+        "Tags": training.tag_list(names, settings),
+    }
+
+
+def _configuration(search: Search) -> dict[str, Any]:
+    criteria = {
+        "BestObjectiveNotImproving": {
+            "MaxNumberOfTrainingJobsNotImproving": search.without_progress
+        }
+    }
+    ranges: dict[str, list[dict[str, Any]]] = {}
+    for name, one in search.ranges.items():
+        ranges.setdefault(RANGE_MEMBERS[one.kind], []).append({"Name": name, **_range(one)})
+    return {
+        "Strategy": "Bayesian",
+        "HyperParameterTuningJobObjective": {"Type": search.goal, "MetricName": search.objective},
+        "ResourceLimits": {
+            "MaxNumberOfTrainingJobs": search.jobs,
+            "MaxParallelTrainingJobs": search.parallel,
+        },
+        "ParameterRanges": ranges,
+        "TrainingJobEarlyStoppingType": search.early_stopping,
+        "RandomSeed": 1,
+        **({"TuningJobCompletionCriteria": criteria} if search.without_progress else {}),
+    }
+
+
+def _range(one: Range) -> dict[str, Any]:
+    if one.kind == "categorical":
+        return {"Values": list(one.values)}
+    low, high = one.values
+    return {"MinValue": low, "MaxValue": high, "ScalingType": one.scaling}
+
+
+def start(
+    session: Any, names: Names, settings: Settings, search: Search, *, algorithm: str, name: str
+) -> None:
+    """Start a tuning job on channels that `holdout.run` wrote.
+
+    Raises
+    ------
+    ForecastingError
+        SageMaker refuses the job.
+    """
+    image = training_image(names, algorithm)
+    wanted = request(names, settings, search, algorithm=algorithm, name=name, image=image)
+    training.accepted(session.client("sagemaker").create_hyper_parameter_tuning_job, **wanted)
+
+
+def describe(session: Any, name: str) -> TuningState:
+    """The job and all its trials."""
+    sagemaker = session.client("sagemaker")
+    job = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    goal = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"]
+    pages = sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
+        HyperParameterTuningJobName=name
+    )
+    trials = [_trial(one) for page in pages for one in page["TrainingJobSummaries"]]
+    sign = 1 if goal == "Minimize" else -1
+    measured = sorted(
+        (one for one in trials if one.objective is not None),
+        key=lambda one: sign * (one.objective or 0.0),
+    )
+    others = [one for one in trials if one.objective is None]
+    return TuningState(
+        job=name,
+        status=job["HyperParameterTuningJobStatus"],
+        failure=job.get("FailureReason", ""),
+        trials=(*measured, *others),
+    )
+
+
+def wait(
+    session: Any, name: str, report: Callable[[TuningState], None] = lambda _: None
+) -> TuningState:
+    """Report the job's state until it is a final one, and return that.
+
+    Raises
+    ------
+    ForecastingError
+        The job failed, with its reason and the first failed trial's.
+    """
+    state = final_state(lambda: describe(session, name), lambda now: now.status in FINAL, report)
+    if state.status == "Failed":
+        reason = state.failure or "no reason was given"
+        failed = next((one.job for one in state.trials if one.status == "Failed"), None)
+        if failed:
+            job = session.client("sagemaker").describe_training_job(TrainingJobName=failed)
+            reason += f" First of {failed}: {job.get('FailureReason', 'not told')}"
+        raise ForecastingError(f"tuning job {name} failed: {reason} (log: {training.LOG_GROUP})")
+    return state
+
+
+def stop(session: Any, name: str) -> None:
+    """Ask SageMaker to stop the job, and with it its trials, whatever it is at."""
+    sagemaker = session.client("sagemaker")
+    for ask, job in (
+        (sagemaker.stop_processing_job, {"ProcessingJobName": name}),
+        (sagemaker.stop_hyper_parameter_tuning_job, {"HyperParameterTuningJobName": name}),
+    ):
+        try:
+            ask(**job)
+        except ClientError as error:  # it has ended, or was never started
+            if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+                raise
+
+
+def _trial(summary: Mapping[str, Any]) -> Trial:
+    metric = summary.get("FinalHyperParameterTuningJobObjectiveMetric", {})
+    return Trial(
+        job=summary["TrainingJobName"],
+        status=summary["TrainingJobStatus"],
+        objective=metric.get("Value"),
+        values=summary.get("TunedHyperParameters", {}),
+    )

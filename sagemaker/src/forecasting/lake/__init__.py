@@ -1,0 +1,1 @@
+"""Series read from the lake."""

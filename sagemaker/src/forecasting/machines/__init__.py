@@ -1,0 +1,1 @@
+"""Executions of the estate's state machines."""

@@ -1,0 +1,214 @@
+"""Retraining: the state machine ``retrain``, started, followed, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from contracts.names import Names
+from forecasting.errors import ForecastingError
+from forecasting.machines.executions import machine_expected
+from forecasting.polling import final_state
+
+STEPS = ("Crawl", "Readings", "Series", "Origins", "Train", "Forecast", "Judge", "Register")
+"""States of the machine that take their time, in order (see machines/retrain/definition.py)."""
+
+FILES = ("report.html", "metrics.json", "gate.json")
+"""What a run says, in its folder ``report/``."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of an execution.
+
+    Parameters
+    ----------
+    seconds
+        It took; None while it is under way.
+    """
+
+    name: str
+    began: datetime
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Parameters
+    ----------
+    accepted
+        Whether the gate let the candidate pass.
+    figures
+        In the registry beside the version; None where there is none, as without a champion.
+    approval
+        Of the version, SageMaker's ``ModelApprovalStatus``.
+    report
+        S3 URI of the folder with `FILES`.
+    """
+
+    run: str
+    accepted: bool
+    reasons: str
+    figures: Mapping[str, float | None]
+    version: int
+    approval: str
+    report: str
+
+    @classmethod
+    def of(cls, output: Mapping[str, Any]) -> Outcome:
+        """Read an execution's output."""
+        words = ("run", "verdict", "reasons", "package", "approval", "report")
+        return cls(
+            run=output["run"],
+            accepted=output["verdict"] == "accepted",
+            reasons=output["reasons"],
+            figures={name: value for name, value in output.items() if name not in words},
+            version=int(output["package"].rpartition("/")[2]),
+            approval=output["approval"],
+            report=output["report"],
+        )
+
+
+def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -> str:
+    """Start a run, unless one is under way; the execution's ARN.
+
+    Parameters
+    ----------
+    given
+        The machine's input.
+
+    Raises
+    ------
+    ForecastingError
+        A run is under way, or there is no such machine.
+    """
+    states = session.client("stepfunctions")
+    machine = names.state_machine_arn(names.retrain_machine)
+    with machine_expected(names.retrain_machine):
+        running = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")
+        if running["executions"]:
+            one = running["executions"][0]
+            raise ForecastingError(
+                f"run {one['name']} is under way since "
+                f"{one['startDate'].astimezone(UTC):%Y-%m-%d %H:%M} UTC, and one runs at a time: "
+                f"wait for its end, or stop execution {one['executionArn']}"
+            )
+        found = states.start_execution(
+            stateMachineArn=machine,
+            name=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",  # short: it names the run's jobs
+            input=json.dumps(given),
+        )
+    return str(found["executionArn"])
+
+
+def given_to(session: Any, names: Names, run: str) -> dict[str, Any]:
+    """The input of a run that has failed, with which it is to be resumed.
+
+    Raises
+    ------
+    ForecastingError
+        No such run has failed.
+    """
+    states = session.client("stepfunctions")
+    pages = states.get_paginator("list_executions").paginate(
+        stateMachineArn=names.state_machine_arn(names.retrain_machine)
+    )
+    failed = [
+        one
+        for page in pages
+        for one in page["executions"]
+        if one["status"] not in ("RUNNING", "SUCCEEDED")
+    ]
+    for one in failed:
+        if run in (one["name"], run_name(one["name"], one["startDate"])):
+            found = states.describe_execution(executionArn=one["executionArn"])
+            given: dict[str, Any] = json.loads(found["input"])
+            return given
+    known = ", ".join(run_name(one["name"], one["startDate"]) for one in failed[:5])
+    raise ForecastingError(f"no run {run} has failed; the newest that have: {known or 'none'}")
+
+
+def run_name(execution: str, began: datetime) -> str:
+    """What an execution's run is called: EventBridge's names are too long for those of jobs."""
+    if len(execution) <= len("20260131-120000-abcd"):
+        return execution
+    digest = hashlib.sha256(execution.encode()).hexdigest()
+    return f"{began.astimezone(UTC):%Y%m%d-%H%M%S}-{digest[:4]}"
+
+
+def follow(
+    session: Any, execution: str, report: Callable[[Sequence[Step]], None]
+) -> tuple[Outcome, list[Step]]:
+    """Report the steps of a run until its end; its outcome, and all its steps.
+
+    Raises
+    ------
+    ForecastingError
+        It failed, in its own words, or was stopped.
+    """
+    states = session.client("stepfunctions")
+    found = final_state(
+        lambda: states.describe_execution(executionArn=execution),
+        lambda now: now["status"] != "RUNNING",
+        lambda _: report(steps(_events(states, execution))),
+    )
+    if found["status"] != "SUCCEEDED":
+        raise ForecastingError(found.get("cause") or f"{execution} {found['status'].lower()}")
+    return Outcome.of(json.loads(found["output"])), steps(_events(states, execution))
+
+
+def steps(events: Iterable[Mapping[str, Any]]) -> list[Step]:
+    """Steps of an execution so far, out of its history, the oldest event first.
+
+    A step lasts until another state is entered; states whose name begins with it belong to it.
+    """
+    found: list[Step] = []
+    for event in events:
+        if "stateEnteredEventDetails" not in event:
+            continue
+        name, when = event["stateEnteredEventDetails"]["name"], event["timestamp"]
+        if found and found[-1].seconds is None:
+            last = found[-1]
+            found[-1] = replace(last, seconds=(when - last.began).total_seconds())
+        step = next((step for step in STEPS if name.startswith(step)), None)
+        if found and step == found[-1].name:
+            found[-1] = replace(found[-1], seconds=None)
+        elif step is not None:
+            found.append(Step(step, when, None))
+    return found
+
+
+def _events(states: Any, execution: str) -> Iterator[Mapping[str, Any]]:
+    pages = states.get_paginator("get_execution_history").paginate(executionArn=execution)
+    for page in pages:
+        yield from page["events"]
+
+
+def download(session: Any, outcome: Outcome, folder: Path) -> Path:
+    """Fetch what a run says into ``<folder>/<run>/``; the page's path."""
+    bucket, _, prefix = outcome.report.removeprefix("s3://").partition("/")
+    target = folder / outcome.run
+    target.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        session.client("s3").download_file(bucket, f"{prefix}{name}", str(target / name))
+    return target / FILES[0]
+
+
+def commit() -> str | None:
+    """The commit that is checked out; None outside a repository."""
+    try:
+        told = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return told.stdout.strip()

@@ -1,0 +1,308 @@
+"""The estate's verbs with real Terraform, against a local cloud of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from contracts.lake.locations import RUNS
+from contracts.lake.queries import query
+from contracts.lake.runs import run_key
+from contracts.names import TELEMETRY_TO_PARQUET, Names
+from glue_jobs.runs.run_record import RunRecord, columns_of
+from infra.modules.core.packaging import REPOSITORY
+from localcloud.cloud.launch import LocalCloud, running
+from tests.support.sessions import session_of
+
+NO_CHANGES = "No changes. Your infrastructure matches the configuration."
+
+
+@pytest.fixture(scope="module")
+def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """A cloud that nobody else puts anything into, as nothing must be left in it."""
+    with running(home=tmp_path_factory.mktemp("infra-cloud")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def session(own_cloud: LocalCloud) -> boto3.Session:
+    return session_of(own_cloud)
+
+
+@pytest.fixture(scope="module")
+def names(session: boto3.Session) -> Names:
+    return Names.from_aws(session, "local")
+
+
+class Verbs:
+    """``python -m infra`` with a home folder of its own."""
+
+    def __init__(self, cloud: LocalCloud, home: Path) -> None:
+        self.home = home
+        self._variables = {**os.environ, **cloud.env}
+
+    def __call__(self, verb: str, *options: str, **variables: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "infra", verb, "--home", str(self.home), *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=REPOSITORY,
+            env={**self._variables, **variables},
+        )
+
+
+@pytest.fixture(scope="module")
+def infra(own_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Verbs:
+    return Verbs(own_cloud, tmp_path_factory.mktemp("infra-home"))
+
+
+def fails_in_one_line(result: subprocess.CompletedProcess, expected: str) -> None:
+    assert result.returncode == 1, result.stdout
+    assert re.search(expected, result.stderr), result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+def test_the_estate_is_planned_applied_kept_and_removed(infra, own_cloud, session, names):
+    fails_in_one_line(infra("apply"), "no saved plan that waits to be applied; say `make plan")
+
+    planned = infra("plan")
+    assert planned.returncode == 0, planned.stderr
+    assert "cloud        emulator at http://127.0.0.1:" in planned.stdout
+    assert re.search(r"data +\+\d\d .*Plan: \d\d to add, 0 to change, 0 to destroy", planned.stdout)
+    assert "next   make apply ENV=local" in planned.stdout
+    assert "jsii" not in planned.stderr.lower()
+
+    applied = infra("apply")
+    assert applied.returncode == 0, applied.stderr
+    assert applied.stdout.count("Apply complete!") == 3
+
+    again = infra("plan")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count(NO_CHANGES) == 3, again.stdout
+
+    the_lake_can_be_asked(own_cloud, session, names)
+
+    # Somebody changes the estate by hand: drift says so, a plan mends it, and only once.
+    session.client("glue").delete_crawler(Name=names.crawler)
+    drift = infra("drift")
+    assert drift.returncode == 2, drift.stdout + drift.stderr
+    assert re.search(r"pipeline +\+1 .*Plan: 1 to add", drift.stdout), drift.stdout
+    assert not (infra.home / "terraform/local/plan.json").exists()
+    assert infra("plan").returncode == 0
+    copy = infra.home / "copy"
+    shutil.copytree(infra.home / "terraform/local", copy)
+    assert infra("apply").returncode == 0
+    for file in ("plan.json", "pipeline/plan.tfplan"):
+        shutil.copy(copy / file, infra.home / "terraform/local" / file)
+    fails_in_one_line(infra("apply"), "the saved plan of pipeline is stale: .*`make plan")
+
+    answers_without_a_model(session, names)
+    a_new_device_claims_its_certificate(own_cloud, infra.home)
+    make_leftovers(session, names)
+
+    destroyed = infra("destroy")
+    assert destroyed.returncode == 0, destroyed.stderr
+    assert "removing 2 device(s)" in destroyed.stdout
+    assert left(session, names) == {}
+    assert not (infra.home / "terraform/local").exists()
+
+
+def the_lake_can_be_asked(cloud: LocalCloud, session: boto3.Session, names: Names) -> None:
+    """Athena reads a run's row through the declared table; the others are there, and empty."""
+    run = RunRecord(
+        TELEMETRY_TO_PARQUET,
+        "jr_1",
+        datetime(2026, 6, 3, 10, tzinfo=UTC),
+        9.5,
+        "succeeded",
+        **columns_of({"read": 5, "kept": 2, "quarantined": {"not_json": 3}}),
+    )
+    session.client("s3").put_object(
+        Bucket=names.bucket(RUNS.purpose),
+        Key=f"{RUNS.prefix}{run_key(run.started, run.run_id)}",
+        Body=run.to_parquet(),
+    )
+    (row,) = query(
+        session.client("athena"),
+        names,
+        "SELECT outcome, read, quarantined, quarantined_by_reason['not_json'] AS not_json "
+        "FROM runs WHERE date = '2026-06-03'",
+    )
+    expected = {"outcome": "succeeded", "read": "5", "quarantined": "3", "not_json": "3"}
+    assert row == expected
+    measured = subprocess.run(
+        [sys.executable, "-m", "glue_jobs", "quality"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **cloud.env, "LAKECAST_ENV": "local"},
+    )
+    assert measured.returncode == 1, measured.stderr
+    assert re.search(r"telemetry +│ has rows +│ 0 +│ NOT MET", measured.stdout), measured.stdout
+    assert "series_hourly" in measured.stdout
+
+
+def answers_without_a_model(session: boto3.Session, names: Names) -> None:
+    """The function is in place, may do what it must, and knows that there is no endpoint yet."""
+    event = {
+        "httpMethod": "GET",
+        "path": "/v1/health",
+        "resource": "/v1/health",
+        "headers": {},
+        "queryStringParameters": None,
+        "pathParameters": None,
+        "requestContext": {"requestId": "r-1", "httpMethod": "GET", "path": "/v1/health"},
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    answer = session.client("lambda").invoke(
+        FunctionName=names.forecast_function, Payload=json.dumps(event).encode()
+    )
+    document = json.load(answer["Payload"])
+    assert document["statusCode"] == 503, document
+    assert names.endpoint in document["body"]
+
+
+def a_new_device_claims_its_certificate(cloud: LocalCloud, home: Path) -> None:
+    """The hook may use the allow-list, which the data stack has encrypted with its key."""
+    claiming = ["claim", "--claim-kit", str(home / "claim"), "--kits", str(home / "devices")]
+    for command, code in (
+        (["claim-kit", "--out", str(home / "claim")], 0),
+        (["allow", "--serial", "new"], 0),
+        ([*claiming, "--serial", "new"], 0),
+        ([*claiming, "--serial", "refused"], 1),  # its certificate is left without a template
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "device", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=REPOSITORY,
+            env={**os.environ, **cloud.env, "LAKECAST_ENV": "local"},
+        )
+        assert done.returncode == code, done.stderr
+
+
+def make_leftovers(session: boto3.Session, names: Names) -> None:
+    """What other verbs leave behind: a device, a release, objects in several versions."""
+    iot = session.client("iot")
+    iot.create_thing(thingName="station-left", thingTypeName=names.thing_type)
+    certificate = iot.create_keys_and_certificate(setAsActive=True)
+    iot.attach_policy(policyName=names.device_policy, target=certificate["certificateArn"])
+    iot.attach_thing_principal(thingName="station-left", principal=certificate["certificateArn"])
+    s3 = session.client("s3")
+    for body in (b"first", b"second"):
+        s3.put_object(Bucket=names.bucket("raw"), Key="telemetry/x", Body=body)
+    model = "training/x/output/model.tar.gz"
+    s3.put_object(Bucket=names.bucket("models"), Key=model, Body=b"a model")
+    sagemaker = session.client("sagemaker")
+    container = {
+        "Image": f"224300973850.dkr.ecr.{names.region}.amazonaws.com/forecasting-deepar:1",
+        "ModelDataUrl": f"s3://{names.bucket('models')}/{model}",
+    }
+    sagemaker.create_model(
+        ModelName=names.part("left"),
+        ExecutionRoleArn=names.role_arn("sagemaker"),
+        PrimaryContainer=container,
+    )
+    sagemaker.create_model_package(
+        ModelPackageGroupName=names.model_package_group,
+        InferenceSpecification={"Containers": [container]},
+    )
+
+
+def left(session: boto3.Session, names: Names) -> dict[str, list[Any]]:
+    """All that bears the environment's name and is still there."""
+
+    def ours(values: Any) -> list[str]:
+        marks = (names.part(""), names.database)
+        return [value for value in values if any(mark in value for mark in marks)]
+
+    client = session.client
+    found = {
+        "buckets": ours(b["Name"] for b in client("s3").list_buckets()["Buckets"]),
+        "aliases": ours(a["AliasName"] for a in client("kms").list_aliases()["Aliases"]),
+        "tables": ours(client("dynamodb").list_tables()["TableNames"]),
+        "roles": ours(r["RoleName"] for r in client("iam").list_roles()["Roles"]),
+        "databases": ours(d["Name"] for d in client("glue").get_databases()["DatabaseList"]),
+        "jobs": ours(j["Name"] for j in client("glue").get_jobs()["Jobs"]),
+        "crawlers": ours(c["Name"] for c in client("glue").get_crawlers()["Crawlers"]),
+        "rulesets": ours(
+            r["Name"] for r in client("glue").list_data_quality_rulesets()["Rulesets"]
+        ),
+        "alarms": ours(
+            a["AlarmName"] for a in client("cloudwatch").describe_alarms()["MetricAlarms"]
+        ),
+        "workgroups": ours(w["Name"] for w in client("athena").list_work_groups()["WorkGroups"]),
+        "streams": ours(client("firehose").list_delivery_streams()["DeliveryStreamNames"]),
+        "versions": ours(
+            g["ModelPackageGroupName"]
+            for g in client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]
+        ),
+        "machines": ours(
+            m["name"] for m in client("stepfunctions").list_state_machines()["stateMachines"]
+        ),
+        "rules": ours(r["ruleName"] for r in client("iot").list_topic_rules()["rules"]),
+        "policies": ours(p["policyName"] for p in client("iot").list_policies()["policies"]),
+        "templates": ours(
+            t["templateName"] for t in client("iot").list_provisioning_templates()["templates"]
+        ),
+        "types": ours(t["thingTypeName"] for t in client("iot").list_thing_types()["thingTypes"]),
+        "things": [t["thingName"] for t in client("iot").list_things()["things"]],
+        "certificates": client("iot").list_certificates()["certificates"],
+        "functions": ours(
+            f["FunctionName"] for f in client("lambda").list_functions()["Functions"]
+        ),
+        "apis": ours(a["name"] for a in client("apigateway").get_rest_apis()["items"]),
+        "keys": ours(k["name"] for k in client("apigateway").get_api_keys()["items"]),
+        "plans": ours(p["name"] for p in client("apigateway").get_usage_plans()["items"]),
+        "logs": ours(g["logGroupName"] for g in client("logs").describe_log_groups()["logGroups"]),
+        "models": ours(m["ModelName"] for m in client("sagemaker").list_models()["Models"]),
+    }
+    return {kind: values for kind, values in found.items() if values}
+
+
+def test_an_environment_of_aws_is_planned_before_anything_is_there(infra):
+    planned = infra("plan", "--env", "prod", "--backend", "local")
+
+    assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.count("to add, 0 to change, 0 to destroy.") == 3
+    assert "environment  prod" in planned.stdout
+
+
+def test_an_environment_that_is_kept_is_destroyed_only_when_named_twice(infra):
+    fails_in_one_line(infra("destroy", "--env", "prod"), "CONFIRM=prod")
+
+
+def test_an_environment_lives_in_one_region(infra):
+    result = infra("plan", "--env", "dev", AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1")
+
+    fails_in_one_line(result, "dev lives in eu-west-1, but AWS_REGION says us-east-1")
+
+
+def test_a_cloud_that_does_not_answer_is_said(infra):
+    result = infra("plan", AWS_ENDPOINT_URL="http://127.0.0.1:1")
+
+    fails_in_one_line(result, r"the cloud at http://127\.0\.0\.1:1 does not say.*`make up`")
+
+
+def test_a_terraform_of_another_series_is_refused(infra, tmp_path):
+    other = tmp_path / "terraform"
+    other.write_text('#!/bin/sh\necho \'{"terraform_version": "1.5.7"}\'\n')
+    other.chmod(0o755)
+
+    result = infra("plan", LAKECAST_TERRAFORM=str(other))
+
+    fails_in_one_line(result, r"Terraform 1\.5\.7; Lakecast needs 1\.11\.x")

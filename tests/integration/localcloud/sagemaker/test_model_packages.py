@@ -1,0 +1,160 @@
+"""The model registry: groups, numbered versions, approval, and models made of a version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.models.sagemaker_testbed import (
+    BUCKET,
+    IMAGE,
+    Studio,
+    cloud_with_tiny_containers,
+    until,
+)
+
+MODEL = f"s3://{BUCKET}/archives/original/model.tar.gz"
+CHANGE = "SageMaker Model Package State Change"
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with cloud_with_tiny_containers(tmp_path_factory.mktemp("registry")) as cloud:
+        studio = Studio(cloud).prepare()
+        studio.model("original")  # puts the archive that the packages name
+        yield studio
+
+
+@pytest.fixture
+def group(studio: Studio, request: pytest.FixtureRequest) -> str:
+    name = request.node.name.replace("_", "-")[:60]
+    studio.sagemaker.create_model_package_group(
+        ModelPackageGroupName=name, ModelPackageGroupDescription="tests'"
+    )
+    return name
+
+
+def register(studio: Studio, group: str, **changes: object) -> str:
+    """A new version, and its ARN."""
+    container = {"Image": IMAGE, "ModelDataUrl": MODEL, "Environment": {"GREETING": "hello"}}
+    request = {
+        "ModelPackageGroupName": group,
+        "InferenceSpecification": {
+            "Containers": [container],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+        "CustomerMetadataProperties": {"commit": "abc"},
+        **changes,
+    }
+    return studio.sagemaker.create_model_package(**request)["ModelPackageArn"]
+
+
+def versions(studio: Studio, group: str, **filters: str) -> list[int]:
+    listed = studio.sagemaker.list_model_packages(ModelPackageGroupName=group, **filters)
+    return [one["ModelPackageVersion"] for one in listed["ModelPackageSummaryList"]]
+
+
+def test_versions_count_up_and_wait_for_approval(studio: Studio, group: str) -> None:
+    first, second = (register(studio, group) for _ in range(2))
+    assert first.endswith(f":model-package/{group}/1")
+    described = studio.sagemaker.describe_model_package(ModelPackageName=second)
+    assert described["ModelPackageVersion"] == 2
+    assert described["ModelPackageStatus"] == "Completed"
+    assert described["ModelApprovalStatus"] == "PendingManualApproval"
+    assert described["CustomerMetadataProperties"] == {"commit": "abc"}
+    assert versions(studio, group) == [2, 1]
+
+
+def test_a_deleted_versions_number_is_not_given_again(studio: Studio, group: str) -> None:
+    studio.sagemaker.delete_model_package(ModelPackageName=register(studio, group))
+    assert register(studio, group).endswith("/2")
+
+
+def test_approval_is_kept_with_its_reason_and_can_be_asked_for(studio: Studio, group: str) -> None:
+    register(studio, group)
+    chosen = register(studio, group)
+    studio.sagemaker.update_model_package(
+        ModelPackageArn=chosen,
+        ModelApprovalStatus="Approved",
+        ApprovalDescription="better on every pollutant",
+        CustomerMetadataProperties={"gate": "passed"},
+        CustomerMetadataPropertiesToRemove=["commit"],
+    )
+    described = studio.sagemaker.describe_model_package(ModelPackageName=chosen)
+    assert described["ApprovalDescription"] == "better on every pollutant"
+    assert described["CustomerMetadataProperties"] == {"gate": "passed"}
+    assert versions(studio, group, ModelApprovalStatus="Approved") == [2]
+    assert versions(studio, group, ModelApprovalStatus="PendingManualApproval") == [1]
+
+
+def test_eventbridge_hears_of_new_versions_and_of_approval(studio: Studio, group: str) -> None:
+    events, sqs = studio.client("events"), studio.client("sqs")
+    queue = sqs.create_queue(QueueName="registry")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    pattern = {
+        "source": ["aws.sagemaker"],
+        "detail-type": [CHANGE],
+        "detail": {"ModelPackageGroupName": [group]},
+    }
+    events.put_rule(Name="registry", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="registry", Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
+    package = register(studio, group)
+    studio.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Rejected")
+    studio.sagemaker.update_model_package(
+        ModelPackageArn=package, CustomerMetadataProperties={"seen": "yes"}
+    )
+    heard: list[dict] = []
+
+    def all_three() -> bool:
+        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        heard.extend(json.loads(one["Body"]) for one in received.get("Messages", []))
+        return len(heard) >= 3
+
+    until(all_three, "three events")
+    statuses = {one["detail"]["ModelApprovalStatus"] for one in heard}
+    assert statuses == {"PendingManualApproval", "Rejected"}
+    assert all(one["resources"] == [package] for one in heard)
+    updated = [one["detail"].get("UpdatedModelPackageFields") for one in heard]
+    assert updated == [None, ["ModelApprovalStatus"], ["CustomerMetadataProperties"]]
+
+
+def test_model_of_a_version_serves(studio: Studio, group: str) -> None:
+    package = register(studio, group)
+    studio.sagemaker.create_model(
+        ModelName="of-package",
+        ExecutionRoleArn=studio.role,
+        PrimaryContainer={"ModelPackageName": package},
+    )
+    model = studio.sagemaker.describe_model(ModelName="of-package")["PrimaryContainer"]
+    assert (model["ModelPackageName"], model["ModelDataUrl"]) == (package, MODEL)
+    studio.config("of-package", all="of-package")
+    assert studio.deployed("of-package", "of-package")["EndpointStatus"] == "InService"
+    answer = studio.ask("of-package")
+    assert (answer["model"], answer["greeting"]) == ("original", "hello")
+    studio.deleted("of-package")
+
+
+def test_a_group_with_versions_stays(studio: Studio, group: str) -> None:
+    package = register(studio, group)
+    with pytest.raises(ClientError, match="still contains Model Packages"):
+        studio.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    studio.sagemaker.delete_model_package(ModelPackageName=package)
+    studio.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    with pytest.raises(ClientError, match=r"ModelPackageGroup .* does not exist"):
+        studio.sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+
+
+def test_what_does_not_exist_or_exists_already_is_refused(studio: Studio, group: str) -> None:
+    with pytest.raises(ClientError, match="Cannot create already existing model package group"):
+        studio.sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    with pytest.raises(ClientError, match=r"ModelPackageGroup .* does not exist"):
+        register(studio, "nobody")
+    with pytest.raises(ClientError, match="does not exist"):
+        studio.sagemaker.create_model(
+            ModelName="m", ExecutionRoleArn=studio.role,
+            PrimaryContainer={"ModelPackageName": f"{group}/9"},
+        )  # fmt: skip

@@ -1,0 +1,259 @@
+"""Processing and transform jobs, with the containers of tests/containers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.models.sagemaker_testbed import (
+    BUCKET,
+    IMAGE,
+    Studio,
+    allow,
+    cloud_with_tiny_containers,
+    until,
+)
+
+OUT = "/opt/ml/processing/output"
+SCRIPT = b"import sys; open(sys.argv[1] + '/said.txt', 'w').write('by the script')"
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with cloud_with_tiny_containers(tmp_path_factory.mktemp("processing")) as cloud:
+        studio = Studio(cloud).prepare()
+        studio.s3.put_object(Bucket=BUCKET, Key="code/say.py", Body=SCRIPT)
+        lines = b"".join(b'{"number": %d}\n' % number for number in range(5))
+        studio.s3.put_object(Bucket=BUCKET, Key="batch/plain/a.jsonl", Body=lines)
+        studio.s3.put_object(Bucket=BUCKET, Key="batch/plain/deep/b.jsonl", Body=lines[:14])
+        studio.s3.put_object(Bucket=BUCKET, Key="batch/gz/a.jsonl.gz", Body=gzip.compress(lines))
+        studio.s3.put_object(Bucket=BUCKET, Key="batch/bad/a.jsonl", Body=b'{"status": 400}\n')
+        studio.model("echo")
+        yield studio
+
+
+def start(studio: Studio, name: str, *arguments: str, **changes: Any) -> None:
+    """A processing job over data/train; keyword arguments replace members of the request."""
+    application = {"ImageUri": IMAGE, **({"ContainerArguments": [*arguments]} if arguments else {})}
+    request = {
+        "ProcessingJobName": name,
+        "RoleArn": studio.role,
+        "AppSpecification": application,
+        "ProcessingInputs": [s3_input("data", "data/train/", "/opt/ml/processing/input/data")],
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {
+                    "OutputName": "report",
+                    "S3Output": {
+                        "S3Uri": f"s3://{BUCKET}/processed/{name}",
+                        "LocalPath": OUT,
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ]
+        },
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+                "VolumeSizeInGB": 1,
+            }
+        },
+        "Environment": {"LIMIT": "3"},
+        **changes,
+    }
+    studio.sagemaker.create_processing_job(**request)
+
+
+def s3_input(name: str, key: str, place: str) -> dict[str, Any]:
+    source = {
+        "S3Uri": f"s3://{BUCKET}/{key}",
+        "LocalPath": place,
+        "S3DataType": "S3Prefix",
+        "S3InputMode": "File",
+    }
+    return {"InputName": name, "S3Input": source}
+
+
+def processed(studio: Studio, name: str) -> dict[str, Any]:
+    """The job, at its end."""
+
+    def ended() -> dict[str, Any] | None:
+        job = studio.sagemaker.describe_processing_job(ProcessingJobName=name)
+        return None if job["ProcessingJobStatus"] in ("InProgress", "Stopping") else job
+
+    return until(ended, f"the end of {name}")
+
+
+def body(studio: Studio, key: str) -> bytes:
+    return studio.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+
+def transformed(studio: Studio, name: str, key: str, **changes: Any) -> dict[str, Any]:
+    """A transform job over a prefix, at its end."""
+    split = changes.pop("split", "Line")
+    request = {
+        "TransformJobName": name,
+        "ModelName": "echo",
+        "BatchStrategy": "SingleRecord",
+        "TransformInput": {
+            "DataSource": {
+                "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{key}"}
+            },
+            "ContentType": "application/jsonlines",
+            "SplitType": split,
+            **changes.pop("source", {}),
+        },
+        "TransformOutput": {
+            "S3OutputPath": f"s3://{BUCKET}/transformed/{name}",
+            "AssembleWith": "Line",
+            "Accept": "application/jsonlines",
+        },
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        **changes,
+    }
+    studio.sagemaker.create_transform_job(**request)
+
+    def ended() -> dict[str, Any] | None:
+        job = studio.sagemaker.describe_transform_job(TransformJobName=name)
+        return None if job["TransformJobStatus"] in ("InProgress", "Stopping") else job
+
+    return until(ended, f"the end of {name}")
+
+
+# --- processing ---
+
+
+def test_images_own_script_sees_inputs_and_leaves_outputs(studio: Studio) -> None:
+    start(studio, "counts")
+    job = processed(studio, "counts")
+    assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Completed", "counted 2")
+    assert job["ProcessingEndTime"] >= job["ProcessingStartTime"] >= job["CreationTime"]
+    report = json.loads(body(studio, "processed/counts/report.json"))
+    assert report == {"files": ["data/a.json", "data/deep/b.json"], "arguments": [], "limit": "3"}
+    (line,) = studio.log_lines("/aws/sagemaker/ProcessingJobs", "counts")
+    assert line == "tiny: processing with []"
+
+
+def test_script_among_the_inputs_runs_with_paths_of_the_container(studio: Studio) -> None:
+    start(
+        studio,
+        "script",
+        ProcessingInputs=[s3_input("code", "code/", "/opt/ml/processing/code")],
+        AppSpecification={
+            "ImageUri": IMAGE,
+            "ContainerEntrypoint": ["python3", "/opt/ml/processing/code/say.py"],
+            "ContainerArguments": [OUT],
+        },
+    )
+    assert processed(studio, "script")["ProcessingJobStatus"] == "Completed"
+    assert body(studio, "processed/script/said.txt") == b"by the script"
+
+
+def test_failed_script_fails_the_job_with_what_it_said(studio: Studio) -> None:
+    start(studio, "fails", "fail")
+    job = processed(studio, "fails")
+    assert job["ProcessingJobStatus"] == "Failed"
+    reason = "AlgorithmError: the candidate has no forecasts, exit code: 3"
+    assert job["FailureReason"] == reason
+
+
+def test_job_that_is_stopped_or_too_slow_ends_as_stopped(studio: Studio) -> None:
+    start(studio, "slow", "wait", StoppingCondition={"MaxRuntimeInSeconds": 1})
+    start(studio, "halted", "wait")
+    studio.sagemaker.stop_processing_job(ProcessingJobName="halted")
+    for name in ("slow", "halted"):
+        assert processed(studio, name)["ProcessingJobStatus"] == "Stopped"
+    listed = studio.sagemaker.list_processing_jobs(StatusEquals="Stopped")
+    names = {one["ProcessingJobName"] for one in listed["ProcessingJobSummaries"]}
+    assert names == {"slow", "halted"}
+    with pytest.raises(ClientError, match="processing job is in status Stopped"):
+        studio.sagemaker.stop_processing_job(ProcessingJobName="slow")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        ("lost", {"ProcessingInputs": [s3_input("data", "nothing/", "/opt/ml/x")]}, "input data"),
+        ("outside", {"ProcessingInputs": [s3_input("data", "data/", "/etc/x")]}, "below /opt/ml"),
+        ("climbing", {"ProcessingInputs": [s3_input("d", "data/", "/opt/ml/../x")]}, "below"),
+        (
+            "unknown",
+            {"AppSpecification": {"ImageUri": "nobody:1"}},
+            "no container of the local cloud stands for image nobody:1",
+        ),
+    ],
+)
+def test_what_cannot_be_prepared_fails_the_job(
+    studio: Studio, name: str, changes: dict, reason: str
+) -> None:
+    start(studio, name, **changes)
+    job = processed(studio, name)
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert reason in job["FailureReason"]
+
+
+def test_the_jobs_role_reads_and_writes(studio: Studio) -> None:
+    reader = studio.new_role("reader", allow(["s3:GetObject", "s3:ListBucket"]))
+    start(studio, "reader", RoleArn=reader)
+    job = processed(studio, "reader")
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "AccessDenied" in job["FailureReason"]
+
+
+def test_names_are_unique_and_what_is_not_served_is_refused(studio: Studio) -> None:
+    start(studio, "once")
+    with pytest.raises(ClientError, match="Processing job names must be unique"):
+        start(studio, "once")
+    application = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sh", "-c", "true"]}
+    with pytest.raises(ClientError, match="does not serve entrypoints other than python3"):
+        start(studio, "shell", AppSpecification=application)
+
+
+# --- batch transform ---
+
+
+def test_every_line_of_every_object_is_answered(studio: Studio) -> None:
+    job = transformed(studio, "lines", "batch/plain/", MaxConcurrentTransforms=2)
+    assert job["TransformJobStatus"] == "Completed"
+    lines = body(studio, "transformed/lines/a.jsonl.out").splitlines()
+    assert len(lines) == 5
+    answers = [json.loads(line) for line in lines]
+    assert {one["model"] for one in answers} == {"echo"}
+    assert {one["accept"] for one in answers} == {"application/jsonlines"}
+    assert len(body(studio, "transformed/lines/deep/b.jsonl.out").splitlines()) == 1
+    log = studio.log_lines("/aws/sagemaker/TransformJobs", "lines")
+    assert "tiny: serving echo (fine)" in log
+
+
+def test_packed_input_is_unpacked(studio: Studio) -> None:
+    job = transformed(studio, "packed", "batch/gz/", source={"CompressionType": "Gzip"})
+    assert job["TransformJobStatus"] == "Completed"
+    assert len(body(studio, "transformed/packed/a.jsonl.gz.out").splitlines()) == 5
+
+
+def test_refused_record_fails_the_job_and_leaves_no_output(studio: Studio) -> None:
+    job = transformed(studio, "refused", "batch/bad/")
+    assert job["TransformJobStatus"] == "Failed"
+    assert "refused a part of the input: status 400" in job["FailureReason"]
+    listed = studio.s3.list_objects_v2(Bucket=BUCKET, Prefix="transformed/refused")
+    assert listed["KeyCount"] == 0
+
+
+def test_model_that_does_not_serve_fails_the_job(studio: Studio) -> None:
+    studio.model("dead", serve="die")
+    job = transformed(studio, "dead", "batch/plain/", ModelName="dead")
+    assert job["TransformJobStatus"] == "Failed"
+    assert "no model that can be served" in job["FailureReason"]
+
+
+def test_unknown_model_and_split_are_refused(studio: Studio) -> None:
+    with pytest.raises(ClientError, match=r'Could not find model ".*model/nobody"'):
+        transformed(studio, "nobody", "batch/plain/", ModelName="nobody")
+    with pytest.raises(ClientError, match="does not serve SplitType RecordIO"):
+        transformed(studio, "records", "batch/plain/", split="RecordIO")

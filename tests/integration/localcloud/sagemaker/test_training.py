@@ -1,0 +1,319 @@
+"""Training jobs in the local cloud: what a container sees, what becomes of it, and who may."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.models.sagemaker_testbed import (
+    BUCKET,
+    IMAGE,
+    Studio,
+    allow,
+    channel,
+    cloud_with_tiny_containers,
+    until,
+)
+from tests.support.processes import assert_ended
+
+GROUP = "/aws/sagemaker/TrainingJobs"
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with cloud_with_tiny_containers(tmp_path_factory.mktemp("training")) as cloud:
+        yield Studio(cloud).prepare()
+
+
+def model_of(studio: Studio, job: dict) -> dict:
+    """What the container put into the job's model archive."""
+    key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{BUCKET}/")
+    archive = studio.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return json.load(tar.extractfile("model.json"))
+
+
+def waiting(studio: Studio, name: str, folder: Path, **changes) -> list[int]:
+    """Start a job that goes on until stopped, and give its processes."""
+    pids = folder / name
+    studio.train(name, hyperparameters={"behaviour": "wait", "pids": str(pids)}, **changes)
+    until(pids.exists, f"the start of {name}")
+    return until(lambda: [int(pid) for pid in pids.read_text().split()], "the list of processes")
+
+
+# --- the container contract ---
+
+
+def test_container_gets_its_job_as_sagemaker_gives_it(studio: Studio) -> None:
+    studio.train(
+        "contract",
+        hyperparameters={"epochs": "3"},
+        InputDataConfig=[
+            {**channel("train", f"s3://{BUCKET}/data/train"), "ContentType": "json"},
+            channel("single", f"s3://{BUCKET}/data/train/a.json"),
+        ],
+        Environment={"SM_FURTHER": "yes"},
+    )
+    job = studio.finished("contract")
+
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed"
+    assert job["ModelArtifacts"]["S3ModelArtifacts"] == (
+        f"s3://{BUCKET}/models/contract/output/model.tar.gz"
+    )
+    seen = model_of(studio, job)
+    assert seen["hyperparameters"] == {"epochs": "3"}
+    assert seen["files"] == {
+        "train/a.json": '{"a": 1}',
+        "train/deep/b.json": '{"b": 2}',
+        "single/a.json": '{"a": 1}',
+    }
+    assert seen["channels"]["train"] == {
+        "TrainingInputMode": "File",
+        "S3DistributionType": "FullyReplicated",
+        "RecordWrapperType": "None",
+        "ContentType": "json",
+    }
+    assert seen["resources"]["hosts"] == ["algo-1"]
+    environment = seen["environment"]
+    assert environment["TRAINING_JOB_NAME"] == "contract"
+    assert environment["AWS_ENDPOINT_URL"] == studio.cloud.endpoint_url
+    assert environment["SM_FURTHER"] == "yes"
+    assert environment["SM_CHANNEL_TRAIN"].endswith("/input/data/train")
+
+
+def test_container_acts_as_the_jobs_role_and_not_as_the_administrator(studio: Studio) -> None:
+    job = studio.trained("whoami")
+    environment = model_of(studio, job)["environment"]
+    assert environment["AWS_ACCESS_KEY_ID"] != studio.cloud.env["AWS_ACCESS_KEY_ID"]
+    assert environment["AWS_SESSION_TOKEN"]
+
+
+def test_job_tells_its_way_in_transitions(studio: Studio) -> None:
+    job = studio.trained("transitions")
+    transitions = job["SecondaryStatusTransitions"]
+    assert [item["Status"] for item in transitions] == [
+        "Starting",
+        "Downloading",
+        "Training",
+        "Uploading",
+        "Completed",
+    ]
+    assert all("EndTime" in item for item in transitions)
+    assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
+
+
+def test_output_is_in_the_log_and_metrics_are_read_from_it(studio: Studio) -> None:
+    definitions = [{"Name": "accuracy", "Regex": "accuracy=(.*?);"}]
+    algorithm = {
+        "TrainingImage": IMAGE,
+        "TrainingInputMode": "File",
+        "MetricDefinitions": definitions,
+    }
+    job = studio.trained("measured", AlgorithmSpecification=algorithm)
+    assert "accuracy=0.75;" in studio.log_lines(GROUP, "measured/")
+    (metric,) = job["FinalMetricDataList"]
+    assert (metric["MetricName"], metric["Value"]) == ("accuracy", 0.75)
+
+
+# --- what goes wrong ---
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("fail", "AlgorithmError: time_freq must be one of H, D; got X, exit code: 1"),
+        ("crash", "RuntimeError: boom, exit code: 1"),
+        ("kill", "exit code: 137"),
+    ],
+)
+def test_failing_container_is_a_failed_job_with_a_reason(
+    studio: Studio, behaviour: str, reason: str
+) -> None:
+    job = studio.trained(f"does-{behaviour}", hyperparameters={"behaviour": behaviour})
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Failed"
+    assert reason in job["FailureReason"]
+    assert job["FailureReason"].startswith("AlgorithmError: ")
+
+
+def test_container_that_writes_nothing_leaves_an_empty_archive_and_says_so(studio: Studio) -> None:
+    job = studio.trained("nothing", hyperparameters={"behaviour": "empty"})
+    assert job["TrainingJobStatus"] == "Completed"
+    key = "models/nothing/output/model.tar.gz"
+    archive = studio.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert tar.getnames() == []
+    assert any("wrote nothing" in line for line in studio.log_lines(GROUP, "nothing/"))
+
+
+def test_channel_without_objects_fails_the_job(studio: Studio) -> None:
+    missing = f"s3://{BUCKET}/data/elsewhere/"
+    job = studio.trained("no-data", InputDataConfig=[channel("train", missing)])
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith(
+        f'ClientError: Data download failed: No S3 objects found under S3 URL "{missing}"'
+    )
+
+
+def test_role_without_rights_on_the_data_fails_the_job(studio: Studio) -> None:
+    role = studio.new_role("without-rights", None)
+    job = studio.trained("forbidden", RoleArn=role)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Data download failed: ")
+    assert "AccessDenied" in job["FailureReason"]
+
+
+def test_role_that_may_not_write_the_model_fails_the_job(studio: Studio) -> None:
+    role = studio.new_role("reader", allow(["s3:GetObject", "s3:ListBucket"]))
+    job = studio.trained("unwritable", RoleArn=role)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Artifact upload failed: ")
+
+
+def test_unknown_image_fails_the_job_and_says_where_it_was_looked_for(studio: Studio) -> None:
+    algorithm = {"TrainingImage": "repository.example/unknown:1", "TrainingInputMode": "File"}
+    job = studio.trained("unknown-image", AlgorithmSpecification=algorithm)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "no container of the local cloud stands for image" in job["FailureReason"]
+
+
+@pytest.mark.parametrize(
+    "role", ["arn:aws:iam::000000000000:role/nobody", "distrustful"], ids=["missing", "untrusting"]
+)
+def test_role_that_sagemaker_may_not_assume_is_refused(studio: Studio, role: str) -> None:
+    if role == "distrustful":
+        role = studio.new_role("for-lambda", allow("s3:*"), trusted="lambda.amazonaws.com")
+    with pytest.raises(ClientError, match="Could not assume role arn:aws:iam:") as error:
+        studio.train("unassumable", RoleArn=role)
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        studio.job("unassumable")
+
+
+def test_name_can_be_used_once(studio: Studio) -> None:
+    studio.trained("once")
+    with pytest.raises(studio.sagemaker.exceptions.ResourceInUse, match="must be unique"):
+        studio.train("once")
+
+
+def test_second_instance_passes_the_quota(studio: Studio) -> None:
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    with pytest.raises(
+        studio.sagemaker.exceptions.ResourceLimitExceeded, match="for training job usage' is 1"
+    ):
+        studio.train("two-instances", ResourceConfig=resources)
+
+
+def test_malformed_request_is_refused_in_awss_words(studio: Studio) -> None:
+    with pytest.raises(ClientError, match="1 validation error detected: Value 'no_underscores'"):
+        studio.train("no_underscores")
+
+
+# --- how it ends early ---
+
+
+def test_stopped_job_keeps_what_its_model_folder_had(studio: Studio, tmp_path: Path) -> None:
+    pids = waiting(studio, "halted", tmp_path)
+    studio.sagemaker.stop_training_job(TrainingJobName="halted")
+    job = studio.finished("halted")
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
+    assert "FailureReason" not in job
+    assert model_of(studio, job) == {}
+    assert_ended(pids)
+    with pytest.raises(ClientError, match="is in status Stopped"):
+        studio.sagemaker.stop_training_job(TrainingJobName="halted")
+
+
+def test_job_that_runs_too_long_is_stopped(studio: Studio, tmp_path: Path) -> None:
+    pids = waiting(studio, "too-long", tmp_path, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    job = studio.finished("too-long")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert_ended(pids)
+
+
+def test_killed_process_fails_its_job_and_leaves_nothing_behind(
+    studio: Studio, tmp_path: Path
+) -> None:
+    trainer, child = waiting(studio, "shot", tmp_path)
+    os.kill(trainer, signal.SIGKILL)
+    job = studio.finished("shot")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].endswith("exit code: 137")
+    assert_ended([child])
+
+
+def test_third_job_waits_until_one_of_two_has_ended(studio: Studio, tmp_path: Path) -> None:
+    waiting(studio, "first", tmp_path)
+    waiting(studio, "second", tmp_path)
+    studio.train("third")
+    until(lambda: studio.job("third")["SecondaryStatus"] == "Pending", "waiting of the third job")
+    studio.sagemaker.stop_training_job(TrainingJobName="first")
+    assert studio.finished("third")["TrainingJobStatus"] == "Completed"
+    studio.sagemaker.stop_training_job(TrainingJobName="second")
+    studio.finished("second")
+
+
+# --- lists, tags, deletion ---
+
+
+def test_jobs_are_listed_by_name_status_and_page(studio: Studio) -> None:
+    for number in range(3):
+        studio.train(f"listed-{number}")
+    for number in range(3):
+        studio.finished(f"listed-{number}")
+    pages = studio.sagemaker.get_paginator("list_training_jobs").paginate(
+        NameContains="listed-",
+        StatusEquals="Completed",
+        SortBy="Name",
+        SortOrder="Ascending",
+        PaginationConfig={"PageSize": 2},
+    )
+    names = [[job["TrainingJobName"] for job in page["TrainingJobSummaries"]] for page in pages]
+    assert names == [["listed-0", "listed-1"], ["listed-2"]]
+
+
+def test_tags_are_added_listed_and_deleted(studio: Studio) -> None:
+    arn = studio.train("tagged", Tags=[{"Key": "project", "Value": "lakecast"}])
+    client = studio.sagemaker
+    client.add_tags(ResourceArn=arn, Tags=[{"Key": "owner", "Value": "us"}])
+    client.delete_tags(ResourceArn=arn, TagKeys=["project"])
+    assert client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "owner", "Value": "us"}]
+    studio.finished("tagged")
+    client.delete_training_job(TrainingJobName="tagged")
+    with pytest.raises(ClientError, match="Could not find resource"):
+        client.list_tags(ResourceArn=arn)
+
+
+# --- the cloud goes away ---
+
+
+def test_job_under_way_when_the_cloud_goes_down_has_failed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with cloud_with_tiny_containers(home) as cloud:
+        studio = Studio(cloud).prepare()
+        pids = waiting(studio, "cut-short", tmp_path)
+        studio.trained("kept")
+    assert_ended(pids)
+    with cloud_with_tiny_containers(home) as cloud:
+        studio = Studio(cloud)
+        job = studio.job("cut-short")
+        assert job["TrainingJobStatus"] == "Failed"
+        assert "the local cloud was stopped while the job ran" in job["FailureReason"]
+        assert studio.job("kept")["TrainingJobStatus"] == "Completed"
+
+
+def test_containers_die_with_a_cloud_that_is_killed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with cloud_with_tiny_containers(home) as cloud:
+        pids = waiting(Studio(cloud).prepare(), "orphan", tmp_path)
+        os.kill(cloud.pid, signal.SIGKILL)
+        assert_ended(pids)
+    with cloud_with_tiny_containers(home) as cloud:
+        assert Studio(cloud).job("orphan")["TrainingJobStatus"] == "Failed"

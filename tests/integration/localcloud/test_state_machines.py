@@ -1,0 +1,244 @@
+"""State machines that run Glue and SageMaker jobs to their end, as the machine's role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.models.sagemaker_testbed import (
+    BUCKET,
+    IMAGE,
+    Studio,
+    allow,
+    channel,
+    cloud_with_tiny_containers,
+    until,
+)
+
+TRAIN = {
+    "TrainingJobName.$": "$.name",
+    "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+    "HyperParameters": {"behaviour.$": "$.behaviour"},
+    "InputDataConfig": [channel("train", f"s3://{BUCKET}/data/train/")],
+    "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+    "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+    "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+}
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with cloud_with_tiny_containers(tmp_path_factory.mktemp("states")) as cloud:
+        yield Studio(cloud).prepare()
+
+
+@pytest.fixture(scope="module")
+def role(studio: Studio) -> str:
+    rights = allow(["sagemaker:*", "glue:*", "iam:PassRole"])
+    return studio.new_role("machines", rights, trusted="states.amazonaws.com")
+
+
+def machine(studio: Studio, role: str, name: str, task: dict[str, Any]) -> str:
+    """A machine of one task, which catches what goes wrong."""
+    definition = {
+        "StartAt": "Work",
+        "States": {
+            "Work": {
+                "Type": "Task",
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed", "ResultPath": "$.e"}],
+                "End": True,
+                **task,
+            },
+            "Failed": {"Type": "Fail", "ErrorPath": "$.e.Error", "CausePath": "$.e.Cause"},
+        },
+    }
+    states = studio.client("stepfunctions")
+    return states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)[
+        "stateMachineArn"
+    ]
+
+
+def execute(studio: Studio, machine: str, **given: str) -> str:
+    states = studio.client("stepfunctions")
+    return states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+
+
+def ended(studio: Studio, execution: str) -> dict[str, Any]:
+    states = studio.client("stepfunctions")
+
+    def end() -> dict[str, Any] | None:
+        found = states.describe_execution(executionArn=execution)
+        return None if found["status"] == "RUNNING" else found
+
+    return until(end, "the end of the execution")
+
+
+@pytest.fixture(scope="module")
+def training(studio: Studio, role: str) -> str:
+    parameters = {**TRAIN, "RoleArn": studio.role}
+    task = {
+        "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync",
+        "Parameters": parameters,
+    }
+    return machine(studio, role, "training", task)
+
+
+def test_task_waits_for_its_job_and_gives_its_description(studio: Studio, training: str) -> None:
+    found = ended(studio, execute(studio, training, name="fine", behaviour="learn"))
+    assert found["status"] == "SUCCEEDED"
+    job = json.loads(found["output"])
+    assert job["TrainingJobStatus"] == "Completed"
+    assert job["ModelArtifacts"]["S3ModelArtifacts"].endswith("fine/output/model.tar.gz")
+    assert job["TrainingEndTime"] >= job["CreationTime"] > 1e12  # milliseconds
+
+
+def test_failed_job_fails_the_task_with_its_description(studio: Studio, training: str) -> None:
+    found = ended(studio, execute(studio, training, name="bad", behaviour="fail"))
+    assert (found["status"], found["error"]) == ("FAILED", "States.TaskFailed")
+    assert "time_freq must be one of H, D" in json.loads(found["cause"])["FailureReason"]
+
+
+def test_refusal_has_the_services_name(studio: Studio, training: str) -> None:
+    found = ended(studio, execute(studio, training, name="fine", behaviour="learn"))
+    assert found["error"] == "SageMaker.ResourceInUseException"
+
+
+def test_stopped_execution_stops_its_job(studio: Studio, training: str) -> None:
+    execution = execute(studio, training, name="endless", behaviour="wait")
+    until(
+        lambda: studio.sagemaker.list_training_jobs(NameContains="endless")["TrainingJobSummaries"],
+        "the start of the job",
+    )
+    studio.client("stepfunctions").stop_execution(executionArn=execution)
+    assert studio.finished("endless")["TrainingJobStatus"] == "Stopped"
+
+
+def test_task_has_the_rights_of_the_machines_role_only(studio: Studio, role: str) -> None:
+    poor = studio.new_role("poor", allow("glue:*"), trusted="states.amazonaws.com")
+    task = {
+        "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync",
+        "Parameters": {**TRAIN, "RoleArn": studio.role},
+    }
+    found = ended(
+        studio, execute(studio, machine(studio, poor, "poor", task), name="x", behaviour="learn")
+    )
+    assert found["error"] == "SageMaker.AmazonSageMakerException"
+    assert "not authorized to perform: sagemaker:CreateTrainingJob" in found["cause"]
+
+
+def test_glue_run_is_awaited_and_its_refusal_named(studio: Studio, role: str) -> None:
+    studio.s3.put_object(Bucket=BUCKET, Key="code/job.py", Body=b"print('worked')")
+    worker = studio.new_role("glue-worker", allow("s3:*"), trusted="glue.amazonaws.com")
+    command = {"Name": "pythonshell", "ScriptLocation": f"s3://{BUCKET}/code/job.py"}
+    studio.client("glue").create_job(Name="plain", Role=worker, Command=command)
+    resource = "arn:aws:states:::glue:startJobRun.sync"
+    task = {"Resource": resource, "Parameters": {"JobName.$": "$.job"}}
+    arn = machine(studio, role, "glue", task)
+    found = ended(studio, execute(studio, arn, job="plain"))
+    assert json.loads(found["output"])["JobRunState"] == "SUCCEEDED"
+    found = ended(studio, execute(studio, arn, job="nobody"))
+    assert found["error"] == "Glue.EntityNotFoundException"
+
+
+def test_any_other_operation_of_sagemaker_is_called_by_its_name(studio: Studio, role: str) -> None:
+    task = {
+        "Resource": "arn:aws:states:::aws-sdk:sagemaker:createModelPackageGroup",
+        "Parameters": {"ModelPackageGroupName.$": "$.name"},
+    }
+    found = ended(studio, execute(studio, machine(studio, role, "sdk", task), name="made"))
+    assert json.loads(found["output"])["ModelPackageGroupArn"].endswith("/made")
+
+
+def test_rule_starts_a_machine_with_the_rights_of_its_targets_role_only(
+    studio: Studio, role: str
+) -> None:
+    events, states = studio.client("events"), studio.client("stepfunctions")
+    definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    arn = states.create_state_machine(
+        name="started-by-rule", definition=json.dumps(definition), roleArn=role
+    )["stateMachineArn"]
+    events.put_rule(Name="starts", EventPattern=json.dumps({"source": ["tests"]}))
+    principal = "events.amazonaws.com"
+    roles = {
+        "poor": studio.new_role("no-starter", None, trusted=principal),
+        "untrusting": studio.new_role("untrusting", allow("states:StartExecution", arn)),
+        "starter": studio.new_role(
+            "rule-starter", allow("states:StartExecution", arn), trusted=principal
+        ),
+    }
+    for name, target_role in roles.items():
+        events.put_targets(
+            Rule="starts", Targets=[{"Id": "machine", "Arn": arn, "RoleArn": target_role}]
+        )
+        entry = {"Source": "tests", "DetailType": "asked", "Detail": json.dumps({"by": name})}
+        events.put_events(Entries=[entry])
+    (execution,) = states.list_executions(stateMachineArn=arn)["executions"]
+    found = ended(studio, execution["executionArn"])
+    assert json.loads(found["input"])["detail"] == {"by": "starter"}
+
+
+PUT = {
+    "Resource": "arn:aws:states:::dynamodb:putItem",
+    "Parameters": {
+        "TableName": "locks",
+        "Item": {"name": {"S": "one"}},
+        "ConditionExpression": "attribute_not_exists(#name)",
+        "ExpressionAttributeNames": {"#name": "name"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def locks(studio: Studio) -> None:
+    studio.client("dynamodb").create_table(
+        TableName="locks",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+    )
+
+
+def test_other_services_are_called_as_the_machines_role_too(
+    studio: Studio, role: str, locks: None
+) -> None:
+    found = ended(studio, execute(studio, machine(studio, role, "unlawful", PUT)))
+    assert "not authorized to perform: dynamodb:PutItem" in found["cause"]
+    writer = studio.new_role("writer", allow("dynamodb:PutItem"), trusted="states.amazonaws.com")
+    arn = machine(studio, writer, "lawful", PUT)
+    assert ended(studio, execute(studio, arn))["status"] == "SUCCEEDED"
+    found = ended(studio, execute(studio, arn))
+    assert found["error"] == "DynamoDB.ConditionalCheckFailedException"
+
+
+def test_members_begin_with_a_capital_whatever_the_services_own_do(studio: Studio) -> None:
+    reader = studio.new_role(
+        "reader", allow("states:DescribeExecution"), trusted="states.amazonaws.com"
+    )
+    task = {
+        "Resource": "arn:aws:states:::aws-sdk:sfn:describeExecution",
+        "Parameters": {"ExecutionArn.$": "$$.Execution.Id"},
+        "ResultSelector": {"status.$": "$.Status"},
+    }
+    found = ended(studio, execute(studio, machine(studio, reader, "mirror", task)))
+    assert json.loads(found["output"]) == {"status": "RUNNING"}
+
+
+def test_leave_to_start_one_crawler_is_leave_for_that_one(studio: Studio) -> None:
+    crawlers = "arn:aws:glue:*:*:crawler/mine"
+    starter = studio.new_role(
+        "starter", allow("glue:StartCrawler", crawlers), trusted="states.amazonaws.com"
+    )
+    task = {
+        "Resource": "arn:aws:states:::aws-sdk:glue:startCrawler",
+        "Parameters": {"Name.$": "$.name"},
+    }
+    arn = machine(studio, starter, "crawl", task)
+    assert ended(studio, execute(studio, arn, name="mine"))["error"] == (
+        "Glue.EntityNotFoundException"
+    )
+    assert ended(studio, execute(studio, arn, name="other"))["error"] == (
+        "Glue.AccessDeniedException"
+    )

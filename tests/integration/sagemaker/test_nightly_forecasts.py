@@ -1,0 +1,280 @@
+"""Forecasts of all series into the lake, drift to CloudWatch, and the alarm that retrains."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from contracts.lake.forecasts import beside_truth
+from contracts.lake.queries import query
+from contracts.lake.runs import NAMESPACE
+from contracts.models import drift_metrics
+from contracts.models.forecast_input import HORIZON
+from contracts.names import Names
+from localcloud.cloud.launch import running
+from tests.support import part_of_estate
+from tests.support.models.nightly_lake import END, MEASURED, SERIES, NightlyLake, values
+from tests.support.sessions import session_of
+
+ROOT = Path(__file__).parents[3]
+_ANALYTICS = ("analytics_workgroup", "analytics_forecasts")
+
+
+class Estate:
+    """One cloud with the parts of the estate that this is about."""
+
+    def __init__(self, session: boto3.Session, names: Names, variables: dict[str, str]) -> None:
+        self.session, self.names = session, names
+        self.lake = NightlyLake(session, names)
+        self._variables = variables
+
+    def verb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "forecasting", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self._variables, "LAKECAST_ENV": "local", "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def query(self, sql: str) -> list[dict[str, str | None]]:
+        return query(self.session.client("athena"), self.names, sql)
+
+    def latest(self, metric: str, **dimensions: str) -> float:
+        """Largest value of the last hour."""
+        now = datetime.now(UTC)
+        (point,) = self.session.client("cloudwatch").get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=metric,
+            Dimensions=[
+                {"Name": name, "Value": value}
+                for name, value in {"environment": "local", **dimensions}.items()
+            ],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
+            Period=7200,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        return float(point["Maximum"])
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    home = tmp_path_factory.mktemp("nightly")
+    with running(home=home / "cloud") as cloud, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**cloud.env, "LAKECAST_ENV": "local"}.items():
+            patch.setenv(name, value)
+        session = session_of(cloud)
+        names = Names.from_aws(session, "local")
+        found = Estate(session, names, dict(cloud.env))
+        part_of_estate.apply_stacks(
+            names,
+            home / "terraform",
+            {
+                "data": ("key", "alarms", "locks", "catalogue", "model_versions", *_ANALYTICS),
+                "pipeline": ("nightly_", "drift_", "sagemaker_"),
+            },
+        )
+        found.lake.write()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def alarms(estate: Estate) -> Callable[[], list[str]]:
+    """What whoever subscribes to the topic of alarms has been told since the last time."""
+    sqs = estate.session.client("sqs")
+    publisher = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [publisher]})
+    queue = sqs.create_queue(QueueName="alarms", Attributes={"Policy": policy})["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    estate.session.client("sns").subscribe(
+        TopicArn=estate.names.alarm_topic_arn, Protocol="sqs", Endpoint=found["QueueArn"]
+    )
+
+    def told() -> list[str]:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"])["Message"] for message in messages]
+
+    return told
+
+
+@pytest.fixture(scope="module")
+def too_early(estate: Estate, alarms: Callable[[], list[str]]) -> subprocess.CompletedProcess[str]:
+    return estate.verb("forecast-batch")
+
+
+@pytest.fixture(scope="module")
+def night(
+    too_early: subprocess.CompletedProcess[str],
+    estate: Estate,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> subprocess.CompletedProcess[str]:
+    estate.lake.register(tmp_path_factory.mktemp("model"), "Approved")
+    estate.lake.write_past_forecasts(version=1)
+    return estate.verb("forecast-batch")
+
+
+def forecasts_of(estate: Estate) -> list[dict[str, str | None]]:
+    return estate.query(beside_truth(f"= '{END:%Y-%m-%d}'"))
+
+
+def test_without_an_approved_model_it_says_so(
+    too_early: subprocess.CompletedProcess[str], alarms: Callable[[], list[str]]
+) -> None:
+    assert too_early.returncode == 1
+    assert too_early.stderr.count("\n") == 1, too_early.stderr
+    assert "no version of lakecast-local-forecast is approved" in too_early.stderr
+    assert "make retrain" in too_early.stderr
+    (message,) = awaited(alarms)
+    assert "The step Version failed: no version of lakecast-local-forecast is approved" in message
+    assert "make forecast-batch ENV=local" in message
+
+
+def test_another_execution_waits_for_its_turn(
+    too_early: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    table = {"TableName": estate.names.locks_table}
+    key = {"name": {"S": estate.names.nightly_machine}}
+    dynamodb, states = estate.session.client("dynamodb"), estate.session.client("stepfunctions")
+    later = str(int(time.time()) + 3600)
+    held = {**key, "execution": {"S": "another"}, "expires_at": {"N": later}}
+    assert "Item" not in dynamodb.get_item(**table, Key=key), "a failure gives the lock back"
+    dynamodb.put_item(**table, Item=held)
+    started = states.start_execution(
+        stateMachineArn=estate.names.state_machine_arn(estate.names.nightly_machine)
+    )["executionArn"]
+    found = awaited(lambda: _ended(states.describe_execution(executionArn=started)))
+    dynamodb.delete_item(**table, Key=key)
+    assert (found["status"], found["error"]) == ("FAILED", "Busy")
+
+
+def test_a_night_forecasts_every_series_once(
+    night: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    assert night.returncode == 0, night.stderr
+    assert f"96 rows of version 1 in s3://{estate.names.bucket('curated')}/" in night.stdout
+    rows = forecasts_of(estate)
+    assert len(rows) == len(SERIES) * HORIZON
+    assert {(row["device_id"], row["pollutant"]) for row in rows} == set(SERIES)
+    assert all(float(row["q10"]) <= float(row["q50"]) <= float(row["q90"]) for row in rows)
+    assert {row["came"] for row in rows} == {None}  # the lake ends where they begin
+
+
+def test_athena_shows_forecasts_beside_what_came(
+    night: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    device, pollutant = SERIES[-1]
+    day = END - timedelta(days=2)
+    rows = [
+        row
+        for row in estate.query(beside_truth(f"= '{day:%Y-%m-%d}'"))
+        if (row["device_id"], row["pollutant"]) == (device, pollutant)
+    ]
+    came = values(device, pollutant)[-48:-24]
+    assert [float(row["came"] or "nan") for row in rows] == pytest.approx(came)
+    assert [float(row["q50"] or "nan") for row in rows] == pytest.approx(1.1 * came)
+
+
+def test_the_workgroup_keeps_the_query_for_people(
+    night: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    athena = estate.session.client("athena")
+    (kept,) = athena.list_named_queries(WorkGroup=estate.names.workgroup)["NamedQueryIds"]
+    sql = athena.get_named_query(NamedQueryId=kept)["NamedQuery"]["QueryString"]
+    assert estate.query(sql) == []  # the lake is of another year
+
+
+def test_forecasting_an_origin_again_leaves_the_same_rows(
+    night: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    before = forecasts_of(estate)
+    again = estate.verb("forecast-batch")
+    assert again.returncode == 0, again.stderr
+    assert forecasts_of(estate) == before
+
+
+def test_an_ordinary_week_is_usual(night: subprocess.CompletedProcess[str], estate: Estate) -> None:
+    assert "beyond a limit: nothing" in night.stdout
+    assert 0 <= estate.latest(drift_metrics.INPUT) < 1
+    assert 0 <= estate.latest(drift_metrics.MISSING, pollutant=MEASURED[0]) < 1
+    assert estate.latest(drift_metrics.UNKNOWN) == 0
+    # forecasts a tenth too high lose a tenth; the limit is the fifth that was judged
+    assert estate.latest(drift_metrics.LOSS) == pytest.approx(0.5)
+
+
+def test_a_week_unlike_the_others_is_beyond_its_limit(
+    night: subprocess.CompletedProcess[str], estate: Estate, tmp_path: Path
+) -> None:
+    estate.lake.write(last_week_times=4.0)
+    found = estate.verb("monitor", "--output", str(tmp_path))
+    assert found.returncode == 0, found.stderr
+    (line,) = [
+        line for line in found.stdout.splitlines() if "InputDrift" in line and "overall" in line
+    ]
+    assert "beyond" in line
+    assert estate.latest(drift_metrics.INPUT, pollutant=MEASURED[0]) > 1
+    assert "beyond" in (tmp_path / "drift.html").read_text()
+
+
+@pytest.fixture
+def retraining(estate: Estate) -> str:
+    """A state machine of the real one's name; what that does is tried elsewhere."""
+    done = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    made = estate.session.client("stepfunctions").create_state_machine(
+        name=estate.names.retrain_machine,
+        definition=json.dumps(done),
+        roleArn=estate.names.role_arn("nightly-forecasts"),
+    )
+    arn: str = made["stateMachineArn"]
+    return arn
+
+
+def test_an_alarm_on_drift_starts_retraining(estate: Estate, retraining: str) -> None:
+    now = datetime.now(UTC)
+    estate.session.client("cloudwatch").put_metric_data(
+        Namespace=NAMESPACE,
+        MetricData=[
+            {
+                "MetricName": drift_metrics.INPUT,
+                "Dimensions": [{"Name": "environment", "Value": "local"}],
+                "Value": 1.2,
+                "Timestamp": now - timedelta(days=day),
+            }
+            for day in (1, 2, 3)
+        ],
+    )
+    states = estate.session.client("stepfunctions")
+    (started,) = awaited(lambda: states.list_executions(stateMachineArn=retraining)["executions"])
+    told = states.describe_execution(executionArn=started["executionArn"])["input"]
+    assert json.loads(told) == {"reason": "alarm lakecast-local-input-drift"}
+
+
+def _ended(execution: dict[str, Any]) -> dict[str, Any] | None:
+    return None if execution["status"] == "RUNNING" else execution
+
+
+def awaited(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 30
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
+    return value

@@ -1,0 +1,32 @@
+"""Works off windows of a lake in a folder, one after the other, in a process that can be killed.
+
+Started as ``python lake_runner.py FOLDER START/END…``; says ``ready`` before the first window, and
+what each run counted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+
+from glue_jobs.runs.arguments import TelemetryArguments
+from glue_jobs.telemetry_to_parquet import run
+from tests.support.glue.spark import spark
+
+PLACES = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
+
+
+def main(folder: str, windows: list[str]) -> None:
+    """Run the job over each window."""
+    session = spark()
+    print("ready", flush=True)
+    for window in windows:
+        start, end = map(datetime.fromisoformat, window.split("/"))
+        places = {name: f"file://{folder}/{name}/" for name in PLACES}
+        arguments = TelemetryArguments(**places, start=start, end=end, run_id="run")
+        print(json.dumps(run(session, arguments)), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

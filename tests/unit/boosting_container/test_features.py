@@ -1,0 +1,124 @@
+"""Features see only the past, and bands hold what they promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from boosting_container.calibration import LEVELS, Calibration
+from boosting_container.features import AREA, Columns, table
+from forecast_format.series import Series
+
+HOURS = 70 * 24
+POSITION = 40 * 24
+SCALES = {"target": 1.0}
+
+
+@pytest.fixture(scope="module")
+def series():
+    random = np.random.default_rng(1)
+    cycle = 30 + 20 * np.sin(2 * np.pi * np.arange(HOURS) / 24)
+    target, area, wind = (np.float32(cycle + random.normal(0, 3, HOURS)) for _ in range(3))
+    dynamic = np.stack([np.arange(HOURS + 24, dtype=np.float32)])
+    start = pd.Period("2024-01-01", freq="h")
+    return Series(start, target, (0, 0), dynamic, {AREA: area, "wind": wind})
+
+
+def features(series, position=POSITION, columns=None):
+    columns = columns or Columns.of([series])
+    return table(series, columns, SCALES, np.array([position]), 24)[0]
+
+
+def test_no_feature_depends_on_the_target_or_related_series_from_the_origin_on(series):
+    def spoiled(values):
+        return np.where(np.arange(len(values)) < POSITION, values, 1e6).astype(np.float32)
+
+    related = {name: spoiled(values) for name, values in series.related.items()}
+    other = replace(series, target=spoiled(series.target), related=related)
+    np.testing.assert_array_equal(features(series), features(other))
+
+
+def test_an_instance_that_ends_at_the_origin_gives_the_same_features(series):
+    related = {name: values[:POSITION] for name, values in series.related.items()}
+    dynamic = series.dynamic_feat[:, : POSITION + 24]
+    asked = replace(series, target=series.target[:POSITION], related=related, dynamic_feat=dynamic)
+    np.testing.assert_array_equal(features(series), features(asked))
+
+
+def test_the_hour_before_the_origin_is_the_last_value(series):
+    assert (features(series)[:, 0] == series.target[POSITION - 1]).all()
+
+
+@pytest.mark.parametrize("name", ["target", AREA])
+def test_each_lead_finds_its_own_hour_of_the_day_before(series, name):
+    values = series.target if name == "target" else series.related[name]
+    yesterday = values[POSITION - 24 : POSITION]
+    assert any(np.array_equal(column, yesterday) for column in features(series).T)
+
+
+def test_each_lead_finds_what_is_known_of_it_ahead(series):
+    ahead = np.arange(POSITION, POSITION + 24)
+    assert any(np.array_equal(column, ahead) for column in features(series).T)
+    assert any(np.allclose(column, ahead - 11.5) for column in features(series).T)
+
+
+def test_each_lead_is_told_how_it_differs_from_now_and_how_it_comes_to_that(series):
+    known = np.sqrt(np.arange(HOURS + 24, dtype=np.float32))
+    columns = features(replace(series, dynamic_feat=known[None])).T
+    ahead, now = known[POSITION : POSITION + 24], known[POSITION - 1]
+    until_then = np.cumsum(ahead) / np.arange(1, 25)
+    for expected in (ahead - now, until_then):
+        assert any(np.allclose(column, expected, atol=1e-3) for column in columns)
+
+
+def test_the_trees_are_told_how_things_move(series):
+    for name, values in {"target": series.target, **series.related}.items():
+        change = values[POSITION - 1] - values[POSITION - 26 : POSITION - 23].mean()
+        assert np.isclose(features(series)[0], change, atol=1e-4).any(), name
+
+
+def test_hours_before_the_data_are_missing_not_wrong(series):
+    early = features(series, 30)[0]
+    assert np.isfinite(early[0])
+    assert np.isnan(early).any()
+
+
+def test_what_an_instance_lacks_is_missing_in_the_same_columns(series):
+    columns = Columns.of([series])
+    bare = replace(series, related={}, dynamic_feat=np.empty((0, 0), np.float32))
+    full, less = features(series), features(bare, columns=columns)
+    assert full.shape == less.shape
+    there = np.isfinite(less).all(axis=0)
+    np.testing.assert_array_equal(full[:, there], less[:, there])
+    assert not there.all()
+
+
+def test_related_series_that_are_shorter_end_with_the_target(series):
+    shorter = replace(series, related={**series.related, "wind": series.related["wind"][-800:]})
+    last = features(shorter, HOURS, Columns((AREA, "wind"), 1))
+    assert (last == series.related["wind"][-1]).any()
+
+
+def test_bands_that_are_too_narrow_are_widened_to_their_share():
+    random = np.random.default_rng(2)
+    median = random.uniform(10, 20, 20_000)
+    base = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+    told = median[:, None] + np.array([-0.5, -0.2, 0, 0.2, 0.5])
+    leads = random.integers(1, 25, len(median))
+    came = median + random.normal(0, 1 + leads / 24, len(median))
+    half = len(median) // 2
+    calibration = Calibration.learn(base, told[:half], came[:half], leads[:half])
+    kept = Calibration.from_json(calibration.to_json())
+    found = kept.apply(told[half:], leads[half:])
+    share = (came[half:, None] <= found).mean(axis=0)
+    np.testing.assert_allclose(share, LEVELS, atol=0.02)
+
+
+def test_with_too_few_values_to_learn_from_quantiles_stay():
+    base = np.array([0.1, 0.5, 0.9])
+    told = np.array([[1.0, 2.0, 4.0]])
+    calibration = Calibration.learn(base, told, np.array([9.0]), np.array([1]))
+    found = calibration.apply(told, np.array([1]))[0]
+    np.testing.assert_allclose(found[np.isin(LEVELS, base)], told[0])

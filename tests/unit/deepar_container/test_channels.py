@@ -1,0 +1,125 @@
+"""Channels: three formats with one meaning, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from container_runtime.errors import DataError
+from forecast_format.channels import read_channel
+
+ROWS = [
+    {
+        "start": "2024-01-01 00:00:00",
+        "target": [1.0, None, 3.0],
+        "cat": [0, 4],
+        "dynamic_feat": [[0.0, 1.0, 2.0]],
+    },
+    {
+        "start": "2024-01-02 05:00:00",
+        "target": [4.0, 5.0, 6.0],
+        "cat": [1, 0],
+        "dynamic_feat": [[3.0, 4.0, 5.0]],
+    },
+]
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
+
+
+def write_json(folder):
+    (folder / "part-0.json").write_text(LINES)
+
+
+def write_gzip(folder):
+    (folder / "part-0.json.gz").write_bytes(gzip.compress(LINES.encode()))
+
+
+def write_parquet(folder):
+    table = pa.Table.from_pylist(
+        ROWS,
+        schema=pa.schema(
+            {
+                "start": pa.string(),
+                "target": pa.list_(pa.float64()),
+                "cat": pa.list_(pa.int32()),
+                "dynamic_feat": pa.list_(pa.list_(pa.float64())),
+            }
+        ),
+    )
+    pq.write_table(table, folder / "part-0.zstd.parquet", compression="zstd")
+
+
+@pytest.mark.parametrize("write", [write_json, write_gzip, write_parquet])
+def test_the_formats_mean_the_same(tmp_path, write):
+    write(tmp_path)
+    (tmp_path / "_SUCCESS").touch()  # Spark leaves it beside its files
+    first, second = read_channel(tmp_path, "h")
+    assert str(first.start) == "2024-01-01 00:00"
+    np.testing.assert_array_equal(first.target, [1.0, np.nan, 3.0])
+    assert (first.cat, second.cat) == ((0, 4), (1, 0))
+    np.testing.assert_array_equal(second.dynamic_feat, [[3.0, 4.0, 5.0]])
+
+
+def test_nan_is_missing_as_null_is(tmp_path):
+    (tmp_path / "a.json").write_text(
+        '{"start": "2024-01-01 00:00:00", "target": [1, "NaN", null, NaN]}'
+    )
+    (series,) = read_channel(tmp_path, "h")
+    np.testing.assert_array_equal(series.target, [1, np.nan, np.nan, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("{", "a.json, line 1: not a JSON object"),
+        ("[1, 2]", "a.json, series 1: expected an object"),
+        ('{"target": [1]}', "series 1: start is missing"),
+        ('{"start": "2024-01-01"}', "series 1: target is missing"),
+        ('{"start": "soon", "target": [1]}', "start must be a time"),
+        ('{"start": "2024-01-01T00:00:00Z", "target": [1]}', "start must have no time zone"),
+        ('{"start": "2024-01-01", "target": 7}', "target must be a list of numbers; got 7"),
+        ('{"start": "2024-01-01", "target": [1, "x"]}', "target must be a list of numbers"),
+        ('{"start": "2024-01-01", "target": [1, Infinity]}', "target must be finite"),
+        ('{"start": "2024-01-01", "target": [1], "cat": [-1]}', "cat must be a list of integers"),
+        ('{"start": "2024-01-01", "target": [1], "cat": ["a"]}', "cat must be a list of integers"),
+        (
+            '{"start": "2024-01-01", "target": [1], "dynamic_feat": [[null]]}',
+            r"dynamic_feat\[0\] must have no missing value",
+        ),
+        (
+            '{"start": "2024-01-01", "target": [1], "dynamic_feat": [[1], [1, 2]]}',
+            "dynamic_feat must hold lists of one length",
+        ),
+    ],
+)
+def test_a_bad_line_is_named_with_its_fault(tmp_path, line, complaint):
+    (tmp_path / "a.json").write_text(line)
+    with pytest.raises(DataError, match=complaint):
+        read_channel(tmp_path, "h")
+
+
+def test_a_missing_channel_is_named(tmp_path):
+    with pytest.raises(DataError, match="channel 'train' is missing"):
+        read_channel(tmp_path / "train", "h")
+
+
+def test_an_empty_channel_is_refused(tmp_path):
+    with pytest.raises(DataError, match="holds no series"):
+        read_channel(tmp_path, "h")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("a.parquet", b"not parquet", "a.parquet: not a Parquet file"),
+        ("a.json.gz", b"not gzip", "a.json.gz: cannot be read"),
+        ("a.csv", b"1,2", "a.csv: expected a name ending in"),
+    ],
+)
+def test_a_file_of_another_format_is_named(tmp_path, name, content, complaint):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=complaint):
+        read_channel(tmp_path, "h")

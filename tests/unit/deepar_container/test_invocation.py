@@ -1,0 +1,204 @@
+"""Requests and answers of a trained model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from container_runtime.errors import RequestError
+from deepar_container.model import DeepAR
+from forecast_format import invocation
+from forecast_format.invocation import MAX_INSTANCES, Configuration, answer_json, answer_json_lines
+
+ALL = {"output_types": ["mean", "quantiles", "samples"], "num_samples": 30}
+
+
+@pytest.fixture(scope="module")
+def instance(tiny_series):
+    one = tiny_series[0]
+    return {
+        "start": "2024-01-01 00:00:00",
+        "target": [float(value) for value in one.target],
+        "cat": list(one.cat),
+    }
+
+
+def ask(model, instances, **configuration):
+    body = {"instances": instances, "configuration": configuration}
+    return answer_json(model, json.dumps(body).encode())["predictions"]
+
+
+def test_an_answer_holds_what_was_asked_for(tiny_model, instance):
+    (prediction,) = ask(tiny_model, [instance], **ALL, quantiles=["0.1", "0.55", "0.9"])
+    samples = np.array(prediction["samples"])
+    assert samples.shape == (30, 4)
+    assert list(prediction["quantiles"]) == ["0.1", "0.55", "0.9"]
+    np.testing.assert_allclose(prediction["mean"], samples.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(
+        prediction["quantiles"]["0.55"], np.quantile(samples, 0.55, axis=0), rtol=1e-5
+    )
+    (only,) = ask(tiny_model, [instance], output_types=["mean"])
+    assert set(only) == {"mean"}
+
+
+def test_quantiles_do_not_cross_and_positive_data_stay_positive(tiny_model, instance):
+    levels = [f"0.{level:02}" for level in range(5, 100, 5)]
+    (prediction,) = ask(tiny_model, [instance], quantiles=levels)
+    rows = np.array([prediction["quantiles"][level] for level in levels])
+    assert (np.diff(rows, axis=0) >= 0).all()
+    assert (rows >= 0).all()
+
+
+def test_the_same_request_has_the_same_answer(tiny_model, instance):
+    assert ask(tiny_model, [instance], **ALL) == ask(tiny_model, [instance], **ALL)
+
+
+def test_predictions_stand_in_the_order_of_the_instances(tiny_model, instance, tiny_series):
+    large = {**instance, "target": tiny_series[1].target.tolist(), "cat": [0, 1]}
+    small_first = ask(tiny_model, [instance, large])
+    large_first = ask(tiny_model, [large, instance])
+    assert max(small_first[0]["mean"]) < min(small_first[1]["mean"])
+    assert max(large_first[1]["mean"]) < min(large_first[0]["mean"])
+
+
+def test_a_model_reads_and_writes_itself_exactly(
+    tmp_path, tiny_settings, tiny_weights, tiny_model, instance
+):
+    DeepAR(tiny_settings, tiny_weights).save(tmp_path)
+    assert ask(DeepAR.load(tmp_path), [instance], **ALL) == ask(tiny_model, [instance], **ALL)
+
+
+def test_silence_over_the_whole_context_is_answered_at_the_series_own_level(tiny_model, instance):
+    """GluonTS would scale it by whatever else is in the batch."""
+    silent = {**instance, "target": [*instance["target"][:-6], *[None] * 6]}
+    stranger = {**instance, "target": [1e6] * 50}
+    (alone,) = ask(tiny_model, [silent])
+    beside = ask(tiny_model, [silent, stranger])[0]
+    for answer in (alone, beside):
+        assert 1 < np.mean(answer["mean"]) < 100  # the series' level is 10
+
+
+@pytest.mark.parametrize("target", [[], [None] * 3, ["NaN"] * 100])
+def test_no_history_is_answered_at_the_category_level(tiny_model, instance, target):
+    small, large = ask(
+        tiny_model,
+        [{**instance, "target": target}, {**instance, "target": target, "cat": [0, 1]}],
+    )
+    assert 1 < np.mean(small["mean"]) < 100
+    assert 100 < np.mean(large["mean"]) < 10_000
+
+
+def test_short_and_gappy_histories_are_answered(tiny_model, instance):
+    gappy = [v if n % 3 else "NaN" for n, v in enumerate(instance["target"])]
+    for target in (instance["target"][:2], gappy):
+        (prediction,) = ask(tiny_model, [{**instance, "target": target}])
+        assert np.isfinite(prediction["mean"]).all()
+
+
+def test_a_gap_of_hundreds_of_hours_is_answered_from_both_sides(tiny_model, instance):
+    long = instance["target"] * 6
+    for hours_after in (1, 400):
+        gappy = [*long[:-700], *[None] * (700 - hours_after), *long[-hours_after:]]
+        (prediction,) = ask(tiny_model, [{**instance, "target": gappy}])
+        assert 1 < np.mean(prediction["mean"]) < 100  # the series' level is 10
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-6, 7.0, 1e6])
+def test_a_constant_series_is_answered_near_its_level(tiny_model, instance, level):
+    (prediction,) = ask(tiny_model, [{**instance, "target": [level] * 100}])
+    mean = np.array(prediction["mean"])
+    assert (mean >= 0).all() and (mean <= 10 * level + 1e-6).all()
+
+
+def test_dynamic_features_must_reach_over_the_forecast(tiny_settings, instance):
+    features = dataclasses.replace(tiny_settings.features, dynamic_scales=((0.5, 2.0),))
+    settings = dataclasses.replace(tiny_settings, features=features)
+    model = DeepAR(settings, [settings.network().state_dict()])
+    hours = len(instance["target"])
+    (prediction,) = ask(model, [{**instance, "dynamic_feat": [[0.5] * (hours + 4)]}])
+    assert len(prediction["mean"]) == 4
+    (empty,) = ask(model, [{**instance, "target": [], "dynamic_feat": [[0.5] * 4]}])
+    assert len(empty["mean"]) == 4
+    with pytest.raises(RequestError, match=f"1 lists of {hours + 4} numbers; got 1 of {hours}"):
+        ask(model, [{**instance, "dynamic_feat": [[0.5] * hours]}])
+    with pytest.raises(RequestError, match="dynamic_feat must hold"):
+        ask(model, [instance])
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"cat": [2, 0]}, r"instances\[1\]: cat\[0\] must be below 2"),
+        ({"cat": [0]}, r"instances\[1\]: cat must hold 2 categories"),
+        ({"cat": None}, r"instances\[1\]: cat must hold 2 categories"),
+        ({"target": "1,2,3"}, r"instances\[1\]: target must be a list"),
+        ({"target": {"a": 1}}, r"instances\[1\]: target must be a list"),
+        ({"target": [[1, 2]]}, r"instances\[1\]: target must be a list"),
+        ({"target": [True]}, r"instances\[1\]: target must be a list"),
+        ({"start": "never"}, r"instances\[1\]: start must be a time"),
+        ({"start": None}, r"instances\[1\]: start is missing"),
+    ],
+)
+def test_a_bad_instance_is_named_with_its_fault(tiny_model, instance, change, complaint):
+    with pytest.raises(RequestError, match=complaint):
+        ask(tiny_model, [instance, {**instance, **change}])
+
+
+@pytest.mark.parametrize(
+    ("configuration", "complaint"),
+    [
+        ({"quantiles": ["1.0"]}, "a quantile must be between 0 and 1.*'1.0'"),
+        ({"quantiles": ["half"]}, "a quantile must be between 0 and 1"),
+        ({"quantiles": [True]}, "a quantile must be between 0 and 1"),
+        ({"quantiles": "0.5"}, "quantiles must be a list"),
+        ({"num_samples": 0}, "num_samples must be an integer from 1"),
+        ({"num_samples": 10**6}, "num_samples must be an integer from 1"),
+        ({"output_types": ["median"]}, "output_types must be a list of some of"),
+        ({"output_types": [["mean"]]}, "output_types must be a list of some of"),
+    ],
+)
+def test_a_bad_configuration_is_refused(tiny_model, instance, configuration, complaint):
+    with pytest.raises(RequestError, match=complaint):
+        ask(tiny_model, [instance], **configuration)
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        (b"", "the body must be JSON"),
+        (b"[]", "the body must be an object with instances"),
+        (b"{}", "instances must be a list"),
+        (b'{"instances": []}', "instances must be a list of at least one"),
+        (b'{"instances": [1]}', r"instances\[0\]: expected an object"),
+        (b"\xff", "the body must be JSON"),
+    ],
+)
+def test_a_body_of_another_shape_is_refused(tiny_model, body, complaint):
+    with pytest.raises(RequestError, match=complaint):
+        answer_json(tiny_model, body)
+
+
+def test_too_many_instances_are_refused(tiny_model, instance):
+    with pytest.raises(RequestError, match=f"at most {MAX_INSTANCES} instances"):
+        ask(tiny_model, [{**instance, "target": []}] * (MAX_INSTANCES + 1))
+
+
+def test_batch_transform_answers_line_by_line(tiny_model, instance):
+    body = (json.dumps(instance) + "\n\n" + json.dumps(instance) + "\n").encode()
+    configuration = Configuration(output_types=("quantiles",), quantiles=("0.5",))
+    lines = answer_json_lines(tiny_model, body, configuration).splitlines()
+    assert [list(json.loads(line)["quantiles"]) for line in lines] == [["0.5"], ["0.5"]]
+
+
+def test_a_batch_of_any_length_is_answered_and_its_bad_line_numbered(
+    tiny_model, instance, monkeypatch
+):
+    monkeypatch.setattr(invocation, "MAX_INSTANCES", 2)
+    lines = [json.dumps(instance).encode()] * 5
+    answered = answer_json_lines(tiny_model, b"\n".join(lines), Configuration()).splitlines()
+    assert len(answered) == len(lines)
+    lines[-1] = b'{"start": "2024-01-01"}'
+    with pytest.raises(RequestError, match=r"instances\[4\]: target is missing"):
+        answer_json_lines(tiny_model, b"\n".join(lines), Configuration())

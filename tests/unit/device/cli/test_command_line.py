@@ -1,0 +1,151 @@
+"""The command line: foreseeable failures end in one line and a code, never in a traceback."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from device.agent.batching import MAX_READINGS, Batching
+from device.cli.main import COMMANDS, batching_of, main
+from device.cli.options import parser
+from device.errors import KitError
+from device.mqtt.kit import Broker, ConnectionKit
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for variable in ("LAKECAST_MQTT_HOST", "LAKECAST_MQTT_PORT", "LAKECAST_MQTT_CA_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def one_line(capsys) -> str:
+    printed = capsys.readouterr().err.strip()
+    assert "\n" not in printed
+    return printed
+
+
+def kit(folder) -> ConnectionKit:
+    folder.mkdir(parents=True)
+    return ConnectionKit(folder, "harbour", "local", "000000000000", "abc", "host", 8883, None)
+
+
+@pytest.mark.parametrize("delay", ["100", "0", "-1", "soon", "nan", "1e99"])
+def test_a_delay_below_250_ms_or_no_number_is_refused(capsys, delay):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--thing", "harbour", f"--delay={delay}"])
+    assert ended.value.code == 2
+    assert "argument --delay" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--days=0",
+        "--stations=-1",
+        "--drain=-1",
+        "--keep-mb=0",
+        "--patience=nan",
+        "--batch-readings=0",
+        "--batch-readings=401",
+        "--batch-readings=few",
+        "--batch-seconds=-1",
+    ],
+)
+def test_amounts_that_make_no_sense_are_refused(capsys, option):
+    with pytest.raises(SystemExit) as ended:
+        main(["fleet", option])
+    assert ended.value.code == 2
+    assert f"argument {option.partition('=')[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["0.1", "86401", "soon", "nan"])
+def test_an_interval_that_no_device_would_take_is_refused(capsys, seconds):
+    with pytest.raises(SystemExit) as ended:
+        main(["interval", "--thing", "harbour", f"--seconds={seconds}"])
+    assert ended.value.code == 2
+    assert "argument --seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "batching"),
+    [
+        ([], Batching(1)),
+        (["--batch-readings=10"], Batching(10)),
+        (["--batch-seconds=30"], Batching(MAX_READINGS, timedelta(seconds=30))),
+        (["--batch-readings=10", "--batch-seconds=30"], Batching(10, timedelta(seconds=30))),
+    ],
+)
+def test_either_bound_alone_makes_batches(options, batching):
+    given = parser(COMMANDS).parse_args(["run", "--thing=harbour", *options])
+    assert batching_of(given) == batching
+
+
+def test_replays_keep_awss_quotas_unless_they_are_told_not_to():
+    assert parser(COMMANDS).parse_args(["fleet"]).unthrottled is False
+    assert parser(COMMANDS).parse_args(["replay", "--thing=x", "--unthrottled"]).unthrottled is True
+
+
+def test_a_port_in_the_environment_that_is_no_number_is_refused(capsys, monkeypatch):
+    monkeypatch.setenv("LAKECAST_MQTT_PORT", "mqtt")
+    with pytest.raises(SystemExit) as ended:
+        main(["fleet"])
+    assert ended.value.code == 2
+    assert "--mqtt-port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "replay"])
+def test_a_device_without_a_kit_is_told_to_be_provisioned(capsys, command):
+    assert main([command, "--thing", "harbour"]) == 1
+    assert "no connection kit in .lakecast/devices/harbour" in one_line(capsys)
+
+
+def test_a_device_without_a_certificate_is_told_so(capsys, tmp_path):
+    kit(tmp_path / ".lakecast/devices/harbour").save(Broker("host"))
+    assert main(["run", "--thing", "harbour"]) == 1
+    assert "lacks certificate.pem, private.key; provision" in one_line(capsys)
+
+
+def test_a_certificate_that_is_none_is_told(capsys, tmp_path):
+    made = kit(tmp_path / ".lakecast/devices/harbour").save(Broker("host"))
+    made.certificate.write_text("no certificate")
+    made.private_key.write_text("no key")
+    assert main(["run", "--thing", "harbour"]) == 1
+    assert "its certificate, key or CA can't be used" in one_line(capsys)
+
+
+def test_a_damaged_kit_is_told(capsys, tmp_path):
+    folder = tmp_path / ".lakecast/devices/harbour"
+    folder.mkdir(parents=True)
+    (folder / "device.json").write_text('{"thing_name": "harbour"}')
+    assert main(["run", "--thing", "harbour"]) == 1
+    assert "device.json" in one_line(capsys)
+
+
+def test_a_data_folder_without_recordings_is_told(capsys, tmp_path):
+    assert main(["fleet", "--data", str(tmp_path)]) == 1
+    assert "no file in" in one_line(capsys)
+
+
+def test_more_days_than_there_is_weather_are_told(capsys):
+    assert main(["fleet", "--days", "100000"]) == 1
+    assert "take fewer days" in one_line(capsys)
+
+
+def test_a_kit_is_written_for_its_owner_only(tmp_path):
+    ca = tmp_path / "ca.pem"
+    ca.write_text("an authority")
+    made = kit(tmp_path / "harbour").save(Broker("broker.example", 8884, ca))
+    made.certificate.write_text("c")
+    made.private_key.write_text("k")
+    assert (made.folder / "device.json").stat().st_mode & 0o077 == 0
+    assert json.loads((made.folder / "device.json").read_text())["host"] == "broker.example"
+    assert ConnectionKit.load(made.folder) == made
+    assert made.ca_file.read_text() == "an authority"
+
+
+def test_a_missing_ca_file_is_told(tmp_path):
+    with pytest.raises(KitError, match=r"absent\.pem"):
+        kit(tmp_path / "harbour").save(Broker("host", 8883, tmp_path / "absent.pem"))

@@ -1,0 +1,113 @@
+"""The telemetry message that is made of a reading."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from contracts.messages.telemetry import POLLUTANTS, json_schema
+from device.replay.fleet import broken_messages, thing_name_of
+from device.sensors.readings import Boot, Reading, Station, rfc3339
+from device.sensors.simulation import SITES, LiveSimulation, SimulatedRecording
+
+STATION = Station("harbour", 3.182, 51.321)
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+VALIDATOR = Draft202012Validator(json_schema(), format_checker=FormatChecker())
+
+
+def reading(**concentrations: float | None) -> Reading:
+    return Reading(7, NOON, concentrations)
+
+
+def test_a_message_carries_identity_time_place_and_every_pollutant():
+    boot = Boot.new("harbour")
+    message = json.loads(boot.message(STATION, reading(ozone=41.5)).payload)
+    assert message == {
+        "schema_version": 1,
+        "device_id": "harbour",
+        "boot_id": str(boot.boot_id),
+        "sequence": 7,
+        "timestamp": "2026-06-01T12:00:00Z",
+        "longitude": 3.182,
+        "latitude": 51.321,
+        "ozone": 41.5,
+        **dict.fromkeys(set(POLLUTANTS) - {"ozone"}),
+    }
+
+
+def test_recorded_and_live_messages_fulfil_the_contract():
+    end = datetime(2025, 2, 1, tzinfo=UTC)
+    recorded = SimulatedRecording(SITES[0], end - timedelta(days=10), end)
+    live = LiveSimulation(SITES[0], clock=lambda: end + timedelta(milliseconds=1234))
+    boot = Boot.new("harbour")
+    messages = list(boot.messages(STATION, recorded.readings()))
+    messages.append(boot.message(STATION, next(live.readings())))
+    for message in messages:
+        VALIDATOR.validate(json.loads(message.payload))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_json_cannot_say_is_never_sent(value):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        Boot.new("harbour").message(STATION, reading(ozone=value))
+
+
+def test_every_start_is_another_boot():
+    assert Boot.new("harbour") != Boot.new("harbour")
+
+
+def test_replays_of_one_source_are_the_same_boot_and_others_are_not():
+    assert Boot.of_recording("harbour", "a") == Boot.of_recording("harbour", "a")
+    assert Boot.of_recording("harbour", "a") != Boot.of_recording("harbour", "b")
+    assert Boot.of_recording("harbour", "a") != Boot.of_recording("hillside", "a")
+
+
+def test_a_repeated_replay_gives_the_same_bytes():
+    end = datetime(2025, 2, 1, tzinfo=UTC)
+    week, day = (SimulatedRecording(SITES[0], end - timedelta(days=days), end) for days in (7, 1))
+    whole, part = (
+        [m.payload for m in Boot.of_recording("h", r.source).messages(STATION, r.readings())]
+        for r in (week, day)
+    )
+    assert part == whole[-len(part) :]
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (NOON, "2026-06-01T12:00:00Z"),
+        (NOON + timedelta(microseconds=250_000), "2026-06-01T12:00:00.250Z"),
+        (NOON.astimezone(timezone(timedelta(hours=8))), "2026-06-01T12:00:00Z"),
+    ],
+)
+def test_times_are_written_in_utc(moment, text):
+    assert rfc3339(moment) == text
+
+
+def test_a_time_without_zone_is_refused():
+    with pytest.raises(ValueError, match="with its time zone"):
+        rfc3339(datetime(2026, 6, 1))  # noqa: DTZ001
+
+
+def test_broken_messages_are_each_broken_in_their_own_way():
+    not_json, without_time, text_in_number = (
+        message.payload for message in broken_messages(Boot.new("harbour"))
+    )
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(not_json)
+    assert "timestamp" not in json.loads(without_time)
+    [error] = VALIDATOR.iter_errors(json.loads(without_time))
+    assert error.validator == "required"
+    [error] = VALIDATOR.iter_errors(json.loads(text_in_number))
+    assert list(error.absolute_path) == ["ozone"]
+
+
+@pytest.mark.parametrize(
+    ("station", "thing"),
+    [("Gucheng", "gucheng"), ("Ring Road (N)", "ring-road-n"), ("harbour-2", "harbour-2")],
+)
+def test_a_station_gives_its_thing_its_name(station, thing):
+    assert thing_name_of(station) == thing

@@ -1,0 +1,178 @@
+"""Scores over many origins: by pollutant, lead, level and series, and the page made of them."""
+
+# ruff: noqa: DTZ001  (origins have no zone)
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_container.pages.examples import KINDS, examples
+from evaluation_container.pages.forecast_report import Report
+from evaluation_container.scoring import metrics
+from evaluation_container.scoring.scores import (
+    OVERALL,
+    Truth,
+    loss_by_lead,
+    loss_by_series,
+    scores,
+    share_below,
+)
+from gluonts.evaluation import Evaluator
+from gluonts.model.forecast import QuantileForecast
+
+LEVELS = np.array([0.025, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.975])
+ORIGINS = [datetime(2024, 5, 1) + timedelta(days=day) for day in range(30)]
+PAST = 30 * 24
+
+
+@pytest.fixture
+def truth():
+    random = np.random.default_rng(1)
+    actual = random.gamma(2.0, 10.0, (4, len(ORIGINS), 24))
+    actual[1, 3, 5:11] = np.nan
+    actual[2, 7] = np.nan
+    return Truth(
+        stations=("Hill", "Hill", "Quay", "Quay"),
+        pollutants=("O3", "CO", "O3", "CO"),
+        origins=ORIGINS,
+        actual=actual,
+        before=random.gamma(2.0, 10.0, (4, len(ORIGINS), 48)),
+        scales=np.array([9.0, 10.0, 11.0, 12.0]),
+        levels=LEVELS,
+    )
+
+
+@pytest.fixture
+def forecast(truth):
+    """The quantiles of what all values are drawn from: as good as a forecast can be."""
+    drawn = np.random.default_rng(2).gamma(2.0, 10.0, 200_000)
+    return np.broadcast_to(np.quantile(drawn, LEVELS), (*truth.actual.shape, len(LEVELS)))
+
+
+def test_scores_agree_with_gluonts(truth, forecast):
+    keys = [str(level) for level in LEVELS]
+    actual, told = [], []
+    mine = truth.series_of("CO")
+    for series in mine:
+        for number, origin in enumerate(ORIGINS):
+            start = pd.Period(origin, "h")
+            values = np.concatenate([np.ones(48), truth.actual[series, number]])
+            index = pd.period_range(start - 48, periods=72, freq="h")
+            actual.append(pd.Series(values, index=index))
+            arrays = forecast[series, number].T
+            told.append(
+                QuantileForecast(forecast_arrays=arrays, forecast_keys=keys, start_date=start)
+            )
+    published = [str(level) for level in metrics.LEVELS]
+    aggregate, _ = Evaluator(quantiles=published, num_workers=0)(actual, told)
+    found = scores(truth, forecast)["CO"].errors
+    assert found.weighted_quantile_loss == pytest.approx(aggregate["mean_wQuantileLoss"])
+    assert found.normalized_deviation == pytest.approx(aggregate["ND"])
+
+
+def test_overall_is_the_plain_mean_of_the_pollutants(truth, forecast):
+    found = scores(truth, forecast)
+    losses = [found[pollutant].errors.weighted_quantile_loss for pollutant in ("O3", "CO")]
+    assert found[OVERALL].errors.weighted_quantile_loss == pytest.approx(np.mean(losses))
+
+
+def test_a_band_covers_what_lies_between_its_quantiles(truth):
+    around = np.where(LEVELS < 0.1, -1.0, np.where(LEVELS > 0.9, 1.0, 5.0))
+    found = scores(truth, truth.actual[..., None] + around)
+    assert found[OVERALL].coverage == {50: 0.0, 80: 0.0, 95: 1.0}
+
+
+def test_bands_that_were_not_forecast_are_left_out(truth, forecast):
+    published = replace(truth, levels=metrics.LEVELS)
+    found = scores(published, truth.published(forecast))
+    assert list(found[OVERALL].coverage) == [80]
+    assert found[OVERALL].errors == scores(truth, forecast)[OVERALL].errors
+
+
+def test_a_pollutant_that_never_came_is_left_out(truth, forecast):
+    truth.actual[truth.series_of("O3")] = np.nan
+    assert list(scores(truth, forecast)) == ["CO", OVERALL]
+    truth.actual[:] = np.nan
+    with pytest.raises(ValueError, match="nothing was observed"):
+        scores(truth, forecast)
+
+
+def test_an_error_at_one_lead_shows_there_alone(truth, forecast):
+    worse = forecast.copy()
+    worse[:, :, 6] += 50
+    changed = loss_by_lead(truth, worse) - loss_by_lead(truth, forecast)
+    assert np.flatnonzero(changed > 1e-9).tolist() == [6]
+
+
+def test_the_share_below_a_right_quantile_is_its_level(truth, forecast):
+    np.testing.assert_allclose(share_below(truth, forecast), LEVELS, atol=0.03)
+    assert (share_below(truth, forecast * 0) < 0.01).all()
+
+
+def test_the_loss_of_a_series_is_that_of_its_own_hours(truth, forecast):
+    worse = forecast.copy()
+    worse[2] *= 3
+    changed = loss_by_series(truth, worse) - loss_by_series(truth, forecast)
+    assert np.flatnonzero(changed).tolist() == [2]
+
+
+def test_examples_are_an_ordinary_and_a_hard_day_of_each_pollutant(truth, forecast):
+    shown = examples(truth, forecast)
+    assert [(truth.pollutants[one.series], one.kind) for one in shown] == [
+        (pollutant, kind) for pollutant in ("O3", "CO") for kind in KINDS
+    ]
+    loss = metrics.quantile_losses(truth.actual, truth.published(forecast)).sum(axis=2)
+    ordinary, hard = (loss[one.series, one.origin] for one in shown[:2])
+    assert hard > ordinary
+
+
+def page(truth, forecast, **others):
+    given = {
+        "title": "Forecasts of <2> stations",
+        "facts": ["2 stations"],
+        "verdict": ["model has 0.5 times the loss of rival"],
+        "truth": truth,
+        "forecasts": {"model": forecast, "rival": forecast * 1.5},
+    }
+    return Report(**(given | others)).html()
+
+
+def test_the_page_stands_alone(truth, forecast):
+    html = page(truth, forecast)
+    assert "<script" not in html
+    assert not re.search(r"(src|href)=|url\(|@import", html)
+    assert "prefers-color-scheme: dark" in html
+    assert "Forecasts of &lt;2&gt; stations" in html
+
+
+def test_the_page_shows_every_figure_and_picture(truth, forecast):
+    html = page(truth, forecast)
+    losses = scores(truth, forecast * 1.5)["O3"].errors
+    assert f"{losses.weighted_quantile_loss:.4f}" in html
+    pictures = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
+    assert len(pictures) == 2 + 2 * len(KINDS)
+    for picture in pictures:
+        ElementTree.fromstring(picture)
+        assert "nan" not in picture
+    assert "How much is luck" not in html
+
+
+def test_the_page_shows_the_spread_over_seeds_and_a_warning(truth, forecast):
+    by_seed = {1: scores(truth, forecast), 7: scores(truth, forecast * 1.1)}
+    html = page(truth, forecast, seeds=by_seed, warning="not a forecast")
+    losses = [found[OVERALL].errors.weighted_quantile_loss for found in by_seed.values()]
+    assert f"{np.std(losses, ddof=1):.4f}" in html
+    assert '<p class="warning">not a forecast</p>' in html
+
+
+def test_the_page_can_do_without_rivals_and_with_gaps(truth, forecast):
+    truth.before[:] = np.nan
+    truth.actual[:, :, ::2] = np.nan
+    html = page(truth, forecast, forecasts={"model": forecast})
+    assert "best rival" not in html
+    assert html.count("<svg") == 2

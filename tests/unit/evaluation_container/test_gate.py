@@ -1,0 +1,93 @@
+"""Which candidates the gate lets pass, and what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from evaluation_container.judgement.gate import Comparison, Limits, decide, sign_flip
+from evaluation_container.scoring.metrics import Errors
+
+LIMITS = Limits(most_loss_over_champion=0.02, least_coverage_80=0.7, most_coverage_80=0.9)
+BASELINES = {"persistence": 0.47, "daily seasonal naive": 0.55}
+DAYS = np.array([0.36, 0.41, 0.33, 0.52, 0.38, 0.44, 0.35])
+
+
+def errors(loss: float, coverage: float = 0.8) -> Errors:
+    return Errors(loss, loss * 1.3, 0.8, coverage)
+
+
+def verdict(loss=0.37, coverage=0.8, comparison="there is none"):
+    baselines = {name: errors(theirs) for name, theirs in BASELINES.items()}
+    return decide(errors(loss, coverage), baselines, comparison, LIMITS)
+
+
+def test_a_candidate_that_is_better_than_all_passes_and_the_figures_say_why():
+    found = verdict(comparison=Comparison(DAYS, DAYS * 1.05))
+    assert found.accepted
+    text = "; ".join(found.reasons)
+    assert "0.3700 is below 0.4700 of persistence" in text
+    assert "it held 80.0%" in text
+    assert "4.8% below the champion's" in text
+
+
+@pytest.mark.parametrize(
+    ("loss", "beaten_by"),
+    [(0.5, ["persistence"]), (0.6, list(BASELINES)), (np.nan, list(BASELINES))],
+)
+def test_a_candidate_that_loses_to_a_baseline_is_rejected_for_it(loss, beaten_by):
+    found = verdict(loss)
+    assert not found.accepted
+    assert [reason.rpartition(" of ")[2] for reason in found.reasons] == beaten_by
+    assert all("not below" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize("coverage", [0.69, 0.91, np.nan])
+def test_bands_that_are_off_are_a_reason(coverage):
+    found = verdict(coverage=coverage)
+    assert not found.accepted
+    (reason,) = found.reasons
+    assert "should hold 70% to 90%" in reason
+
+
+def test_the_first_candidate_has_no_champion_to_beat():
+    assert verdict().accepted
+
+
+def test_worse_than_the_champion_on_every_day_by_more_than_the_margin_is_rejected():
+    found = verdict(comparison=Comparison(DAYS * 1.06, DAYS))
+    assert not found.accepted
+    (reason,) = found.reasons
+    assert "6.0% above the champion's" in reason
+    assert "7 days" in reason
+
+
+def test_a_little_worse_than_the_champion_is_within_the_margin():
+    assert verdict(comparison=Comparison(DAYS * 1.019, DAYS)).accepted
+
+
+def test_one_bad_day_is_no_proof_that_a_candidate_is_worse():
+    mine = DAYS * 0.99
+    mine[3] *= 2
+    comparison = Comparison(mine, DAYS)
+    assert comparison.excess > LIMITS.most_loss_over_champion
+    assert verdict(comparison=comparison).accepted
+
+
+def test_too_few_days_prove_nothing():
+    comparison = Comparison(DAYS[:3] * 3, DAYS[:3])
+    assert verdict(comparison=comparison).accepted
+    assert any("too few days" in reason for reason in verdict(comparison=comparison).reasons)
+
+
+def test_sign_flips_are_exact_for_few_days():
+    assert sign_flip(np.ones(5)) == 1 / 32
+    assert sign_flip(-np.ones(5)) == 1
+    assert sign_flip(np.zeros(5)) == 1
+    assert sign_flip(np.array([1.0, -1.0])) == 0.75
+
+
+def test_many_days_are_drawn_the_same_way_every_time_and_keep_their_level():
+    rng = np.random.default_rng(3)
+    chances = [sign_flip(rng.normal(size=30)) for _ in range(200)]
+    assert 0.03 < np.mean(np.array(chances) <= 0.1) < 0.18
+    assert sign_flip(np.arange(20.0) - 8) == sign_flip(np.arange(20.0) - 8)

@@ -1,0 +1,226 @@
+"""From channels to the verdict, through the commands of the processing jobs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from container_runtime.errors import DataError
+from evaluation_container.commands import COMMANDS
+from evaluation_container.preparation.judged_forecasts import CANDIDATE, CHAMPION, LEVELS, Judged
+from forecast_format.channels import read_channel
+
+from contracts.models.forecast_input import RELATED_HOURS, CategoryIndex
+
+START = pd.Timestamp("2026-01-01 05:00:00")
+HOURS = 40 * 24
+DAYS = 6
+INDEX = CategoryIndex.of(["harbour", "hill"], ["ozone", "nitrogen_dioxide"])
+PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/lakecast-local-forecast/3"
+LIMITS = (
+    *("--most-loss-over-champion", "0.02"),
+    *("--least-coverage-80", "0.6"),
+    *("--most-coverage-80", "0.95"),
+)
+FIRST = pd.Timestamp("2026-02-04")  # six midnights before the last one, of which all is known
+
+
+def level(hours: np.ndarray) -> np.ndarray:
+    return 20 + 10 * np.sin(2 * np.pi * hours / 24)
+
+
+def values(seed: int) -> np.ndarray:
+    return level(np.arange(HOURS)) * (1 + seed) + np.random.default_rng(seed).normal(0, 4, HOURS)
+
+
+@dataclass
+class Run:
+    """The folders of one run."""
+
+    folder: Path
+
+    def prepare(self, *more: str, late_from: int = 0, champion: CategoryIndex = INDEX) -> dict:
+        """``origins`` of four series; the last one's first hours are missing."""
+        series = self.folder / "series"
+        series.mkdir()
+        with (series / "part-0.json").open("w") as lines:
+            for device in range(2):
+                for pollutant in range(2):
+                    target = values(2 * device + pollutant).tolist()
+                    if (device, pollutant) == (1, 1):
+                        target[:late_from] = [None] * late_from
+                    row = {"start": str(START), "target": target, "cat": [device, pollutant]}
+                    lines.write(json.dumps(row) + "\n")
+        for name, index in (("categories", INDEX), ("champion", champion)):
+            (self.folder / name).mkdir()
+            (self.folder / name / "categories.json").write_text(index.to_json())
+        folders = [("--" + name, str(self.folder / name)) for name in ("series", "categories")]
+        return json.loads(
+            COMMANDS["origins"](
+                [
+                    *(text for pair in folders for text in pair),
+                    *("--champion", str(self.folder / "champion")),
+                    *("--origins", str(DAYS), "--out", str(self.folder / "origins")),
+                    *more,
+                ]
+            )
+        )
+
+    @property
+    def judged(self) -> Path:
+        return self.folder / "origins" / "judged"
+
+    def instances(self, model: str) -> list[dict]:
+        lines = (self.judged / model / "instances.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def answer(self, model: str, width: float = 5.0, off: float = 0.0) -> None:
+        """Forecasts about what the series were made of, with a band of so many µg/m³."""
+        folder = self.folder / "forecasts" / model
+        folder.mkdir(parents=True)
+        with (folder / "instances.jsonl.out").open("w") as lines:
+            for one in self.instances(model):
+                begin = pd.Timestamp(one["start"]) + pd.Timedelta(hours=len(one["target"]))
+                hours = (begin - START) / pd.Timedelta(hours=1) + np.arange(24)
+                device, pollutant = one["cat"]
+                middle = level(hours) * (1 + 2 * device + pollutant) + off
+                told = {p: (middle + (float(p) - 0.5) * 2 * width).tolist() for p in LEVELS}
+                lines.write(json.dumps({"quantiles": told}) + "\n")
+
+    def verdict(self, *more: str) -> dict:
+        return json.loads(
+            COMMANDS["judge"](
+                [
+                    *("--judged", str(self.judged), "--forecasts", str(self.folder / "forecasts")),
+                    *("--out", str(self.folder / "report")),
+                    *LIMITS,
+                    *more,
+                ]
+            )
+        )
+
+    def report(self, name: str) -> dict:
+        return json.loads((self.folder / "report" / name).read_text())
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run(tmp_path)
+
+
+def test_candidate_learns_nothing_of_the_days_that_it_is_judged_on(run):
+    told = run.prepare()
+    assert (told["origins"], told["series"], told["asked"]) == (DAYS, 4, 4 * DAYS)
+    assert told["data_end"] == f"{FIRST:%Y-%m-%dT%H:%M:%SZ}"
+    for series in read_channel(run.folder / "origins" / "train", "h"):
+        assert (series.start + len(series.target)).to_timestamp() == FIRST
+    ends = {
+        pd.Timestamp(one["start"]) + pd.Timedelta(hours=len(one["target"]))
+        for one in run.instances(CANDIDATE)
+    }
+    assert ends == {FIRST + pd.Timedelta(days=day) for day in range(DAYS)}
+
+
+def test_a_line_holds_what_a_request_would_bring(run):
+    run.prepare()
+    judged = Judged.read(run.judged)
+    for place, one in zip(judged.places(CANDIDATE), run.instances(CANDIDATE), strict=True):
+        device, pollutant = one["cat"]
+        truth = judged.truth
+        assert truth.stations[place[0]] == INDEX.devices[device]
+        assert truth.pollutants[place[0]] == INDEX.pollutants[pollutant]
+        assert set(one["related"]) == {"area", f"pollutant-{1 - pollutant}"}
+        assert all(len(row) == RELATED_HOURS for row in one["related"].values())
+        hours = len(one["target"]) + np.arange(24)
+        came = values(2 * device + pollutant)[hours]
+        assert truth.actual[place] == pytest.approx(came, rel=1e-5)
+
+
+def test_a_series_that_begins_on_the_judged_days_is_neither_learned_nor_asked(run):
+    told = run.prepare(late_from=HOURS - 48)
+    assert (told["series"], told["champion"]) == (3, "")
+    assert all(one["cat"] != [1, 1] for one in run.instances(CANDIDATE))
+
+
+def test_a_champion_is_asked_only_about_the_devices_that_it_knows(run):
+    index = CategoryIndex(INDEX.devices[:1], INDEX.pollutants)
+    told = run.prepare("--package", PACKAGE, champion=index)
+    assert told["champion"] == PACKAGE
+    assert {one["cat"][0] for one in run.instances(CHAMPION)} == {0}
+    assert {one["cat"][0] for one in run.instances(CANDIDATE)} == {0, 1}
+
+
+def test_a_champion_to_whom_categories_mean_others_is_not_asked(run):
+    index = CategoryIndex(INDEX.devices[::-1], INDEX.pollutants)
+    assert run.prepare("--package", PACKAGE, champion=index)["champion"] == ""
+
+
+def test_too_few_days_are_said_to_be_so(run):
+    with pytest.raises(DataError, match="nothing was observed before the first origin"):
+        run.prepare("--origins", "45")
+
+
+def test_a_good_candidate_without_a_champion_is_accepted(run):
+    run.prepare()
+    run.answer(CANDIDATE)
+    told = run.verdict()
+    assert told["verdict"] == "accepted"
+    assert told["wql"] < told["wql_persistence"]
+    assert told["wql_champion"] is None
+    errors = run.report("metrics.json")["errors"]
+    assert errors["candidate"]["overall"]["weighted_quantile_loss"] == pytest.approx(
+        told["wql"], abs=1e-5
+    )
+    assert "<html" in (run.folder / "report" / "report.html").read_text()
+
+
+def test_a_candidate_worse_than_the_champion_is_rejected_and_compared_on_what_both_know(run):
+    index = CategoryIndex(INDEX.devices[:1], INDEX.pollutants)
+    run.prepare("--package", PACKAGE, champion=index)
+    run.answer(CANDIDATE, off=1.5)
+    run.answer(CHAMPION)
+    told = run.verdict()
+    assert told["verdict"] == "rejected"
+    assert "above the champion's" in told["reasons"]
+    compared = run.report("metrics.json")["compared_with_champion"]
+    assert compared["days"] == DAYS
+    assert np.mean(compared["champion"]) < np.mean(compared["candidate"])
+
+
+def test_the_champions_loss_is_measured_as_the_candidates(run):
+    run.prepare("--package", PACKAGE)
+    run.answer(CANDIDATE)
+    run.answer(CHAMPION)
+    told = run.verdict()
+    assert told["wql_champion"] == told["wql"]
+
+
+def test_a_champion_is_not_judged_on_days_that_it_has_learned(run):
+    run.prepare(
+        "--package", PACKAGE, "--data-end", f"{FIRST + pd.Timedelta(days=2):%Y-%m-%dT00:00Z}"
+    )
+    run.answer(CANDIDATE)
+    run.answer(CHAMPION)
+    run.verdict()
+    assert run.report("metrics.json")["compared_with_champion"]["days"] == DAYS - 2
+
+
+def test_a_champion_that_cannot_forecast_is_no_bar_but_is_told_of(run):
+    run.prepare("--package", PACKAGE)
+    run.answer(CANDIDATE)
+    told = run.verdict("--champion-failure", "its image is gone")
+    assert (told["verdict"], told["wql_champion"]) == ("accepted", None)
+    assert "it could not forecast: its image is gone" in told["reasons"]
+
+
+def test_answers_that_lack_a_line_are_a_failure_and_no_verdict(run):
+    run.prepare()
+    run.answer(CANDIDATE)
+    place = run.folder / "forecasts" / CANDIDATE / "instances.jsonl.out"
+    place.write_text("".join(place.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(DataError, match="asked 24 times and answered 23 times"):
+        run.verdict()

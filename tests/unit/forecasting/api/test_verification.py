@@ -1,0 +1,199 @@
+"""An evaluation compares forecasts and baselines on the same hours, split in time."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from forecasting.api import picture, tables, verification
+from forecasting.api.client import Forecast, Refusal
+from forecasting.errors import ForecastingError
+from forecasting.lake.hourly_series import HOUR, SeriesKey, grid
+from rich.console import Console
+
+from contracts.models.forecast_input import QUANTILES
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DAYS = 10
+OZONE = SeriesKey("a", "ozone")
+CARBON = SeriesKey("b", "carbon_monoxide")
+
+
+def rows(key, values, start=START):
+    return [
+        {
+            "device_id": key.device_id,
+            "pollutant": key.pollutant,
+            "hour": start + number * HOUR,
+            "value": value,
+        }
+        for number, value in enumerate(values)
+    ]
+
+
+def table(*groups):
+    schema = pa.schema(
+        {
+            "device_id": pa.string(),
+            "pollutant": pa.string(),
+            "hour": pa.timestamp("us", "UTC"),
+            "value": pa.float64(),
+        }
+    )
+    return pa.Table.from_pylist([row for group in groups for row in group], schema=schema)
+
+
+@pytest.fixture
+def lake():
+    random = np.random.default_rng(1)
+    ozone, carbon = random.gamma(5, 5, (2, DAYS * 24))
+    return grid(table(rows(OZONE, ozone.tolist()), rows(CARBON, carbon.tolist())))
+
+
+class Oracle:
+    """An API that knows the future, and remembers what it was asked."""
+
+    def __init__(self, lake, refused=()):
+        self._lake = lake
+        self._refused = refused
+        self.asked = []
+
+    def forecasts(self, requests):
+        self.asked += requests
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request):
+        key = SeriesKey(request.device_id, request.pollutant)
+        if key in self._refused:
+            return Refusal(404, "unknown device")
+        came = tuple(self._lake.between(key, request.origin, 24))
+        hours = tuple(request.origin + number * HOUR for number in range(24))
+        return Forecast(*request_key(request), hours, dict.fromkeys(QUANTILES, came), came, "v")
+
+
+def request_key(request):
+    return request.device_id, request.pollutant
+
+
+def test_rows_in_any_order_become_one_grid():
+    late = rows(CARBON, [9.0], START + 3 * HOUR)
+    lake = grid(table(late, rows(OZONE, [1.0, None, 3.0])))
+    assert (lake.start, lake.end) == (START, START + 4 * HOUR)
+    np.testing.assert_array_equal(lake.values[OZONE], [1, np.nan, 3, np.nan])
+    np.testing.assert_array_equal(lake.values[CARBON], [np.nan, np.nan, np.nan, 9])
+
+
+def test_the_data_end_with_their_last_value_not_with_their_last_row():
+    lake = grid(table(rows(OZONE, [1.0, 2.0, None, None])))
+    assert lake.end == START + 2 * HOUR
+
+
+def test_series_without_any_value_are_refused():
+    with pytest.raises(ForecastingError, match="hold no value"):
+        grid(table(rows(OZONE, [None, None])))
+
+
+def test_history_ends_where_the_forecast_begins(lake):
+    origin = START + 30 * HOUR
+    before, came = lake.before(OZONE, origin), lake.between(OZONE, origin, 24)
+    assert (len(before), len(came)) == (30, 24)
+    np.testing.assert_array_equal(np.concatenate([before, came]), lake.values[OZONE][:54])
+    assert np.isnan(lake.between(OZONE, lake.end - HOUR, 24)[1:]).all()
+
+
+def test_the_default_origin_leaves_the_last_day_to_compare_with(lake):
+    assert verification.default_origin(lake) == START + timedelta(days=DAYS - 1)
+
+
+def test_every_series_is_asked_for_at_the_origin(lake):
+    api = Oracle(lake)
+    origin = verification.default_origin(lake)
+    verification.evaluate(lake, api, origin)
+    asked = {(*request_key(one), one.origin) for one in api.asked}
+    assert asked == {("a", "ozone", origin), ("b", "carbon_monoxide", origin)}
+
+
+def test_knowing_the_future_has_no_error_and_baselines_have(lake):
+    found = verification.evaluate(lake, Oracle(lake), verification.default_origin(lake))
+    assert found.errors[verification.MODEL][verification.OVERALL].weighted_quantile_loss == 0
+    for baseline in ("persistence", "daily seasonal naive"):
+        assert found.errors[baseline]["ozone"].weighted_quantile_loss > 0
+    assert tables.verdict(found.errors) == [
+        "model beats persistence on 2 of 2 pollutants",
+        "model beats daily seasonal naive on 2 of 2 pollutants",
+    ]
+
+
+def test_baselines_do_not_see_past_the_origin(lake):
+    origin = verification.default_origin(lake)
+    before = verification.evaluate(lake, Oracle(lake), origin)
+    position = lake.position(origin)
+    for row in lake.values.values():
+        row[position + 12 :] = np.nan
+    few_hours = verification.evaluate(lake, Oracle(lake), origin)
+    naive = "daily seasonal naive"
+    assert before.errors[naive] != few_hours.errors[naive]  # fewer hours to compare with …
+    later = verification.evaluate(lake, Oracle(lake), origin)
+    assert later.errors == few_hours.errors
+
+
+def test_a_refused_series_is_counted_and_the_others_are_judged(lake):
+    found = verification.evaluate(
+        lake, Oracle(lake, refused=[CARBON]), verification.default_origin(lake)
+    )
+    assert found.refused == {CARBON: "404: unknown device"}
+    assert list(found.errors[verification.MODEL]) == ["ozone", verification.OVERALL]
+    summary = found.to_json()
+    assert summary["refused"] == {"b/carbon_monoxide": "404: unknown device"}
+    assert summary["series"] == 1
+
+
+def test_a_series_silent_in_those_hours_is_left_out_and_counted(lake):
+    origin = verification.default_origin(lake)
+    lake.values[CARBON][lake.position(origin) :] = np.nan
+    found = verification.evaluate(lake, Oracle(lake), origin)
+    assert found.unobserved == (CARBON,)
+    assert list(found.quantiles) == [OZONE]
+
+
+def test_when_all_are_refused_the_first_reason_is_said(lake):
+    with pytest.raises(ForecastingError, match=r"no series .* compared.*404: unknown device"):
+        verification.evaluate(
+            lake, Oracle(lake, refused=[OZONE, CARBON]), verification.default_origin(lake)
+        )
+
+
+@pytest.mark.parametrize("offset", [-1, 0, DAYS * 24, DAYS * 24 + 5])
+def test_an_origin_outside_the_data_is_refused(lake, offset):
+    with pytest.raises(ForecastingError, match="the origin must lie after"):
+        verification.evaluate(lake, Oracle(lake), START + offset * HOUR)
+
+
+def test_tables_show_every_pollutant_and_hour(lake):
+    origin = verification.default_origin(lake)
+    found = verification.evaluate(lake, Oracle(lake), origin)
+    out = io.StringIO()
+    console = Console(file=out, width=110)
+    console.print(tables.error_table(found))
+    came = lake.between(OZONE, origin, 24)
+    came[3] = np.nan
+    (answer,) = Oracle(lake).forecasts(
+        [verification.ForecastRequest("a", "ozone", origin, quantiles=("0.5",))]
+    )
+    console.print(tables.forecast_table(answer, came))
+    text = out.getvalue()
+    for part in ("ozone", "carbon monoxide", "mean of pollutants", "persistence", "wQL"):
+        assert part in text
+    assert text.count("2024-01-10 ") == 25  # each hour, and the title
+    assert "–" in text
+
+
+def test_the_picture_is_a_png(lake, tmp_path):
+    origin = verification.default_origin(lake)
+    quantiles = verification.evaluate(lake, Oracle(lake), origin).quantiles[OZONE]
+    path = tmp_path / "new" / "forecast.png"
+    picture.draw(lake, OZONE, origin, quantiles, path)
+    assert path.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,315 @@
+"""A backtest forecasts each day from what was known before it, and writes what it forecast."""
+
+# ruff: noqa: DTZ001  (the files are in local time without a zone)
+from __future__ import annotations
+
+import importlib.util
+import os
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_container.scoring.scores import OVERALL, scores
+from forecasting.backtest import rolling_origin, station_files
+from forecasting.backtest.forecasters.by_name import BAND_LEVELS, forecaster
+from forecasting.backtest.history import COLUMNS, TARGETS, WEATHER, History
+from forecasting.backtest.instances import instances, training_instances
+from forecasting.backtest.rolling_origin import Plan
+from forecasting.cli.main import main
+from forecasting.errors import ForecastingError
+
+DATA = Path(os.environ.get("LAKECAST_DATA", "../shared/data"))
+BEIJING = DATA / "beijing"
+YARDSTICK = DATA.parent / "yardstick" / "yardstick.py"
+START = datetime(2024, 1, 1)
+MEDIAN = int(np.flatnonzero(BAND_LEVELS == 0.5)[0])
+PLAN = Plan(datetime(2024, 1, 31), datetime(2024, 2, 3))
+
+
+def made_up(stations=("Hill", "Quay"), days=34):
+    values = np.random.default_rng(1).gamma(2, 10, (len(stations), len(COLUMNS), days * 24))
+    return History(START, tuple(stations), values)
+
+
+class Watching:
+    """Notes what it is shown, and forecasts the last value."""
+
+    def __init__(self):
+        self.fitted, self.origins = None, []
+
+    def fit(self, history, report):
+        self.fitted = history.end
+
+    def predict(self, history):
+        self.origins.append(history.end)
+        last = history.targets()[:, :, -1]
+        return np.broadcast_to(last[..., None, None], (*last.shape, 24, len(BAND_LEVELS)))
+
+
+def write_station(folder, name="Hill", hours=48, **columns):
+    time = pd.date_range("2024-01-01", periods=hours, freq="h")
+    frame = pd.DataFrame({part: getattr(time, part) for part in ("year", "month", "day", "hour")})
+    for column in (*TARGETS, "PM10", "TEMP", "PRES", "DEWP", "RAIN", "WSPM"):
+        frame[column] = np.arange(hours, dtype=float)
+    frame["wd"] = "E"
+    for column, value in columns.items():
+        frame[column] = value
+    frame.to_csv(folder / f"PRSA_Data_{name}_20240101-20240102.csv", index=False)
+    return frame
+
+
+def test_origins_are_every_so_many_days_up_to_but_not_including_the_end():
+    plan = Plan(datetime(2024, 1, 1), datetime(2024, 1, 8), 3)
+    assert [origin.day for origin in plan.origins()] == [1, 4, 7]
+    assert Plan(datetime(2024, 1, 1), datetime(2024, 1, 7), 3).origins()[-1].day == 4
+
+
+def test_a_model_is_trained_before_the_first_origin_and_sees_only_what_precedes_each():
+    model = Watching()
+    rolling_origin.forecasts(model, made_up(), PLAN)
+    assert model.fitted == PLAN.train_end
+    assert model.origins == PLAN.origins()
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (np.full(len(BAND_LEVELS), np.nan), "not finite"),
+        (np.linspace(-1, 1, len(BAND_LEVELS)), "below zero"),
+        (np.linspace(2, 1, len(BAND_LEVELS)), "cross"),
+    ],
+)
+def test_forecasts_that_cannot_be_are_refused(told, words):
+    class Broken(Watching):
+        def predict(self, history):
+            return np.broadcast_to(told, super().predict(history).shape)
+
+    with pytest.raises(ForecastingError, match=words):
+        rolling_origin.forecasts(Broken(), made_up(), PLAN)
+
+
+def test_lead_one_is_the_hour_of_the_origin():
+    history = made_up()
+    came = rolling_origin.truth(history, PLAN).actual.reshape(2, len(TARGETS), 3, 24)
+    first = history.position(PLAN.train_end)
+    np.testing.assert_array_equal(came[1, 2, 0], history.of("NO2")[1, first : first + 24])
+    np.testing.assert_array_equal(came[:, :, 1, 0], history.targets()[:, :, first + 24])
+
+
+def test_the_hours_before_an_origin_end_with_the_one_just_before_it():
+    history = made_up()
+    before = rolling_origin.truth(history, PLAN).before.reshape(2, len(TARGETS), 3, -1)
+    first = history.position(PLAN.train_end)
+    np.testing.assert_array_equal(before[..., 0, -1], history.targets()[..., first - 1])
+
+
+def test_hours_after_the_data_did_not_come():
+    assert np.isnan(rolling_origin.truth(made_up(days=32), PLAN).actual[:, 2]).all()
+
+
+def test_the_file_has_a_row_for_every_station_pollutant_origin_and_lead(tmp_path):
+    history = made_up()
+    forecast = rolling_origin.forecasts(forecaster("persistence", 1), history, PLAN)
+    truth = rolling_origin.truth(history, PLAN)
+    path = rolling_origin.write(
+        tmp_path / "new" / "f.parquet", rolling_origin.table(truth, forecast)
+    )
+    rows = pd.read_parquet(path)
+    quantiles = [f"q0.{level}" for level in range(1, 10)]
+    assert list(rows.columns) == ["station", "pollutant", "origin", "lead", *quantiles]
+    assert len(rows) == 2 * 5 * 3 * 24
+    keyed = rows.set_index(["station", "pollutant", "origin", "lead"])
+    assert keyed.index.is_unique
+    series = len(TARGETS) + TARGETS.index("CO")
+    np.testing.assert_array_equal(
+        keyed.loc[("Quay", "CO", pd.Timestamp("2024-02-01"), 7)],
+        truth.published(forecast)[series, 1, 6],
+    )
+
+
+@pytest.mark.parametrize("name", ["persistence", "naive-24", "naive-168", "autoets"])
+def test_baselines_answer_gaps_and_series_without_any_value(name):
+    history = made_up()
+    history.values[0, 0] = np.nan
+    history.values[:, 1] = np.nan
+    history.values[0, 2, -200:] = np.nan
+    history.values[0, 3] = 7.0
+    found = rolling_origin.forecasts(forecaster(name, 1), history, PLAN)
+    assert np.isfinite(found).all()
+    assert (found >= 0).all()
+    assert (np.diff(found, axis=-1) >= 0).all()
+
+
+@pytest.mark.parametrize(("name", "season"), [("naive-24", 24), ("naive-168", 168)])
+def test_a_seasonal_forecast_is_centred_on_the_last_season(name, season):
+    values = np.tile(np.arange(float(season)), 28 * 24 // season)
+    history = History(START, ("Hill",), np.tile(values, (1, len(COLUMNS), 1)))
+    model = forecaster(name, 1)
+    model.fit(history, lambda _: None)
+    median = model.predict(history)[0, 0, :, MEDIAN]
+    np.testing.assert_array_equal(median, np.arange(24.0))
+
+
+def test_a_station_is_read_with_its_wind_as_components_and_its_gaps_missing(tmp_path):
+    frame = write_station(tmp_path, WSPM=2.0)
+    path = next(tmp_path.iterdir())
+    frame.drop(index=5).to_csv(path, index=False)
+    history = station_files.read(tmp_path)
+    assert (history.stations, history.start, history.values.shape[2]) == (("Hill",), START, 48)
+    assert np.isnan(history.of("O3")[0, 5])
+    assert history.of("WIND_U")[0, 0] == pytest.approx(2.0)
+    assert history.of("WIND_V")[0, 0] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [({"O3": "high"}, "not in the format"), ({"hour": 0}, "twice")],
+)
+def test_a_file_of_another_format_is_named(tmp_path, columns, words):
+    write_station(tmp_path, **columns)
+    with pytest.raises(ForecastingError, match=words):
+        station_files.read(tmp_path)
+
+
+def test_two_files_of_one_station_are_refused(tmp_path):
+    frame = write_station(tmp_path)
+    frame.to_csv(tmp_path / "PRSA_Data_Hill_20250101-20250102.csv.gz")
+    with pytest.raises(ForecastingError, match="two files of Hill"):
+        station_files.read(tmp_path)
+
+
+def test_a_file_without_a_pollutant_is_named_with_what_it_lacks(tmp_path):
+    frame = write_station(tmp_path)
+    frame.drop(columns="NO2").to_csv(next(tmp_path.iterdir()))
+    with pytest.raises(ForecastingError, match=r"column missing.*NO2"):
+        station_files.read(tmp_path)
+
+
+def test_the_weather_is_known_a_day_ahead_and_without_gaps():
+    history = made_up()
+    history.values[:, len(TARGETS) + 1 :, 100:110] = np.nan
+    known = history.with_weather_known()
+    origin = PLAN.train_end
+    asked = instances(known.until(origin))[0]
+    there = history.position(origin)
+    assert asked.dynamic_feat.shape == (len(WEATHER), there + 24)
+    np.testing.assert_allclose(
+        asked.dynamic_feat[0, -24:], history.of("TEMP")[0, there : there + 24], rtol=1e-6
+    )
+    assert np.isfinite(asked.dynamic_feat).all()
+    assert training_instances(known.until(origin))[0].dynamic_feat.shape[1] == there
+    late = instances(known.since(origin))[0]  # the data end: the last value stands for what follows
+    np.testing.assert_array_equal(late.dynamic_feat[:, -25], late.dynamic_feat[:, -1])
+
+
+def test_weather_that_was_not_recorded_cannot_be_known():
+    with pytest.raises(ForecastingError, match="WEATHER=known needs recorded weather"):
+        History(START, ("Hill",), np.ones((1, 5, 48)), drivers=()).with_weather_known()
+    history = made_up()
+    history.values[:, COLUMNS.index("RAIN")] = np.nan
+    with pytest.raises(ForecastingError, match="RAIN was recorded at too few stations"):
+        history.with_weather_known()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--data", "nowhere"], "there is none at nowhere"),
+        (["--data", "."], "has no file named such as PRSA_Data"),
+        (["--data", ".", "--model", "oracle"], "MODEL must be of"),
+        (["--data", ".", "--baselines", "persistence,oracle"], "BASELINES must be of"),
+        (["--data", ".", "--model", "naive-24", "--weather", "known"], "WEATHER=known is of use"),
+        (["--data", "{stations}", "--origin-step", "0"], "ORIGIN_STEP"),
+        (["--data", "{stations}", "--test-end", "2016-01-01"], "TEST_END must lie after TRAIN_END"),
+        (
+            ["--data", "{stations}"],
+            "nothing was measured before TRAIN_END 2016-09-01; the data are",
+        ),
+        (
+            ["--data", "{stations}", "--train-end", "2024-01-02", "--test-end", "2025-01-01"],
+            "lies after the data",
+        ),
+    ],
+)
+def test_a_wrong_option_ends_with_one_line_and_1(options, words, capsys, tmp_path):
+    write_station(tmp_path)
+    given = [option.format(stations=tmp_path) for option in options]
+    assert main(["backtest", "--out", str(tmp_path / "x.parquet"), *given]) == 1
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_a_model_that_cannot_be_trained_ends_the_backtest(capsys, tmp_path):
+    write_station(tmp_path, hours=6 * 24)
+    options = ["--train-end", "2024-01-05", "--test-end", "2024-01-06", "--jobs", "1"]
+    options += ["--model", "own-lags", "--baselines", "naive-24", "--out", str(tmp_path / "x")]
+    assert main(["backtest", "--data", str(tmp_path), *options]) == 1
+    assert "own-lags needs more than 696 hours" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_to_is_found_out_before_any_work(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert main(["backtest", "--data", ".", "--out", str(tmp_path / "file" / "x.parquet")]) == 1
+    assert "OUT" in capsys.readouterr().err
+
+
+def test_a_backtest_leaves_forecasts_by_seed_and_a_page(capsys, tmp_path):
+    for name in ("Hill", "Quay"):
+        write_station(tmp_path, name, hours=6 * 24, O3=np.random.default_rng(1).gamma(2, 9, 144))
+    out = tmp_path / "out" / "forecasts.parquet"
+    days = ["--train-end", "2024-01-05", "--test-end", "2024-01-07"]
+    models = ["--model", "persistence", "--baselines", "naive-24,own-lags"]
+    models += ["--seeds", "1,2", "--jobs", "1"]
+    assert main(["backtest", "--data", str(tmp_path), "--out", str(out), *days, *models]) == 0
+    printed = capsys.readouterr().out
+    assert "persistence, seed 2: done" in printed
+    assert "±0.0000" in printed
+    assert "times the loss of naive-24" in printed
+    assert "own-lags is left out: own-lags needs more than 696 hours" in printed
+    first = pd.read_parquet(out)
+    pd.testing.assert_frame_equal(first, pd.read_parquet(out.with_stem("forecasts-seed-2")))
+    assert len(first) == 2 * 5 * 2 * 24
+    page = out.with_suffix(".html").read_text()
+    assert "2 stations, 2 origins 2024-01-05 to 2024-01-06" in page
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not BEIJING.is_dir(), reason=f"no Beijing data at {BEIJING}")
+def test_persistence_on_real_stations_has_the_loss_that_was_published():
+    history = station_files.read(BEIJING)
+    plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28))
+    forecast = rolling_origin.forecasts(forecaster("persistence", 1), history, plan)
+    found = scores(rolling_origin.truth(history, plan), forecast)[OVERALL]
+    assert found.errors.weighted_quantile_loss == pytest.approx(0.453, abs=5e-4)
+    assert found.errors.normalized_deviation == pytest.approx(0.544, abs=5e-4)
+    assert found.errors.mean_absolute_scaled_error == pytest.approx(0.911, abs=5e-4)
+    assert found.coverage[80] == pytest.approx(0.794, abs=5e-4)
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not YARDSTICK.is_file(), reason=f"no yardstick at {YARDSTICK}")
+def test_figures_of_a_file_of_forecasts_are_those_of_the_yardstick(tmp_path):
+    history = station_files.read(BEIJING)
+    plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28), 30)
+    truth = rolling_origin.truth(history, plan)
+    forecast = rolling_origin.forecasts(forecaster("naive-24", 1), history, plan)
+    loader = importlib.util.spec_from_file_location("yardstick", YARDSTICK)
+    yardstick = importlib.util.module_from_spec(loader)
+    loader.loader.exec_module(yardstick)
+    path = rolling_origin.write(
+        tmp_path / "forecasts.parquet", rolling_origin.table(truth, forecast)
+    )
+    rows = yardstick.read_forecasts(str(path))
+    theirs = yardstick.metrics(
+        yardstick.row_losses(rows, *yardstick.actuals(rows.index, str(BEIJING)))
+    )
+    for group, mine in scores(truth, forecast).items():
+        errors = mine.errors
+        figures = [
+            errors.weighted_quantile_loss, errors.normalized_deviation,
+            errors.mean_absolute_scaled_error, mine.coverage[80],
+        ]  # fmt: skip
+        assert figures == pytest.approx(theirs.loc[group].tolist(), rel=1e-9), group

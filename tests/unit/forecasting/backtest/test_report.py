@@ -1,0 +1,64 @@
+"""What a backtest prints says who is better, by how much, and whether that was the goal."""
+
+from __future__ import annotations
+
+import io
+
+from evaluation_container.scoring.metrics import Errors
+from evaluation_container.scoring.scores import OVERALL, Score
+from forecasting.backtest.report import score_table, verdict
+from forecasting.cli.tables import print_whole
+from rich.console import Console
+
+
+def scored(*losses, covered=0.8):
+    """Scores of O3, CO and overall."""
+    return {
+        group: Score(Errors(loss, 2 * loss, 3 * loss, covered), {50: 0.5, 80: covered, 95: 0.95})
+        for group, loss in zip(("O3", "CO", OVERALL), losses, strict=True)
+    }
+
+
+def test_the_champion_is_held_to_its_goals():
+    found = {
+        "boosting": [scored(0.3, 0.4, 0.35)],
+        "stock-deepar": [scored(0.5, 0.5, 0.5)],
+        "own-lags": [scored(0.4, 0.35, 0.36)],
+    }
+    assert verdict(found) == [
+        "boosting has 0.700 times the loss of stock-deepar (goal: at most 0.80, met)",
+        "boosting has 0.972 times the loss of own-lags (goal: at most 0.95, missed); "
+        "not better on CO",
+        "80.0% of what came lies within the 80 % band of boosting (goal: 77% to 83%, met)",
+    ]
+
+
+def test_bands_that_are_too_narrow_miss_the_goal():
+    found = {"boosting": [scored(0.3, 0.4, 0.35, covered=0.7)]}
+    assert verdict(found)[-1].endswith("(goal: 77% to 83%, missed)")
+
+
+def test_a_model_that_knows_the_weather_is_held_to_a_goal_of_its_own():
+    found = {
+        "boosting, weather known": [scored(0.3, 0.4, 0.35)],
+        "stock-deepar": [scored(0.5, 0.5, 0.5)],
+    }
+    assert "(goal: at most 0.68, missed)" in verdict(found)[0]
+
+
+def test_a_model_without_goals_is_compared_alone():
+    lines = verdict({"naive-24": [scored(0.5, 0.5, 0.5)], "persistence": [scored(0.5, 0.6, 0.4)]})
+    assert lines[0] == "naive-24 has 1.250 times the loss of persistence; not better on O3"
+    assert "goal" not in lines[1]
+
+
+def test_the_table_has_the_mean_and_spread_over_seeds_and_is_whole_on_a_narrow_terminal():
+    written = io.StringIO()
+    seeds = [scored(0.3, 0.4, 0.35), scored(0.32, 0.4, 0.36)]
+    table = score_table({"boosting": seeds, "stock-deepar": [scored(0.5, 0.5, 0.5)]})
+    print_whole(table, Console(file=written, width=40))
+    row = next(line for line in written.getvalue().splitlines() if "O3" in line)
+    assert row.split() == [
+        "O3", "boosting", "0.3100", "±0.0141", "0.6200", "±0.0283", "0.9300", "±0.0424",
+        "0.500", "0.800", "0.950",
+    ]  # fmt: skip

@@ -1,0 +1,86 @@
+"""Tables with a Delta log: what a commit changes, and what becomes of the one that comes second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import types as T
+
+from glue_jobs.lake import delta
+from glue_jobs.runs.outcome import JobError
+
+SCHEMA = T.StructType([T.StructField("n", T.LongType())])
+DAY = "2026-06-01"
+
+
+def file(name: str, date: str = DAY, rows: int = 1) -> delta.DataFile:
+    return delta.DataFile(f"{name}/date={date}/x.parquet", date, rows, 10)
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return f"file://{tmp_path}/"
+
+
+def add(uri: str, *files: delta.DataFile) -> int:
+    return delta.commit(delta.snapshot(uri), SCHEMA, files, run="r")
+
+
+def test_a_commit_adds_and_removes_at_once(uri: str) -> None:
+    empty = delta.snapshot(uri)
+    assert (empty.version, empty.files, empty.dates) == (delta.NO_VERSION, (), set())
+    add(uri, file("a"), file("b", "2026-06-02", rows=3))
+    base = delta.snapshot(uri)
+    assert base.files_of({"2026-06-02", "2026-06-03"}) == [file("b", "2026-06-02", rows=3)]
+    delta.commit(base, SCHEMA, [file("c")], [file("a")], run="r", progress={"other": 7})
+    now = delta.snapshot(uri)
+    assert set(now.files) == {file("b", "2026-06-02", rows=3), file("c")}
+    assert (now.version, now.progress("other"), now.progress("none")) == (base.version + 1, 7, None)
+    assert base.files != now.files
+
+
+def test_the_second_of_two_is_refused_and_worked_out_again(uri: str) -> None:
+    add(uri, file("a"))
+    bases = []
+
+    def work_out(base: delta.Snapshot) -> delta.Change:
+        bases.append(base.version)
+        if len(bases) == 1:
+            add(uri, file("first"))
+        return delta.Change(adds=(file("second"),), removes=base.files)
+
+    change = delta.update(uri, SCHEMA, work_out, "r")
+    assert set(change.removes) == {file("a"), file("first")}
+    assert change.rows == -1
+    assert delta.snapshot(uri).files == (file("second"),)
+    assert bases == [1, 2]
+
+
+def test_a_run_that_never_comes_first_says_so(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta, "LONGEST_PAUSE", 0.0)
+    numbers = iter(range(100))
+
+    def work_out(_: delta.Snapshot) -> delta.Change:
+        add(uri, file(f"other-{next(numbers)}"))
+        return delta.Change(adds=(file("mine"),))
+
+    with pytest.raises(JobError, match=r"have written to .* each of 20 times"):
+        delta.update(uri, SCHEMA, work_out, "r")
+    assert file("mine") not in delta.snapshot(uri).files
+
+
+def test_nothing_to_change_is_no_version(uri: str) -> None:
+    add(uri, file("a"))
+    before = delta.snapshot(uri)
+    delta.update(uri, SCHEMA, lambda _: delta.Change(), "r")
+    assert delta.snapshot(uri) == before
+
+
+def test_a_commit_whose_answer_was_lost_is_known_again(uri: str) -> None:
+    """The store repeats a put of which it did not hear, and finds its own object there."""
+    add(uri, file("a"))
+    base = delta.snapshot(uri)
+    assert delta.commit(base, SCHEMA, [file("b")], run="r") == 2
+    assert delta.commit(base, SCHEMA, [file("b")], run="r") == 2
+    assert delta.snapshot(uri).version == 2

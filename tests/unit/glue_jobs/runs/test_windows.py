@@ -1,0 +1,118 @@
+"""A whole run of `telemetry_to_parquet` on a disk: windows, quarantine, nothing to do."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.lake.locations import arrival_prefix
+from glue_jobs.lake import delta
+from glue_jobs.lake.tables import QUARANTINE
+from glue_jobs.runs.arguments import SeriesArguments, TelemetryArguments
+from glue_jobs.telemetry_to_parquet import run
+from tests.support.glue.spark import spark
+
+TEN = datetime(2026, 6, 3, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class Lake:
+    """Buckets in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def land(self, name: str, lines: list[str], arrived: datetime) -> Path:
+        folder = self.root / "raw" / arrival_prefix(arrived)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.gz"
+        path.write_bytes(gzip.compress("\n".join(lines).encode()))
+        return path
+
+    def run(self, start: datetime, end: datetime) -> dict[str, Any]:
+        return run(
+            spark(),
+            TelemetryArguments(
+                **{
+                    name: f"file://{self.root}/{name.removeprefix('raw_telemetry') or 'raw'}/"
+                    for name in ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
+                },
+                start=start,
+                end=end,
+                run_id="r",
+            ),
+        )
+
+    def quarantine(self) -> list[tuple[str, str]]:
+        table = delta.snapshot(f"file://{self.root}/quarantine/")
+        rows = delta.read(spark(), table.uri, table.files, QUARANTINE).collect()
+        return sorted((row["raw_line"], row["source"]) for row in rows)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path)
+
+
+def message(number: int) -> str:
+    return json.dumps(
+        {
+            "schema_version": 1,
+            "device_id": "a",
+            "boot_id": "b",
+            "sequence": number,
+            "timestamp": "2026-06-01T00:00:00Z",
+            "thing_name": "a",
+        }
+    )
+
+
+def test_a_window_replaces_its_own_quarantine_and_no_other(lake: Lake) -> None:
+    lake.land("x", ["first"], TEN)
+    second = lake.land("y", ["second", message(1)], TEN + HOUR)
+    assert lake.run(TEN, TEN + 2 * HOUR)["quarantined"] == {"not_json": 2}
+    keys = ["telemetry/2026/06/03/10/x.gz", "telemetry/2026/06/03/11/y.gz"]
+    assert lake.quarantine() == [("first", keys[0]), ("second", keys[1])]
+    lake.land("y", [message(1)], TEN + HOUR)  # as if a better reader understood it
+    counts = lake.run(TEN + HOUR, TEN + 2 * HOUR)
+    assert counts == {"read": 1, "kept": 0, "duplicates": 1, "late": 1, "quarantined": {}}
+    assert lake.quarantine() == [("first", keys[0])]
+    assert second.exists()
+    lake.land("x", [message(2)], TEN)
+    lake.run(TEN, TEN + HOUR)
+    assert lake.quarantine() == []
+
+
+def test_nothing_to_read_is_no_failure(lake: Lake) -> None:
+    nothing = {"read": 0, "kept": 0, "duplicates": 0, "late": 0, "quarantined": {}}
+    assert lake.run(TEN, TEN + HOUR) == nothing
+    lake.land("empty", [], TEN).write_bytes(b"")
+    lake.land("blank", ["", " "], TEN)
+    assert lake.run(TEN, TEN + HOUR) == nothing
+
+
+def test_arguments_are_read_as_glue_gives_them() -> None:
+    places = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
+    words = [word for name in places for word in (f"--{name}", f"s3://b/{name}")]
+    window = ["--start", "2026-06-03T10:00:00Z", "--end", "2026-06-03T13:00:00+02:00"]
+    given = TelemetryArguments.of(["job.py", *words, *window, "--JOB_RUN_ID", "jr_1"])
+    assert given.telemetry == "s3://b/telemetry/"
+    assert (given.start, given.end, given.run_id) == (TEN, TEN + HOUR, "jr_1")
+    with pytest.raises(ValueError, match="expected --start before --end"):
+        TelemetryArguments.of(["job.py", *words, "--start", "2026-06-04", "--end", "2026-06-03"])
+    with pytest.raises(ValueError, match=r"expected --end in ISO 8601.*got 'soon'"):
+        TelemetryArguments.of(["job.py", *words, "--start", "2026-06-04", "--end", "soon"])
+
+
+def test_the_cut_is_optional_and_a_full_hour() -> None:
+    places = ("telemetry", "series", "channels", "recent")
+    words = [word for name in places for word in (f"--{name}", f"s3://b/{name}/")]
+    assert SeriesArguments.of(["job.py", *words]).cut is None
+    assert SeriesArguments.of(["job.py", *words, "--cut", "2026-06-03T10:00:00Z"]).cut == TEN
+    with pytest.raises(ValueError, match="expected --cut at a full hour"):
+        SeriesArguments.of(["job.py", *words, "--cut", "2026-06-03T10:30:00Z"])

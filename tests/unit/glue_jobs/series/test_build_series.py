@@ -1,0 +1,238 @@
+"""Whatever readings come and in whatever order the job runs, it ends where a full run does."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pyarrow.dataset as pads
+import pytest
+from pyspark.sql import types as T
+
+from contracts.messages.telemetry import POLLUTANTS
+from glue_jobs import build_series
+from glue_jobs.lake.delta import Snapshot, commit, read, snapshot, write
+from glue_jobs.lake.tables import READINGS
+from glue_jobs.runs.arguments import SeriesArguments
+from glue_jobs.runs.outcome import JobError
+from glue_jobs.series.hourly import SERIES
+from tests.support.glue.spark import spark
+
+START = datetime(2026, 6, 1, 20, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DEVICES = ("ash", "beech", "cedar")
+Reading = tuple[str, datetime, float | None]
+Series = dict[tuple[str, str, datetime], float | None]
+
+
+class Lake:
+    """Tables in a folder, and arrivals as `telemetry_to_parquet` would commit them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.readings: list[Reading] = []
+
+    def uri(self, table: str) -> str:
+        return f"file://{self.folder}/{table}/"
+
+    def arrive(self, readings: Iterable[Reading]) -> None:
+        new = list(readings)
+        self.readings += new
+        self._commit(new)
+
+    def _commit(self, readings: list[Reading], removes: Iterable[Any] = (), **how: Any) -> None:
+        base = snapshot(self.uri("telemetry"))
+        adds = write(rows_of(readings), base.uri, READINGS, "arrival")
+        commit(base, READINGS, adds, list(removes), run="arrival", **how)
+
+    def compact(self) -> None:
+        files = snapshot(self.uri("telemetry")).files
+        self._commit(self.readings, files, same_rows=True)
+
+    def run(self, *options: str, into: str = "") -> dict[str, Any]:
+        """One run of the job; ``into`` writes beside what the others write."""
+        words = ["job", "--telemetry", self.uri("telemetry")]
+        for table in ("series", "channels", "recent"):
+            words += [f"--{table}", self.uri(f"{into}{table}")]
+        return build_series.run(spark(), SeriesArguments.of([*words, *options]))
+
+    def series(self, into: str = "") -> Series:
+        table = snapshot(self.uri(f"{into}series"))
+        rows = read(spark(), table.uri, table.files, SERIES).collect()
+        found = {
+            (row["device_id"], row["pollutant"], row["hour"].astimezone(UTC)): row["value"]
+            for row in rows
+        }
+        assert len(found) == len(rows), "no hour is there twice"
+        return found
+
+    def written(self, table: str) -> Any:
+        """Contents of channels or histories."""
+        folder = self.folder / table
+        objects = {path.name: json.loads(path.read_text()) for path in folder.rglob("[!.]*.json")}
+        channels = [
+            sorted(map(repr, pads.dataset(part, format="parquet").to_table().to_pylist()))
+            for part in sorted(folder.iterdir())
+            if part.is_dir()
+        ]
+        return objects, channels
+
+
+def rows_of(readings: list[Reading]) -> Any:
+    columns = {"device_id": 0, "timestamp": 1, "ozone": 2}
+    rows = [
+        (
+            *(r[columns[f.name]] if f.name in columns else None for f in READINGS.fields),
+            f"{r[1]:%F}",
+        )
+        for r in readings
+    ]
+    return spark().createDataFrame(rows, T.StructType([*READINGS.fields, _DATE]))
+
+
+_DATE = T.StructField("date", T.StringType())
+
+
+def reference(readings: list[Reading]) -> Series:
+    """The regular grid in plain Python."""
+    means: dict[tuple[str, datetime], list[float]] = defaultdict(list)
+    for device, taken, ozone in readings:
+        if ozone is not None:
+            means[device, taken.replace(minute=0)].append(ozone)
+    last = max(hour for _, hour in means)
+    series: Series = {}
+    for device in {device for device, _ in means}:
+        hour = min(hour for other, hour in means if other == device)
+        while hour <= last:
+            values = means.get((device, hour))
+            series |= {(device, pollutant, hour): None for pollutant in POLLUTANTS}
+            series[device, "ozone", hour] = fmean(values) if values else None
+            hour += HOUR
+    return series
+
+
+def some_readings(chance: random.Random, days: range) -> list[Reading]:
+    """A few hours of one device; values whose means are exact."""
+    device = chance.choice(DEVICES)
+    first = START + timedelta(days=chance.choice(days), hours=chance.randrange(24))
+    return [
+        (device, first + n * timedelta(minutes=30), chance.choice([None, 1.0, 2.0, 4.0, 8.0]))
+        for n in range(chance.randint(1, 6))
+    ]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_sequence_of_runs_ends_where_a_full_run_does(tmp_path: Path, seed: int) -> None:
+    """Arrivals in any order of days, runs doubled, left out, and after a compaction."""
+    lake, chance = Lake(tmp_path), random.Random(seed)
+    lake.arrive([("ash", START + n * HOUR, 2.0) for n in range(40)])
+    for step in range(3):
+        for _ in range(chance.randint(0 if step else 1, 2)):
+            lake.arrive(some_readings(chance, range(0 if step else 2, 7)))
+        if chance.random() < 0.3:
+            lake.compact()
+        lake.run()
+        assert lake.series() == reference(lake.readings), step
+    index = tmp_path / "full-channels/categories.json"
+    index.parent.mkdir()
+    index.write_text((tmp_path / "channels/categories.json").read_text())  # it only ever grows
+    lake.run("--full", "true", into="full-")
+    assert lake.series("full-") == lake.series()
+    for table in ("channels", "recent"):
+        assert lake.written(table) == lake.written(f"full-{table}")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Four days of two devices, and one run."""
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    lake.arrive([(device, START + n * HOUR, 2.0) for device in DEVICES[:2] for n in range(80)])
+    first = lake.run()
+    assert (first["days_read"], first["days_written"], first["histories_written"]) == (5, 5, 2)
+    return lake
+
+
+def files(lake: Lake) -> dict[str, str]:
+    table = snapshot(lake.uri("series"))
+    return {file.date: file.path for file in table.files}
+
+
+def test_only_days_with_new_readings_are_read_and_written(lake: Lake) -> None:
+    before = files(lake)
+    lake.arrive([("ash", START + 30 * HOUR + timedelta(minutes=30), 4.0)])
+    counts = lake.run()
+    assert (counts["days_read"], counts["days_written"]) == (1, 1)
+    assert counts["histories_written"] == 2, "the area's mean is another for all"
+    changed = {date for date, path in files(lake).items() if before[date] != path}
+    assert changed == {"2026-06-03"}
+    assert lake.series()["ash", "ozone", START + 30 * HOUR] == 3.0
+
+
+def test_nothing_new_and_a_compaction_are_no_work(lake: Lake) -> None:
+    lake.run()
+    before, version = files(lake), snapshot(lake.uri("series")).version
+    counts = lake.run()
+    assert (counts["days_read"], counts["days_written"], counts["histories_written"]) == (0, 0, 0)
+    assert snapshot(lake.uri("series")).version == version
+    lake.compact()
+    assert lake.run()["days_read"] == 0
+    assert files(lake) == before
+
+
+def test_another_way_of_making_series_makes_all_anew(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_series, "METHOD", 99)
+    assert lake.run()["days_read"] == 5
+    assert lake.run()["days_read"] == 0
+
+
+def test_runs_that_die_anywhere_are_done_over(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.arrive([("cedar", START + 70 * HOUR, 1.0)])
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = snapshot(lake.uri("series")).version
+    for step in ("write_channel", "write_recent", "put_object", "commit"):
+        with monkeypatch.context() as patch:
+            patch.setattr(build_series, step, die)
+            with pytest.raises(KeyboardInterrupt):
+                lake.run()
+        assert snapshot(lake.uri("series")).version == before, "readers see nothing of it"
+    lake.run()
+    assert lake.series() == reference(lake.readings)
+    assert set(lake.written("recent")[0]) == {"ash.json", "beech.json", "cedar.json"}
+
+
+def test_a_table_that_others_keep_changing_is_given_up_with_a_clear_error(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.arrive([("ash", START, 8.0)])
+
+    def after_another(base: Snapshot, *rest: Any, **how: Any) -> int:
+        commit(base, SERIES, [], run="another")
+        return commit(base, *rest, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build_series, "commit", after_another)
+        patch.setattr(build_series, "ATTEMPTS", 2)
+        with pytest.raises(JobError, match=r"others commit while the series are made, 2 times"):
+            lake.run()
+    lake.run()
+    assert lake.series() == reference(lake.readings)
+
+
+def test_a_lake_without_a_value_has_no_series(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with pytest.raises(JobError, match="no readings"):
+        lake.run()
+    lake.arrive([("ash", START, None)])
+    with pytest.raises(JobError, match="no reading in the lake has a value"):
+        lake.run()

@@ -1,0 +1,112 @@
+"""Readings in columns: packed by day and bucket, and written each once. No JVM is needed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from glue_jobs.telemetry.day_files import FileSink, each_once
+from glue_jobs.telemetry.packing import READING, REFUSED, packed, packed_readings, unpacked
+from glue_jobs.telemetry.validation import JUDGED
+
+DAY = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def reading(device: str, number: int | None, received: float = 0, **changes: Any) -> dict[str, Any]:
+    """A reading of an hour, received some seconds after the day's begin."""
+    return {
+        "device_id": device,
+        "boot_id": None if number is None else "boot",
+        "sequence": number,
+        "timestamp": DAY + timedelta(hours=number or 0),
+        "received_at": DAY + timedelta(seconds=received),
+        "extra": [],
+    } | changes
+
+
+def table(rows: list[dict[str, Any]], schema: pa.Schema = READING) -> pa.Table:
+    return pa.Table.from_pylist([{n: r.get(n) for n in schema.names} for r in rows], schema)
+
+
+def kept(*rows: dict[str, Any]) -> list[tuple[Any, ...]]:
+    found = each_once(table(list(rows)))[0].to_pylist()
+    return [(row["device_id"], row["sequence"], row["ozone"]) for row in found]
+
+
+def test_a_day_is_a_row_and_late_readings_are_counted() -> None:
+    rows = [reading("a", n, 26 * 3600) for n in (30, 1, 25, 2)]
+    batches = list(packed_readings(table(rows)))
+    found = {batch["date"][0].as_py(): batch for batch in batches}
+    assert {date: batch["rows"][0].as_py() for date, batch in found.items()} == {
+        "2026-06-01": 2,
+        "2026-06-02": 2,
+    }
+    assert {date: batch["late"][0].as_py() for date, batch in found.items()} == {
+        "2026-06-01": 2,  # received on the second
+        "2026-06-02": 0,
+    }
+    again = unpacked(batch["payload"][0].as_py() for batch in batches)
+    assert sorted(again["sequence"].to_pylist()) == [1, 2, 25, 30]
+    assert again.schema == READING
+
+
+@pytest.mark.parametrize("buckets", [2, 7])
+def test_a_device_is_always_in_the_same_bucket(buckets: int) -> None:
+    rows = [reading(f"device-{n % 40}", n % 3) for n in range(120)]
+    where: dict[str, set[int]] = {}
+    for part in (rows[:50], rows[50:]):
+        for batch in packed_readings(table(part), buckets):
+            for device in unpacked([batch["payload"][0].as_py()])["device_id"].to_pylist():
+                where.setdefault(device, set()).add(batch["bucket"][0].as_py())
+    assert all(len(places) == 1 for places in where.values())
+    assert set().union(*where.values()) == set(range(buckets))
+
+
+def test_refused_messages_are_packed_by_reason_and_day_of_arrival() -> None:
+    sound = reading("a", 1)
+    refused = {"reason": "not_json", "raw_line": "?", "source": "x", "arrived": DAY}
+    later = refused | {"arrived": DAY + timedelta(days=1), "raw_line": "??"}
+    batches = list(packed(table([sound, refused, refused, later], JUDGED), 1))
+    rows = [(b["reason"][0].as_py(), b["date"][0].as_py(), b["rows"][0].as_py()) for b in batches]
+    assert rows == [
+        (None, "2026-06-01", 1),
+        ("not_json", "2026-06-01", 2),
+        ("not_json", "2026-06-02", 1),
+    ]
+    assert unpacked([batches[2]["payload"][0].as_py()]).schema == REFUSED
+
+
+def test_of_the_same_readings_the_first_received_stays_then_the_lower_content() -> None:
+    early, late = reading("a", 1, 10, ozone=1.0), reading("a", 1, 20, ozone=0.0)
+    assert kept(late, early, late) == [("a", 1, 1.0)]
+    tie = [reading("a", 1, 5, ozone=value) for value in (2.0, None, 1.0)]
+    assert kept(*tie) == [("a", 1, None)]
+    assert kept(*reversed(tie)) == [("a", 1, None)]
+
+
+def test_without_start_or_sequence_device_and_time_tell_readings_apart() -> None:
+    old = reading("old", None, 9, ozone=9.0)
+    another = reading("old", None, 9, timestamp=DAY + timedelta(hours=5), ozone=5.0)
+    assert kept(old, another, reading("old", None, 3, ozone=3.0)) == [
+        ("old", None, 3.0),
+        ("old", None, 5.0),
+    ]
+
+
+def test_readings_are_sorted_by_device_start_and_sequence() -> None:
+    rows = [reading(device, n) for n in (3, 1, 2) for device in ("b", "ä", "a")]
+    found = [row[:2] for row in kept(*rows)]
+    assert found == [(device, n) for device in ("a", "b", "ä") for n in (1, 2, 3)]
+
+
+def test_a_file_holds_what_was_written_and_says_its_size(tmp_path: Path) -> None:
+    rows = table([reading("a", 1, extra=[("firmware", "1.2")])])
+    size = FileSink(f"file://{tmp_path}/lake/").write("run/date=2026-06-01/x.parquet", rows)
+    path = tmp_path / "lake/run/date=2026-06-01/x.parquet"
+    assert path.stat().st_size == size
+    assert pq.read_table(path, partitioning=None).to_pylist() == rows.to_pylist()

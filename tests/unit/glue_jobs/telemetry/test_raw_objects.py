@@ -1,0 +1,81 @@
+"""Raw objects to lines: whatever of an object can be read is read, and the damage is told."""
+
+from __future__ import annotations
+
+import gzip
+import random
+
+import pytest
+
+from glue_jobs.telemetry import raw_objects
+from glue_jobs.telemetry.raw_objects import DamagedObjectError, blocks_of_lines
+
+LINES = [
+    f'{{"number":{number},"noise":"{random.Random(number).random()}"}}' for number in range(900)
+]
+TEXT = "\n".join(LINES).encode()
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_objects, "BLOCK", 1_000)
+
+
+def read(content: bytes, compressed: bool = True) -> tuple[list[bytes], str]:
+    """Blocks of an object, and what was said of its damage."""
+    blocks: list[bytes] = []
+    try:
+        blocks.extend(blocks_of_lines(content, compressed))
+    except DamagedObjectError as damage:
+        return blocks, str(damage)
+    return blocks, ""
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_blocks_are_whole_lines(compressed: bool) -> None:
+    blocks, damage = read(gzip.compress(TEXT) if compressed else TEXT, compressed)
+    assert damage == ""
+    assert len(blocks) > 10
+    assert all(block.endswith(b"\n") for block in blocks[:-1])
+    assert b"".join(blocks) == TEXT
+
+
+def test_a_line_may_be_longer_than_any_block() -> None:
+    long = b'{"text":"' + b"x" * 5_000_000 + b'"}\n'
+    blocks, damage = read(gzip.compress(b"first\n" + long + b"last"))
+    assert (b"".join(blocks), damage) == (b"first\n" + long + b"last", "")
+    assert long in blocks
+
+
+def test_members_follow_one_another_with_padding_behind() -> None:
+    content = gzip.compress(TEXT[:777]) + gzip.compress(TEXT[777:]) + b"\0" * 100
+    assert b"".join(read(content)[0]) == TEXT
+    assert read(b"") == ([], "")
+
+
+@pytest.mark.parametrize("left", [1, 9, 12, 500, 5_000, -9, -1])
+def test_of_an_object_that_is_cut_off_the_begin_is_read(left: int) -> None:
+    blocks, damage = read(gzip.compress(TEXT)[:left])
+    text = b"".join(blocks)
+    assert "cut off" in damage
+    assert TEXT.startswith(text)
+    if left == 5_000:
+        assert len(text) > 5_000
+    if left < 0:
+        assert text == TEXT, "only the checksum was lost"
+
+
+def test_of_a_damaged_object_all_before_the_damage_is_read() -> None:
+    content = bytearray(gzip.compress(TEXT))
+    content[-6] ^= 1  # of the checksum
+    blocks, damage = read(bytes(content))
+    assert b"".join(blocks) == TEXT
+    assert "incorrect data check" in damage
+    blocks, damage = read(gzip.compress(TEXT) + b"garbage")
+    assert b"".join(blocks) == TEXT
+    assert "expected sound gzip" in damage
+    content = bytearray(gzip.compress(TEXT))
+    content[6_000:6_100] = bytes(100)
+    blocks, damage = read(bytes(content))
+    assert damage
+    assert b"".join(blocks)[:10_000] == TEXT[:10_000]

@@ -1,0 +1,132 @@
+"""The nightly state machine and the alarms on drift, as Terraform says them."""
+
+from __future__ import annotations
+
+import json
+
+import jsonata
+import pytest
+
+from contracts.models import drift_metrics
+from contracts.names import ENVIRONMENTS
+from tests.unit.infra.machines.test_retrain import evaluated, states, strings, targets
+from tests.unit.infra.test_stacks import Estate
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def estate(synthesised, request):
+    return Estate(synthesised, request.param)
+
+
+@pytest.fixture(scope="module")
+def machine(estate):
+    resource = estate.resources("aws_sfn_state_machine")["nightly_machine"]
+    return json.loads(resource["definition"])
+
+
+def test_every_state_can_be_reached_and_every_way_leads_on(machine):
+    reached, ahead = set(), {machine["StartAt"]}
+    while ahead:
+        name = ahead.pop()
+        reached.add(name)
+        state = machine["States"][name]
+        assert targets(state) or state.get("End") or state["Type"] == "Fail", name
+        ahead |= targets(state) - reached
+    assert reached == set(machine["States"])
+
+
+def test_whatever_fails_is_told_and_gives_the_lock_back(machine):
+    for name, state in states(machine):
+        if state["Type"] != "Task" or name in ("Release after failure", "Tell"):
+            continue
+        last = state["Catch"][-1] if name != "Release" else {"Next": "Done"}
+        assert last["Next"] in ("Why it failed", "Is it there", "Done"), name
+    way, state = [], "Why it failed"
+    while state:
+        way.append(state)
+        state = machine["States"][state].get("Next")
+    assert way == ["Why it failed", "Release after failure", "Tell", "Failed"]
+
+
+def test_every_expression_is_one(machine):
+    for text in strings(machine):
+        if text.startswith("{%"):
+            jsonata.Jsonata.jsonata(text[2:-2].strip())
+
+
+def test_names_of_jobs_are_short_enough_and_each_attempts_own(machine):
+    names = [
+        state["Arguments"][member]
+        for _, state in states(machine)
+        for member in ("ProcessingJobName", "TransformJobName")
+        if member in state.get("Arguments", {})
+    ]
+    assert len(names) == 4
+    for name in names:
+        tried = {
+            evaluated(name, run="20261231-235959", states={"context": {"State": {"RetryCount": n}}})
+            for n in (0, 1)
+        }
+        assert len(tried) == 2
+        assert max(map(len, tried)) <= 63
+
+
+def test_the_schedule_has_arrivals_read_first_and_people_may_leave_that_out(estate, machine):
+    begin = machine["States"]["Begin"]["Assign"]
+    context = {"Execution": {"StartTime": "2026-11-21T00:30:00.000Z"}}
+    by_hand = {"context": context, "input": {}}
+    assert evaluated(begin["start"], states=by_hand) == "2026-11-19T00:30:00.000Z"
+    assert evaluated(begin["end"], states=by_hand) == "2026-11-21T00:30:00.000Z"
+    assert evaluated(begin["read_arrivals"], states=by_hand) is False
+    if estate.names.environment != "local":
+        target = estate.resources("aws_cloudwatch_event_target")["nightly_schedule_target"]
+        scheduled = {"context": context, "input": json.loads(target["input"])}
+        assert evaluated(begin["read_arrivals"], states=scheduled) is True
+
+
+def test_a_machine_is_started_each_night_but_on_the_laptop(estate):
+    scheduled = estate.resources("aws_cloudwatch_event_rule").get("nightly_schedule")
+    if estate.names.environment == "local":
+        assert scheduled is None
+    else:
+        assert scheduled["schedule_expression"].startswith("cron(")
+
+
+def test_alarms_need_three_of_five_days_beyond_the_limit(estate):
+    alarms = {
+        one["metric_name"]: one
+        for one in estate.resources("aws_cloudwatch_metric_alarm").values()
+        if one["metric_name"] in drift_metrics.METRICS
+    }
+    assert set(alarms) == set(drift_metrics.METRICS)
+    for alarm in alarms.values():
+        assert (alarm["datapoints_to_alarm"], alarm["evaluation_periods"]) == (3, 5)
+        assert (alarm["threshold"], alarm["period"]) == (1, 86400)
+        assert alarm["alarm_actions"][0].endswith("-alarms")
+
+
+def test_only_what_a_new_model_can_mend_starts_retraining(estate):
+    rule = estate.resources("aws_cloudwatch_event_rule")["drift_rule"]
+    pattern = json.loads(rule["event_pattern"])
+    part = f"lakecast-{estate.names.environment}"
+    assert pattern["detail"]["alarmName"] == [
+        f"{part}-{name}" for name in ("input-drift", "forecast-loss", "unknown-categories")
+    ]
+    target = estate.resources("aws_cloudwatch_event_target")["drift_rule_target"]
+    assert target["arn"].endswith(f":stateMachine:{part}-retrain")
+
+
+def test_jobs_may_write_forecasts_and_nothing_else_of_the_lake(estate):
+    policy = json.loads(estate.resources("aws_iam_role_policy")["nightly_jobs_policy"]["policy"])
+    writable = [
+        resource
+        for statement in policy["Statement"]
+        if "s3:PutObject" in statement["Action"]
+        for resource in statement["Resource"]
+    ]
+    assert [resource.partition(":::")[2].partition("/")[2] for resource in writable] == [
+        "forecasts/*",
+        "nightly/*",
+    ]
+    (metrics,) = [one for one in policy["Statement"] if one["Sid"] == "PublishMetrics"]
+    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Lakecast"}}

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft4Validator
+
+from infra.modules.api.openapi import fingerprint, read
+from infra.modules.core.packaging import REPOSITORY
+
+DOCUMENT = REPOSITORY / "contracts/apis/forecast.openapi.yaml"
+
+
+@pytest.fixture
+def operations():
+    return {operation.operation_id: operation for operation in read(DOCUMENT)}
+
+
+def test_operations_are_those_of_the_contract(operations):
+    assert {(one.method, one.path) for one in operations.values()} == {
+        ("GET", "/v1/devices"),
+        ("GET", "/v1/devices/{device_id}/forecast"),
+        ("POST", "/v1/forecasts"),
+        ("GET", "/v1/health"),
+    }
+
+
+def test_parameters_are_named_as_api_gateway_names_them(operations):
+    assert operations["getForecast"].parameters == {
+        "method.request.path.device_id": True,
+        "method.request.querystring.pollutant": True,
+        "method.request.querystring.horizon": False,
+        "method.request.querystring.quantiles": False,
+        "method.request.querystring.origin": False,
+    }
+
+
+def test_the_bodys_schema_stands_by_itself(operations):
+    body = operations["createForecasts"].body
+
+    Draft4Validator.check_schema(body)
+    assert "$ref" not in json.dumps(body)
+    valid = {"requests": [{"device_id": "station-1", "pollutant": "ozone"}]}
+    assert Draft4Validator(body).is_valid(valid)
+    assert not Draft4Validator(body).is_valid({"requests": []})
+    assert not Draft4Validator(body).is_valid({"requests": [{"device_id": "station-1"}]})
+
+
+def test_a_changed_document_asks_for_a_new_deployment(tmp_path, operations):
+    changed = tmp_path / "api.yaml"
+    changed.write_text(DOCUMENT.read_text(encoding="utf-8").replace("maxItems: 50", "maxItems: 10"))
+
+    assert fingerprint(read(changed)) != fingerprint(read(DOCUMENT))
+    assert fingerprint(read(DOCUMENT), "other answers") != fingerprint(read(DOCUMENT))

@@ -1,0 +1,46 @@
+"""Faults on order: from a file in the home folder, at once, and only what the file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from localcloud.services.firehose import faults
+from localcloud.services.firehose.faults import Faults, FaultSwitch
+
+
+@pytest.fixture(autouse=True)
+def look_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "GLANCE_SECONDS", 0.0)
+
+
+def test_without_a_file_nothing_goes_wrong(tmp_path: Path) -> None:
+    switch = FaultSwitch(tmp_path)
+    assert switch.faults == Faults()
+    assert switch.delay() == 0
+    assert not any(switch.happens(switch.faults.refuse) for _ in range(100))
+
+
+def test_faults_are_shown_from_their_order_to_the_files_end(tmp_path: Path) -> None:
+    switch = FaultSwitch(tmp_path)
+    Faults(refuse=1.0, delay_seconds=3).order(tmp_path)
+    assert switch.happens(switch.faults.refuse)
+    assert 0 <= switch.delay() <= 3
+    Faults(refuse=0.5).order(tmp_path)
+    assert 300 < sum(switch.happens(switch.faults.refuse) for _ in range(1000)) < 700
+    (tmp_path / faults.FILE).unlink()
+    assert switch.faults == Faults()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"refuse": 2}', '{"refuse": "x"}', '{"a": 1}'])
+def test_what_cannot_be_read_changes_nothing(
+    tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    switch = FaultSwitch(tmp_path)
+    ordered = Faults(deliver_twice=0.5)
+    ordered.order(tmp_path)
+    assert switch.faults == ordered
+    (tmp_path / faults.FILE).write_text(text)
+    assert switch.faults == ordered
+    assert "stays in force" in caplog.text

@@ -1,0 +1,77 @@
+"""Records in files: nothing acknowledged is lost, nothing half-written is invented."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from localcloud.services.firehose.spool import OpenBatch, left_over
+
+PURPOSE = {"stream": "s", "version": 1}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.lists(st.lists(st.binary(max_size=40), max_size=5), min_size=1, max_size=5))
+def test_records_come_back_as_they_were_put(tmp_path: Path, puts: list[list[bytes]]) -> None:
+    batch = OpenBatch(tmp_path, PURPOSE)
+    for records in puts:
+        batch.append(records)
+    sealed = batch.seal()
+    expected = [record for records in puts for record in records]
+    assert list(sealed.records()) == expected
+    assert batch.size == sum(map(len, expected))
+    sealed.remove()
+    assert left_over(tmp_path) == []
+
+
+def test_an_open_batch_of_a_killed_process_is_found_with_its_purpose(tmp_path: Path) -> None:
+    batch = OpenBatch(tmp_path, PURPOSE)
+    batch.append([b"one", b"two"])
+    (found,) = left_over(tmp_path)
+    assert list(found.records()) == [b"one", b"two"]
+    assert found.purpose == PURPOSE
+    assert found.arrival == batch.arrival
+    (again,) = left_over(tmp_path)
+    assert again.path == found.path
+
+
+def test_a_record_cut_short_is_left_out(tmp_path: Path) -> None:
+    batch = OpenBatch(tmp_path, PURPOSE)
+    batch.append([b"whole", b"broken"])
+    sealed = batch.seal()
+    sealed.path.write_bytes(sealed.path.read_bytes()[:-3])
+    assert list(sealed.records()) == [b"whole"]
+
+
+def test_a_file_without_its_first_line_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / "1-a.open").write_bytes(b'{"arrival": 1')
+    assert left_over(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def files_no_longer_than(size: int) -> Iterator[None]:
+    """The kernel cuts writes at that length, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_records_that_cannot_be_written_leave_no_half_behind(tmp_path: Path) -> None:
+    batch = OpenBatch(tmp_path, PURPOSE)
+    batch.append([b"before"])
+    (path,) = tmp_path.iterdir()
+    with files_no_longer_than(path.stat().st_size + 50), pytest.raises(OSError, match="too large"):
+        batch.append([b"fits"] * 3 + [b"does not fit" * 10])
+    batch.append([b"after"])
+    assert batch.size == len(b"before" + b"after")
+    assert list(batch.seal().records()) == [b"before", b"after"]

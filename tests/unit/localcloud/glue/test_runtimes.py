@@ -1,0 +1,54 @@
+"""Which interpreter a GlueVersion gets, and the Java that Spark starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from localcloud.services.glue.runs.runtimes import JAVA, python_of
+from localcloud.services.glue.staging import StagingError
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    return tmp_path / "bin/python"
+
+
+@pytest.mark.parametrize("version", ["5.0", "5.1"])
+def test_glue_5_is_the_projects_own_environment(python: Path, version: str) -> None:
+    assert python_of(version, python) == python
+
+
+def test_glue_6_is_the_environment_within_it(python: Path, tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match="say `make setup-glue-6`"):
+        python_of("6.0", python)
+    lane = tmp_path / "glue-6/bin/python"
+    lane.parent.mkdir(parents=True)
+    lane.touch()
+    assert python_of("6.0", python) == lane
+
+
+def test_another_version_is_refused(python: Path) -> None:
+    with pytest.raises(StagingError, match=r"runs GlueVersion 5\.0, 5\.1, 6\.0; got 4\.0"):
+        python_of("4.0", python)
+
+
+def test_java_starts_although_spark_4_asks_for_a_module_that_it_lacks() -> None:
+    settings = "-Dsaid=one word", "-XshowSettings:properties"
+    started = subprocess.run(
+        [
+            f"{JAVA['JAVA_HOME']}/bin/java",
+            "--add-modules=jdk.incubator.vector",
+            *settings,
+            "-version",
+        ],
+        env={**os.environ, **JAVA},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 'version "17.' in started.stderr
+    assert "said = one word" in started.stderr

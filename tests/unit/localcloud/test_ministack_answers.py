@@ -1,0 +1,45 @@
+"""ministack's answers, mended to what AWS says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ministack.services import glue, stepfunctions
+
+from localcloud.ministack import answers
+
+
+def trigger(**fields: Any) -> dict[str, Any]:
+    """A trigger as it is found after its creation."""
+    name = fields["Name"]
+    answers._without_empty_parts(glue._create_trigger)(fields)
+    found: dict[str, Any] = json.loads(glue._get_trigger({"Name": name})[2])["Trigger"]
+    glue._delete_trigger({"Name": name})
+    return found
+
+
+def test_a_trigger_has_a_predicate_only_where_it_was_given_one() -> None:
+    assert "Predicate" not in trigger(Name="nightly", Type="SCHEDULED")
+    predicate = {"Conditions": [{"JobName": "first", "State": "SUCCEEDED"}]}
+    assert trigger(Name="then", Type="CONDITIONAL", Predicate=predicate)["Predicate"] == predicate
+
+
+def test_a_state_machine_is_traced_as_it_was_told_to_be() -> None:
+    create = answers._keeping_tracing(stepfunctions._create_state_machine)
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    arn = json.loads(
+        create(
+            {
+                "name": "traced",
+                "definition": definition,
+                "roleArn": "arn:aws:iam::000000000000:role/machine",
+                "tracingConfiguration": {"enabled": True},
+            }
+        )[2]
+    )["stateMachineArn"]
+    update = answers._keeping_tracing(stepfunctions._update_state_machine)
+    update({"stateMachineArn": arn, "definition": definition})
+    found = json.loads(stepfunctions._describe_state_machine({"stateMachineArn": arn})[2])
+    assert found["tracingConfiguration"] == {"enabled": True}
+    stepfunctions._delete_state_machine({"stateMachineArn": arn})
