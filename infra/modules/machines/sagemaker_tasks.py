@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.models.container_images import image_uri
+from contracts.models.requests.parts import Instances, Owner
+from contracts.models.requests.processing import ProcessingJob, processing_job
 from contracts.names import Names
 from infra.modules.core.policy import Statement
 
 Request = tuple[str, dict[str, Any]]
 """An integration's name, and its arguments."""
 
-_PROCESSING = "/opt/ml/processing"
+_VOLUME_GB = 30
 
 
 def processing(
@@ -34,96 +36,13 @@ def processing(
 
     Parameters
     ----------
-    arguments
-        The command and its options, to which ``--<input or output> <its folder>`` are added.
-    inputs, outputs
-        S3 URI of each folder.
+    role
+        Part of the name of the service role that the job runs with.
     """
-    folders = {part: f"{_PROCESSING}/{part}" for part in (*inputs, *outputs)}
-    options = [text for part, folder in folders.items() for text in (f"--{part}", folder)]
-    return "sagemaker:createProcessingJob.sync", {
-        "ProcessingJobName": name,
-        "RoleArn": role,
-        "AppSpecification": {
-            "ImageUri": image_uri(names, "evaluation"),
-            "ContainerArguments": [*arguments, *options],
-        },
-        "ProcessingInputs": [
-            {
-                "InputName": part,
-                "S3Input": {
-                    "S3Uri": uri,
-                    "LocalPath": folders[part],
-                    "S3DataType": "S3Prefix",
-                    "S3InputMode": "File",
-                },
-            }
-            for part, uri in inputs.items()
-        ],
-        "ProcessingOutputConfig": {
-            "KmsKeyId": names.key_alias,
-            "Outputs": [
-                {
-                    "OutputName": part,
-                    "S3Output": {
-                        "S3Uri": uri,
-                        "LocalPath": folders[part],
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-                for part, uri in outputs.items()
-            ],
-        },
-        "ProcessingResources": {
-            "ClusterConfig": {
-                "InstanceCount": 1,
-                "InstanceType": instance_type,
-                "VolumeSizeInGB": 30,
-            }
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": max_runtime_seconds},
-        "Tags": _tags(tags),
-    }
-
-
-def transform(
-    names: Names,
-    *,
-    name: str,
-    model: str,
-    instance_type: str,
-    source: str,
-    target: str,
-    configuration: str,
-    tags: Mapping[str, str],
-) -> Request:
-    """A model's answers to every line below an S3 URI, in files of the same names and ``.out``.
-
-    Parameters
-    ----------
-    configuration
-        Of the answers, in JSON: DeepAR's ``DEEPAR_INFERENCE_CONFIG``.
-    """
-    return "sagemaker:createTransformJob.sync", {
-        "TransformJobName": name,
-        "ModelName": model,
-        "BatchStrategy": "MultiRecord",
-        "MaxPayloadInMB": 1,  # so that no request holds more lines than are answered at once
-        "Environment": {"DEEPAR_INFERENCE_CONFIG": configuration},
-        "TransformInput": {
-            "ContentType": "application/jsonlines",
-            "SplitType": "Line",
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
-        },
-        "TransformOutput": {
-            "S3OutputPath": target,
-            "Accept": "application/jsonlines",
-            "AssembleWith": "Line",
-            "KmsKeyId": names.key_alias,
-        },
-        "TransformResources": {"InstanceType": instance_type, "InstanceCount": 1},
-        "Tags": _tags(tags),
-    }
+    job = ProcessingJob(name, image_uri(names, "evaluation"), arguments, inputs, outputs)
+    owner = Owner.of(names, tags, role)
+    instances = Instances(instance_type, _VOLUME_GB, max_runtime_seconds)
+    return "sagemaker:createProcessingJob.sync", processing_job(job, owner, instances)
 
 
 def job_statements(names: Names, part: str, kinds: Sequence[str]) -> tuple[Statement, ...]:
@@ -154,7 +73,3 @@ def job_statements(names: Names, part: str, kinds: Sequence[str]) -> tuple[State
             tuple(f"{rules}/StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in kinds),
         ),
     )  # fmt: skip
-
-
-def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

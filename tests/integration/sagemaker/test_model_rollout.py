@@ -13,7 +13,7 @@ import pytest
 from forecasting.cli.main import main
 
 from contracts.lake.locations import CHANNELS
-from contracts.models import releases
+from contracts.models import naming, releases
 from contracts.models.forecast_input import CategoryIndex
 from contracts.names import Names
 from infra.settings import FOLDER
@@ -183,7 +183,7 @@ def first(estate: Estate, never_served: object) -> int:
     version = estate.register("first")
     code, said = estate.run("approve", "--version", str(version))
     assert code == 0, said
-    assert f"serves {releases.model_name(estate.names, version)} (100% of traffic)" in said
+    assert f"serves {naming.model(estate.names, version)} (100% of traffic)" in said
     return version
 
 
@@ -242,7 +242,7 @@ def test_versions_approved_at_once_end_with_the_newest_and_go_back_one_by_one(
     assert f"version {first} is not served, as a newer one is approved" in said
     code, said = estate.run("reject", "--version", str(third), "--reason", "bands too narrow")
     assert code == 0, said
-    assert f"serves {releases.model_name(estate.names, second)} (100% of traffic)" in said
+    assert f"serves {naming.model(estate.names, second)} (100% of traffic)" in said
     assert estate.answers() == "second"
     assert "bands too narrow" in estate.run("models", "--version", f"v{third}")[1]
     assert statuses(estate.judge("Rejected", second)) == ["SUCCEEDED"]

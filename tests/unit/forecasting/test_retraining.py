@@ -12,6 +12,8 @@ from forecasting.errors import ForecastingError
 from forecasting.machines import retraining
 from forecasting.machines.retraining import Outcome
 
+from contracts.models import naming
+
 BEGAN = datetime(2026, 11, 21, 10, tzinfo=UTC)
 OUTPUT = {
     "run": "20261121-100000-abcd",
@@ -86,8 +88,8 @@ def test_a_run_goes_on_with_its_own_algorithm():
 
 
 def test_a_run_that_eventbridge_started_has_a_short_name():
-    assert retraining.run_name("20261121-100000-abcd", BEGAN) == "20261121-100000-abcd"
-    name = retraining.run_name("f0" * 30, BEGAN)
+    assert naming.run("20261121-100000-abcd", BEGAN) == "20261121-100000-abcd"
+    name = naming.run("f0" * 30, BEGAN)
     assert name == "20261121-100000-9f2c"
 
 

@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.lake.locations import FORECASTS, NIGHTLY, RECENT
+from contracts.models import naming
 from contracts.models.forecast_input import QUANTILES
-from contracts.models.releases import model_prefix, newest_approved
+from contracts.models.releases import newest_approved
+from contracts.models.requests import serving
+from contracts.models.requests.parts import Owner
+from contracts.models.requests.transform import TransformJob, transform_job
 from contracts.names import Names
 from infra.modules.machines import sagemaker_tasks
 from infra.modules.machines.glue_tasks import series_of_arrivals
@@ -60,7 +64,7 @@ def definition(inputs: NightlyInputs) -> dict[str, Any]:
         "StartAt": "Begin",
         "States": {
             **_begin(inputs.names),
-            **_model(inputs.names),
+            **_model(inputs),
             **_forecasts(inputs),
             **_drift(inputs),
             **_end(inputs.names),
@@ -97,8 +101,9 @@ def _begin(names: Names) -> dict[str, State]:
     }
 
 
-def _model(names: Names) -> dict[str, State]:
+def _model(inputs: NightlyInputs) -> dict[str, State]:
     """The newest approved version, which the endpoint serves too, as a SageMaker model."""
+    names = inputs.names
     newest = "$states.result.ModelPackageSummaryList[0]"
     reference = "$states.result.DriftCheckBaselines.ModelDataQuality.Statistics.S3Uri"
     categories = "$states.result.CustomerMetadataProperties.categories"
@@ -133,11 +138,11 @@ def _model(names: Names) -> dict[str, State]:
             **task(
                 "Model",
                 "sagemaker:createModel",
-                {
-                    "ModelName": expression(_model_name(names)),
-                    "ExecutionRoleArn": names.role_arn("sagemaker"),
-                    "PrimaryContainer": {"ModelPackageName": expression("$package")},
-                },
+                serving.model(
+                    expression(naming.model_in_jsonata(names)),
+                    serving.of_version(expression("$package")),
+                    Owner.of(names, inputs.tags),
+                ),
                 then="Are arrivals read",
             ),
             "Retry": [],  # SageMaker has no error of its own for a name that is taken
@@ -185,15 +190,17 @@ def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
         ),
         "Forecast": task(
             "Forecast",
-            *sagemaker_tasks.transform(
-                names,
-                name=_job_name(names, "forecast"),
-                model=expression(_model_name(names)),
-                instance_type=inputs.forecasts.transform_instance_type,
-                source=_of_run(names, "instances"),
-                target=_of_run(names, "answers"),
-                configuration=_ANSWERS,
-                tags=inputs.tags,
+            "sagemaker:createTransformJob.sync",
+            transform_job(
+                TransformJob(
+                    name=_job_name(names, "forecast"),
+                    model=expression(naming.model_in_jsonata(names)),
+                    source=_of_run(names, "instances"),
+                    target=_of_run(names, "answers"),
+                    environment={"DEEPAR_INFERENCE_CONFIG": _ANSWERS},
+                ),
+                Owner.of(names, inputs.tags),
+                inputs.forecasts.transform_instance_type,
             ),
             then="Publish",
         ),
@@ -294,7 +301,7 @@ def _processing(
     return sagemaker_tasks.processing(
         inputs.names,
         name=_job_name(inputs.names, part),
-        role=inputs.names.role_arn(JOBS_ROLE),
+        role=JOBS_ROLE,
         instance_type=inputs.forecasts.processing_instance_type,
         arguments=arguments,
         inputs=sources,
@@ -316,15 +323,9 @@ _VERSION = expression("$string($version)")
 
 
 def _job_name(names: Names, part: str) -> str:
-    """Of each attempt its own: a name that is taken stays so."""
-    attempt = "$string($states.context.State.RetryCount)"
-    return expression(f"'{names.part(PART)}-' & $run & '-{part}-' & {attempt}")
+    return expression(naming.step_job_in_jsonata(names.part(PART), part))
 
 
 def _of_run(names: Names, part: str) -> str:
     """Where a step of a run leaves something for the next."""
     return expression(f"'{NIGHTLY.uri(names)}' & $run & '/{part}/'")
-
-
-def _model_name(names: Names) -> str:
-    return f"'{model_prefix(names)}' & $version"

@@ -108,7 +108,7 @@ def _machine(names: Names) -> tuple[Statement, ...]:
             ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"),
             (versions,),
         ),
-        Statement("MakeModel", ("sagemaker:CreateModel",), (model, versions)),
+        Statement("MakeModel", ("sagemaker:AddTags", "sagemaker:CreateModel"), (model, versions)),
         job_runs_statement(names),
         *job_statements(names, PART, ("Processing", "Transform")),
         Statement(

@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.lake.locations import CHANNELS, TRAINING_OUTPUT
+from contracts.models import naming
 from contracts.models.forecast_input import QUANTILES
+from contracts.models.requests import serving
+from contracts.models.requests.parts import Instances, Owner
+from contracts.models.requests.serving import of_artefact, of_version
+from contracts.models.requests.training import TrainingJob, training_job
+from contracts.models.requests.transform import TransformJob, transform_job
 from contracts.names import Names
 from infra.modules.machines import sagemaker_tasks
 from infra.modules.machines.sagemaker_tasks import Request
@@ -42,13 +48,9 @@ class RetrainInputs:
     instance_type: str
 
     @property
-    def role(self) -> str:
-        """Of the jobs and models."""
-        return self.names.role_arn("sagemaker")
-
-    @property
-    def tag_list(self) -> list[dict[str, str]]:
-        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+    def owner(self) -> Owner:
+        """Role, key and tags of the jobs and models."""
+        return Owner.of(self.names, self.tags)
 
 
 def origins(inputs: RetrainInputs, *, otherwise: str, then: str) -> dict[str, State]:
@@ -75,36 +77,16 @@ def origins(inputs: RetrainInputs, *, otherwise: str, then: str) -> dict[str, St
 
 def training(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
     """The candidate, on what lies before the first origin."""
-    names, settings = inputs.names, inputs.training
-    arguments = {
-        "TrainingJobName": _name(names, "train", retries=True),
-        "AlgorithmSpecification": expression("$lookup($specifications, $algorithm)"),
-        "RoleArn": inputs.role,
-        "HyperParameters": expression("$hyperparameters"),
-        "InputDataConfig": [
-            {
-                "ChannelName": "train",
-                "DataSource": {
-                    "S3DataSource": {
-                        "S3DataType": "S3Prefix",
-                        "S3Uri": expression("$place & 'origins/train/'"),
-                        "S3DataDistributionType": "FullyReplicated",
-                    }
-                },
-            }
-        ],
-        "OutputDataConfig": {
-            "S3OutputPath": TRAINING_OUTPUT.uri(names),
-            "KmsKeyId": names.key_alias,
-        },
-        "ResourceConfig": {
-            "InstanceType": settings.instance_type,
-            "InstanceCount": 1,
-            "VolumeSizeInGB": _VOLUME_GB,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": settings.max_runtime_seconds},
-        "Tags": inputs.tag_list,
-    }
+    settings = inputs.training
+    wanted = TrainingJob(
+        name=_job_name(inputs.names, "train"),
+        algorithm=expression("$lookup($specifications, $algorithm)"),
+        hyperparameters=expression("$hyperparameters"),
+        channels={"train": expression("$place & 'origins/train/'")},
+        output=TRAINING_OUTPUT.uri(inputs.names),
+    )
+    instances = Instances(settings.instance_type, _VOLUME_GB, settings.max_runtime_seconds)
+    arguments = training_job(wanted, inputs.owner, instances)
     job = _Job("Train", "Training", "train", "Train", then, {"training_job": "{}.TrainingJobName"})
     return _job(inputs, job, ("sagemaker:createTrainingJob.sync", arguments))
 
@@ -112,29 +94,24 @@ def training(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
 def transform(inputs: RetrainInputs, model: str) -> State:
     """A branch that has ``candidate`` or ``champion`` forecast from every origin."""
     names = inputs.names
-    container: State = {"ModelPackageName": expression("$origins.champion")}
+    container = of_version(expression("$origins.champion"))
     if model == "candidate":
         artefact = f"'{TRAINING_OUTPUT.uri(names)}' & $training_job & '/output/model.tar.gz'"
-        container = {"Image": expression("$image"), "ModelDataUrl": expression(artefact)}
-    model_name = _name(names, model)
-    request = sagemaker_tasks.transform(
-        names,
-        name=_name(names, model, retries=True),
+        container = of_artefact(expression("$image"), expression(artefact))
+    model_name = expression(naming.step_model_in_jsonata(names.retrain_machine, model))
+    answers = {"num_samples": _SAMPLES, "output_types": ["quantiles"], "quantiles": _LEVELS}
+    wanted = TransformJob(
+        name=_job_name(names, model),
         model=model_name,
-        instance_type=inputs.retraining.instance_type,
         source=expression(f"$place & 'origins/judged/{model}/'"),
         target=expression(f"$place & 'forecasts/{model}/'"),
-        configuration=json.dumps(
-            {"num_samples": _SAMPLES, "output_types": ["quantiles"], "quantiles": _LEVELS}
-        ),
-        tags=inputs.tags,
+        environment={"DEEPAR_INFERENCE_CONFIG": json.dumps(answers)},
     )
-    make = {
-        "ModelName": model_name,
-        "ExecutionRoleArn": inputs.role,
-        "PrimaryContainer": container,
-        "Tags": inputs.tag_list,
-    }
+    request = (
+        "sagemaker:createTransformJob.sync",
+        transform_job(wanted, inputs.owner, inputs.retraining.instance_type),
+    )
+    make = serving.model(model_name, container, inputs.owner)
     forecast, remove, done = f"Forecast {model}", f"Remove model {model}", f"Forecasts {model}"
     job = _Job(forecast, "Transform", model, f"Make model {model}", remove, {}, found=done)
     return {
@@ -260,8 +237,8 @@ def _processing(
 ) -> Request:
     return sagemaker_tasks.processing(
         inputs.names,
-        name=_name(inputs.names, command, retries=True),
-        role=inputs.role,
+        name=_job_name(inputs.names, command),
+        role="sagemaker",
         instance_type=inputs.retraining.instance_type,
         arguments=(command, *options),
         inputs=sources,
@@ -272,10 +249,8 @@ def _processing(
 
 
 def _prefix(names: Names, name: str) -> str:
-    return f"'{names.retrain_machine}-' & $run & '-{name}-'"
+    return naming.step_prefix_in_jsonata(names.retrain_machine, name)
 
 
-def _name(names: Names, name: str, *, retries: bool = False) -> str:
-    """At most 63 characters. A call that is made again must not meet what it has begun before."""
-    again = " & $states.context.State.RetryCount" if retries else ""
-    return expression(f"{_prefix(names, name)} & $attempt{again}")
+def _job_name(names: Names, name: str) -> str:
+    return expression(naming.step_job_in_jsonata(names.retrain_machine, name, "$attempt"))

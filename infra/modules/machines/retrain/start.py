@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from contracts.lake.locations import EVALUATIONS
+from contracts.models import naming
 from contracts.models.training_metrics import algorithm_specification
 from contracts.names import Names
 from infra.modules.machines.lock_tasks import TAKEN, take
 from infra.modules.machines.retrain.jobs import RetrainInputs
 from infra.modules.machines.states_language import State, choice, expression, task
-
-RUN_LENGTH = 20
-"""Characters of the longest execution name that a run is called by as it is."""
 
 LOCK_HOURS = 7 * 24
 """No run takes so long: then the lock is of no effect, whatever its execution does."""
@@ -21,10 +19,6 @@ def begin(inputs: RetrainInputs) -> dict[str, State]:
     execution = "$states.context.Execution"
     now = f"$toMillis({execution}.StartTime)"
     days = inputs.retraining.arrival_days
-    short = (
-        f"$fromMillis({now}, '[Y0001][M01][D01]-[H01][m01][s01]') & '-' & "
-        f"$substring($hash({execution}.Name, 'SHA-256'), 0, 4)"
-    )
     given = "$states.input"
 
     def or_else(member: str, otherwise: str) -> str:
@@ -50,12 +44,9 @@ def begin(inputs: RetrainInputs) -> dict[str, State]:
                 "etl": or_else("etl", "true"),
                 "start": or_else("window.start", f"$fromMillis({now} - {days} * 24 * 3600 * 1000)"),
                 "end": or_else("window.end", f"$fromMillis({now} + 3600 * 1000)"),
-                "run": or_else(
-                    "resume",
-                    f"$length({execution}.Name) <= {RUN_LENGTH} ? {execution}.Name : {short}",
-                ),
+                "run": or_else("resume", naming.run_in_jsonata()),
                 # of this execution, so that what a resumed run does again has another name
-                "attempt": expression(f"$substring($hash({execution}.Name, 'SHA-256'), 0, 4)"),
+                "attempt": expression(naming.attempt_in_jsonata()),
             },
             "Output": expression(given),
             "Next": "Algorithm",

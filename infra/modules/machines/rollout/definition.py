@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.models.releases import configuration_suffix, model_prefix, newest_approved
+from contracts.models import naming
+from contracts.models.releases import configuration_suffix, newest_approved
 from contracts.names import Names
 from infra.modules.machines.states_language import State, expression
 from infra.settings import Endpoint
@@ -45,7 +46,7 @@ class RolloutInputs:
 def definition(inputs: RolloutInputs) -> dict[str, Any]:
     """The machine, whose input is the event that started it, or ``{}``."""
     names, endpoint = inputs.names, inputs.endpoint
-    model = f"('{model_prefix(names)}' & $version)"
+    model = f"('{naming.model_prefix(names)}' & $version)"
     suffix = configuration_suffix(endpoint.instance_type, endpoint.initial_instance_count)
     configuration = f"({model} & '{suffix}')"
     return {
@@ -94,7 +95,7 @@ def _observation(names: Names) -> dict[str, State]:
             {"EndpointConfigName": expression("$serves")},
             "Was it live",
             live=expression(
-                f"('{model_prefix(names)}' & $rejected) in "
+                f"('{naming.model_prefix(names)}' & $rejected) in "
                 "$states.result.ProductionVariants.ModelName"
             ),
         ),

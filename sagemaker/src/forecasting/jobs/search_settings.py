@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts import toml_table
+from contracts.models.requests.tuning import Limits, Range
 from contracts.toml_table import TableError
 from forecasting.errors import ForecastingError
 
@@ -22,23 +23,6 @@ MOST_RANGES = 30  # SageMaker's
 
 
 @dataclass(frozen=True)
-class Range:
-    """Values that a hyperparameter may take.
-
-    Parameters
-    ----------
-    kind
-        ``integer``, ``continuous`` or ``categorical``.
-    values
-        Lowest and highest; of a categorical one all.
-    """
-
-    kind: str
-    values: tuple[str, ...]
-    scaling: str = "Auto"
-
-
-@dataclass(frozen=True)
 class Holdout:
     """How many days the objective is measured on."""
 
@@ -46,32 +30,8 @@ class Holdout:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How one algorithm is tuned.
-
-    Parameters
-    ----------
-    objective, goal
-        A metric, and whether to ``Minimize`` or ``Maximize`` it.
-    jobs, parallel
-        Training jobs in all, and at a time. The more at a time, the less the search has learned.
-    without_progress
-        Jobs without a better one after which the search ends; 0 never ends it so.
-    early_stopping
-        ``Auto`` stops jobs whose objective falls behind that of others at the same epoch.
-    """
-
-    objective: str
-    goal: str
-    jobs: int
-    parallel: int
-    without_progress: int
-    early_stopping: str
-
-
-@dataclass(frozen=True)
 class Search(Limits):
-    """The same, with where to search and on how many held-out days to measure."""
+    """Limits, where to search, and on how many held-out days to measure."""
 
     origins: int
     ranges: Mapping[str, Range]

@@ -12,6 +12,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.lake.locations import CHANNELS, TRAINING_OUTPUT
+from contracts.models import naming
+from contracts.models.requests.parts import Instances, Owner
+from contracts.models.requests.training import TrainingJob, training_job
 from contracts.models.training_metrics import algorithm_specification
 from contracts.names import ALGORITHMS, Names
 from forecasting.errors import ForecastingError, message_of
@@ -58,8 +61,8 @@ class TrainingState:
 
 
 def job_name(names: Names, algorithm: str, now: datetime) -> str:
-    """A name no other job has; names of one environment and algorithm sort by time."""
-    return f"{names.part(algorithm)}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """A name that no other job has."""
+    return naming.training_job(names, algorithm, now, secrets.token_hex(2))
 
 
 def request(
@@ -71,39 +74,15 @@ def request(
     image: str,
     channels: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Parameters of ``CreateTrainingJob``."""
-    training = settings.training
-    return {
-        "TrainingJobName": name,
-        "AlgorithmSpecification": algorithm_specification(algorithm, image),
-        "RoleArn": names.role_arn("sagemaker"),
-        "HyperParameters": dict(training.hyperparameters[algorithm]),
-        "InputDataConfig": [
-            {
-                "ChannelName": channel,
-                "DataSource": {
-                    "S3DataSource": {
-                        "S3DataType": "S3Prefix",
-                        "S3Uri": f"{CHANNELS.uri(names)}{channel}/",
-                        "S3DataDistributionType": "FullyReplicated",
-                    }
-                },
-            }
-            for channel in channels
-        ],
-        "OutputDataConfig": {
-            "S3OutputPath": TRAINING_OUTPUT.uri(names),
-            # without it SageMaker takes the account's default key, not the bucket's
-            "KmsKeyId": names.key_alias,
-        },
-        "ResourceConfig": {
-            "InstanceType": training.instance_type,
-            "InstanceCount": 1,
-            "VolumeSizeInGB": training.volume_gb,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": training.max_runtime_seconds},
-        "Tags": tag_list(names, settings),
-    }
+    """Arguments of ``CreateTrainingJob`` on the lake's channels."""
+    job = TrainingJob(
+        name=name,
+        algorithm=algorithm_specification(algorithm, image),
+        hyperparameters=settings.training.hyperparameters[algorithm],
+        channels={channel: f"{CHANNELS.uri(names)}{channel}/" for channel in channels},
+        output=TRAINING_OUTPUT.uri(names),
+    )
+    return training_job(job, owner(names, settings), instances(settings))
 
 
 def tags(names: Names, settings: Settings) -> dict[str, str]:
@@ -111,9 +90,15 @@ def tags(names: Names, settings: Settings) -> dict[str, str]:
     return {"project": "lakecast", "environment": names.environment, **settings.tags}
 
 
-def tag_list(names: Names, settings: Settings) -> list[dict[str, str]]:
-    """`tags` as SageMaker takes them."""
-    return [{"Key": key, "Value": value} for key, value in tags(names, settings).items()]
+def owner(names: Names, settings: Settings) -> Owner:
+    """Role, key and tags of every job that is started here."""
+    return Owner.of(names, tags(names, settings))
+
+
+def instances(settings: Settings) -> Instances:
+    """Instances of a training job."""
+    training = settings.training
+    return Instances(training.instance_type, training.volume_gb, training.max_runtime_seconds)
 
 
 def accepted(create: Callable[..., Any], **wanted: Any) -> None:

@@ -9,20 +9,19 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contracts.models import naming
+from contracts.models.requests.training import TrainingJob
+from contracts.models.requests.tuning import tuning_job
+from contracts.models.training_metrics import algorithm_specification
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 from forecasting.jobs import training, tuning_channels
 from forecasting.jobs.images import training_image
-from forecasting.jobs.search_settings import Range, Search
+from forecasting.jobs.search_settings import Search
 from forecasting.polling import final_state
 from forecasting.settings import Settings
 
 FINAL = ("Completed", "Failed", "Stopped", "DeleteFailed")
-RANGE_MEMBERS = {
-    "integer": "IntegerParameterRanges",
-    "continuous": "ContinuousParameterRanges",
-    "categorical": "CategoricalParameterRanges",
-}
 
 
 @dataclass(frozen=True)
@@ -63,66 +62,28 @@ class TuningState:
 
 
 def job_name(names: Names, now: datetime) -> str:
-    """A name within SageMaker's 32 characters; the trials' names begin with it."""
-    return names.part(f"tune-{now:%m%d%H%M%S}")
+    """A name that no other job has."""
+    return naming.tuning_job(names, now)
 
 
 def request(
     names: Names, settings: Settings, search: Search, *, algorithm: str, name: str, image: str
 ) -> dict[str, Any]:
-    """Parameters of ``CreateHyperParameterTuningJob``."""
-    job = training.request(
-        names, settings, algorithm, name=name, image=image, channels=training.CHANNEL_NAMES
+    """Arguments of ``CreateHyperParameterTuningJob``."""
+    job = TrainingJob(
+        name=name,
+        algorithm=algorithm_specification(algorithm, image),
+        hyperparameters=settings.training.hyperparameters[algorithm],
+        channels={
+            channel: tuning_channels.channel_uri(names, name, channel)
+            for channel in training.CHANNEL_NAMES
+        },
+        # the trials' models know scaled values only, so they lie where none is deployed from
+        output=tuning_channels.channel_uri(names, name, "trials"),
     )
-    for channel in job["InputDataConfig"]:
-        source = channel["DataSource"]["S3DataSource"]
-        source["S3Uri"] = tuning_channels.channel_uri(names, name, channel["ChannelName"])
-    # the trials' models know scaled values only, so they lie where none is deployed from
-    job["OutputDataConfig"]["S3OutputPath"] = tuning_channels.channel_uri(names, name, "trials")
-    hyperparameters = job.pop("HyperParameters")
-    for member in ("TrainingJobName", "Tags"):
-        del job[member]
-    return {
-        "HyperParameterTuningJobName": name,
-        "HyperParameterTuningJobConfig": _configuration(search),
-        "TrainingJobDefinition": {
-            **job,
-            "StaticHyperParameters": {
-                key: value for key, value in hyperparameters.items() if key not in search.ranges
-            },
-        },
-        "Tags": training.tag_list(names, settings),
-    }
-
-
-def _configuration(search: Search) -> dict[str, Any]:
-    criteria = {
-        "BestObjectiveNotImproving": {
-            "MaxNumberOfTrainingJobsNotImproving": search.without_progress
-        }
-    }
-    ranges: dict[str, list[dict[str, Any]]] = {}
-    for name, one in search.ranges.items():
-        ranges.setdefault(RANGE_MEMBERS[one.kind], []).append({"Name": name, **_range(one)})
-    return {
-        "Strategy": "Bayesian",
-        "HyperParameterTuningJobObjective": {"Type": search.goal, "MetricName": search.objective},
-        "ResourceLimits": {
-            "MaxNumberOfTrainingJobs": search.jobs,
-            "MaxParallelTrainingJobs": search.parallel,
-        },
-        "ParameterRanges": ranges,
-        "TrainingJobEarlyStoppingType": search.early_stopping,
-        "RandomSeed": 1,
-        **({"TuningJobCompletionCriteria": criteria} if search.without_progress else {}),
-    }
-
-
-def _range(one: Range) -> dict[str, Any]:
-    if one.kind == "categorical":
-        return {"Values": list(one.values)}
-    low, high = one.values
-    return {"MinValue": low, "MaxValue": high, "ScalingType": one.scaling}
+    return tuning_job(
+        job, search, search.ranges, training.owner(names, settings), training.instances(settings)
+    )
 
 
 def start(

@@ -11,6 +11,8 @@ from typing import Any
 
 from contracts.lake.locations import CHANNELS, EVALUATIONS
 from contracts.models.container_images import image_uri
+from contracts.models.requests.parts import Instances
+from contracts.models.requests.processing import ProcessingJob, processing_job
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 from forecasting.jobs import training
@@ -19,69 +21,34 @@ from forecasting.polling import final_state
 from forecasting.settings import Settings
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
-_FOLDER = "/opt/ml/processing"
 _SECONDS = 3600
 
 
+def folder_uri(names: Names, name: str) -> str:
+    """Folder of a tuning job."""
+    return f"{EVALUATIONS.uri(names)}{name}/"
+
+
 def channel_uri(names: Names, name: str, channel: str) -> str:
-    """Where a tuning job's own channels lie."""
-    return f"{EVALUATIONS.uri(names)}{name}/{channel}/"
+    """Folder of one of a tuning job's own channels."""
+    return f"{folder_uri(names, name)}{channel}/"
 
 
 def request(names: Names, settings: Settings, search: Search, name: str) -> dict[str, Any]:
-    """Parameters of ``CreateProcessingJob``: the job that writes the channels to tune on."""
-    inputs, outputs = f"{_FOLDER}/input/channel", f"{_FOLDER}/output"
-    arguments = {
-        "--channel": inputs,
-        "--out": outputs,
-        "--origins": str(search.origins),
-        "--kept": str(settings.retraining.origins),
-    }
-    return {
-        "ProcessingJobName": name,
-        "RoleArn": names.role_arn("sagemaker"),
-        "AppSpecification": {
-            "ImageUri": image_uri(names, "evaluation"),
-            "ContainerArguments": [
-                "holdout",
-                *(part for pair in arguments.items() for part in pair),
-            ],
-        },
-        "ProcessingResources": {
-            "ClusterConfig": {
-                "InstanceType": settings.retraining.instance_type,
-                "InstanceCount": 1,
-                "VolumeSizeInGB": settings.training.volume_gb,
-            }
-        },
-        "ProcessingInputs": [
-            {
-                "InputName": "channel",
-                "S3Input": {
-                    "S3Uri": f"{CHANNELS.uri(names)}test/",  # whole series
-                    "LocalPath": inputs,
-                    "S3DataType": "S3Prefix",
-                    "S3InputMode": "File",
-                },
-            }
-        ],
-        "ProcessingOutputConfig": {
-            "Outputs": [
-                {
-                    "OutputName": channel,
-                    "S3Output": {
-                        "S3Uri": channel_uri(names, name, channel),
-                        "LocalPath": f"{outputs}/{channel}",
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-                for channel in training.CHANNEL_NAMES
-            ],
-            "KmsKeyId": names.key_alias,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": _SECONDS},
-        "Tags": training.tag_list(names, settings),
-    }
+    """Arguments of ``CreateProcessingJob``: the job that writes the channels to tune on."""
+    job = ProcessingJob(
+        name=name,
+        image=image_uri(names, "evaluation"),
+        arguments=(
+            "holdout",
+            *("--origins", str(search.origins)),
+            *("--kept", str(settings.retraining.origins)),
+        ),
+        inputs={"channel": f"{CHANNELS.uri(names)}test/"},  # whole series
+        outputs={"out": folder_uri(names, name)},
+    )
+    instances = Instances(settings.retraining.instance_type, settings.training.volume_gb, _SECONDS)
+    return processing_job(job, training.owner(names, settings), instances)
 
 
 def run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import subprocess
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from contracts.models import naming
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 from forecasting.machines.executions import machine_expected
@@ -104,7 +104,7 @@ def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -
             )
         found = states.start_execution(
             stateMachineArn=machine,
-            name=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",  # short: it names the run's jobs
+            name=naming.execution(now, secrets.token_hex(2)),
             input=json.dumps(given),
         )
     return str(found["executionArn"])
@@ -129,20 +129,12 @@ def given_to(session: Any, names: Names, run: str) -> dict[str, Any]:
         if one["status"] not in ("RUNNING", "SUCCEEDED")
     ]
     for one in failed:
-        if run in (one["name"], run_name(one["name"], one["startDate"])):
+        if run in (one["name"], naming.run(one["name"], one["startDate"])):
             found = states.describe_execution(executionArn=one["executionArn"])
             given: dict[str, Any] = json.loads(found["input"])
             return given
-    known = ", ".join(run_name(one["name"], one["startDate"]) for one in failed[:5])
+    known = ", ".join(naming.run(one["name"], one["startDate"]) for one in failed[:5])
     raise ForecastingError(f"no run {run} has failed; the newest that have: {known or 'none'}")
-
-
-def run_name(execution: str, began: datetime) -> str:
-    """What an execution's run is called: EventBridge's names are too long for those of jobs."""
-    if len(execution) <= len("20260131-120000-abcd"):
-        return execution
-    digest = hashlib.sha256(execution.encode()).hexdigest()
-    return f"{began.astimezone(UTC):%Y%m%d-%H%M%S}-{digest[:4]}"
 
 
 def follow(

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.models import releases
+from contracts.models import naming
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 
@@ -43,7 +43,7 @@ class Version:
     def is_served_as(self, names: Names, model: str) -> bool:
         """Whether a SageMaker model is made of it, or of the training job that it is of."""
         return (
-            releases.version_of(names, model) == self.number
+            naming.version_of(names, model) == self.number
             or self.metadata.get("training_job") == model
         )
 

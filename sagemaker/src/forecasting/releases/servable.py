@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.lake.locations import CHANNELS, TRAINING_OUTPUT
-from contracts.models import releases
+from contracts.models import naming
 from contracts.models.forecast_input import CategoryIndex
 from contracts.names import ALGORITHMS, Names
 from forecasting.errors import ForecastingError, message_of
@@ -70,7 +70,7 @@ def of_version(names: Names, version: registry.Version) -> Servable:
             "of categories is: it was not registered by `make retrain`"
         )
     return Servable(
-        releases.model_name(names, version.number),
+        naming.model(names, version.number),
         f"version {version.number}",
         {"ModelPackageName": version.arn},
         categories,

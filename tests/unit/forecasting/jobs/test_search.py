@@ -6,10 +6,8 @@ import json
 import tomllib
 from datetime import UTC, datetime
 
-import botocore.session
 import pytest
 from boosting_container import hyperparameters as boosting
-from botocore.validate import ParamValidator
 from deepar_container import hyperparameters as deepar
 from forecasting.cli import tune
 from forecasting.errors import ForecastingError
@@ -18,6 +16,7 @@ from forecasting.jobs.tuning import Trial, TuningState
 from forecasting.settings import Settings
 
 from contracts.names import ALGORITHMS, ENVIRONMENTS, Names
+from tests.support.aws_shapes import complaints
 
 NAMES = Names("staging", "000000000000", "eu-west-1")
 NOW = datetime(2024, 5, 1, 12, 30, 59, tzinfo=UTC)
@@ -36,9 +35,7 @@ def settings():
 
 
 def valid(operation, request):
-    model = botocore.session.get_session().get_service_model("sagemaker")
-    report = ParamValidator().validate(request, model.operation_model(operation).input_shape)
-    assert not report.has_errors(), report.generate_report()
+    assert complaints("sagemaker", operation, request) == []
 
 
 def read(tmp_path, text, **options):

@@ -9,10 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import botocore.session
 import pytest
 from boosting_container import hyperparameters as boosting
-from botocore.validate import ParamValidator
 from container_runtime import metric_lines
 from deepar_container import hyperparameters as deepar
 from forecasting.errors import ForecastingError
@@ -23,6 +21,7 @@ from forecasting.settings import EndpointSettings, RetrainingSettings, Settings,
 from contracts.models.container_images import tag
 from contracts.models.training_metrics import metric_definitions
 from contracts.names import ALGORITHMS, ENVIRONMENTS, Names
+from tests.support.aws_shapes import complaints
 
 NAMES = Names("local", "000000000000", "eu-west-1")
 SETTINGS = Settings(
@@ -51,10 +50,7 @@ def test_the_request_fits_sagemakers_model(algorithm):
     request = training.request(
         NAMES, SETTINGS, algorithm, name="job", image="image", channels=("train", "test")
     )
-    model = botocore.session.get_session().get_service_model("sagemaker")
-    shape = model.operation_model("CreateTrainingJob").input_shape
-    report = ParamValidator().validate(request, shape)
-    assert not report.has_errors(), report.generate_report()
+    assert complaints("sagemaker", "CreateTrainingJob", request) == []
 
 
 def test_the_request_names_channels_output_key_and_tags():

@@ -15,7 +15,7 @@ from forecasting.releases.registry import APPROVED, PENDING, REJECTED, Served, V
 from forecasting.releases.rollout import Rollout
 from rich.console import Console
 
-from contracts.models import releases
+from contracts.models import naming, releases
 from contracts.names import Names
 
 NAMES = Names("prod", "123456789012", "eu-west-1")
@@ -62,7 +62,7 @@ def test_a_version_that_says_nothing_of_itself_is_listed_all_the_same():
 
 def test_what_is_live_is_marked_with_its_share_of_the_traffic():
     variants = [
-        Served("champion", releases.model_name(NAMES, 3), 0.9),
+        Served("champion", naming.model(NAMES, 3), 0.9),
         Served("challenger", "lakecast-prod-deepar-7", 0.1),
     ]
     rows = printed(
@@ -95,9 +95,9 @@ def test_reasons_are_told_as_they_were_given_a_line_each():
 def test_a_release_is_named_by_what_is_in_it():
     name = releases.configuration_name(NAMES, 12, "ml.m5.2xlarge", 2)
     assert name == "lakecast-prod-forecast-v12-ml-m5-2xlarge-x2"
-    assert releases.version_of(NAMES, releases.model_name(NAMES, 12)) == 12
-    assert releases.version_of(NAMES, "lakecast-prod-boosting-12") is None
-    assert releases.version_of(NAMES, "lakecast-dev-forecast-v12") is None
+    assert naming.version_of(NAMES, naming.model(NAMES, 12)) == 12
+    assert naming.version_of(NAMES, "lakecast-prod-boosting-12") is None
+    assert naming.version_of(NAMES, "lakecast-dev-forecast-v12") is None
 
 
 def test_a_version_is_served_by_its_package():

@@ -11,8 +11,8 @@ from typing import Any
 
 import jsonata
 import pytest
-from forecasting.machines.retraining import run_name
 
+from contracts.models import naming
 from contracts.names import ENVIRONMENTS
 from tests.unit.infra.test_stacks import Estate
 
@@ -127,7 +127,7 @@ def test_a_run_has_a_short_name_whoever_started_it(machine):
     assert run({"resume": "20261101-000000-beef"}) == "20261101-000000-beef"
     long = "0123456789abcdef-" * 4  # EventBridge's are
     context["Execution"]["Name"] = long
-    assert run({}) == run_name(long, datetime(2026, 11, 21, 10, 45, 26, tzinfo=UTC))
+    assert run({}) == naming.run(long, datetime(2026, 11, 21, 10, 45, 26, tzinfo=UTC))
 
 
 def test_its_role_may_do_what_it_calls_and_nothing_else(estate, machine):

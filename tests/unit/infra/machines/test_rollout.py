@@ -7,7 +7,7 @@ from typing import Any
 import jsonata
 import pytest
 
-from contracts.models import releases
+from contracts.models import naming, releases
 from contracts.names import Names
 from infra.modules.machines.rollout.definition import RolloutInputs, definition
 from infra.settings import Endpoint
@@ -68,7 +68,7 @@ def test_no_call_of_sagemaker_fails_unseen() -> None:
 def test_a_release_bears_the_names_that_clients_derive() -> None:
     update, model = STATES["Update"]["Arguments"], STATES["Model"]["Arguments"]
     assert value(update["EndpointConfigName"], CALM) == RELEASE
-    assert value(model["ModelName"], CALM) == releases.model_name(NAMES, 12)
+    assert value(model["ModelName"], CALM) == naming.model(NAMES, 12)
     package = value(model["PrimaryContainer"]["ModelPackageName"], CALM)
     assert package.endswith(":123456789012:model-package/lakecast-prod-forecast/12")
 

@@ -1,0 +1,111 @@
+"""Requests to SageMaker: what AWS would refuse of them, and that expressions go where values do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from contracts.models.requests import serving
+from contracts.models.requests.parts import Instances, Owner
+from contracts.models.requests.processing import ProcessingJob, processing_job
+from contracts.models.requests.training import TrainingJob, training_job
+from contracts.models.requests.transform import TransformJob, transform_job
+from contracts.models.requests.tuning import Limits, Range, tuning_job
+from contracts.names import Names
+from tests.support.aws_shapes import complaints
+
+NAMES = Names("prod", "123456789012", "eu-west-1")
+OWNER = Owner.of(NAMES, {"project": "lakecast", "cost-centre": "air"})
+INSTANCES = Instances("ml.m5.large", 30, 3600)
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/lakecast-prod-boosting:0123"
+TRAINING = TrainingJob(
+    "lakecast-prod-boosting-1",
+    {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+    {"rounds": "30", "time_freq": "H"},
+    {"train": "s3://models/channels/train/", "test": "s3://models/channels/test/"},
+    "s3://models/training/",
+)
+LIMITS = Limits("test:RMSE", "Minimize", 9, 2, 3, "Auto")
+RANGES = {
+    "rounds": Range("integer", ("10", "600"), "Logarithmic"),
+    "rate": Range("continuous", ("0.1", "0.5")),
+    "kind": Range("categorical", ("a", "b")),
+}
+REQUESTS = {
+    "CreateTrainingJob": training_job(TRAINING, OWNER, INSTANCES),
+    "CreateHyperParameterTuningJob": tuning_job(TRAINING, LIMITS, RANGES, OWNER, INSTANCES),
+    "CreateProcessingJob": processing_job(
+        ProcessingJob(
+            "job", IMAGE, ("judge",), {"in": "s3://models/a/"}, {"out": "s3://models/b/"}
+        ),
+        OWNER,
+        INSTANCES,
+    ),
+    "CreateTransformJob": transform_job(
+        TransformJob("job", "model", "s3://models/a/", "s3://models/b/", {"NAME": "value"}),
+        OWNER,
+        "ml.m5.large",
+    ),
+    "CreateModel": serving.model(
+        "model", serving.of_artefact(IMAGE, "s3://models/model.tar.gz"), OWNER
+    ),
+    "CreateEndpointConfig": serving.endpoint_configuration(
+        "configuration", [serving.Variant("champion", "model", "ml.m5.large", 2)], OWNER
+    ),
+}
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+def test_aws_would_accept_the_request(operation):
+    assert complaints("sagemaker", operation, REQUESTS[operation]) == []
+
+
+def test_a_version_of_the_registry_is_a_model_too():
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/lakecast-prod-forecast/3"
+    request = serving.model("model", serving.of_version(arn), OWNER)
+    assert complaints("sagemaker", "CreateModel", request) == []
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+def test_every_request_is_tagged_and_what_it_writes_encrypted(operation):
+    request = REQUESTS[operation]
+    assert {"Key": "cost-centre", "Value": "air"} in request["Tags"]
+    if "Job" in operation:
+        assert "'KmsKeyId': 'alias/lakecast-prod-data'" in str(request)
+
+
+def test_expressions_go_where_values_do():
+    job = TrainingJob(
+        "{% $name %}", "{% $how %}", "{% $hyper %}", {"train": "{% $uri %}"}, "s3://m/"
+    )
+    request = training_job(job, OWNER, INSTANCES)
+    assert request["AlgorithmSpecification"] == "{% $how %}"
+    assert request["HyperParameters"] == "{% $hyper %}"
+    assert complaints("sagemaker", "CreateTrainingJob", request) == []
+
+
+def test_a_hyperparameter_is_either_searched_or_the_same_in_each_trial():
+    request = REQUESTS["CreateHyperParameterTuningJob"]
+    static = request["TrainingJobDefinition"]["StaticHyperParameters"]
+    assert static == {"time_freq": "H"}
+    searched = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    assert [one["Name"] for ranges in searched.values() for one in ranges] == list(RANGES)
+
+
+@pytest.mark.parametrize(
+    ("operation", "changed", "complaint"),
+    [
+        ("CreateModel", {"ModelName": "-a"}, "ModelName must match"),
+        ("CreateModel", {"ModelName": "a" * 64}, "the length of CreateModel.ModelName must be"),
+        ("CreateModel", {"ExecutionRoleArn": None}, "ExecutionRoleArn must be a string; got None"),
+        ("CreateModel", {"Colour": "red"}, "CreateModel.Colour is unknown"),
+        ("CreateModel", {"Tags": [{"Key": "a"}]}, r"Tags\[0\].Value is required"),
+        ("CreateTransformJob", {"BatchStrategy": "Many"}, "BatchStrategy must be one of"),
+        ("CreateTransformJob", {"MaxPayloadInMB": -1}, "MaxPayloadInMB must be at least 0; got -1"),
+        ("CreateTransformJob", {"MaxPayloadInMB": True}, "MaxPayloadInMB must be a integer"),
+    ],
+)
+def test_what_aws_would_refuse_is_found(operation, changed, complaint):
+    (found,) = complaints("sagemaker", operation, {**REQUESTS[operation], **changed})
+    assert re.search(complaint, found), found
