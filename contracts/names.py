@@ -111,6 +111,11 @@ class Names:
         return self.part("locks")
 
     @property
+    def releases_table(self) -> str:
+        """DynamoDB table of the releases that endpoints are to serve, one item per workload."""
+        return self.part("releases")
+
+    @property
     def alarm_topic(self) -> str:
         """SNS topic that every alarm is told to."""
         return self.part("alarms")

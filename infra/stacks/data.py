@@ -72,6 +72,16 @@ class DataStack(EstateStack):
                 expires_by="expires_at",
             ),
         )
+        Table(
+            self,
+            "releases",  # what endpoints are to serve; without an item, the newest approved version
+            TableInputs(
+                names.releases_table,
+                key.arn,
+                protection.prevent_destroy,
+                hash_key="workload",
+            ),
+        )
         Images(
             self,
             "images",

@@ -308,7 +308,8 @@ def test_names_are_those_that_clients_derive(estate):
     for kind, attribute, expected in (
         ("aws_kms_alias", "name", {names.key_alias}),
         ("aws_dynamodb_table", "name",
-         {names.interactions_table, names.allow_list_table, names.locks_table}),
+         {names.interactions_table, names.allow_list_table, names.locks_table,
+          names.releases_table}),
         ("aws_ecr_repository", "name", {names.part(container) for container in CONTENTS}),
         ("aws_glue_catalog_database", "name", {names.database}),
         ("aws_athena_workgroup", "name", {names.workgroup}),
