@@ -17,6 +17,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from contracts.messages.telemetry import POLLUTANTS
 from contracts.models.forecast_input import HORIZON, CategoryIndex
 from contracts.names import BUILD_SERIES
+from glue_jobs.errors import JobError
 from glue_jobs.lake.changes import changed_dates
 from glue_jobs.lake.delta import (
     Change,
@@ -30,7 +31,7 @@ from glue_jobs.lake.delta import (
 from glue_jobs.lake.objects import get_object, put_object
 from glue_jobs.lake.tables import READINGS
 from glue_jobs.runs.arguments import ReportArguments, SeriesArguments
-from glue_jobs.runs.outcome import JobError, reported, run_job
+from glue_jobs.runs.outcome import reported, run_job
 from glue_jobs.runs.session import spark_session
 from glue_jobs.series.channels import category_index, channels, trained_series, write_channel
 from glue_jobs.series.hourly import (

@@ -25,7 +25,7 @@ from device.cli.options import RECORDED_DAYS, SIMULATED_DAYS, parser
 from device.clock import SystemClock
 from device.errors import DeviceError, RecordingError
 from device.mqtt.kit import ConnectionKit
-from device.mqtt.link import transport
+from device.mqtt.transports import transport
 from device.operator.provisioning import Provisioner, broker_of
 from device.operator.sampling_interval import desire_interval, sampling_state
 from device.outbox.retention import Limits

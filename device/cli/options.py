@@ -13,7 +13,7 @@ from device.agent.pace import Pace
 from device.agent.sampling import interval_of
 from device.cli import certificate_options
 from device.mqtt.kit import MQTT_PORT
-from device.mqtt.link import TRANSPORTS
+from device.mqtt.transports import TRANSPORTS
 from device.outbox.retention import Limits
 from device.sensors.column_map import SHIPPED
 from device.sensors.simulation import SITES

@@ -18,7 +18,7 @@ from device.agent.loop import Agent, Tally
 from device.agent.pace import Pace
 from device.errors import DeviceError
 from device.mqtt.kit import ConnectionKit
-from device.mqtt.link import TRANSPORTS, transport
+from device.mqtt.transports import TRANSPORTS, transport
 from device.outbox.retention import Limits
 from device.outbox.store import Outbox
 from device.sensors.readings import Boot, Message, Recording, rfc3339

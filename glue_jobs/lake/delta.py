@@ -29,8 +29,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as T  # noqa: N812
 
+from glue_jobs.errors import JobError
 from glue_jobs.lake.folders import delete_folder, files_below, rows_in
-from glue_jobs.runs.outcome import JobError
 
 DATE = T.StructField("date", T.StringType())
 NO_VERSION = -1  # of a table that has no log yet

@@ -17,18 +17,11 @@ from typing import Any
 import pyspark
 
 from contracts.lake.runs import FAILED, SUCCEEDED, run_key
+from glue_jobs.errors import JobError, QuarantineError
 from glue_jobs.lake.objects import put_object
 from glue_jobs.runs.arguments import ReportArguments
 from glue_jobs.runs.metrics import put_metrics
 from glue_jobs.runs.run_record import RunRecord, columns_of
-
-
-class JobError(Exception):
-    """A job cannot do its work; the message says what is missing and what to do."""
-
-
-class QuarantineError(JobError):
-    """Too large a share of a run's messages is in quarantine."""
 
 
 def reported(

@@ -16,7 +16,7 @@ from device.agent.loop import Agent
 from device.agent.pace import Pace
 from device.errors import RefusedError
 from device.mqtt.kit import ConnectionKit
-from device.mqtt.link import transport
+from device.mqtt.transports import transport
 from device.outbox.store import Outbox
 from device.replay.fleet import Outcome, Replay, replay_one
 from device.sensors.readings import Boot, Message

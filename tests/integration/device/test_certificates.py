@@ -23,7 +23,7 @@ from device.cli.main import main
 from device.errors import DeviceError, KitError, OutboxBusyError, ProvisioningError, RefusedError
 from device.mqtt.exchange import Exchange
 from device.mqtt.kit import ConnectionKit
-from device.mqtt.link import TRANSPORTS
+from device.mqtt.transports import TRANSPORTS
 from device.operator.allow_list import AllowList, Entry
 from device.operator.revocation import revoke_claims, revoke_thing
 from device.outbox.store import Outbox

@@ -16,7 +16,7 @@ from device.agent.loop import Tally
 from device.agent.pace import Pace
 from device.errors import KitError, ProvisioningError
 from device.mqtt.kit import Broker, ConnectionKit
-from device.mqtt.link import transport
+from device.mqtt.transports import transport
 from device.operator.provisioning import Provisioner, broker_of
 from device.outbox.store import Outbox
 from device.replay.fleet import Replay, replay_one

@@ -14,7 +14,7 @@ from device.agent.loop import Agent
 from device.agent.pace import Pace
 from device.errors import RefusedError
 from device.mqtt.kit import ConnectionKit
-from device.mqtt.link import transport
+from device.mqtt.transports import transport
 from device.outbox.store import Outbox
 from device.sensors.readings import Message
 from tests.support.device.field import Field, Wire

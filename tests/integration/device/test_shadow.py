@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from contracts.messages.device_shadow import SAMPLING_INTERVAL, SAMPLING_SHADOW, shadow_topic
-from device.mqtt.link import Link, transport
+from device.mqtt.link import Link
+from device.mqtt.transports import transport
 from localcloud.cloud.launch import start, stop
 from tests.support.device.field import Field, Observer, await_that
 

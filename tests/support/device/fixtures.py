@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from device.mqtt.link import TRANSPORTS
+from device.mqtt.transports import TRANSPORTS
 from tests.support.device.field import Field, Observer, field_with_estate, observing
 
 

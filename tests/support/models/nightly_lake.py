@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from boosting_container import training
 from boosting_container.hyperparameters import Hyperparameters
 from deltalake import write_deltalake
-from evaluation_container.judgement import reference
+from evaluation_container.drift import reference
 from evaluation_container.nightly import forecasts
 from forecast_format.related import with_related
 from forecast_format.series import Series

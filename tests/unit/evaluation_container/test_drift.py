@@ -19,8 +19,8 @@ from evaluation_container.drift.monitor import (
     tell,
     tenths,
 )
-from evaluation_container.judgement.reference import OVERALL, Reference, with_losses
-from evaluation_container.judgement.reference import of_input as reference_of
+from evaluation_container.drift.reference import OVERALL, Reference, with_losses
+from evaluation_container.drift.reference import of_input as reference_of
 from evaluation_container.nightly import forecasts as batch
 from evaluation_container.nightly import published
 from evaluation_container.nightly.published import Losses

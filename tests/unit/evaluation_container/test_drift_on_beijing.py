@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_container.judgement import reference
-from evaluation_container.judgement.reference import REFERENCE_DAYS
+from evaluation_container.drift import reference
+from evaluation_container.drift.reference import REFERENCE_DAYS
 from evaluation_container.scoring.drift_statistics import DAY, WEEK, deciles, distance
 from forecasting.backtest import station_files
 from forecasting.backtest.history import History

@@ -16,7 +16,8 @@ from typing import Any
 from evaluation_container.scoring.metrics import Floats
 
 from forecasting.backtest import rolling_origin
-from forecasting.backtest.forecasters.by_name import MODELS, Contestant, forecaster
+from forecasting.backtest.forecasters.base import Contestant
+from forecasting.backtest.forecasters.by_name import MODELS, forecaster
 from forecasting.backtest.history import History
 from forecasting.backtest.rolling_origin import Plan
 from forecasting.errors import ForecastingError

@@ -13,7 +13,7 @@ from evaluation_container.scoring.metrics import Floats
 from evaluation_container.scoring.scores import Truth
 
 from contracts.models.forecast_input import HORIZON, QUANTILES
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS, Forecaster, Report
+from forecasting.backtest.forecasters.base import BAND_LEVELS, Forecaster, Report
 from forecasting.backtest.history import History
 from forecasting.errors import ForecastingError
 

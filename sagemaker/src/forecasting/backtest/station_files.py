@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecasting.backtest.forecasters.by_name import Report
+from forecasting.backtest.forecasters.base import Report
 from forecasting.backtest.history import COLUMNS, History
 from forecasting.errors import ForecastingError
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from contracts.names import Names
 from forecasting.backtest import contest, lake_history, rolling_origin, station_files
 from forecasting.backtest import report as backtest_report
-from forecasting.backtest.forecasters.by_name import Contestant
+from forecasting.backtest.forecasters.base import Contestant
 from forecasting.backtest.history import History
 from forecasting.backtest.rolling_origin import Plan
 from forecasting.cli.backtest_options import Options

@@ -9,13 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from forecasting.backtest.forecasters.by_name import (
-    BASELINES,
-    CHAMPION,
-    MODELS,
-    WITH_WEATHER,
-    Contestant,
-)
+from forecasting.backtest.forecasters.base import Contestant
+from forecasting.backtest.forecasters.by_name import BASELINES, CHAMPION, MODELS, WITH_WEATHER
 from forecasting.errors import ForecastingError
 
 

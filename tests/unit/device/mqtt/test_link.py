@@ -12,14 +12,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from contracts.messages.telemetry import status_schema
 from device.mqtt.kit import ConnectionKit
-from device.mqtt.link import (
-    NOT_AUTHORIZED,
-    SESSION_TAKEN_OVER,
-    UNEXPLAINED_FAILURES,
-    Session,
-    transport,
-)
+from device.mqtt.link import NOT_AUTHORIZED, SESSION_TAKEN_OVER, UNEXPLAINED_FAILURES, Session
 from device.mqtt.paho import BYTES_A_SECOND, PUBLISHES_A_SECOND, Quota
+from device.mqtt.transports import transport
 
 KIT = ConnectionKit(Path("kit"), "harbour", "local", "000000000000", "abc", "host", 8883, None)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from container_runtime.errors import DataError
-from evaluation_container.judgement import reference
-from evaluation_container.judgement.reference import OVERALL, Reference
+from evaluation_container.drift import reference
+from evaluation_container.drift.reference import OVERALL, Reference
 from evaluation_container.scoring.drift_statistics import (
     DAY,
     LEAST_VALUES,

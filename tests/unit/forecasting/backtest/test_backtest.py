@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from evaluation_container.scoring.scores import OVERALL, scores
 from forecasting.backtest import rolling_origin, station_files
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS, forecaster
+from forecasting.backtest.forecasters.base import BAND_LEVELS
+from forecasting.backtest.forecasters.by_name import forecaster
 from forecasting.backtest.history import COLUMNS, TARGETS, WEATHER, History
 from forecasting.backtest.instances import instances, training_instances
 from forecasting.backtest.rolling_origin import Plan

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 from boosting_container.training import LEAST_HISTORY
+from forecasting.backtest.forecasters.base import BAND_LEVELS
 from forecasting.backtest.forecasters.boosting import DEFAULTS, Boosting
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS
 from forecasting.backtest.forecasters.naive import Persistence
 from forecasting.backtest.history import COLUMNS, TARGETS, History
 from forecasting.errors import ForecastingError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from deepar_container import training
 from deepar_container.hyperparameters import Hyperparameters
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS
+from forecasting.backtest.forecasters.base import BAND_LEVELS
 from forecasting.backtest.forecasters.deepar import DEFAULTS, DeepAR
 from forecasting.backtest.forecasters.stock_deepar import StockDeepAR
 from forecasting.backtest.history import COLUMNS, HOUR, History

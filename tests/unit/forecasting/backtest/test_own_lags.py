@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS
+from forecasting.backtest.forecasters.base import BAND_LEVELS
 from forecasting.backtest.forecasters.own_lags import OwnLags
 from forecasting.backtest.history import TARGETS, History
 from forecasting.errors import ForecastingError

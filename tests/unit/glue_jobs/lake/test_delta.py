@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import types as T
 
+from glue_jobs.errors import JobError
 from glue_jobs.lake import delta
-from glue_jobs.runs.outcome import JobError
 
 SCHEMA = T.StructType([T.StructField("n", T.LongType())])
 DAY = "2026-06-01"

@@ -17,10 +17,10 @@ from pyspark.sql import types as T
 
 from contracts.messages.telemetry import POLLUTANTS
 from glue_jobs import build_series
+from glue_jobs.errors import JobError
 from glue_jobs.lake.delta import Snapshot, commit, read, snapshot, write
 from glue_jobs.lake.tables import READINGS
 from glue_jobs.runs.arguments import SeriesArguments
-from glue_jobs.runs.outcome import JobError
 from glue_jobs.series.hourly import SERIES
 from tests.support.glue.spark import spark
 

@@ -20,7 +20,7 @@ import numpy as np
 from contracts.lake.runs import NAMESPACE
 from contracts.models import drift_metrics as metric
 from contracts.models.forecast_input import CategoryIndex
-from evaluation_container.judgement.reference import OVERALL, Reference, weighted_loss
+from evaluation_container.drift.reference import OVERALL, Reference, weighted_loss
 from evaluation_container.nightly import published
 from evaluation_container.nightly.forecasts import read_categories
 from evaluation_container.nightly.published import Losses

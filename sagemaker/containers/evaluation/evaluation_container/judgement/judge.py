@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from evaluation_container.drift.reference import Reference, with_losses
 from evaluation_container.judgement.gate import Comparison, Limits, Verdict, decide
-from evaluation_container.judgement.reference import Reference, with_losses
 from evaluation_container.pages.forecast_report import Report
 from evaluation_container.preparation.judged_forecasts import CANDIDATE, CHAMPION, Judged, Mask
 from evaluation_container.scoring import metrics

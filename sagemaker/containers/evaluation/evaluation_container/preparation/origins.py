@@ -29,7 +29,7 @@ from contracts.models.forecast_input import (
     RELATED_HOURS,
     CategoryIndex,
 )
-from evaluation_container.judgement import reference
+from evaluation_container.drift import reference
 from evaluation_container.preparation.judged_forecasts import (
     CANDIDATE,
     CHAMPION,

@@ -8,7 +8,7 @@ from evaluation_container.scoring.metrics import SEASON, Floats
 from statsforecast.models import AutoETS as Model
 
 from contracts.models.forecast_input import HORIZON
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS, Report
+from forecasting.backtest.forecasters.base import BAND_LEVELS, Report
 from forecasting.backtest.history import HOUR, History
 
 FITTED_DAYS = 56

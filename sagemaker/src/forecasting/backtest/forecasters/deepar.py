@@ -11,7 +11,7 @@ from deepar_container.model import DeepAR as Model
 from evaluation_container.scoring.metrics import Floats
 
 from contracts.models.forecast_input import FREQUENCY, HORIZON, RECENT_HOURS
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS, Report
+from forecasting.backtest.forecasters.base import BAND_LEVELS, Report
 from forecasting.backtest.history import HOUR, History
 from forecasting.backtest.instances import instances, training_instances
 from forecasting.errors import ForecastingError

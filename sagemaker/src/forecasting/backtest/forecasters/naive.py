@@ -10,7 +10,7 @@ from evaluation_container.scoring.baselines import LOOK_BACK_DAYS, change_quanti
 from evaluation_container.scoring.metrics import SEASON, Floats
 
 from contracts.models.forecast_input import HORIZON
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS, Report
+from forecasting.backtest.forecasters.base import BAND_LEVELS, Report
 from forecasting.backtest.history import History
 
 

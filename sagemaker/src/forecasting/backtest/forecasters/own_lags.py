@@ -16,7 +16,7 @@ import pandas as pd
 from evaluation_container.scoring.metrics import SEASON, Floats
 
 from contracts.models.forecast_input import HORIZON
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS, Report
+from forecasting.backtest.forecasters.base import BAND_LEVELS, Report
 from forecasting.backtest.history import HOUR, History
 from forecasting.errors import ForecastingError
 

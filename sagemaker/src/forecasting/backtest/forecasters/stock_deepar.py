@@ -15,7 +15,7 @@ from evaluation_container.scoring.metrics import Floats
 from gluonts.torch import DeepAREstimator
 
 from contracts.models.forecast_input import HORIZON
-from forecasting.backtest.forecasters.by_name import BAND_LEVELS, Report
+from forecasting.backtest.forecasters.base import BAND_LEVELS, Report
 from forecasting.backtest.history import History
 
 EPOCHS = 20
