@@ -1,0 +1,30 @@
+"""Names of everything in one environment of the estate, derived and never looked up.
+
+Infrastructure code gives the names, clients find things by them, and stacks refer to each other
+through them. So all stacks can be planned before the first one is applied, and no part has to
+read another part's Terraform state.
+"""
+
+from contracts.names.estate import (
+    ALGORITHMS,
+    BUCKET_PURPOSES,
+    BUILD_SERIES,
+    COMPACT,
+    ENVIRONMENTS,
+    GLUE_JOBS,
+    TELEMETRY_TO_PARQUET,
+    Names,
+    topic_rule,
+)
+
+__all__ = [
+    "ALGORITHMS",
+    "BUCKET_PURPOSES",
+    "BUILD_SERIES",
+    "COMPACT",
+    "ENVIRONMENTS",
+    "GLUE_JOBS",
+    "TELEMETRY_TO_PARQUET",
+    "Names",
+    "topic_rule",
+]
