@@ -36,7 +36,7 @@ def image_uri(names: Names, container: str, root: Path = REPOSITORY) -> str:
         Its sources are not below ``root``.
     """
     registry = f"{names.account_id}.dkr.ecr.{names.region}.amazonaws.com"
-    return f"{registry}/{names.part(container)}:{tag(container, root)}"
+    return f"{registry}/{names.repository(container)}:{tag(container, root)}"
 
 
 def tag(container: str, root: Path = REPOSITORY) -> str:

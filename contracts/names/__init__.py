@@ -5,6 +5,7 @@ through them. So all stacks can be planned before the first one is applied, and 
 read another part's Terraform state.
 """
 
+from contracts.names.arns import arn
 from contracts.names.estate import (
     ALGORITHMS,
     BUCKET_PURPOSES,
@@ -12,10 +13,13 @@ from contracts.names.estate import (
     COMPACT,
     ENVIRONMENTS,
     GLUE_JOBS,
+    MODEL_ROLE,
+    ROLES,
     TELEMETRY_TO_PARQUET,
     Names,
     topic_rule,
 )
+from contracts.names.log_groups import LogGroups
 
 __all__ = [
     "ALGORITHMS",
@@ -24,7 +28,11 @@ __all__ = [
     "COMPACT",
     "ENVIRONMENTS",
     "GLUE_JOBS",
+    "MODEL_ROLE",
+    "ROLES",
     "TELEMETRY_TO_PARQUET",
+    "LogGroups",
     "Names",
+    "arn",
     "topic_rule",
 ]

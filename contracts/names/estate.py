@@ -1,15 +1,13 @@
-"""Names of everything in one environment of the estate, derived and never looked up.
-
-Infrastructure code gives the names, clients find things by them, and stacks refer to each other
-through them. So all stacks can be planned before the first one is applied, and no part has to
-read another part's Terraform state.
-"""
+"""Names of everything in one environment."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from typing import Any
+
+from contracts.names.arns import arn
+from contracts.names.log_groups import LogGroups
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 BUCKET_PURPOSES = ("raw", "curated", "models", "code", "logs", "terraform-state")
@@ -18,6 +16,20 @@ TELEMETRY_TO_PARQUET = "telemetry_to_parquet"
 BUILD_SERIES = "build_series"
 COMPACT = "compact"
 GLUE_JOBS = (TELEMETRY_TO_PARQUET, BUILD_SERIES, COMPACT)
+
+MODEL_ROLE = "sagemaker"
+"""Role of training and processing jobs, and of models."""
+
+ROLES = (
+    MODEL_ROLE,
+    "api-logging",
+    "firehose",
+    "glue",
+    "nightly-jobs",
+    "provisioning",
+    "topic-rule",
+)
+"""Service roles; the role of a function, a state machine or a server carries its name."""
 
 
 def topic_rule(environment: str) -> str:
@@ -81,9 +93,48 @@ class Names:
             raise ValueError(f"bucket must be one of {', '.join(BUCKET_PURPOSES)}; got {purpose!r}")
         return f"{self.part(purpose)}-{self.account_id}"
 
+    def role(self, part: str) -> str:
+        """Service role, one of `ROLES`."""
+        if part not in ROLES:
+            raise ValueError(f"role must be one of {', '.join(ROLES)}; got {part!r}")
+        return self.part(part)
+
+    # ARNs
+    def arn(self, service: str, resource: str) -> str:
+        """ARN of a resource of this account and region, or a pattern of them.
+
+        Parameters
+        ----------
+        service
+            For example ``iot``.
+        resource
+            As in ``thing/station-1``; ``*`` stands for any.
+        """
+        return arn(service, resource, region=self.region, account_id=self.account_id)
+
     def role_arn(self, part: str) -> str:
-        """ARN of the service role ``lakecast-<environment>-<part>``."""
-        return f"arn:aws:iam::{self.account_id}:role/{self.part(part)}"
+        """ARN of one of `ROLES`."""
+        return self.arn("iam", f"role/{self.role(part)}")
+
+    def bucket_arn(self, purpose: str, keys: str = "") -> str:
+        """ARN of a bucket, or of objects in it: ``keys`` is a key, or a pattern of keys."""
+        return self.arn("s3", "/".join(one for one in (self.bucket(purpose), keys) if one))
+
+    def table_arn(self, table: str) -> str:
+        """ARN of a DynamoDB table."""
+        return self.arn("dynamodb", f"table/{table}")
+
+    def log_group_arn(self, group: str) -> str:
+        """ARN of a log group; ``:*`` after it stands for its streams."""
+        return self.arn("logs", f"log-group:{group}")
+
+    def state_machine_arn(self, machine: str) -> str:
+        """ARN of a state machine."""
+        return self.arn("states", f"stateMachine:{machine}")
+
+    @property
+    def alarm_topic_arn(self) -> str:
+        return self.arn("sns", self.alarm_topic)
 
     # data
     @property
@@ -119,10 +170,6 @@ class Names:
     def alarm_topic(self) -> str:
         """SNS topic that every alarm is told to."""
         return self.part("alarms")
-
-    @property
-    def alarm_topic_arn(self) -> str:
-        return f"arn:aws:sns:{self.region}:{self.account_id}:{self.alarm_topic}"
 
     # pipeline
     @property
@@ -182,6 +229,11 @@ class Names:
         return self.part("compact-nightly")
 
     @property
+    def security_configuration(self) -> str:
+        """Glue's, which encrypts what jobs and crawler write."""
+        return self.part("glue")
+
+    @property
     def crawler(self) -> str:
         return self.part("raw")
 
@@ -211,8 +263,9 @@ class Names:
         """State machine that deploys the newest approved version of the model."""
         return self.part("rollout")
 
-    def state_machine_arn(self, name: str) -> str:
-        return f"arn:aws:states:{self.region}:{self.account_id}:stateMachine:{name}"
+    def repository(self, container: str) -> str:
+        """Repository of one of our own containers' images."""
+        return self.part(container)
 
     @property
     def model_package_group(self) -> str:
@@ -243,3 +296,34 @@ class Names:
     def api(self) -> str:
         """REST API, and the name of its key and usage plan."""
         return self.part("forecast-api")
+
+    @property
+    def budget(self) -> str:
+        return self.part("monthly")
+
+    # logs
+    @property
+    def jobs_log_prefix(self) -> str:
+        """Prefix of the Glue jobs' log groups; Glue appends ``/output`` and ``/error``."""
+        return f"/aws-glue/{self.part('jobs')}"
+
+    def machine_log_group(self, machine: str) -> str:
+        """Log group of a state machine; the prefix keeps the log's resource policy short."""
+        return f"/aws/vendedlogs/states/{machine}"
+
+    @property
+    def log_groups(self) -> LogGroups:
+        """All log groups of the estate."""
+        return LogGroups(
+            delivery=f"/aws/kinesisfirehose/{self.delivery_stream}",
+            jobs_output=f"{self.jobs_log_prefix}/output",
+            jobs_error=f"{self.jobs_log_prefix}/error",
+            function=f"/aws/lambda/{self.forecast_function}",
+            provisioning_hook=f"/aws/lambda/{self.provisioning_hook}",
+            certificate_confirmation=f"/aws/lambda/{self.certificate_confirmation}",
+            api_access=f"/aws/apigateway/{self.api}",
+            endpoint=f"/aws/sagemaker/Endpoints/{self.endpoint}",
+            retrain=self.machine_log_group(self.retrain_machine),
+            nightly=self.machine_log_group(self.nightly_machine),
+            rollout=self.machine_log_group(self.rollout_machine),
+        )

@@ -6,6 +6,8 @@ other stack can know before this one is applied.
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.sagemaker_model_package_group import SagemakerModelPackageGroup
 from constructs import Construct
@@ -14,7 +16,6 @@ from contracts.names import Names
 from infra.modules.core.bucket import Ageing, Bucket, BucketInputs
 from infra.modules.core.key import DataKey, KeyInputs
 from infra.modules.core.log_group import LogGroup, LogGroupInputs
-from infra.modules.core.log_groups import log_groups
 from infra.modules.core.policy import Statement
 from infra.modules.core.skips import skip
 from infra.modules.core.table import Table, TableInputs
@@ -100,7 +101,7 @@ class DataStack(EstateStack):
             "analytics",
             AnalyticsInputs(names, key.arn, settings.athena.bytes_cutoff, protection.force_destroy),
         )
-        for name, group in log_groups(names).items():
+        for name, group in asdict(names.log_groups).items():
             LogGroup(
                 self,
                 f"{name}_logs",
@@ -156,7 +157,7 @@ def _log_delivery(names: Names) -> Statement:
     return Statement(
         "AccessLogs",
         ("s3:PutObject",),
-        (f"arn:aws:s3:::{names.bucket('logs')}/s3/*",),
+        (names.bucket_arn("logs", "s3/*"),),
         principals={"Service": "logging.s3.amazonaws.com"},
         conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
     )

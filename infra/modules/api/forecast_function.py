@@ -8,7 +8,6 @@ from constructs import Construct
 
 from contracts.lake.locations import RECENT
 from contracts.names import Names
-from infra.modules.core import log_groups
 from infra.modules.core.function import Function, FunctionInputs
 from infra.modules.core.packaging import Package
 from infra.modules.core.policy import Statement, use_of_data_key
@@ -55,7 +54,7 @@ class ForecastFunction(Function):
                 description="Answers the forecast API",
                 handler="forecast_api.handler.handler",
                 code=inputs.code,
-                log_group=log_groups.function(names),
+                log_group=names.log_groups.function,
                 timeout_seconds=TIMEOUT_SECONDS,
                 memory_mb=MEMORY_MB,
                 statements=_statements(names),
@@ -77,25 +76,25 @@ class ForecastFunction(Function):
 
 
 def _statements(names: Names) -> tuple[Statement, ...]:
-    curated = f"arn:aws:s3:::{names.bucket('curated')}"
-    region = f"{names.region}:{names.account_id}"
     return (
         Statement(
             "AskEndpoint",
             ("sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"),
-            (f"arn:aws:sagemaker:{region}:endpoint/{names.endpoint}",),
+            (names.arn("sagemaker", f"endpoint/{names.endpoint}"),),
         ),
-        Statement("ReadHistory", ("s3:GetObject",), (f"{curated}/{RECENT.prefix}*",)),
+        Statement(
+            "ReadHistory", ("s3:GetObject",), (names.bucket_arn("curated", f"{RECENT.prefix}*"),)
+        ),
         Statement(
             "ListDevices",
             ("s3:ListBucket",),  # without it S3 says 403, not 404, of a device that it lacks
-            (curated,),
+            (names.bucket_arn("curated"),),
             conditions={"StringLike": {"s3:prefix": f"{RECENT.prefix}*"}},
         ),
         Statement(
             "KeepInteractions",
             ("dynamodb:BatchWriteItem",),
-            (f"arn:aws:dynamodb:{region}:table/{names.interactions_table}",),
+            (names.table_arn(names.interactions_table),),
         ),
         use_of_data_key(names),
     )

@@ -27,7 +27,6 @@ from constructs import Construct
 
 from contracts.names import Names
 from infra.modules.api.rest_api import RestApi
-from infra.modules.core import log_groups
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement
 from infra.modules.core.skips import skip
 from infra.settings import Api
@@ -74,10 +73,7 @@ class ApiStage(Construct):
             stage_name=self._names.environment,
             xray_tracing_enabled=self._limits.tracing,
             access_log_settings=ApiGatewayStageAccessLogSettings(
-                destination_arn=(
-                    f"arn:aws:logs:{self._names.region}:{self._names.account_id}:log-group:"
-                    f"{log_groups.api_access(self._names)}"
-                ),
+                destination_arn=self._names.log_group_arn(self._names.log_groups.api_access),
                 format=json.dumps(_ACCESS_LOG),
             ),
             depends_on=self._account_logging(),
@@ -131,19 +127,18 @@ class ApiStage(Construct):
         if not self._limits.account_logging:
             return []
         names = self._names
-        logs = f"arn:aws:logs:{names.region}:{names.account_id}:log-group"
         role = ServiceRole(
             self,
             "logging_role",
             RoleInputs(
-                name=names.part("api-logging"),
+                name=names.role("api-logging"),
                 service="apigateway.amazonaws.com",
                 description="API Gateway writes logs",
                 statements=(
                     Statement(
                         "FindGroups",
                         ("logs:DescribeLogGroups",),
-                        (f"{logs}:*",),
+                        (names.log_group_arn("*"),),
                     ),
                     Statement(
                         "WriteLogs",
@@ -151,7 +146,8 @@ class ApiStage(Construct):
                          "logs:DescribeLogStreams", "logs:FilterLogEvents",
                          "logs:GetLogEvents", "logs:PutLogEvents"),
                         # execution logs go to groups named after the API's id, which AWS makes
-                        (f"{logs}:/aws/apigateway/*", f"{logs}:API-Gateway-Execution-Logs_*"),
+                        (names.log_group_arn("/aws/apigateway/*"),
+                         names.log_group_arn("API-Gateway-Execution-Logs_*")),
                     ),
                 ),
             ),

@@ -34,6 +34,7 @@ from cdktf_cdktf_provider_aws.s3_bucket_versioning import (
 )
 from constructs import Construct
 
+from contracts.names import arn
 from infra.modules.core.policy import Statement, document
 from infra.modules.core.skips import skip
 
@@ -209,7 +210,7 @@ def _tls_only(bucket: str) -> Statement:
     return Statement(
         "RefusePlainHttp",
         ("s3:*",),  # whatever it is, it does not happen without TLS
-        (f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"),
+        (arn("s3", bucket), arn("s3", f"{bucket}/*")),
         effect="Deny",
         principals="*",
         conditions={"Bool": {"aws:SecureTransport": "false"}},

@@ -40,7 +40,7 @@ class DataKey(Construct):
             # IAM policies could grant nothing on it. The resource of a key's policy is that key.
             ("kms:*",),
             ("*",),
-            principals={"AWS": f"arn:aws:iam::{names.account_id}:root"},
+            principals={"AWS": names.arn("iam", "root")},
         )
         logs = Statement(
             "LogGroups",
@@ -54,11 +54,7 @@ class DataKey(Construct):
             ("*",),  # a key's policy is about that key
             principals={"Service": f"logs.{names.region}.amazonaws.com"},
             conditions={
-                "ArnLike": {
-                    "kms:EncryptionContext:aws:logs:arn": (
-                        f"arn:aws:logs:{names.region}:{names.account_id}:log-group:*"
-                    )
-                }
+                "ArnLike": {"kms:EncryptionContext:aws:logs:arn": names.log_group_arn("*")}
             },
         )
         alarms = Statement(

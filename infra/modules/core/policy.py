@@ -65,15 +65,15 @@ def use_of_data_key(names: Names, *actions: str) -> Statement:
     return Statement(
         "UseDataKey",
         actions or ("kms:Decrypt", "kms:GenerateDataKey"),
-        (f"arn:aws:kms:{names.region}:{names.account_id}:key/*",),
+        (names.arn("kms", "key/*"),),
         conditions={"ForAnyValue:StringEquals": {"kms:ResourceAliases": names.key_alias}},
     )
 
 
 def writing_to_log_group(names: Names, group: str) -> Statement:
     """Leave to write into one log group."""
-    arn = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:{group}"
-    return Statement("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{arn}:*",))
+    streams = names.log_group_arn(f"{group}:*")
+    return Statement("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), (streams,))
 
 
 @dataclass(frozen=True)

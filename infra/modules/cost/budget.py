@@ -38,7 +38,7 @@ class Budget(Construct):
         BudgetsBudget(
             self,
             "this",
-            name=names.part("monthly"),
+            name=names.budget,
             budget_type="COST",
             time_unit="MONTHLY",
             limit_amount=str(inputs.monthly_usd),

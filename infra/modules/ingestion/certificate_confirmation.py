@@ -10,7 +10,6 @@ from constructs import Construct
 
 from contracts.messages.provisioning import confirmed_topic
 from contracts.names import Names
-from infra.modules.core import log_groups
 from infra.modules.core.function import Function, FunctionInputs
 from infra.modules.core.packaging import Package
 from infra.modules.core.policy import Statement
@@ -42,7 +41,6 @@ class CertificateConfirmation(Construct):
     def __init__(self, scope: Construct, id_: str, inputs: CertificateConfirmationInputs) -> None:
         super().__init__(scope, id_)
         names = inputs.names
-        iot = f"arn:aws:iot:{names.region}:{names.account_id}"
         function = Function(
             self,
             "function",
@@ -52,7 +50,7 @@ class CertificateConfirmation(Construct):
                 description="Switches off what a confirmed certificate replaces",
                 handler="certificate_confirmation.handler.handler",
                 code=inputs.code,
-                log_group=log_groups.certificate_confirmation(names),
+                log_group=names.log_groups.certificate_confirmation,
                 timeout_seconds=TIMEOUT_SECONDS,
                 memory_mb=MEMORY_MB,
                 statements=(
@@ -64,9 +62,13 @@ class CertificateConfirmation(Construct):
                     Statement(
                         "SwitchOff",
                         ("iot:DescribeCertificate", "iot:UpdateCertificate"),
-                        (f"{iot}:cert/*",),  # of whichever device confirms
+                        (names.arn("iot", "cert/*"),),  # of whichever device confirms
                     ),
-                    Statement("Answer", ("iot:Publish",), (f"{iot}:topic/{confirmed_topic('*')}",)),
+                    Statement(
+                        "Answer",
+                        ("iot:Publish",),
+                        (names.arn("iot", f"topic/{confirmed_topic('*')}"),),
+                    ),
                 ),
             ),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from cdktf_cdktf_provider_aws.cloudwatch_log_stream import CloudwatchLogStream
 from cdktf_cdktf_provider_aws.iot_policy import IotPolicy
@@ -25,7 +26,6 @@ from contracts.lake.locations import RAW_DELIVERY_ERRORS, RAW_RULE_ERRORS, RAW_T
 from contracts.messages.device_shadow import shadow_topic
 from contracts.messages.telemetry import basic_ingest_topic, status_topic, topic
 from contracts.names import Names
-from infra.modules.core import log_groups
 from infra.modules.core.literal import literal
 from infra.modules.core.policy import (
     RoleInputs,
@@ -77,7 +77,7 @@ class Ingestion(Construct):
         """
         names = self._names
         thing = "${iot:Connection.Thing.ThingName}"
-        iot = f"arn:aws:iot:{names.region}:{names.account_id}"
+        iot = partial(names.arn, "iot")
         said = (
             topic(thing),
             basic_ingest_topic(names.topic_rule, thing),
@@ -95,16 +95,16 @@ class Ingestion(Construct):
                     Statement(
                         "Connect",
                         ("iot:Connect",),
-                        (f"{iot}:client/{thing}",),
+                        (iot(f"client/{thing}"),),
                         conditions={"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
                     ),
                     Statement(
-                        "Publish", ("iot:Publish",), tuple(f"{iot}:topic/{one}" for one in said)
+                        "Publish", ("iot:Publish",), tuple(iot(f"topic/{one}") for one in said)
                     ),
-                    Statement("Subscribe", ("iot:Subscribe",), (f"{iot}:topicfilter/{heard}",)),
-                    Statement("Receive", ("iot:Receive",), (f"{iot}:topic/{heard}",)),
+                    Statement("Subscribe", ("iot:Subscribe",), (iot(f"topicfilter/{heard}"),)),
+                    Statement("Receive", ("iot:Receive",), (iot(f"topic/{heard}"),)),
                     Statement(  # the last word on each device stays, its last will too
-                        "Retain", ("iot:RetainPublish",), (f"{iot}:topic/{status_topic(thing)}",)
+                        "Retain", ("iot:RetainPublish",), (iot(f"topic/{status_topic(thing)}"),)
                     ),
                 )
             ),
@@ -112,26 +112,26 @@ class Ingestion(Construct):
 
     def _delivery_stream(self, delivery: Delivery) -> KinesisFirehoseDeliveryStream:
         names = self._names
-        raw = f"arn:aws:s3:::{names.bucket('raw')}"
-        group = log_groups.delivery(names)
+        written = (RAW_TELEMETRY.prefix, RAW_DELIVERY_ERRORS.prefix)
+        group = names.log_groups.delivery
         CloudwatchLogStream(self, "delivery_log", name=_STREAM, log_group_name=group)
         role = ServiceRole(
             self,
             "delivery_role",
             RoleInputs(
-                name=names.part("firehose"),
+                name=names.role("firehose"),
                 service="firehose.amazonaws.com",
                 description="Firehose writes readings into the raw bucket",
                 statements=(
                     Statement(
                         "WriteObjects",
                         ("s3:AbortMultipartUpload", "s3:PutObject"),
-                        (f"{raw}/{RAW_TELEMETRY.prefix}*", f"{raw}/{RAW_DELIVERY_ERRORS.prefix}*"),
+                        tuple(names.bucket_arn("raw", f"{prefix}*") for prefix in written),
                     ),
                     Statement(
                         "SeeBucket",
                         ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"),
-                        (raw,),
+                        (names.bucket_arn("raw"),),
                     ),
                     use_of_data_key(names),
                     writing_to_log_group(names, group),
@@ -152,7 +152,7 @@ class Ingestion(Construct):
             ),
             extended_s3_configuration=KinesisFirehoseDeliveryStreamExtendedS3Configuration(
                 role_arn=role.arn,
-                bucket_arn=raw,
+                bucket_arn=names.bucket_arn("raw"),
                 prefix=f"{RAW_TELEMETRY.prefix}!{{timestamp:yyyy/MM/dd/HH}}/",
                 error_output_prefix=(
                     f"{RAW_DELIVERY_ERRORS.prefix}!{{firehose:error-output-type}}"
@@ -175,12 +175,11 @@ class Ingestion(Construct):
 
     def _topic_rule(self, stream: KinesisFirehoseDeliveryStream) -> None:
         names = self._names
-        raw = names.bucket("raw")
         role = ServiceRole(
             self,
             "topic_rule_role",
             RoleInputs(
-                name=names.part("topic-rule"),
+                name=names.role("topic-rule"),
                 service="iot.amazonaws.com",
                 description="The topic rule passes readings on to Firehose, and errors to S3",
                 statements=(
@@ -188,7 +187,7 @@ class Ingestion(Construct):
                     Statement(
                         "KeepErrors",
                         ("s3:PutObject",),
-                        (f"arn:aws:s3:::{raw}/{RAW_RULE_ERRORS.prefix}*",),
+                        (names.bucket_arn("raw", f"{RAW_RULE_ERRORS.prefix}*"),),
                     ),
                     use_of_data_key(names),
                 ),
@@ -210,7 +209,7 @@ class Ingestion(Construct):
             ],
             error_action=IotTopicRuleErrorAction(
                 s3=IotTopicRuleErrorActionS3(
-                    bucket_name=raw, key=literal(_ERROR_KEY), role_arn=role.arn
+                    bucket_name=names.bucket("raw"), key=literal(_ERROR_KEY), role_arn=role.arn
                 )
             ),
             depends_on=[role.policy],  # IoT tries the role when the rule is made

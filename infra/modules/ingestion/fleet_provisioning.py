@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cdktf_cdktf_provider_aws.iot_policy import IotPolicy
@@ -31,7 +32,6 @@ from contracts.messages.provisioning import (
     register_topic,
 )
 from contracts.names import Names
-from infra.modules.core import log_groups
 from infra.modules.core.function import Function, FunctionInputs
 from infra.modules.core.literal import literal
 from infra.modules.core.packaging import Package
@@ -70,7 +70,7 @@ class FleetProvisioning(Construct):
     def __init__(self, scope: Construct, id_: str, inputs: FleetProvisioningInputs) -> None:
         super().__init__(scope, id_)
         self._names = names = inputs.names
-        self._iot = f"arn:aws:iot:{names.region}:{names.account_id}"
+        self._iot = partial(names.arn, "iot")
         self._policies()
         self._hook = self._make_hook(inputs.hook)
         self._role = self._provisioning_role()
@@ -103,7 +103,7 @@ class FleetProvisioning(Construct):
             function_name=hook.function_name,
             principal="iot.amazonaws.com",
             source_account=self._names.account_id,
-            source_arn=f"{self._iot}:provisioningtemplate/{name}",
+            source_arn=self._iot(f"provisioningtemplate/{name}"),
         )
         IotProvisioningTemplate(
             self,
@@ -165,7 +165,7 @@ class FleetProvisioning(Construct):
             policy=literal(
                 document(
                     # Any client id that says what it is: many devices hold one claim certificate.
-                    Statement("Connect", ("iot:Connect",), (f"{self._iot}:client/claim-*",)),
+                    Statement("Connect", ("iot:Connect",), (self._iot("client/claim-*"),)),
                     *self._exchanges(claim, tuple(f"{topic}/*" for topic in claim)),
                 )
             ),
@@ -190,15 +190,13 @@ class FleetProvisioning(Construct):
     ) -> tuple[Statement, Statement, Statement]:
         """Leave to publish requests, and to subscribe to and receive their answers."""
         return (
-            Statement("Ask", ("iot:Publish",), [f"{self._iot}:topic/{one}" for one in asked]),
+            Statement("Ask", ("iot:Publish",), [self._iot(f"topic/{one}") for one in asked]),
             Statement(
                 "Await",
                 ("iot:Subscribe",),
-                [f"{self._iot}:topicfilter/{one}" for one in answered],
+                [self._iot(f"topicfilter/{one}") for one in answered],
             ),
-            Statement(
-                "Receive", ("iot:Receive",), [f"{self._iot}:topic/{one}" for one in answered]
-            ),
+            Statement("Receive", ("iot:Receive",), [self._iot(f"topic/{one}") for one in answered]),
         )
 
     def _provisioning_role(self) -> ServiceRole:
@@ -207,19 +205,19 @@ class FleetProvisioning(Construct):
             self,
             "provisioning_role",
             RoleInputs(
-                name=names.part("provisioning"),
+                name=names.role("provisioning"),
                 service="iot.amazonaws.com",
                 description="AWS IoT makes things of devices that the hook admits",
                 statements=(
                     Statement(
                         "Things",
                         ("iot:CreateThing", "iot:DescribeThing", "iot:UpdateThing"),
-                        (f"{self._iot}:thing/*",),  # a device's name is known when it comes
+                        (self._iot("thing/*"),),  # a device's name is known when it comes
                     ),
                     Statement(
                         "ThingType",
                         ("iot:CreateThing", "iot:DescribeThingType"),
-                        (f"{self._iot}:thingtype/{names.thing_type}",),
+                        (self._iot(f"thingtype/{names.thing_type}"),),
                     ),
                     Statement(
                         "Certificates",
@@ -229,7 +227,7 @@ class FleetProvisioning(Construct):
                             "iot:DescribeCertificate",
                             "iot:UpdateCertificate",
                         ),
-                        (f"{self._iot}:cert/*",),  # and so is its certificate's id
+                        (self._iot("cert/*"),),  # and so is its certificate's id
                     ),
                     Statement(
                         "Attach",
@@ -244,8 +242,8 @@ class FleetProvisioning(Construct):
                         "Policies",
                         ("iot:GetPolicy",),
                         (
-                            f"{self._iot}:policy/{names.device_policy}",
-                            f"{self._iot}:policy/{names.renewal_policy}",
+                            self._iot(f"policy/{names.device_policy}"),
+                            self._iot(f"policy/{names.renewal_policy}"),
                         ),
                     ),
                 ),
@@ -254,7 +252,6 @@ class FleetProvisioning(Construct):
 
     def _make_hook(self, code: Package) -> Function:
         names = self._names
-        table = f"arn:aws:dynamodb:{names.region}:{names.account_id}:table/{names.allow_list_table}"
         hook = Function(
             self,
             "hook",
@@ -264,11 +261,15 @@ class FleetProvisioning(Construct):
                 description="Says which devices may be provisioned",
                 handler="provisioning_hook.handler.handler",
                 code=code,
-                log_group=log_groups.provisioning_hook(names),
+                log_group=names.log_groups.provisioning_hook,
                 timeout_seconds=HOOK_SECONDS,
                 memory_mb=MEMORY_MB,
                 statements=(
-                    Statement("TakeSerialNumber", ("dynamodb:UpdateItem",), (table,)),
+                    Statement(
+                        "TakeSerialNumber",
+                        ("dynamodb:UpdateItem",),
+                        (names.table_arn(names.allow_list_table),),
+                    ),
                     Statement(
                         "SeeHolder",
                         ("iot:ListThingPrincipals",),

@@ -71,7 +71,7 @@ class Analytics(Construct):
         GlueSecurityConfiguration(
             self,
             "glue_encryption",
-            name=names.part("glue"),
+            name=names.security_configuration,
             encryption_configuration=GlueSecurityConfigurationEncryptionConfiguration(
                 cloudwatch_encryption=(
                     GlueSecurityConfigurationEncryptionConfigurationCloudwatchEncryption(

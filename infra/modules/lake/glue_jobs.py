@@ -19,7 +19,6 @@ from constructs import Construct
 from contracts.lake import locations
 from contracts.lake.runs import NAMESPACE
 from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET, Names
-from infra.modules.core import log_groups
 from infra.modules.core.packaging import Package, pinned
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 from infra.settings import Glue, Quality
@@ -76,12 +75,9 @@ class GlueJobs(Construct):
 
     def _service_role(self) -> ServiceRole:
         names = self._names
-        buckets = {
-            p: f"arn:aws:s3:::{names.bucket(p)}" for p in ("raw", "curated", "models", "code")
-        }
-        channels = f"{buckets['models']}/{locations.CHANNELS.prefix}*"
+        channels = names.bucket_arn("models", f"{locations.CHANNELS.prefix}*")
         curated = tuple(
-            f"{buckets['curated']}/{place.prefix}*"
+            names.bucket_arn("curated", f"{place.prefix}*")
             for place in (
                 locations.TELEMETRY,
                 locations.QUARANTINE,
@@ -90,20 +86,19 @@ class GlueJobs(Construct):
                 locations.RECENT,
             )
         )
-        catalogue = f"arn:aws:glue:{names.region}:{names.account_id}"
-        logs = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:/aws-glue"
+        catalogue = ("catalog", f"database/{names.database}", f"table/{names.database}/*")
         return ServiceRole(
             self,
             "role",
             RoleInputs(
-                name=names.part("glue"),
+                name=names.role("glue"),
                 service="glue.amazonaws.com",
                 description="Glue turns raw messages into tables and series",
                 statements=(
                     Statement("SeeBuckets", ("s3:GetBucketLocation", "s3:ListBucket"),
-                              tuple(buckets.values())),
+                              tuple(map(names.bucket_arn, ("raw", "curated", "models", "code")))),
                     Statement("Read", ("s3:GetObject",),
-                              (f"{buckets['raw']}/*", f"{buckets['code']}/glue/*")),
+                              (names.bucket_arn("raw", "*"), names.bucket_arn("code", "glue/*"))),
                     Statement("ReadAndWrite",
                               ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject",
                                "s3:PutObject"), (*curated, channels)),
@@ -112,15 +107,15 @@ class GlueJobs(Construct):
                                "glue:CreatePartition", "glue:CreateTable", "glue:GetDatabase",
                                "glue:GetPartition", "glue:GetPartitions", "glue:GetTable",
                                "glue:GetTables", "glue:UpdatePartition", "glue:UpdateTable"),
-                              (f"{catalogue}:catalog", f"{catalogue}:database/{names.database}",
-                               f"{catalogue}:table/{names.database}/*")),
+                              tuple(names.arn("glue", one) for one in catalogue)),
                     Statement("ReadSecurityConfiguration", ("glue:GetSecurityConfiguration",),
                               ("*",)),  # the action knows no narrower resource
                     Statement("WriteLogs",
                               ("logs:AssociateKmsKey", "logs:CreateLogGroup",
                                "logs:CreateLogStream", "logs:PutLogEvents"),
                               # Glue names groups after the prefix and the security configuration
-                              (f"{logs}/{names.part('jobs')}*", f"{logs}/crawlers*")),
+                              (names.log_group_arn(f"{names.jobs_log_prefix}*"),
+                               names.log_group_arn("/aws-glue/crawlers*"))),
                     Statement("PublishMetrics", ("cloudwatch:PutMetricData",),
                               ("*",),  # metrics have no ARN: the condition leaves Glue's and ours
                               conditions={"StringEquals": {
@@ -144,7 +139,7 @@ class GlueJobs(Construct):
             number_of_workers=glue.workers,
             timeout=glue.timeout_minutes,
             max_retries=0,  # who started it decides: a run is repeatable, but costs again
-            security_configuration=names.part("glue"),
+            security_configuration=names.security_configuration,
             execution_property=GlueJobExecutionProperty(
                 max_concurrent_runs=glue.concurrent_runs if job in _CONCURRENT else 1
             ),
@@ -158,7 +153,7 @@ class GlueJobs(Construct):
                 "--enable-metrics": "true",
                 "--enable-observability-metrics": "true",
                 "--enable-continuous-cloudwatch-log": "true",
-                "--custom-logGroup-prefix": log_groups.jobs(names),
+                "--custom-logGroup-prefix": names.jobs_log_prefix,
                 "--environment": names.environment,
                 "--metrics_namespace": NAMESPACE,
                 "--max_quarantined_share": str(self._quality.max_quarantined_share),
@@ -181,7 +176,7 @@ class GlueJobs(Construct):
             schedule=schedule,
             actions=[
                 GlueTriggerActions(
-                    job_name=compact.name, security_configuration=self._names.part("glue")
+                    job_name=compact.name, security_configuration=self._names.security_configuration
                 )
             ],
         )
@@ -197,7 +192,7 @@ class GlueJobs(Construct):
             database_name=names.database,
             table_prefix="raw_",
             schedule=self._glue.crawler_schedule,
-            security_configuration=names.part("glue"),
+            security_configuration=names.security_configuration,
             s3_target=[GlueCrawlerS3Target(path=locations.RAW_TELEMETRY.uri(names))],
             recrawl_policy=GlueCrawlerRecrawlPolicy(recrawl_behavior="CRAWL_EVERYTHING"),
             schema_change_policy=GlueCrawlerSchemaChangePolicy(

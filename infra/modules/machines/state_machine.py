@@ -15,7 +15,6 @@ from cdktf_cdktf_provider_aws.sfn_state_machine import (
 from constructs import Construct
 
 from contracts.names import Names
-from infra.modules.core import log_groups
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement
 
 
@@ -27,7 +26,7 @@ class StateMachineInputs:
     ----------
     name
         Of the machine; its role is called the same. Its log group,
-        `infra.modules.core.log_groups.state_machine`, is the data stack's.
+        `contracts.names.Names.machine_log_group`, is the data stack's.
     definition
         In Amazon States Language.
     statements
@@ -64,10 +63,7 @@ class StateMachine(Construct):
                 },
             ),
         )
-        log = (
-            f"arn:aws:logs:{names.region}:{names.account_id}:log-group:"
-            f"{log_groups.state_machine(inputs.name)}:*"
-        )
+        log = names.log_group_arn(f"{names.machine_log_group(inputs.name)}:*")
         self.machine = SfnStateMachine(
             self,
             "this",

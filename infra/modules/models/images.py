@@ -49,7 +49,7 @@ class Images(Construct):
             repository = EcrRepository(
                 self,
                 container,
-                name=inputs.names.part(container),
+                name=inputs.names.repository(container),
                 image_tag_mutability="IMMUTABLE",
                 image_scanning_configuration=EcrRepositoryImageScanningConfiguration(
                     scan_on_push=True

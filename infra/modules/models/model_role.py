@@ -8,7 +8,7 @@ from constructs import Construct
 
 from contracts.lake.locations import CHANNELS, EVALUATIONS, NIGHTLY, TRAINING_OUTPUT
 from contracts.models.container_images import CONTENTS
-from contracts.names import Names
+from contracts.names import MODEL_ROLE, Names, arn
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 
 
@@ -25,26 +25,29 @@ class ModelRole(Construct):
     def __init__(self, scope: Construct, id_: str, inputs: ModelRoleInputs) -> None:
         super().__init__(scope, id_)
         names = inputs.names
-        models = f"arn:aws:s3:::{names.bucket('models')}"
-        logs = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:/aws/sagemaker"
+        places = (TRAINING_OUTPUT, EVALUATIONS, NIGHTLY)
+        groups = (
+            "ProcessingJobs*",
+            "TrainingJobs*",
+            "TransformJobs*",
+            f"Endpoints/{names.part('')}*",
+        )
         ServiceRole(
             self,
             "role",
             RoleInputs(
-                name=names.part("sagemaker"),
+                name=names.role(MODEL_ROLE),
                 service="sagemaker.amazonaws.com",
                 description="SageMaker trains, judges and serves models",
                 statements=(
-                    Statement("SeeBucket", ("s3:GetBucketLocation", "s3:ListBucket"), (models,)),
-                    Statement("ReadChannels", ("s3:GetObject",), (f"{models}/{CHANNELS.prefix}*",)),
+                    Statement("SeeBucket", ("s3:GetBucketLocation", "s3:ListBucket"),
+                              (names.bucket_arn("models"),)),
+                    Statement("ReadChannels", ("s3:GetObject",),
+                              (names.bucket_arn("models", f"{CHANNELS.prefix}*"),)),
                     Statement(
                         "ReadAndWriteModels",
                         ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
-                        (
-                            f"{models}/{TRAINING_OUTPUT.prefix}*",
-                            f"{models}/{EVALUATIONS.prefix}*",
-                            f"{models}/{NIGHTLY.prefix}*",
-                        ),
+                        tuple(names.bucket_arn("models", f"{one.prefix}*") for one in places),
                     ),
                     Statement(
                         "LogIn",
@@ -57,24 +60,17 @@ class ModelRole(Construct):
                          "ecr:GetDownloadUrlForLayer"),
                         (
                             # the algorithm's image lies in an account of AWS, one for each region
-                            f"arn:aws:ecr:{names.region}:*:repository/forecasting-deepar",
-                            *(
-                                f"arn:aws:ecr:{names.region}:{names.account_id}:repository/"
-                                f"{names.part(container)}"
-                                for container in CONTENTS
-                            ),
+                            arn("ecr", "repository/forecasting-deepar",
+                                region=names.region, account_id="*"),
+                            *(names.arn("ecr", f"repository/{names.repository(container)}")
+                              for container in CONTENTS),
                         ),
                     ),
                     Statement(
                         "WriteLogs",
                         ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams",
                          "logs:PutLogEvents"),
-                        (
-                            f"{logs}/ProcessingJobs*",
-                            f"{logs}/TrainingJobs*",
-                            f"{logs}/TransformJobs*",
-                            f"{logs}/Endpoints/{names.part('')}*",
-                        ),
+                        tuple(names.log_group_arn(f"/aws/sagemaker/{one}") for one in groups),
                     ),
                     Statement(
                         "PublishMetrics",

@@ -29,7 +29,6 @@ class TrackingServer(Construct):
     def __init__(self, scope: Construct, id_: str, inputs: TrackingServerInputs) -> None:
         super().__init__(scope, id_)
         names = inputs.names
-        models = f"arn:aws:s3:::{names.bucket(EXPERIMENTS.purpose)}"
         role = ServiceRole(
             self,
             "role",
@@ -41,13 +40,13 @@ class TrackingServer(Construct):
                     Statement(
                         "SeeArtefacts",
                         ("s3:ListBucket",),
-                        (models,),
+                        (names.bucket_arn(EXPERIMENTS.purpose),),
                         conditions={"StringLike": {"s3:prefix": f"{EXPERIMENTS.prefix}*"}},
                     ),
                     Statement(
                         "KeepArtefacts",
                         ("s3:GetObject", "s3:PutObject"),
-                        (f"{models}/{EXPERIMENTS.prefix}*",),
+                        (names.bucket_arn(EXPERIMENTS.purpose, f"{EXPERIMENTS.prefix}*"),),
                     ),
                     use_of_data_key(names),
                 ),

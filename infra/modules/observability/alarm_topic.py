@@ -35,13 +35,8 @@ class AlarmTopic(Construct):
             "policy",
             arn=topic.arn,
             policy=document(
-                _telling(
-                    names,
-                    "Alarms",
-                    "cloudwatch",
-                    f"{names.region}:{names.account_id}:alarm:{names.part('')}*",
-                ),
-                _telling(names, "Budget", "budgets", f":{names.account_id}:*"),
+                _telling(names, "Alarms", "cloudwatch", f"alarm:{names.part('')}*"),
+                _telling(names, "Budget", "budgets", "*"),
             ),
         )
 
@@ -55,6 +50,6 @@ def _telling(names: Names, sid: str, service: str, source: str) -> Statement:
         principals={"Service": f"{service}.amazonaws.com"},
         conditions={
             "StringEquals": {"aws:SourceAccount": names.account_id},
-            "ArnLike": {"aws:SourceArn": f"arn:aws:{service}:{source}"},
+            "ArnLike": {"aws:SourceArn": names.arn(service, source)},
         },
     )

@@ -31,8 +31,40 @@ def test_bucket_names_are_unique_to_the_account_and_fit_in_63_characters(names: 
         (lambda: Names("test", "123456789012", "eu-west-1"), "environment must be one of"),
         (lambda: Names("dev", "1", "r").bucket("row"), "bucket must be one of"),
         (lambda: Names("dev", "1", "r").job("crawl"), "job must be one of"),
+        (lambda: Names("dev", "1", "r").role("clerk"), "role must be one of"),
     ],
 )
 def test_unknown_parts_are_refused_with_what_is_known(call, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("arn", "expected"),
+    [
+        (lambda n: n.arn("iot", "cert/*"), "arn:aws:iot:eu-west-1:123456789012:cert/*"),
+        (lambda n: n.arn("iam", "root"), "arn:aws:iam::123456789012:root"),
+        (lambda n: n.arn("budgets", "*"), "arn:aws:budgets::123456789012:*"),
+        (lambda n: n.role_arn("glue"), "arn:aws:iam::123456789012:role/lakecast-dev-glue"),
+        (lambda n: n.bucket_arn("raw"), "arn:aws:s3:::lakecast-dev-raw-123456789012"),
+        (lambda n: n.bucket_arn("raw", "a/*"), "arn:aws:s3:::lakecast-dev-raw-123456789012/a/*"),
+        (
+            lambda n: n.table_arn(n.locks_table),
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/lakecast-dev-locks",
+        ),
+        (
+            lambda n: n.log_group_arn(f"{n.log_groups.delivery}:*"),
+            "arn:aws:logs:eu-west-1:123456789012:log-group:"
+            "/aws/kinesisfirehose/lakecast-dev-telemetry:*",
+        ),
+        (lambda n: n.alarm_topic_arn, "arn:aws:sns:eu-west-1:123456789012:lakecast-dev-alarms"),
+    ],
+)
+def test_arns_have_the_parts_that_their_service_has(names, arn, expected) -> None:  # type: ignore[no-untyped-def]
+    assert arn(names) == expected
+
+
+def test_log_groups_are_named_after_who_writes_into_them(names: Names) -> None:
+    assert names.log_groups.function == f"/aws/lambda/{names.forecast_function}"
+    assert names.log_groups.jobs_error == f"{names.jobs_log_prefix}/error"
+    assert names.log_groups.rollout == names.machine_log_group(names.rollout_machine)

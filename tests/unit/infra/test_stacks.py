@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from contracts.models.container_images import CONTENTS
 from contracts.names import ENVIRONMENTS, GLUE_JOBS, Names
 from infra.estate.place import STACKS
 from infra.estate.synthesis import node
-from infra.modules.core.log_groups import log_groups
 from infra.modules.core.packaging import REPOSITORY
 from infra.settings import Settings
 from tests.support.sessions import ACCOUNT, REGION
@@ -286,7 +286,7 @@ def test_every_resource_is_tagged_by_the_provider(estate):
 def test_logs_are_encrypted_and_forgotten_in_time(estate):
     groups = estate.resources("aws_cloudwatch_log_group").values()
 
-    assert {group["name"] for group in groups} == set(log_groups(estate.names).values())
+    assert {group["name"] for group in groups} == set(asdict(estate.names.log_groups).values())
     for group in groups:
         assert group["kms_key_id"] == "${aws_kms_key.key.arn}"
         assert group["retention_in_days"] == estate.settings.retention.log_days
