@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from constructs import Construct
 
+from infra.modules.api import function_code
 from infra.modules.api.forecast_function import ForecastFunction, ForecastFunctionInputs
 from infra.modules.api.openapi import read
 from infra.modules.api.rest_api import RestApi, RestApiInputs
 from infra.modules.api.stage import ApiStage, ApiStageInputs
-from infra.modules.core.packaging import REPOSITORY, zip_of
 from infra.modules.cost.budget import Budget, BudgetInputs
 from infra.stacks.base import EstateStack, Target
 
@@ -22,18 +22,12 @@ class ServingStack(EstateStack):
     def __init__(self, scope: Construct, target: Target) -> None:
         super().__init__(scope, "serving", target)
         names, settings = target.names, target.settings
-        code = zip_of(
-            {
-                "contracts": REPOSITORY / "contracts",
-                "forecast_api": REPOSITORY / "lambdas/forecast_api",
-            }
-        )
         function = ForecastFunction(
             self,
             "function",
             ForecastFunctionInputs(
                 names=names,
-                code=self.package(code, "forecast_api.zip"),
+                code=self.package(function_code.forecast_api(), "forecast_api.zip"),
                 interaction_days=settings.retention.interaction_days,
                 reserved_concurrency=settings.api.reserved_concurrency,
                 tracing=settings.api.tracing,
@@ -42,11 +36,7 @@ class ServingStack(EstateStack):
         api = RestApi(
             self,
             "api",
-            RestApiInputs(
-                names=names,
-                operations=read(REPOSITORY / "contracts/apis/forecast.openapi.yaml"),
-                function=function.function,
-            ),
+            RestApiInputs(names, read(function_code.FORECAST_API), function.function),
         )
         ApiStage(self, "stage", ApiStageInputs(names, api, settings.api))
         if settings.budget.monthly_usd:

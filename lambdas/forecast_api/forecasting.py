@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as AwsConnectionError
+from rest_api.problems import unavailable
 
 from contracts.models.forecast_input import HORIZON, START_FORMAT
 from forecast_api.history import Series
-from forecast_api.problems import model_does_not_fit, unavailable
+from forecast_api.problems import model_does_not_fit
 
 NUM_SAMPLES = 100
 """Sample paths that quantiles are read from: DeepAR's default."""

@@ -2,10 +2,11 @@
 
 Package
 -------
-A zip whose root holds ``forecast_api/`` (this folder) and ``contracts/`` (with its ``*.json``).
-Runtime ``python3.11``; nothing beyond the standard library and the runtime's boto3. 512 MB,
-timeout 29 s (API Gateway waits no longer), log format ``Text`` (each line is JSON already, and
-metrics travel in it in CloudWatch's embedded metric format).
+A zip whose root holds ``forecast_api/`` (this folder, and in it ``contract.json``), ``rest_api/``,
+``contracts/`` (with its ``*.json``) and ``fastjsonschema/``: `infra.modules.api.function_code`.
+Runtime ``python3.11`` with its own boto3. 512 MB, timeout 29 s (API Gateway waits no longer), log
+format ``Text`` (each line is JSON already, and metrics travel in it in CloudWatch's embedded metric
+format).
 
 Environment
 -----------
@@ -36,18 +37,23 @@ from __future__ import annotations
 import os
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from rest_api.contract import operations
+from rest_api.log import Log
+from rest_api.router import Router
 
 from forecast_api.forecasting import SageMakerForecaster
 from forecast_api.history import S3History
 from forecast_api.interactions import DynamoInteractionLog
-from forecast_api.log import Log
-from forecast_api.routing import Router
-from forecast_api.service import ForecastService
+from forecast_api.operations import handlers
+from forecast_api.service import METRICS, NAMESPACE, ForecastService
 from forecast_api.settings import Settings
+
+_CONTRACT = Path(__file__).with_name("contract.json")
 
 _QUICK = Config(
     connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
@@ -62,29 +68,27 @@ _FORECAST = Config(
 
 def build(settings: Settings) -> Router:
     """Join the parts to AWS's services, which boto3 finds by the region and endpoint settings."""
-    log = Log(sys.stdout, settings.environment)
+    log = Log(sys.stdout, settings.environment, NAMESPACE, METRICS)
 
     def report_loss(count: int, reason: str) -> None:
         log.write("ERROR", f"{count} interaction(s) lost: {reason}")
 
     session = boto3.Session()
-    return Router(
-        ForecastService(
-            S3History(session.client("s3", config=_QUICK), settings.curated_bucket),
-            SageMakerForecaster(
-                session.client("sagemaker-runtime", config=_FORECAST),
-                session.client("sagemaker", config=_QUICK),
-                settings.endpoint,
-            ),
-            DynamoInteractionLog(
-                session.client("dynamodb", config=_QUICK),
-                settings.interactions_table,
-                timedelta(days=settings.retention_days),
-                report_loss,
-            ),
+    service = ForecastService(
+        S3History(session.client("s3", config=_QUICK), settings.curated_bucket),
+        SageMakerForecaster(
+            session.client("sagemaker-runtime", config=_FORECAST),
+            session.client("sagemaker", config=_QUICK),
+            settings.endpoint,
         ),
-        log,
+        DynamoInteractionLog(
+            session.client("dynamodb", config=_QUICK),
+            settings.interactions_table,
+            timedelta(days=settings.retention_days),
+            report_loss,
+        ),
     )
+    return Router(operations(_CONTRACT.read_bytes()), handlers(service), log)
 
 
 _router = build(Settings.from_environment(os.environ))

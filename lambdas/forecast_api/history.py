@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
+from rest_api.problems import Problem, unavailable
 
 from contracts.lake.locations import RECENT
+from contracts.messages.telemetry import json_schema
 from contracts.models.forecast_input import (
     AREA,
     RELATED_HOURS,
@@ -19,17 +22,16 @@ from contracts.models.forecast_input import (
     related_name,
 )
 from forecast_api.problems import (
-    Problem,
     model_does_not_fit,
     no_history,
     origin_outside_history,
-    unavailable,
     unknown_device,
 )
-from forecast_api.validation import DevicesRequest, ForecastRequest, is_device_id
+from forecast_api.requests import DevicesRequest, ForecastRequest
 
 _HOUR = timedelta(hours=1)
 _SUFFIX = ".json"
+_DEVICE_ID = re.compile(json_schema()["properties"]["device_id"]["pattern"])
 _PARALLEL_READS = 8
 """Objects read at once for a batch; botocore keeps ten connections."""
 
@@ -213,7 +215,7 @@ class S3History:
             for item in page.get("Contents", ()):
                 device_id = item["Key"][len(RECENT.prefix) :].removesuffix(_SUFFIX)
                 # Writers leave marker objects; those are no devices.
-                if item["Key"].endswith(_SUFFIX) and is_device_id(device_id):
+                if item["Key"].endswith(_SUFFIX) and _DEVICE_ID.fullmatch(device_id):
                     yield Device(device_id, item["LastModified"])
 
 

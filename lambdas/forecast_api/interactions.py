@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from forecast_api.validation import ForecastRequest
+from forecast_api.requests import ForecastRequest
 
 _WRITES_A_CALL = 25
 """DynamoDB's limit of BatchWriteItem."""

@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from rest_api.call import Call
+from rest_api.problems import Problem, unavailable
 
 from contracts.models.forecast_input import QUANTILES
 from forecast_api.forecasting import SERVING, Forecaster, Prediction
 from forecast_api.history import DevicePage, HistorySource, Series, series_before_origin
 from forecast_api.interactions import Interaction, InteractionLog
-from forecast_api.problems import Problem, unavailable
-from forecast_api.validation import DevicesRequest, ForecastRequest
+from forecast_api.requests import DevicesRequest, ForecastRequest
 
 UNIT = "µg/m³"
 
+NAMESPACE = "Lakecast/ForecastApi"
+"""CloudWatch namespace of the metrics."""
+
+METRICS = {
+    "forecasts": "Count",
+    "interactions_lost": "Count",
+    "endpoint_latency": "Milliseconds",
+}
+"""Metrics that the service measures, with their units in CloudWatch."""
+
 REFUSED = 409
 """Status of the problem that the model was not trained for a series."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of the API while it is carried out.
-
-    Parameters
-    ----------
-    request_id
-        Names it in the log, in the records and to the caller.
-    measures
-        Metrics of `forecast_api.log.UNITS`, filled in on the way.
-    """
-
-    request_id: str
-    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    started: float = field(default_factory=time.perf_counter)
-    measures: dict[str, float] = field(default_factory=dict)
-
-    def milliseconds(self) -> float:
-        """Time since it came."""
-        return (time.perf_counter() - self.started) * 1000
 
 
 @dataclass(frozen=True)
@@ -208,7 +197,7 @@ class ForecastService:
         }
         if isinstance(outcome, Problem):
             return Interaction(
-                **common, status=outcome.status, problem=outcome.kind, origin=request.origin
+                **common, status=outcome.status, problem=outcome.kind.name, origin=request.origin
             )
         return Interaction(
             **common,

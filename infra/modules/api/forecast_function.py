@@ -26,7 +26,7 @@ class ForecastFunctionInputs:
     Parameters
     ----------
     code
-        Zip with ``forecast_api/`` and ``contracts/`` at its root.
+        Zip as `lambdas/forecast_api/handler.py` describes it.
     interaction_days
         Days until an interaction expires.
     reserved_concurrency

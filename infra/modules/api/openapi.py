@@ -1,21 +1,24 @@
-"""What API Gateway needs of the API's OpenAPI document.
+"""Reads an API's OpenAPI document for API Gateway and for the function behind it.
 
-The document is the contract; here it is read, not repeated. Only references to schemas occur in
-it, as it says at its top.
+Only references to schemas occur in the document, as it says at its top.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+Schema = Mapping[str, Any]
+
 _LOCATIONS = {"path": "path", "query": "querystring", "header": "header"}
 _METHODS = ("get", "post", "put", "patch", "delete")
+_NOT_IN_MODELS = frozenset({"additionalProperties"})
+"""Keywords that API Gateway's models do not support; the function applies them."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,10 @@ class Operation:
     parameters
         Name as API Gateway writes it, ``method.request.querystring.limit``, to whether the
         request must have it.
+    path_parameters, query_parameters
+        JSON Schema of an object with the parameters.
     body
-        JSON Schema (draft 4, API Gateway's) of the body without references; None takes none.
+        JSON Schema (draft 4) of the body; None takes none.
     body_name
         Name of that schema in the document.
     """
@@ -37,16 +42,26 @@ class Operation:
     method: str
     operation_id: str
     parameters: Mapping[str, bool]
-    body: Mapping[str, Any] | None
+    path_parameters: Schema
+    query_parameters: Schema
+    body: Schema | None
     body_name: str | None
 
     @property
     def segments(self) -> tuple[str, ...]:
         return tuple(self.path.strip("/").split("/"))
 
+    @property
+    def model(self) -> Schema | None:
+        """The body's schema as API Gateway takes it."""
+        if self.body is None:
+            return None
+        without: dict[str, Any] = _without(_NOT_IN_MODELS, self.body)
+        return {"$schema": "http://json-schema.org/draft-04/schema#", **without}
+
 
 def read(path: Path) -> tuple[Operation, ...]:
-    """Operations of an OpenAPI document, in its order."""
+    """Operations of an OpenAPI document, in its order. Their schemas have no references."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     return tuple(
         _operation(document, route, method, item[method])
@@ -56,22 +71,64 @@ def read(path: Path) -> tuple[Operation, ...]:
     )
 
 
+def function_contract(operations: tuple[Operation, ...]) -> bytes:
+    """The requests that the document allows, as `rest_api.contract.operations` reads them."""
+    described = [
+        {
+            "operation_id": one.operation_id,
+            "method": one.method,
+            "path": one.path,
+            "path_parameters": one.path_parameters,
+            "query_parameters": one.query_parameters,
+            "body": one.body,
+        }
+        for one in operations
+    ]
+    return json.dumps(described, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def fingerprint(operations: tuple[Operation, ...], *more: str) -> str:
+    """Text that changes with anything a deployment freezes."""
+    shapes = [[one.path, one.method, one.parameters, one.model] for one in operations]
+    return json.dumps([shapes, *more], sort_keys=True)
+
+
 def _operation(
     document: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any]
 ) -> Operation:
-    parameters = {
-        f"method.request.{_LOCATIONS[one['in']]}.{one['name']}": bool(one.get("required"))
-        for one in operation.get("parameters", ())
-    }
+    parameters = operation.get("parameters", ())
     body = body_name = None
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         body_name = schema["$ref"].rpartition("/")[2]
-        body = {
-            "$schema": "http://json-schema.org/draft-04/schema#",
-            **_without_references(document, schema),
-        }
-    return Operation(path, method.upper(), operation["operationId"], parameters, body, body_name)
+        body = _without_references(document, schema)
+    return Operation(
+        path,
+        method.upper(),
+        operation["operationId"],
+        {
+            f"method.request.{_LOCATIONS[one['in']]}.{one['name']}": bool(one.get("required"))
+            for one in parameters
+        },
+        _parameters(document, [one for one in parameters if one["in"] == "path"]),
+        _parameters(document, [one for one in parameters if one["in"] == "query"]),
+        body,
+        body_name,
+    )
+
+
+def _parameters(
+    document: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            one["name"]: _without_references(document, one["schema"]) for one in parameters
+        },
+        "additionalProperties": False,
+    }
+    required = [one["name"] for one in parameters if one.get("required")]
+    return schema | {"required": required} if required else schema  # draft 4 allows no empty list
 
 
 def _without_references(document: Mapping[str, Any], schema: Any) -> Any:
@@ -88,7 +145,11 @@ def _without_references(document: Mapping[str, Any], schema: Any) -> Any:
     return {name: _without_references(document, value) for name, value in schema.items()}
 
 
-def fingerprint(operations: tuple[Operation, ...], *more: str) -> str:
-    """Text that changes with anything a deployment freezes."""
-    shapes = [[one.path, one.method, one.parameters, one.body] for one in operations]
-    return json.dumps([shapes, *more], sort_keys=True)
+def _without(keywords: frozenset[str], schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without(keywords, one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: _without(keywords, value) for name, value in schema.items() if name not in keywords
+    }

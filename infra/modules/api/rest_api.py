@@ -23,30 +23,29 @@ from cdktf_cdktf_provider_aws.lambda_function import LambdaFunction
 from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
 from constructs import Construct
 
+from contracts.apis import problems
+from contracts.apis.problems import ProblemKind, problem_document
 from contracts.names import Names
 from infra.modules.api.openapi import Operation, fingerprint
 
-_INVALID = "The request is not valid"
 _MESSAGE = "$context.error.messageString"
 """API Gateway's own message, in quotation marks already."""
 
 _PROBLEMS = {
-    # kind of API Gateway's own answer: status, kind of the problem, title, detail
-    "BAD_REQUEST_BODY": (400, "invalid-request", _INVALID, _MESSAGE),
-    "BAD_REQUEST_PARAMETERS": (400, "invalid-request", _INVALID, _MESSAGE),
-    "INVALID_API_KEY": (403, "forbidden", "The key is not valid",
-                        '"the header x-api-key must hold a key of this API"'),
-    "MISSING_AUTHENTICATION_TOKEN": (404, "unknown-route", "There is no such operation",
-                                     '"the API has no such method and path"'),
-    "REQUEST_TOO_LARGE": (413, "body-too-large", "The body is too large", _MESSAGE),
-    "THROTTLED": (429, "too-many-requests", "There are too many requests",
-                  '"ask again in a moment"'),
-    "QUOTA_EXCEEDED": (429, "quota-exceeded", "The quota is used up",
-                       '"the key may ask no more today"'),
-    "INTEGRATION_TIMEOUT": (503, "unavailable", "The service cannot answer now",
-                            '"the answer took too long; ask again"'),
-    "DEFAULT_5XX": (500, "internal-error", "The service has a fault", '"the fault is logged"'),
-}  # fmt: skip
+    # API Gateway's own answer: kind of problem, detail
+    "BAD_REQUEST_BODY": (problems.INVALID_REQUEST, _MESSAGE),
+    "BAD_REQUEST_PARAMETERS": (problems.INVALID_REQUEST, _MESSAGE),
+    "INVALID_API_KEY": (problems.FORBIDDEN, "the header x-api-key must hold a key of this API"),
+    "MISSING_AUTHENTICATION_TOKEN": (
+        problems.UNKNOWN_ROUTE,
+        "the API has no such method and path",
+    ),
+    "REQUEST_TOO_LARGE": (problems.BODY_TOO_LARGE, _MESSAGE),
+    "THROTTLED": (problems.TOO_MANY_REQUESTS, "ask again in a moment"),
+    "QUOTA_EXCEEDED": (problems.QUOTA_EXCEEDED, "the key may ask no more today"),
+    "INTEGRATION_TIMEOUT": (problems.UNAVAILABLE, "the answer took too long; ask again"),
+    "DEFAULT_5XX": (problems.INTERNAL_ERROR, "the fault is logged"),
+}
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,14 @@ class RestApi(Construct):
     ) -> Sequence[TerraformResource]:
         resource = self._resource(operation.segments)
         models = {}
-        if operation.body is not None and operation.body_name is not None:
+        if operation.model is not None and operation.body_name is not None:
             model = ApiGatewayModel(
                 self,
                 f"{operation.operation_id}_body",
                 rest_api_id=self.api.id,
                 name=operation.body_name,
                 content_type="application/json",
-                schema=json.dumps(operation.body, sort_keys=True),
+                schema=json.dumps(operation.model, sort_keys=True),
             )
             models = {"application/json": model.name}
         method = ApiGatewayMethod(
@@ -161,19 +160,20 @@ class RestApi(Construct):
                 answer.lower(),
                 rest_api_id=self.api.id,
                 response_type=answer,
-                status_code=str(status),
-                response_templates={"application/json": _problem(status, kind, title, detail)},
+                status_code=str(kind.status),
+                response_templates={"application/json": _problem(kind, detail)},
                 response_parameters={
                     "gatewayresponse.header.Content-Type": "'application/problem+json'"
                 },
             )
-            for answer, (status, kind, title, detail) in _PROBLEMS.items()
+            for answer, (kind, detail) in _PROBLEMS.items()
         ]
 
     def _deployment(
         self, operations: tuple[Operation, ...], frozen: Sequence[TerraformResource]
     ) -> ApiGatewayDeployment:
-        text = fingerprint(operations, json.dumps(_PROBLEMS, sort_keys=True))
+        answers = [[answer, _problem(*problem)] for answer, problem in sorted(_PROBLEMS.items())]
+        text = fingerprint(operations, json.dumps(answers))
         return ApiGatewayDeployment(
             self,
             "deployment",
@@ -184,9 +184,7 @@ class RestApi(Construct):
         )
 
 
-def _problem(status: int, kind: str, title: str, detail: str) -> str:
-    """Mapping template of a problem document; the detail is a JSON string or stands for one."""
-    return (
-        f'{{"type":"urn:lakecast:problem:{kind}","title":"{title}","status":{status},'
-        f'"detail":{detail},"instance":"urn:lakecast:request:$context.requestId"}}'
-    )
+def _problem(kind: ProblemKind, detail: str) -> str:
+    """Mapping template of a problem document."""
+    document = problem_document(kind, detail, "$context.requestId")
+    return json.dumps(document, separators=(",", ":")).replace(f'"{_MESSAGE}"', _MESSAGE)

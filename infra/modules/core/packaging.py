@@ -71,8 +71,10 @@ def pinned(module: str) -> str:
     raise ValueError(f"expected {module}== among the dependencies in {PYPROJECT}")
 
 
-def zip_of(packages: Mapping[str, Path]) -> bytes:
+def zip_of(packages: Mapping[str, Path], made: Mapping[str, bytes] | None = None) -> bytes:
     """A zip with each folder's modules and data files below the given name.
+
+    ``made`` are files that lie in no folder, by their names in the zip.
 
     Entries are sorted, dated to one moment, of one mode, and stored uncompressed: compressed
     bytes differ between versions of zlib.
@@ -82,17 +84,20 @@ def zip_of(packages: Mapping[str, Path]) -> bytes:
     FileNotFoundError
         A folder does not exist or holds nothing to ship.
     """
+    content = dict(made or {})
+    for name, folder in packages.items():
+        files = list(_files(folder))
+        if not files:
+            raise FileNotFoundError(f"{folder} holds no code to package")
+        for file in files:
+            content[f"{name}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, folder in sorted(packages.items()):
-            files = sorted(_files(folder))
-            if not files:
-                raise FileNotFoundError(f"{folder} holds no code to package")
-            for file in files:
-                entry = zipfile.ZipInfo(f"{name}/{file.relative_to(folder).as_posix()}", _EPOCH)
-                entry.external_attr = 0o100644 << 16
-                entry.create_system = 3  # unix, also where it is not
-                archive.writestr(entry, file.read_bytes())
+        for name, data in sorted(content.items()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o100644 << 16
+            entry.create_system = 3  # unix, also where it is not
+            archive.writestr(entry, data)
     return buffer.getvalue()
 
 

@@ -21,7 +21,7 @@ import pytest
 
 from contracts.models.forecast_input import RecentHistory
 from contracts.names import Names
-from infra.modules.core.packaging import zip_of
+from infra.modules.api import function_code
 from localcloud.cloud.launch import running
 from tests.support.api.contract import assert_fits
 from tests.support.sessions import session_of
@@ -136,12 +136,6 @@ class Estate:
         return str(role["Role"]["Arn"])
 
     def _create_function(self, role: str) -> None:
-        package = zip_of(
-            {
-                "forecast_api": ROOT / "lambdas" / "forecast_api",
-                "contracts": ROOT / "contracts",
-            }
-        )
         variables = {
             "LAKECAST_ENV": "local",
             "ENDPOINT_NAME": self.names.endpoint,
@@ -155,7 +149,7 @@ class Estate:
             Runtime="python3.11",
             Role=role,
             Handler="forecast_api.handler.handler",
-            Code={"ZipFile": package},
+            Code={"ZipFile": function_code.forecast_api()},
             Environment={"Variables": variables},
             Timeout=29,
             MemorySize=512,

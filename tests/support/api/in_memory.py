@@ -12,13 +12,20 @@ from typing import Any
 from forecast_api.forecasting import Answer, Prediction
 from forecast_api.history import Device, DevicePage, Series
 from forecast_api.interactions import Interaction
-from forecast_api.log import Log
-from forecast_api.problems import Problem, model_does_not_fit, unknown_device
-from forecast_api.routing import Router
-from forecast_api.service import ForecastService
-from forecast_api.validation import DevicesRequest
+from forecast_api.operations import handlers
+from forecast_api.problems import model_does_not_fit, unknown_device
+from forecast_api.requests import DevicesRequest
+from forecast_api.service import METRICS, NAMESPACE, ForecastService
+from rest_api.contract import operations
+from rest_api.log import Log
+from rest_api.problems import Problem
+from rest_api.router import Router
 
 from contracts.models.forecast_input import HORIZON, RecentHistory
+from infra.modules.api.function_code import FORECAST_API
+from infra.modules.api.openapi import function_contract, read
+
+CONTRACT = function_contract(read(FORECAST_API))
 
 START = "2017-02-01 00:00:00"
 HOURS = 48
@@ -108,7 +115,8 @@ class Api:
         self.interactions = MemoryInteractionLog()
         self.stream = io.StringIO()
         service = ForecastService(self.history, self.forecaster, self.interactions)
-        self.router = Router(service, Log(self.stream, "local"))
+        log = Log(self.stream, "local", NAMESPACE, METRICS)
+        self.router = Router(operations(CONTRACT), handlers(service), log)
 
     def get(self, resource: str, query: dict[str, str] | None = None, **path: str) -> Any:
         return self.send(event("GET", resource, query, path=path))

@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from jsonschema import Draft4Validator
 
+from contracts.apis.problems import KINDS
 from infra.modules.api.openapi import fingerprint, read
 from infra.modules.core.packaging import REPOSITORY
 
@@ -36,7 +38,7 @@ def test_parameters_are_named_as_api_gateway_names_them(operations):
 
 
 def test_the_bodys_schema_stands_by_itself(operations):
-    body = operations["createForecasts"].body
+    body = operations["createForecasts"].model
 
     Draft4Validator.check_schema(body)
     assert "$ref" not in json.dumps(body)
@@ -44,6 +46,25 @@ def test_the_bodys_schema_stands_by_itself(operations):
     assert Draft4Validator(body).is_valid(valid)
     assert not Draft4Validator(body).is_valid({"requests": []})
     assert not Draft4Validator(body).is_valid({"requests": [{"device_id": "station-1"}]})
+
+
+def test_a_model_has_no_keyword_that_api_gateway_does_not_support(operations):
+    operation = operations["createForecasts"]
+    assert "additionalProperties" in json.dumps(operation.body)
+    assert "additionalProperties" not in json.dumps(operation.model)
+
+
+def test_the_document_names_every_kind_of_problem():
+    document = yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))
+    named = document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
+    assert named == [kind.type for kind in KINDS]
+    statuses = {
+        status
+        for item in document["paths"].values()
+        for operation in item.values()
+        for status in operation["responses"]
+    }
+    assert {str(kind.status) for kind in KINDS} == statuses - {"200"}
 
 
 def test_a_changed_document_asks_for_a_new_deployment(tmp_path, operations):

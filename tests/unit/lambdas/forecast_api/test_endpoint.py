@@ -22,11 +22,12 @@ from forecast_api.forecasting import (
     deepar_request,
 )
 from forecast_api.history import Series, series_before_origin
-from forecast_api.problems import Problem
-from forecast_api.validation import MAX_BATCH, ForecastRequest
+from forecast_api.requests import ForecastRequest
+from rest_api.problems import Problem
 
 from contracts.messages.telemetry import POLLUTANTS
 from contracts.models.forecast_input import QUANTILES, RECENT_HOURS, RELATED_HOURS, RecentHistory
+from tests.support.api.contract import MAX_BATCH
 
 START = datetime(2017, 2, 1, tzinfo=UTC)
 LARGEST_INVOCATION = 6 * 1024 * 1024
@@ -107,7 +108,7 @@ def test_the_largest_batch_is_one_invocation_of_an_endpoint():
         {name: [10_000, number] for number, name in enumerate(POLLUTANTS)},
         {name: [1234.5678901234567] * RECENT_HOURS for name in POLLUTANTS},
     )
-    one = series_before_origin(history, ForecastRequest("station-1", "ozone"))
+    one = series_before_origin(history, ForecastRequest("station-1", "ozone", 24, QUANTILES))
     assert len(one.target) == RECENT_HOURS
     assert [len(values) for values in one.related.values()] == [RELATED_HOURS] * known
     assert len(deepar_request([one] * MAX_BATCH, QUANTILES)) < LARGEST_INVOCATION

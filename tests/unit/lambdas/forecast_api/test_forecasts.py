@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from forecast_api.problems import model_does_not_fit, unavailable
+from forecast_api.problems import model_does_not_fit
+from rest_api.problems import unavailable
 
 from tests.support.api.contract import assert_fits
 from tests.support.api.in_memory import Api, history

@@ -6,15 +6,16 @@ import base64
 import json
 
 import pytest
-from forecast_api.problems import Problem
-from forecast_api.validation import MAX_BATCH, MAX_PAGE, forecasts_from_body
+from forecasting.api.client import BATCH
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rest_api.contract import operations
+from rest_api.problems import Problem
 
 from contracts.messages.telemetry import POLLUTANTS, json_schema
 from contracts.models.forecast_input import HORIZON, QUANTILES
-from tests.support.api.contract import DOCUMENT, assert_fits, is_valid
-from tests.support.api.in_memory import Api, event
+from tests.support.api.contract import DOCUMENT, MAX_BATCH, assert_fits, is_allowed
+from tests.support.api.in_memory import CONTRACT, Api, event
 
 REQUEST = {"device_id": "station-1", "pollutant": "ozone"}
 
@@ -86,7 +87,7 @@ def test_a_missing_pollutant_is_refused():
 @pytest.mark.parametrize(
     ("document", "at"),
     [
-        ([REQUEST], "/requests"),
+        ([REQUEST], "body"),
         ({}, "/requests"),
         ({"requests": []}, "/requests"),
         ({"requests": [REQUEST] * (MAX_BATCH + 1)}, "/requests"),
@@ -141,39 +142,140 @@ def test_what_the_api_does_not_have_is_404():
     assert response["headers"]["Content-Type"] == "application/problem+json"
 
 
-def test_the_contract_and_the_code_name_the_same_limits():
+def test_an_unfitting_value_is_shown_beside_what_was_expected():
+    wrong = {**REQUEST, "horizon": 25, "quantiles": ["0.5", "0.95", 7], "origin": "2017-02-30"}
+    problem = refusal("createForecasts", Api().post({"requests": [wrong, 7]}))
+    told = {error["at"]: error["detail"] for error in problem["errors"]}
+    assert told == {
+        "/requests/0/horizon": "must be a whole number from 1 to 24; got 25",
+        "/requests/0/quantiles": f'must be one of {", ".join(QUANTILES)}; got "0.95"',
+        "/requests/0/origin": (
+            "must match ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00(Z|[+]00:00)$ "
+            '(A full hour in UTC, such as 2026-01-31T13:00:00Z); got "2017-02-30"'
+        ),
+        "/requests/1": "must be an object; got 7",
+    }
+    assert all(f"{at}: {detail}" in problem["detail"] for at, detail in told.items())
+
+
+@pytest.mark.parametrize(
+    ("document", "detail"),
+    [
+        ({"requests": []}, "must be a list of 1 to 50 items; got 0 of them"),
+        ({"requests": "all"}, 'must be a list of 1 to 50 items; got "all"'),
+        ({"requests": [REQUEST], "more": 1}, "is not known here; known are requests"),
+        ({}, "is missing; it must be a list of 1 to 50 items"),
+        ([], "must be an object; got []"),
+    ],
+)
+def test_a_detail_says_what_a_batch_must_be(document, detail):
+    [error] = refusal("createForecasts", Api().post(document))["errors"]
+    assert error["detail"] == detail
+
+
+def test_a_day_that_is_not_in_the_calendar_is_named():
+    problem = refusal("getForecast", Api().forecast(origin="2017-02-30T05:00:00Z"))
+    assert problem["detail"] == (
+        'origin: must be a day and time that exist; got "2017-02-30T05:00:00Z"'
+    )
+
+
+def test_the_contracts_agree():
+    """What the document shares with the messages, the model's input and the API's client."""
     schemas = DOCUMENT["components"]["schemas"]
     assert schemas["Pollutant"]["enum"] == list(POLLUTANTS)
     assert schemas["Quantile"]["enum"] == list(QUANTILES)
     assert list(schemas["Forecast"]["properties"]["quantiles"]["properties"]) == list(QUANTILES)
     assert schemas["DeviceId"]["pattern"] == json_schema()["properties"]["device_id"]["pattern"]
-    assert schemas["ForecastRequest"]["properties"]["horizon"]["maximum"] == HORIZON
-    assert schemas["ForecastBatch"]["properties"]["requests"]["maxItems"] == MAX_BATCH
-    [limit, after] = DOCUMENT["paths"]["/v1/devices"]["get"]["parameters"]
-    assert limit["schema"]["maximum"] == MAX_PAGE
-    assert after["schema"]["pattern"] == schemas["DeviceId"]["pattern"]
+    assert schemas["Horizon"]["maximum"] == schemas["Horizon"]["default"] == HORIZON
+    assert MAX_BATCH == BATCH
 
 
-_values = st.one_of(st.sampled_from([None, True, 24.5, "24", "ä b", "a"]), st.integers(-2, 30))
-_requests = st.fixed_dictionaries(
-    {"device_id": _values, "pollutant": st.sampled_from([*POLLUTANTS, 1])},
+_OPERATIONS = {one.operation_id: one for one in operations(CONTRACT)}
+
+
+def is_carried_out(operation_id, sent):
+    try:
+        _OPERATIONS[operation_id].request(sent)
+    except Problem as problem:
+        assert problem.status == 400
+        assert problem.errors
+        return False
+    return True
+
+
+_names = st.sampled_from(["pollutants", "Horizon", "device_id", "limit "])
+
+
+def sometimes_with(strategy, values):
+    """Dictionaries of the strategy, some of them with one more name."""
+    more = st.one_of(st.just({}), st.just({}), st.dictionaries(_names, values, max_size=1))
+    return st.tuples(strategy, more).map(lambda pair: pair[0] | pair[1])
+
+
+HOURS = ["2017-02-01T00:00:00Z", "2016-02-29T05:00:00+00:00", "2017-02-29T05:00:00Z",
+         "0000-01-01T00:00:00Z", "2017-02-01T24:00:00Z", "2017-02-01", "2017-02-01T05:00:00+01:00",
+         "2017-02-01T00:00:00Z\n"]  # fmt: skip
+_texts = st.one_of(
+    st.sampled_from(["", "a", "ä b", "a\n", "a" * 128, "a" * 129, "24", "+3", "0x1", "1e1", " 3"]),
+    st.integers(-2, 1200).map(str),
+    st.text(max_size=5),
+)
+_levels = st.sampled_from([*QUANTILES * 5, "0.95", "0.10", "", ".5"])
+_forecast_queries = st.fixed_dictionaries(
+    {"pollutant": st.sampled_from([*POLLUTANTS, "dust"])},
     optional={
-        "horizon": _values,
-        "quantiles": st.lists(st.sampled_from([*QUANTILES, "0.95", 0.5]), max_size=10),
-        "origin": st.sampled_from(["2017-02-01T00:00:00Z", "2017-02-01", None]),
+        "horizon": st.one_of(st.integers(1, 24).map(str), _texts),
+        "quantiles": st.lists(_levels, max_size=9).map(",".join),
+        "origin": st.one_of(st.sampled_from(HOURS), _texts),
     },
 )
+_device_ids = st.one_of(st.just("station-1"), st.just("station%2D1"), _texts)
+_device_queries = st.fixed_dictionaries({}, optional={"limit": _texts, "after": _texts})
+_values = st.one_of(
+    st.sampled_from([None, True, 24.0, 24.5, "24", "ä b", "a", "a\n", [], {}]), st.integers(-2, 30)
+)
+_requests = st.fixed_dictionaries(
+    {"device_id": st.sampled_from(["a", "a\n", 5]), "pollutant": st.sampled_from([*POLLUTANTS, 1])},
+    optional={
+        "horizon": _values,
+        "quantiles": st.lists(st.sampled_from([*QUANTILES * 5, "0.95", 0.5]), max_size=9),
+        "origin": st.sampled_from([*HOURS, None]),
+    },
+)
+_sound = st.fixed_dictionaries(
+    {"device_id": st.just("a"), "pollutant": st.sampled_from(POLLUTANTS)},
+    optional={"horizon": _values, "origin": st.sampled_from(HOURS)},
+)
+_any = st.one_of(_requests, sometimes_with(_requests, _values), _values)
 
 
 @settings(deadline=None)
-@given(st.fixed_dictionaries({"requests": st.lists(_requests, max_size=4)}))
-def test_the_code_carries_out_just_what_the_contract_allows(document):
-    """Gateway and function must agree, or a request that one admits fails in the other."""
+@given(
+    sometimes_with(
+        st.fixed_dictionaries(
+            {"requests": st.one_of(st.lists(_sound, max_size=2), st.lists(_any, max_size=4))}
+        ),
+        st.just(1),
+    )
+)
+def test_the_code_carries_out_just_the_bodies_that_the_contract_allows(document):
     text = json.dumps(document)
-    try:
-        forecasts_from_body(text.encode())
-        carried_out = True
-    except Problem as problem:
-        assert problem.status == 400
-        carried_out = False
-    assert carried_out == is_valid("ForecastBatch", json.loads(text))
+    sent = event("POST", "/v1/forecasts", body=text)
+    expected = is_allowed("createForecasts", {}, {}, json.loads(text))
+    assert is_carried_out("createForecasts", sent) == expected
+
+
+@settings(deadline=None)
+@given(_device_ids, sometimes_with(_forecast_queries, _texts))
+def test_the_code_carries_out_just_the_forecasts_that_the_contract_allows(device_id, query):
+    path = {"device_id": device_id}
+    sent = event("GET", "/v1/devices/{device_id}/forecast", query, path=path)
+    assert is_carried_out("getForecast", sent) == is_allowed("getForecast", path, query)
+
+
+@settings(deadline=None)
+@given(sometimes_with(_device_queries, _texts))
+def test_the_code_carries_out_just_the_pages_that_the_contract_allows(query):
+    sent = event("GET", "/v1/devices", query)
+    assert is_carried_out("listDevices", sent) == is_allowed("listDevices", {}, query)

@@ -11,8 +11,8 @@ from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 from forecast_api.history import S3History
 from forecast_api.interactions import DynamoInteractionLog, Interaction
-from forecast_api.problems import Problem
-from forecast_api.validation import DevicesRequest, ForecastRequest
+from forecast_api.requests import DevicesRequest, ForecastRequest
+from rest_api.problems import Problem
 
 from tests.support.api.in_memory import history
 
@@ -57,13 +57,13 @@ def test_history_is_read_from_the_device_s_object(stored):
 
 def test_a_missing_object_is_an_unknown_device(stored):
     stored.refuses("NoSuchKey", 404)
-    assert stored.source.recent(["a"])["a"].kind == "unknown-device"
+    assert stored.source.recent(["a"])["a"].kind.name == "unknown-device"
 
 
 def test_a_refused_object_that_is_not_listed_is_an_unknown_device(stored):
     stored.refuses("AccessDenied", 403)
     stored.lists("recent/a.json.old")
-    assert stored.source.recent(["a"])["a"].kind == "unknown-device"
+    assert stored.source.recent(["a"])["a"].kind.name == "unknown-device"
 
 
 def test_a_refused_object_that_is_listed_is_a_fault(stored):
@@ -116,7 +116,9 @@ def recorded():
 
 def interactions(count):
     return [
-        Interaction("request-1", position, ForecastRequest("a", "ozone"), NOW, 200, 12.0, "e")
+        Interaction(
+            "request-1", position, ForecastRequest("a", "ozone", 24, ("0.5",)), NOW, 200, 12.0, "e"
+        )
         for position in range(count)
     ]
 

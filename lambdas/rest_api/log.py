@@ -10,17 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-NAMESPACE = "Lakecast/ForecastApi"
-
-UNITS = {
-    "requests": "Count",
-    "forecasts": "Count",
-    "server_errors": "Count",
-    "interactions_lost": "Count",
-    "latency": "Milliseconds",
-    "endpoint_latency": "Milliseconds",
-}
-"""Every metric, with its unit in CloudWatch."""
+UNITS = {"requests": "Count", "server_errors": "Count", "latency": "Milliseconds"}
+"""Metrics of every API, with their units in CloudWatch."""
 
 
 class Log:
@@ -32,11 +23,19 @@ class Log:
         Where lines go; a Lambda function's standard output goes to its log group.
     environment
         Dimension of the metrics.
+    namespace
+        CloudWatch namespace of the metrics.
+    units
+        Metrics that only this API has, with their units.
     """
 
-    def __init__(self, stream: TextIO, environment: str) -> None:
+    def __init__(
+        self, stream: TextIO, environment: str, namespace: str, units: Mapping[str, str]
+    ) -> None:
         self._stream = stream
         self._environment = environment
+        self._namespace = namespace
+        self._units = {**UNITS, **units}
 
     def write(self, level: str, message: str, **fields: Any) -> None:
         """Write one line. Fields never hold bodies, keys or other headers of a request."""
@@ -44,9 +43,9 @@ class Log:
 
     def measured(self, operation: str, metrics: Mapping[str, float], **fields: Any) -> None:
         """Write one line whose ``metrics`` CloudWatch counts by environment and operation."""
-        definitions = [{"Name": name, "Unit": UNITS[name]} for name in metrics]
+        definitions = [{"Name": name, "Unit": self._units[name]} for name in metrics]
         directive = {
-            "Namespace": NAMESPACE,
+            "Namespace": self._namespace,
             "Dimensions": [["environment", "operation"]],
             "Metrics": definitions,
         }

@@ -1,0 +1,25 @@
+"""Packages the code of the functions behind the APIs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fastjsonschema
+
+from infra.modules.api.openapi import function_contract, read
+from infra.modules.core.packaging import REPOSITORY, zip_of
+
+FORECAST_API = REPOSITORY / "contracts/apis/forecast.openapi.yaml"
+
+
+def forecast_api() -> bytes:
+    """The zip that `lambdas/forecast_api/handler.py` describes."""
+    return zip_of(
+        {
+            "contracts": REPOSITORY / "contracts",
+            "fastjsonschema": Path(fastjsonschema.__file__).parent,
+            "forecast_api": REPOSITORY / "lambdas/forecast_api",
+            "rest_api": REPOSITORY / "lambdas/rest_api",
+        },
+        {"forecast_api/contract.json": function_contract(read(FORECAST_API))},
+    )

@@ -1,0 +1,49 @@
+"""Requests of the forecast API, read from values that its contract allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ForecastRequest:
+    """A forecast that is asked for.
+
+    Parameters
+    ----------
+    horizon
+        Hours, 1 to 24.
+    quantiles
+        Levels as `contracts.models.forecast_input.QUANTILES` writes them, ascending, each once.
+    origin
+        First hour to forecast, UTC; None is the hour after the last one with data.
+    """
+
+    device_id: str
+    pollutant: str
+    horizon: int
+    quantiles: tuple[str, ...]
+    origin: datetime | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> ForecastRequest:
+        """Read a request of which the contract's defaults are filled in."""
+        origin = values.get("origin")
+        return cls(
+            values["device_id"],
+            values["pollutant"],
+            values["horizon"],
+            tuple(sorted(set(values["quantiles"]))),
+            None if origin is None else datetime.fromisoformat(origin).astimezone(UTC),
+        )
+
+
+@dataclass(frozen=True)
+class DevicesRequest:
+    """A page of devices that is asked for: at most ``limit``, after the device ``after``."""
+
+    limit: int
+    after: str | None = None
