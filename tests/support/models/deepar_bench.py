@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from deepar_container.commands import settle
+from deepar_container.commands import configure_torch
 from deepar_container.hyperparameters import Hyperparameters
 from deepar_container.model import DeepAR
 from deepar_container.training import fit, settings_for
@@ -16,7 +16,7 @@ from forecast_format.series import Series
 
 CONTAINER = Path(__file__).parents[3] / "sagemaker" / "containers" / "deepar"
 
-settle()  # one thread, as the container: two of them wait for each other on a busy machine
+configure_torch()  # one thread, as the container: two of them wait for each other on a busy machine
 
 TINY = {
     "time_freq": "H",

@@ -77,7 +77,7 @@ def test_a_pollutant_that_has_just_begun_leaves_the_others_alone() -> None:
     model, _ = training.fit([series(), series((0, 1), days=7), silent((0, 2))], QUICK)
     model.check(series())
     for begun in (1, 2):
-        with pytest.raises(SeriesError, match=rf"cat ends with {begun}, .* known are \[0\]"):
+        with pytest.raises(SeriesError, match=rf"cat ends with {begun}, .* known: \[0\]"):
             model.check(series((0, begun)))
 
 
@@ -149,7 +149,7 @@ def test_a_damaged_or_foreign_artefact_is_not_served(
         Boosting.load(folder)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     assert serve(Boosting.load) == 1
-    assert f"no model can be served from {folder}" in capfd.readouterr().out
+    assert f"the model in {folder} cannot be served" in capfd.readouterr().out
 
 
 def test_trees_of_another_kind_of_damage_are_refused(artefact: Path, tmp_path: Path) -> None:

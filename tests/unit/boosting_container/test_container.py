@@ -224,7 +224,7 @@ def test_hyperparameters_are_refused_all_at_once() -> None:
     said = str(refused.value)
     assert "time_freq must be H" in said
     assert "rounds must be an integer from 1 to 10000" in said
-    assert "'x' is no hyperparameter of boosting" in said
+    assert "'x' is not a hyperparameter of boosting" in said
 
 
 def test_serve_answers_over_http(trained: tuple[Path, str]) -> None:

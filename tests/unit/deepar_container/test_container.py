@@ -160,7 +160,7 @@ def test_serving_without_a_model_ends_with_1_and_says_so(container, tmp_path):
         check=False,
     )
     assert finished.returncode == 1
-    assert "no model can be served" in finished.stdout
+    assert "cannot be served" in finished.stdout
     assert "Traceback" not in finished.stderr
 
 

@@ -66,7 +66,11 @@ def test_all_that_is_wrong_is_said_at_once():
     with pytest.raises(HyperparameterError) as refused:
         Hyperparameters.parse({"time_freq": "H", "epochs": "0", "num_cell": "40"})
     message = str(refused.value)
-    for part in ("context_length is required", "epochs must be", "'num_cell' is no hyperparameter"):
+    for part in (
+        "context_length is required",
+        "epochs must be",
+        "'num_cell' is not a hyperparameter",
+    ):
         assert part in message
 
 

@@ -1,5 +1,5 @@
 """Gradient-boosted quantiles behind the contract of SageMaker's DeepAR.
 
-The same channels, requests and answers; beside them it reads the optional field ``related`` of a
-series, which DeepAR ignores: other pollutants, the area's mean, the weather so far.
+Channels, requests and responses are DeepAR's. In addition, the container reads the optional field
+``related`` of a series, which DeepAR ignores: other pollutants, the area's mean, past weather.
 """

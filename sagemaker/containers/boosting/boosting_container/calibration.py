@@ -1,9 +1,9 @@
-"""Bands that hold the share they promise, learned from forecasts of hours not trained on.
+"""Calibrates quantiles on held-out hours, so that each covers its nominal share of values.
 
-Split-conformal prediction with the model's own spread as the unit of what it missed (Romano,
+Split-conformal prediction with errors measured in units of the model's own spread (Romano,
 Patterson & Candès 2019, "Conformalized quantile regression"; Lei et al. 2018 for the unit): every
-quantile keeps its side of the median and is moved nearer or further by one factor, for which
-just its share of the held-out values would have come to lie below it.
+quantile stays on its side of the median, and one factor scales its distance from it. With that
+factor, exactly the quantile's nominal share of the held-out values lies below it.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 LEVELS: Floats = np.array([0.025, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.975])
-"""Quantiles that are calibrated; those between are interpolated."""
+"""Calibrated quantiles; those between are interpolated."""
 
 LEAD_GROUPS = ((1, 2), (3, 6), (7, 12), (13, 24))
-"""First and last lead that share their factors."""
+"""First and last lead of each group of leads with common factors."""
 
 LEAST_SPREAD = 1e-3
-"""Of the median: nearer than this a quantile's distance from it says nothing about the spread."""
+"""Smallest distance of a quantile from the median, as a share of the median. A smaller distance
+carries no information about the spread."""
 
-FEWEST = 200
-"""Held-out values below which a quantile is left as the model has it."""
+MIN_HELD_OUT = 200
+"""Number of held-out values below which quantiles are not calibrated."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Factors of the distances from the median.
+    """Factors that scale the quantiles' distances from the median.
 
     Parameters
     ----------
     base_levels
-        Quantiles that the model forecasts, 0.5 among them.
+        Quantiles that the model forecasts, including 0.5.
     factors
-        Shape (`LEAD_GROUPS`, `LEVELS`).
+        Factors, shape (`LEAD_GROUPS`, `LEVELS`).
     """
 
     base_levels: Floats
@@ -53,33 +54,33 @@ class Calibration:
         actual: Floats,
         leads: npt.NDArray[np.int64],
     ) -> Calibration:
-        """Learn from forecasts of values that the model had not seen.
+        """Learn from forecasts of values that the model was not trained on.
 
         Parameters
         ----------
         forecast
-            Shape (rows, base levels), ascending.
+            Forecast quantiles, shape (rows, base levels), ascending.
         actual
-            What came, without missing values, shape (rows,).
+            Observed values, none missing, shape (rows,).
         leads
             Lead of every row.
         """
         factors = np.ones((len(LEAD_GROUPS), len(LEVELS)))
         for group, (first, last) in enumerate(LEAD_GROUPS):
-            mine = (leads >= first) & (leads <= last)
-            if mine.sum() < FEWEST:
+            in_group = (leads >= first) & (leads <= last)
+            if in_group.sum() < MIN_HELD_OUT:
                 continue
-            median, distances = _distances(base_levels, forecast[mine])
-            missed = actual[mine] - median
+            median, distances = _distances(base_levels, forecast[in_group])
+            error = actual[in_group] - median
             for number, level in enumerate(LEVELS):
                 if level != 0.5:
-                    ratio = missed / distances[:, number]
+                    ratio = error / distances[:, number]
                     share = level if level > 0.5 else 1 - level
                     factors[group, number] = max(0.0, float(np.quantile(ratio, share)))
         return cls(base_levels, factors)
 
     def apply(self, forecast: Floats, leads: npt.NDArray[np.int64]) -> Floats:
-        """Calibrated quantiles, shape (rows, `LEVELS`), ascending."""
+        """Return calibrated quantiles, shape (rows, `LEVELS`), ascending."""
         median, distances = _distances(self.base_levels, forecast)
         last = [last for _, last in LEAD_GROUPS]
         group = np.minimum(np.searchsorted(last, leads), len(last) - 1)
@@ -94,9 +95,9 @@ class Calibration:
 
 
 def _distances(base_levels: Floats, forecast: Floats) -> tuple[Floats, Floats]:
-    """The median, and how far each of `LEVELS` lies from it, signed and never zero.
+    """Return the median and each level's distance from it, signed and never zero.
 
-    Levels between those of the model are interpolated; those beyond take the outermost.
+    Levels between the model's are interpolated; levels beyond them use the outermost one.
     """
     median = forecast[:, int(np.flatnonzero(base_levels == 0.5)[0])]
     right = np.clip(np.searchsorted(base_levels, LEVELS), 1, len(base_levels) - 1)

@@ -1,4 +1,4 @@
-"""What is boosting's own in the commands ``train`` and ``serve``."""
+"""Boosting's part of the commands ``train`` and ``serve``."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 def run(paths: ContainerPaths, given: Mapping[str, str]) -> None:
-    """Train with the hyperparameters of a job."""
+    """Train with a job's hyperparameters."""
     hyperparameters = Hyperparameters.parse(given)
-    from boosting_container import training  # noqa: PLC0415  (a second; bad settings fail before)
+    # takes a second to import; invalid hyperparameters fail before
+    from boosting_container import training  # noqa: PLC0415
 
     training.run(paths, hyperparameters)
 
 
 def load(folder: Path) -> Boosting:
-    """The model in a folder."""
+    """Load the model in a folder."""
     from boosting_container.model import Boosting  # noqa: PLC0415
 
     return Boosting.load(folder)

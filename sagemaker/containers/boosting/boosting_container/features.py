@@ -1,8 +1,8 @@
-"""What the past says about the hours to come, as a table for gradient boosting.
+"""Computes the feature table for gradient boosting from the hours before a forecast.
 
-A row is one (origin, lead) of one series. All features but the calendar's and those known in
-advance come from the `LOOK_BACK` hours before the origin, cut out before anything is computed, so
-no feature can see further.
+A row is one (origin, lead) of one series. All features except the calendar's and those known in
+advance are computed from the `LOOK_BACK` hours before the origin. These are sliced first, so no
+feature can use any other hour.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ LAGS = (2, 3, 4, 6, 9, 12, 18, 24)
 MEANS = (3, 6, 12, 24, 72, 168, 672)
 RELATED_MEANS = (6, 24, 72)
 AREA_MEANS = (3, 6, 24, 72, 168)
-"""More is made of the same pollutant around than of other related series."""
+"""Hours of the means of the `AREA` series, which gets more features than other related series."""
 
 AHEAD = 6
-"""Features of each series that is known in advance."""
+"""Number of features per series that is known in advance."""
 
 LAST_WITHIN = 6
-"""Hours in which the last value is looked for where the newest is missing."""
+"""Number of hours that are searched for the last value if the newest is missing."""
 
 Table = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
@@ -36,12 +36,12 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Columns:
-    """Which features a table has: fixed in training, the same ever after.
+    """The columns of a feature table, fixed in training.
 
     Parameters
     ----------
     related
-        Names of the related series, `AREA` first where it is among them.
+        Names of the related series; `AREA` is first if present.
     dynamic
         Number of features known in advance.
     """
@@ -51,7 +51,7 @@ class Columns:
 
     @classmethod
     def of(cls, series: Sequence[Series]) -> Columns:
-        """What the training's series have."""
+        """Return the columns that the training series provide."""
         names = sorted({name for one in series for name in one.related})
         return cls(
             tuple(sorted(names, key=lambda name: (name != AREA, name))),
@@ -66,14 +66,14 @@ def table(
     positions: Positions,
     horizon: int,
 ) -> Table:
-    """Features, shape (origins, horizon, features).
+    """Compute features, shape (origins, horizon, features).
 
     Parameters
     ----------
     scales
-        Divisor of the target, by ``target``, and of each related series by its name.
+        Divisors by name: of the target (``target``) and of each related series.
     positions
-        Indices of the forecasts' first hours, at most the target's length.
+        Index of each forecast's first hour, at most the target's length.
     """
     own = _windows(series.target / scales["target"], len(series.target), positions)
     related = {
@@ -102,9 +102,9 @@ _NOTHING = np.empty(0, dtype=np.float32)
 
 
 def _windows(values: Table, length: int, positions: Positions) -> Table:
-    """The hours before each position, shape (origins, `LOOK_BACK`); NaN before the first value.
+    """Return the hours before each position, shape (origins, `LOOK_BACK`); NaN before the first.
 
-    Values fewer than ``length`` end where the target ends.
+    If there are fewer values than ``length``, they are aligned with the end of the target.
     """
     padding = np.full(LOOK_BACK + length - len(values), np.nan, dtype=np.float32)
     padded = np.concatenate([padding, values]).astype(np.float32)
@@ -127,7 +127,7 @@ def _at_origin(own: Table, related: Mapping[str, Table]) -> Table:
 
 
 def _changes(windows: Table) -> list[Table]:
-    """How things move: trees split on values, so they need differences told."""
+    """Return recent changes: a tree splits on single features, so differences need their own."""
     last, day = _last(windows), _mean(windows[:, -DAY:])
     return [
         last - _mean(windows[:, -7:-4]),
@@ -141,7 +141,7 @@ def _changes(windows: Table) -> list[Table]:
 
 
 def _at_lead(own: Table, area: Table | None, horizon: int) -> Table:
-    """That hour of the days before, shape (origins, horizon, features)."""
+    """Return features of the same hour on previous days, shape (origins, horizon, features)."""
     hour = np.arange(horizon) % DAY
     days = own.reshape(len(own), LOOK_BACK // DAY, DAY)
     same = np.moveaxis(days[:, :, hour], 1, -1)
@@ -178,8 +178,8 @@ def _known_ahead(series: Series, dynamic: int, positions: Positions, horizon: in
 
 
 def _ahead(values: Table, positions: Positions, horizon: int) -> Table:
-    """`AHEAD` features of what is known of each hour, and of how it comes to that."""
-    first_day = np.full(DAY, values[0])  # what was before the first hour, as that one
+    """Return `AHEAD` features: each hour's known value, recent means and changes before it."""
+    first_day = np.full(DAY, values[0])  # hours before the first take its value
     padded = np.concatenate([first_day, values]).astype(np.float64)
     sums = np.concatenate([[0.0], np.cumsum(padded)])
 
@@ -191,7 +191,7 @@ def _ahead(values: Table, positions: Positions, horizon: int) -> Table:
     origin = np.minimum(positions, len(values))[:, None]
     after = np.minimum(at + 1, len(values))
     value, lately = padded[DAY - 1 + after], mean(after - 6, after)
-    told = [
+    features = [
         value,
         value - padded[DAY - 1 + origin],
         lately,
@@ -199,11 +199,11 @@ def _ahead(values: Table, positions: Positions, horizon: int) -> Table:
         mean(after - DAY, after),
         mean(origin, after),
     ]
-    return np.where((at < len(values))[..., None], np.stack(told, axis=-1), np.nan)
+    return np.where((at < len(values))[..., None], np.stack(features, axis=-1), np.nan)
 
 
 def _last(windows: Table) -> Table:
-    """The newest value of the last hours; NaN where all of them are missing."""
+    """Return the newest value of the last `LAST_WITHIN` hours; NaN where all are missing."""
     last = windows[..., -1]
     for back in range(2, LAST_WITHIN + 1):
         last = np.where(np.isfinite(last), last, windows[..., -back])
@@ -211,7 +211,7 @@ def _last(windows: Table) -> Table:
 
 
 def _mean(windows: Table) -> Table:
-    """Mean over the last axis, NaN where less than a quarter is there."""
+    """Return the mean over the last axis; NaN where fewer than a quarter have a value."""
     there = np.isfinite(windows)
     count = there.sum(axis=-1)
     total = np.where(there, windows, 0).sum(axis=-1)

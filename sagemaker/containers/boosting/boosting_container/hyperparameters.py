@@ -11,27 +11,28 @@ from container_runtime import parameters
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Validated hyperparameters of one training. LightGBM's have its names.
+    """Validated hyperparameters of one training. LightGBM's parameters keep their names.
 
     Parameters
     ----------
     time_freq
-        Step of every series; features are made for hours, so ``H`` only.
+        Step of every series; only ``H``, because the features are hourly.
     prediction_length
-        Steps that are forecast.
+        Number of steps to forecast.
     origin_hours
-        Hours from one training origin to the next, back from the end of a series. A day: what is
-        learned at the hour at which is forecast serves better than as much of all hours.
+        Hours between training origins, counted back from the end of a series. The default is a
+        day: origins at the forecast's own hour of the day are worth more than as many rows from
+        all hours.
     folds
-        Groups of days, each kept from one of the models.
+        Number of groups of days; each is held out from one of the models.
     block_days
-        Days in a row that go to one fold; as long as weather lasts, and longer. Fewer where the
-        series are too short for so many.
+        Consecutive days that go to one fold, longer than a spell of weather. Reduced if the
+        series are too short.
     outer_num_leaves, outer_min_data_in_leaf
-        Of the quantiles below 0.25 and above 0.75: they rest on few values, and trees that suit
-        the median follow the noise there.
+        Settings of the quantiles below 0.25 and above 0.75, which few values determine: trees
+        that suit the median overfit there.
     seed
-        Same seed, same data: the same model.
+        Random seed; the same seed and data give the same model.
     """
 
     time_freq: str
@@ -52,11 +53,11 @@ class Hyperparameters:
 
     @property
     def frequency(self) -> str:
-        """``time_freq`` as pandas spells it."""
+        """``time_freq`` in pandas' notation."""
         return parameters.pandas_frequency(self.time_freq)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values from which the same hyperparameters are made."""
+        """Return plain values from which the same hyperparameters can be built."""
         return asdict(self)
 
     @classmethod
@@ -66,7 +67,7 @@ class Hyperparameters:
         Raises
         ------
         HyperparameterError
-            Names every hyperparameter that is missing, unknown or out of its range.
+            A hyperparameter is missing, unknown or out of range; the message names all of them.
         """
         required = ("time_freq", "prediction_length")
         return cls(**parameters.parse(given, _PARSERS, algorithm="boosting", required=required))
@@ -74,7 +75,7 @@ class Hyperparameters:
 
 def _hourly(text: str) -> str:
     if parameters.frequency(text) != "H":
-        raise ValueError("H: features are made for hourly series")
+        raise ValueError("H: the features are hourly")
     return "H"
 
 

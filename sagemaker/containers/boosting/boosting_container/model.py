@@ -1,6 +1,6 @@
-"""A trained model: the trees of each pollutant, how its bands are calibrated, and how it forecasts.
+"""A trained model: the trees and calibration of each pollutant, and the forecast made from them.
 
-The artefact is ``model.json`` and LightGBM's own text files, so loading one runs no code out of it.
+The artefact is ``model.json`` and LightGBM's text files, so loading one runs no code from it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from boosting_container.hyperparameters import Hyperparameters
 
 SETTINGS_FILE = "model.json"
 FORMAT = 2
-"""Of the artefact; raise it when what is written, or what the features are, becomes another."""
+"""Version of the artefact's format; raise it when the artefact or the features change."""
 
 BASE_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
-"""Quantiles that are learned; those between are interpolated, then all are calibrated."""
+"""Learned quantiles; those between are interpolated, then all are calibrated."""
 
 SAMPLING_SEED = 1
-"""The same request has the same answer."""
+"""Fixed seed, so that the same request gives the same response."""
 
 TARGET = "target"
 
@@ -41,12 +41,13 @@ Cat = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Group:
-    """What was learned of one group of series, such as all of one pollutant.
+    """The trained boosters of one group of series, such as all of one pollutant.
 
     Parameters
     ----------
     folds
-        For each fold of days, a booster a level of `BASE_LEVELS`; the forecast is their mean.
+        One booster per level of `BASE_LEVELS`, for each fold of days; the forecast is the folds'
+        mean.
     """
 
     folds: Sequence[Sequence[lgb.Booster]]
@@ -55,19 +56,19 @@ class Group:
 
 @dataclass(frozen=True)
 class QuantileForecast:
-    """A forecast known by its quantiles.
+    """A forecast made of quantiles.
 
     Parameters
     ----------
     values
-        At `LEVELS`, shape (levels, time), ascending.
+        Values at `LEVELS`, shape (levels, time), ascending.
     """
 
     values: Floats
     num_samples: int = 100
 
     def mean(self) -> Floats:
-        """Of the distribution that the quantiles draw, its tails cut at the outermost."""
+        """Return the mean of the distribution of the quantiles, cut at the outermost ones."""
         levels = np.concatenate([[0.0], LEVELS, [1.0]])
         values = np.concatenate([self.values[:1], self.values, self.values[-1:]])
         return np.asarray(np.trapezoid(values, levels, axis=0))
@@ -76,7 +77,7 @@ class QuantileForecast:
         return np.stack([np.interp(levels, LEVELS, at) for at in self.values.T], axis=1)
 
     def samples(self) -> Floats:
-        """Paths that keep their rank at every step: a wet week is wet all through."""
+        """Return paths that keep their rank at every step: a high path is high throughout."""
         ranks = np.random.default_rng(SAMPLING_SEED).uniform(size=self.num_samples)
         return self.quantiles(ranks.tolist())
 
@@ -88,13 +89,13 @@ class Boosting:
     Parameters
     ----------
     scales
-        What each series' values, and its related ones', are divided by; by category.
+        Divisors of each series and its related series, by category.
     usual
-        The same for series of a category that was not trained on, by group.
+        Divisors for series of a category that was not trained on, by group.
     groups
-        By the last category of a series; there is no other group.
+        Trained groups, by the last category of a series.
     is_nonnegative
-        No training value was negative, so no forecast may be.
+        Whether all training values were at least zero; forecasts are then clipped at zero.
     """
 
     hyperparameters: Hyperparameters
@@ -113,13 +114,13 @@ class Boosting:
         return self.hyperparameters.frequency
 
     def check(self, series: Series) -> None:
-        """Refuse what was not trained on; a device may be new, a pollutant may not."""
+        """Raise `SeriesError` for a pollutant without training; a device may be new."""
         group, known = group_of(series), len(next(iter(self.scales)))
         if len(series.cat) != known:
             raise SeriesError(f"cat must hold {known} categories; got {list(series.cat)}")
         if group not in self.groups:
             raise SeriesError(
-                f"cat ends with {group}, which was not trained on; known are {sorted(self.groups)}"
+                f"cat ends with {group}, which was not trained on; known: {sorted(self.groups)}"
             )
         steps = len(series.target) + self.prediction_length
         if self.columns.dynamic and series.dynamic_feat.shape != (self.columns.dynamic, steps):
@@ -138,7 +139,7 @@ class Boosting:
         return [one for one in found if one is not None]
 
     def _quantiles(self, group: int, series: Sequence[Series]) -> Floats:
-        """Shape (series, `LEVELS`, time)."""
+        """Return quantiles, shape (series, `LEVELS`, time)."""
         horizon, model = self.prediction_length, self.groups[group]
         scales = [self._scales(one) for one in series]
         rows = np.concatenate(
@@ -147,10 +148,10 @@ class Boosting:
                 for one, scale in zip(series, scales, strict=True)
             ]
         )
-        told = np.mean([quantiles(fold, rows) for fold in model.folds], axis=0)
+        raw = np.mean([quantiles(fold, rows) for fold in model.folds], axis=0)
         leads = np.tile(np.arange(1, horizon + 1), len(series))
-        banded = model.calibration.apply(told, leads).reshape(len(series), horizon, len(LEVELS))
-        values = banded * np.array([scale[TARGET] for scale in scales])[:, None, None]
+        calibrated = model.calibration.apply(raw, leads).reshape(len(series), horizon, len(LEVELS))
+        values = calibrated * np.array([scale[TARGET] for scale in scales])[:, None, None]
         return np.moveaxis(np.clip(values, 0, None) if self.is_nonnegative else values, 1, 2)
 
     def _scales(self, series: Series) -> Mapping[str, float]:
@@ -183,7 +184,7 @@ class Boosting:
             for number, boosters in enumerate(group.folds):
                 for level, booster in zip(BASE_LEVELS, boosters, strict=True):
                     text = booster.model_to_string()
-                    packed = gzip.compress(text.encode(), mtime=0)  # the same model, the same bytes
+                    packed = gzip.compress(text.encode(), mtime=0)  # equal models, equal bytes
                     _trees(folder, key, number, level).write_bytes(packed)
 
     @classmethod
@@ -231,7 +232,7 @@ class Boosting:
 
 
 def group_of(series: Series) -> int:
-    """The group that a series is learned with: its last category."""
+    """Return the group that a series is trained in: its last category."""
     return series.cat[-1] if series.cat else 0
 
 
@@ -242,16 +243,16 @@ def rows_of(
     positions: npt.NDArray[np.int64],
     horizon: int,
 ) -> Table:
-    """Rows of a series, shape (origins × horizon, features); the last one is its first category."""
+    """Return feature rows, shape (origins × horizon, features); the last is the first category."""
     rows = table(series, columns, scales, positions, horizon)
     first = np.full((*rows.shape[:2], 1), series.cat[0] if series.cat else 0, dtype=np.float32)
     return np.concatenate([rows, first], axis=2).reshape(-1, rows.shape[2] + 1)
 
 
 def quantiles(boosters: Sequence[lgb.Booster], rows: Table) -> Floats:
-    """Shape (rows, `BASE_LEVELS`), ascending."""
-    told = [booster.predict(rows, num_threads=1) for booster in boosters]
-    return np.sort(np.stack(told, axis=1), axis=1)
+    """Predict quantiles, shape (rows, `BASE_LEVELS`), ascending."""
+    predicted = [booster.predict(rows, num_threads=1) for booster in boosters]
+    return np.sort(np.stack(predicted, axis=1), axis=1)
 
 
 def _trees(folder: Path, group: int, fold: int, level: float) -> Path:

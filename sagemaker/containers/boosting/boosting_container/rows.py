@@ -1,4 +1,4 @@
-"""The rows that are learned from: one an origin and lead whose value was observed."""
+"""Builds the training rows: one per origin and lead with an observed value."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from boosting_container.hyperparameters import Hyperparameters
 from boosting_container.model import TARGET, Cat, Floats, rows_of
 
 LEAST_HISTORY = WEEK
-"""Hours before an origin that is learned from; those that features look further back for are
-missing then, as they are with a station that has just begun."""
+"""Hours of history that a training origin needs. Features that look further back have missing
+values then, as for a new station."""
 
-GAPPY = 31
-"""One origin in so many is learned from anew for each way in which history may lack: unless a tree
-has seen something missing, it takes that for nought."""
+GAP_INTERVAL = 31
+"""One origin in this many is repeated with history removed, once per kind of gap: a tree that has
+never seen a missing value treats it as zero."""
 
 SILENCES = (12, 72, 2 * WEEK, LOOK_BACK)
-"""Hours before such an origin in which the device was silent."""
+"""Hours of device silence before an origin with removed history."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a group.
+    """Training rows of a group.
 
     Parameters
     ----------
     features
-        Shape (rows, features).
+        Features, shape (rows, features).
     value
-        What came, divided by the series' scale.
+        Observed values, divided by the series' scale.
     weight
-        That scale, so that a loss is in the target's units.
+        The series' scale, so that a loss is in the target's units.
     day, lead
-        Day of the origin, and hours from before it.
+        Day of the origin, and the row's number of steps ahead, from 1.
     is_whole
-        Whether nothing was taken away for the sake of learning.
+        Whether the row has its whole history (nothing removed for training).
     """
 
     features: Table
@@ -59,7 +59,7 @@ def rows_to_learn(
     scales: Mapping[Cat, Mapping[str, float]],
     hyperparameters: Hyperparameters,
 ) -> Rows:
-    """Rows of origins `Hyperparameters.origin_hours` apart, back from the end of each series.
+    """Build rows at origins `Hyperparameters.origin_hours` apart, back from each series' end.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _rows(
     scales: Mapping[str, float],
     horizon: int,
 ) -> Rows:
-    """What a series came to, and what is ``known`` of it before."""
+    """Build rows with the values of ``series`` and the features of ``known``."""
     value = series.target[positions[:, None] + np.arange(horizon)].ravel()
     there = np.isfinite(value)
     first = np.datetime64(series.start.to_timestamp(), "h").astype(int)
@@ -108,9 +108,10 @@ def _rows(
 
 
 def _lacking(series: Series, positions: Positions) -> Iterator[tuple[Series, Positions]]:
-    """The series alone, after its device's silence, and both; each with some of the origins."""
+    """Yield the series without related ones, after a silence, and both; each with some origins."""
     alone, silent, neither = (
-        positions[number * GAPPY // 3 % len(positions) :: GAPPY] for number in range(3)
+        positions[number * GAP_INTERVAL // 3 % len(positions) :: GAP_INTERVAL]
+        for number in range(3)
     )
     target = series.target.copy()
     for position in np.concatenate([silent, neither]):

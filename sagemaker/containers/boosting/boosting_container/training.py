@@ -1,8 +1,8 @@
-"""Training: from the channels to the artefact.
+"""Trains a model from the channels and writes the artefact.
 
-Every lead is forecast directly, from what stands before the origin, with the lead as a feature.
-Days are dealt in blocks to folds; a model is trained without each fold and tells how far off it
-is there, which calibrates the bands over all seasons; the forecast is the folds' mean.
+Every lead is forecast directly from the hours before the origin, with the lead as a feature.
+Blocks of days are distributed over folds. For each fold, one model is trained on the others; its
+errors on the fold calibrate the bands over all seasons. The forecast is the mean of the models.
 """
 
 from __future__ import annotations
@@ -41,25 +41,26 @@ from boosting_container.rows import LEAST_HISTORY, Rows, rows_to_learn
 TEST_QUANTILES = tuple(level / 10 for level in range(1, 10))
 SAMPLES = 100
 LEAST_LEAVES = 40
-"""A leaf holds at most this share of a fold's rows: a small history gets small leaves."""
+"""The minimum number of rows in a leaf is at most a fold's rows divided by this: a short history
+gets small leaves."""
 
 STAGES = 10
-"""Parts of the rounds after each of which the loss is measured: whether more would help."""
+"""Number of stages of the boosting rounds; the loss after each shows whether more would help."""
 
 Report = Callable[[float], None]
-"""Told what share of the training, 0 to 1, is done."""
+"""A function that receives the share of the training that is done, 0 to 1."""
 
 Curve = npt.NDArray[np.float64]
-"""Mean weighted quantile loss after each stage, on the days that each fold was not shown."""
+"""Mean weighted quantile loss after each stage, on the held-out days of each fold."""
 
 
 def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
-    """Train on the ``train`` channel, score on ``test`` where there is one, leave the artefact.
+    """Train on the ``train`` channel, score on ``test`` if it exists, and save the artefact.
 
     Raises
     ------
     CustomerError
-        The channels cannot be trained on; the message says why.
+        The channels are not usable for training; the message says why.
     """
     host = metric_lines.current_host(paths.resource_config)
     series = with_related(read_channel(paths.channel("train"), hyperparameters.frequency))
@@ -88,19 +89,19 @@ def fit(
     report: Report = lambda _: None,
     curves: dict[int, Curve] | None = None,
 ) -> tuple[Boosting, float]:
-    """A model, and its mean weighted quantile loss on the days that each fold was not shown.
+    """Train a model; return it with its mean weighted quantile loss on the folds' held-out days.
 
-    A group of which too little is there is left out; the model refuses its series.
+    A group with too little data is left out; the model rejects its series.
 
     Parameters
     ----------
     curves
-        Gets each group's.
+        Receives the loss curve of each group.
 
     Raises
     ------
     DataError
-        The series do not go together, or all are too short to learn from.
+        The series have different fields, or all are too short for training.
     """
     _check(series)
     columns = Columns.of(series)
@@ -113,26 +114,26 @@ def fit(
     scales = {cat: {**usual.get(_last(cat), {}), **by} for cat, by in scales.items()}
     if not by_group:
         raise DataError("train channel: no series has a value")
-    groups, losses, complaints = {}, [], []
+    groups, losses, errors = {}, [], []
     for number, (key, mine) in enumerate(sorted(by_group.items()), start=1):
         try:
             groups[key], curve = _learn(mine, columns, scales, hyperparameters)
             losses.append(curve[-1])
             if curves is not None:
                 curves[key] = curve
-        except DataError as error:  # what has just begun to be measured leaves the others alone
-            complaints.append(f"last category {key}: {error}")
-            logger.warning("not trained: %s", complaints[-1])
+        except DataError as error:  # a group that is new must not fail the others
+            errors.append(f"last category {key}: {error}")
+            logger.warning("not trained: %s", errors[-1])
         report(number / len(by_group))
     if not groups:
-        raise DataError("train channel: " + "; ".join(complaints))
+        raise DataError("train channel: " + "; ".join(errors))
     is_nonnegative = all(np.nanmin(one.target) >= 0 for mine in by_group.values() for one in mine)
     model = Boosting(hyperparameters, columns, scales, usual, groups, is_nonnegative)
     return model, float(np.mean(losses))
 
 
 def _check(series: Sequence[Series]) -> None:
-    """Refuse series that do not go with each other or with what they are to know ahead."""
+    """Raise `DataError` for series with different fields or dynamic features of other lengths."""
     counts = {len(one.cat) for one in series}
     if len(counts) > 1:
         raise DataError(f"train channel: cat must be as long in all series; got {sorted(counts)}")
@@ -168,10 +169,10 @@ def _learn(
             f"{LEAST_HISTORY // DAY + int(days.max()) + 1}"
         )
     kept = [fold == number for number in range(folds)]
-    # a thread a fold: the cores need not wait for each other at every split
+    # one thread per fold: LightGBM's own threads would wait for each other at every split
     with ThreadPoolExecutor(min(folds, os.cpu_count() or 1)) as pool:
         trained = list(pool.map(lambda out: _boosters(rows, ~out, hyperparameters), kept))
-    told = np.full((len(rows.value), len(BASE_LEVELS)), np.nan)
+    predicted = np.full((len(rows.value), len(BASE_LEVELS)), np.nan)
     curve = np.zeros(min(STAGES, hyperparameters.rounds))
     for fold_rows, boosters in zip(kept, trained, strict=True):
         out = fold_rows & rows.is_whole
@@ -179,10 +180,11 @@ def _learn(
         staged = _staged(boosters, rows.features[out], hyperparameters.rounds, len(curve))
         for stage, values in enumerate(staged):
             curve[stage] += _pinball(value, values, weight)
-            told[out] = values
+            predicted[out] = values
     whole = rows.is_whole
     value, weight = rows.value[whole], rows.weight[whole]
-    calibration = Calibration.learn(np.array(BASE_LEVELS), told[whole], value, rows.lead[whole])
+    levels = np.array(BASE_LEVELS)
+    calibration = Calibration.learn(levels, predicted[whole], value, rows.lead[whole])
     return Group(trained, calibration), curve / float((np.abs(value) * weight).sum())
 
 
@@ -202,7 +204,7 @@ def _boosters(
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": 1,
-        "feature_pre_filter": False,  # levels differ in the least data of a leaf
+        "feature_pre_filter": False,  # min_data_in_leaf differs between levels
         "verbose": -1,
     }
     device = features.shape[1] - 1
@@ -227,25 +229,25 @@ def _boosters(
 def _staged(
     boosters: Sequence[lgb.Booster], rows: Table, rounds: int, stages: int
 ) -> Iterator[Floats]:
-    """What is forecast after each stage, (rows, `BASE_LEVELS`): each round is added up once."""
-    told = np.zeros((len(rows), len(boosters)))
-    for begin, end in pairwise(np.linspace(0, rounds, stages + 1).astype(int).tolist()):
+    """Yield the forecast after each stage, (rows, `BASE_LEVELS`); each round is predicted once."""
+    predicted = np.zeros((len(rows), len(boosters)))
+    for start, end in pairwise(np.linspace(0, rounds, stages + 1).astype(int).tolist()):
         for level, booster in enumerate(boosters):
-            told[:, level] += booster.predict(
-                rows, start_iteration=begin, num_iteration=end - begin, num_threads=1
+            predicted[:, level] += booster.predict(
+                rows, start_iteration=start, num_iteration=end - start, num_threads=1
             )
-        yield np.sort(told, axis=1)
+        yield np.sort(predicted, axis=1)
 
 
-def _pinball(value: Floats, told: Floats, weight: Floats) -> float:
-    """Twice the quantile losses' sum over values, and their mean over levels."""
-    missed = value[:, None] - told
-    losses = missed * (np.array(BASE_LEVELS) - (missed < 0)) * weight[:, None]
+def _pinball(value: Floats, predicted: Floats, weight: Floats) -> float:
+    """Return twice the quantile loss, summed over values and averaged over levels."""
+    error = value[:, None] - predicted
+    losses = error * (np.array(BASE_LEVELS) - (error < 0)) * weight[:, None]
     return float(2 * losses.sum(axis=0).mean())
 
 
 def _scales(series: Series) -> dict[str, float]:
-    """Divisors of what is never negative: its mean. Other values stay in their units."""
+    """Return divisors: the mean of values that are never negative, else 1."""
     found = {}
     for name, values in {TARGET: series.target, **series.related}.items():
         observed = values[np.isfinite(values)]
@@ -256,7 +258,7 @@ def _scales(series: Series) -> dict[str, float]:
 
 
 def _usual(scales: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of several series' divisors; 1 where one of them is left in its units."""
+    """Return the mean of several series' divisors; 1 where one of them is 1."""
     names = {name for by in scales for name in by}
     usual = {}
     for name in sorted(names):

@@ -1,5 +1,5 @@
-"""A container that keeps the contract of SageMaker's built-in DeepAR, on GluonTS.
+"""A container with the contract of SageMaker's built-in DeepAR, built on GluonTS.
 
-GluonTS's DeepAR is by its own words unrelated to SageMaker's code: the contract (hyperparameters,
-channels, log lines, requests and answers) is the same, the numbers are not.
+GluonTS states that its DeepAR is unrelated to SageMaker's code: the contract (hyperparameters,
+channels, log lines, requests and responses) is the same, the numbers are not.
 """

@@ -1,4 +1,4 @@
-"""What is DeepAR's own in the commands ``train`` and ``serve``."""
+"""DeepAR's part of the commands ``train`` and ``serve``."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ if TYPE_CHECKING:
 
 
 def run(paths: ContainerPaths, given: Mapping[str, str]) -> None:
-    """Train with the hyperparameters of a job."""
+    """Train with a job's hyperparameters."""
     hyperparameters = Hyperparameters.parse(given)
-    settle()
-    from deepar_container import training  # noqa: PLC0415  (seconds; bad settings fail before)
+    configure_torch()
+    # takes seconds to import; invalid hyperparameters fail before
+    from deepar_container import training  # noqa: PLC0415
 
     training.run(paths, hyperparameters)
 
 
 def load(folder: Path) -> DeepAR:
-    """The model in a folder."""
-    settle()
+    """Load the model in a folder."""
+    configure_torch()
     from deepar_container.model import DeepAR  # noqa: PLC0415  (after the thread count)
 
     return DeepAR.load(folder)
 
 
-def settle() -> None:
-    """One thread, and no advice of libraries to their authors, before a network is built."""
+def configure_torch() -> None:
+    """Set one thread and silence the libraries' warnings; call before building a network."""
     import torch  # noqa: PLC0415
 
     warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")
-    # More threads contend within one request (p99 of seconds instead of tens of milliseconds), and
-    # small recurrent steps lose more on handing work over than a second thread gains.
+    # Several threads contend within one request (p99 of seconds instead of tens of milliseconds),
+    # and for small recurrent steps the hand-over costs more than a second thread gains.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

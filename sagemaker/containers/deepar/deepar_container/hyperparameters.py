@@ -15,10 +15,10 @@ from container_runtime import parameters
 LIKELIHOODS = ("student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1")
 
 AUTO = "auto"
-"""Take the cardinality, or the number of dynamic features, from the data."""
+"""Value that takes the cardinality, or the number of dynamic features, from the data."""
 
 IGNORED = "ignored"
-"""Leave such features out, though the data have them."""
+"""Value that leaves these features out even if the data have them."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class Hyperparameters:
     time_freq
         Step of every series: ``M``, ``W``, ``D``, ``H`` or ``min``, after an optional multiple.
     context_length, prediction_length
-        Steps that the network reads before it forecasts, and steps that it forecasts.
+        Number of steps that the network reads before a forecast, and that it forecasts.
     epochs
-        Most passes over the training data.
+        Maximum number of passes over the training data.
     cardinality
         Number of values of each category; `AUTO` or `IGNORED`.
     num_dynamic_feat
         Number of dynamic features; `AUTO` or `IGNORED`.
     early_stopping_patience
-        Epochs without progress after which training stops; None never stops early.
+        Epochs without progress after which training stops; None disables early stopping.
     test_quantiles
-        Levels whose loss is measured on the test channel.
+        Levels of the losses on the test channel.
     """
 
     time_freq: str
@@ -62,11 +62,11 @@ class Hyperparameters:
 
     @property
     def frequency(self) -> str:
-        """``time_freq`` as pandas spells it."""
+        """``time_freq`` in pandas' notation."""
         return parameters.pandas_frequency(self.time_freq)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values from which `from_json` makes the same hyperparameters."""
+        """Return plain values from which `from_json` builds the same hyperparameters."""
         return asdict(self)
 
     @classmethod
@@ -84,7 +84,7 @@ class Hyperparameters:
         Raises
         ------
         HyperparameterError
-            Names every hyperparameter that is missing, unknown or out of its range.
+            A hyperparameter is missing, unknown or out of range; the message names all of them.
         """
         values = parameters.parse(
             given,

@@ -1,4 +1,4 @@
-"""DeepAR's likelihoods in terms of GluonTS's distribution outputs, and what data each accepts."""
+"""Maps DeepAR's likelihoods to GluonTS's distribution outputs and checks data against them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from torch.distributions import Laplace
 
 
 class PointLaplace(Laplace):
-    """A Laplace distribution that is fitted as one but always draws its median.
+    """A Laplace distribution whose samples are all its median.
 
-    The median of Laplace minimises the absolute error, which is what ``deterministic-L1`` asks
-    for: a point forecast, so all quantiles are equal.
+    Its median minimises the absolute error, as ``deterministic-L1`` requires: a point forecast,
+    so all quantiles are equal.
     """
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> torch.Tensor:
@@ -31,13 +31,13 @@ class PointLaplace(Laplace):
 
 
 class PointLaplaceOutput(LaplaceOutput):  # type: ignore[misc]
-    """GluonTS's Laplace output with samples that are all the median."""
+    """GluonTS's Laplace output with `PointLaplace` as its distribution."""
 
     distr_cls = PointLaplace
 
 
 def distribution_output(likelihood: str) -> DistributionOutput:
-    """GluonTS's output for one of `hyperparameters.LIKELIHOODS`."""
+    """Return GluonTS's output for one of `hyperparameters.LIKELIHOODS`."""
     outputs = {
         "student-T": StudentTOutput,
         "gaussian": NormalOutput,
@@ -49,17 +49,17 @@ def distribution_output(likelihood: str) -> DistributionOutput:
 
 
 def is_point_forecast(likelihood: str) -> bool:
-    """Whether all sample paths are the same."""
+    """Return whether all sample paths are equal."""
     return likelihood == "deterministic-L1"
 
 
 def is_scaled(likelihood: str) -> bool:
-    """Whether targets are divided by their mean: not those that live between 0 and 1."""
+    """Return whether targets are divided by their mean; values between 0 and 1 are not."""
     return likelihood != "beta"
 
 
 def check_targets(likelihood: str, series: Sequence[Series]) -> None:
-    """Refuse values that the likelihood gives no probability.
+    """Raise an error for values outside the likelihood's support.
 
     Raises
     ------

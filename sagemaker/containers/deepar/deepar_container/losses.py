@@ -1,4 +1,4 @@
-"""What training minimises: the negative log-likelihood of windows."""
+"""Training losses: the negative log-likelihood of windows."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Loss = Callable[[DeepARModel, Batch], torch.Tensor]
 
 
 def teacher_forced(network: DeepARModel, window: Batch) -> torch.Tensor:
-    """GluonTS's own: every step reads what came before it."""
+    """Compute GluonTS's loss: every step reads the observed value before it."""
     loss: torch.Tensor = network.loss(**window).mean()
     return loss
 
 
 def free_running(network: DeepARModel, window: Batch) -> torch.Tensor:
-    """Steps of the forecast read a path that the network draws itself, as when it forecasts.
+    """Compute the loss of steps that read a path drawn by the network, as in a forecast.
 
-    A network that has only ever read what came is right about the next hour, and lets its errors
-    run away over a day. This is scheduled sampling (https://arxiv.org/abs/1506.03099) without a
-    schedule: which steps are forecast, the network is told. Context and forecast weigh the same,
-    however long each is.
+    A network trained only on observed values forecasts the next hour well, but its errors grow
+    over a day. This is scheduled sampling (https://arxiv.org/abs/1506.03099) without a schedule:
+    a feature tells the network which steps are forecast. Context and forecast have equal weight,
+    regardless of their lengths.
     """
     known = {name: values for name, values in window.items() if name not in TO_COME}
     with torch.no_grad():

@@ -1,7 +1,7 @@
-"""A trained model: what is kept of it, and how it forecasts.
+"""A trained model: its artefact, and the forecast made from it.
 
 The artefact is two files, ``model.json`` (settings) and ``weights.pt`` (tensors only), so loading
-one runs no code out of it.
+one runs no code from it.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from deepar_container.windows import forecast_windows
 SETTINGS_FILE = "model.json"
 WEIGHTS_FILE = "weights.pt"
 FORMAT = 2
-"""Of the artefact; raise it when older readers cannot read what is written."""
+"""Version of the artefact's format; raise it when older readers cannot read the artefact."""
 
 DAMAGE = (
     OSError, EOFError, KeyError, TypeError, AttributeError, RuntimeError,
     json.JSONDecodeError, pickle.UnpicklingError,
 )  # fmt: skip
-"""What reading a file raises that is cut short, or holds something else than expected."""
+"""Errors from reading a file that is truncated or has unexpected content."""
 
 SERIES_AT_ONCE = 32
-"""Series in one pass through the network; bounds memory, the answer does not depend on it much."""
+"""Series per pass through the network: bounds the memory, and hardly affects the forecasts."""
 
 SAMPLING_SEED = 1
-"""Samples are drawn from the same state at each call: the same request has the same answer."""
+"""Seed of the samples in each call, so that the same request gives the same response."""
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """All of a model but its weights.
+    """All of a model except its weights.
 
     Parameters
     ----------
     is_nonnegative
-        No training value was negative, so no forecast may be.
+        Whether all training values were at least zero; forecasts are then clipped at zero.
     levels
-        Mean training value by category, for series with nothing observed in their context.
+        Mean training value by category, for series without an observed value in their context.
     level
-        The same over all series.
+        Mean training value of all series.
     """
 
     hyperparameters: Hyperparameters
@@ -64,7 +64,7 @@ class ModelSettings:
     level: float
 
     def network(self) -> DeepARModel:
-        """A network of this shape, untrained."""
+        """Build an untrained network of this shape."""
         return network(self.hyperparameters, self.features, is_nonnegative=self.is_nonnegative)
 
     def to_json(self) -> dict[str, Any]:
@@ -97,12 +97,12 @@ class ModelSettings:
 
 
 class DeepAR:
-    """Networks with their settings, ready to forecast; each draws its share of the paths.
+    """Trained networks with their settings; each draws its share of the sample paths.
 
     Parameters
     ----------
     settings
-        Hyperparameters and what was learnt of the data's shape.
+        Hyperparameters, and properties of the training data.
     weights
         State of each network.
     """
@@ -160,9 +160,9 @@ class DeepAR:
         return [SampledForecast(paths) for paths in self.sample(series, num_samples)]
 
     def sample(self, series: Sequence[Series], num_samples: int) -> npt.NDArray[np.float32]:
-        """Sample paths, shape (series, num_samples, prediction_length), in the targets' units.
+        """Draw paths, shape (series, num_samples, prediction_length), in the targets' units.
 
-        Dynamic features must already reach over the forecast (`FeatureShape.check`).
+        Dynamic features must cover the forecast steps (`FeatureShape.check`).
         """
         observed = [self._with_observed_context(one) for one in series]
         torch.manual_seed(SAMPLING_SEED)
@@ -175,7 +175,7 @@ class DeepAR:
 
     def _paths(self, series: Sequence[Series], num_samples: int) -> npt.NDArray[np.float32]:
         window = forecast_windows(self._networks[0], self.settings.features, series)
-        # of paths that cannot be shared out evenly, the first networks draw one more
+        # if the paths do not divide evenly, the first networks draw one more
         shares = [
             len(range(first, num_samples, len(self._networks)))
             for first in range(len(self._networks))
@@ -188,11 +188,11 @@ class DeepAR:
         return torch.cat(paths, dim=1).numpy()
 
     def _with_observed_context(self, series: Series) -> Series:
-        """Give a series that is silent for a whole context its usual level.
+        """Fill a context without any observed value with the series' usual level.
 
-        With nothing observed there is no scale, and GluonTS would take that of whichever series
-        share the batch. The level is the series' own mean where it has an older value, else the
-        mean of its category in training, else that of all series.
+        Without an observed value there is no scale, and GluonTS would use that of the other series
+        in the batch. The level is the series' own mean if it has an older value, else the training
+        mean of its category, else that of all series.
         """
         context = self.settings.hyperparameters.context_length
         if np.isfinite(series.target[-context:]).any():

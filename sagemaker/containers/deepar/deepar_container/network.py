@@ -1,4 +1,4 @@
-"""The network: GluonTS's, set up from DeepAR's hyperparameters, and the features it takes."""
+"""Builds GluonTS's network from DeepAR's hyperparameters and checks its features."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from deepar_container.likelihoods import distribution_output, is_scaled
 
 @dataclass(frozen=True)
 class FeatureShape:
-    """Features that a model takes, as found in or demanded of its training data.
+    """The features of a model, taken from the training data or set by hyperparameters.
 
     Parameters
     ----------
     cardinality
-        Number of values of each category; empty where categories are not used.
+        Number of values of each category; empty if categories are not used.
     dynamic_scales
-        Mean and standard deviation of each dynamic feature in the training data. The network is
-        given them standardised: a pressure of 1013 hPa would drown all else.
+        Mean and standard deviation of each dynamic feature in the training data. The features are
+        standardised with them; otherwise a pressure of 1013 hPa would dominate all others.
     """
 
     cardinality: tuple[int, ...]
@@ -37,14 +37,14 @@ class FeatureShape:
         return len(self.dynamic_scales)
 
     def standardised(self, dynamic_feat: Floats) -> Floats:
-        """Dynamic features, shape (features, time), as the network is given them."""
+        """Standardise dynamic features, shape (features, time), for the network."""
         mean, deviation = np.array(self.dynamic_scales, dtype=np.float32).T[..., None]
         scaled: Floats = (dynamic_feat - mean) / deviation
         return scaled
 
     @classmethod
     def of(cls, hyperparameters: Hyperparameters, series: Sequence[Series]) -> FeatureShape:
-        """Resolve ``auto`` against the training data, and check the data against the rest.
+        """Resolve ``auto`` from the training data, and check the data against the result.
 
         Raises
         ------
@@ -62,19 +62,19 @@ class FeatureShape:
         return shape
 
     def check(self, series: Series, *, steps_ahead: int) -> None:
-        """Refuse a series whose features the model cannot take.
+        """Check that a series has the model's features.
 
         Parameters
         ----------
         steps_ahead
-            Steps by which dynamic features must go beyond the target: none in a channel,
+            Steps that dynamic features must cover beyond the target: 0 in a channel,
             ``prediction_length`` in a request.
 
         Raises
         ------
         SeriesError
-            Says what was expected and what came. An unseen category would otherwise be an
-            IndexError deep inside the embedding.
+            The features differ; the message gives the expected and the received ones. Without this
+            check, an unseen category would raise an IndexError inside the embedding.
         """
         if self.cardinality:
             if len(series.cat) != len(self.cardinality):
@@ -101,14 +101,15 @@ class FeatureShape:
 def network(
     hyperparameters: Hyperparameters, features: FeatureShape, *, is_nonnegative: bool
 ) -> DeepARModel:
-    """An untrained network.
+    """Build an untrained network.
 
     Parameters
     ----------
     is_nonnegative
-        Clip samples at zero: Student-T and Gaussian tails reach below it on positive data.
+        Whether to clip samples at zero: on positive data, the tails of Student-T and Gaussian
+        distributions extend below it.
     """
-    categories = features.cardinality or (1,)  # it wants one at least
+    categories = features.cardinality or (1,)  # GluonTS requires at least one
     clock = time_features_from_frequency_str(hyperparameters.frequency)
     return DeepARModel(
         freq=hyperparameters.frequency,
@@ -120,7 +121,7 @@ def network(
         embedding_dimension=[hyperparameters.embedding_dimension] * len(categories),
         num_layers=hyperparameters.num_layers,
         hidden_size=hyperparameters.num_cells,
-        # PyTorch's LSTM drops between layers only, and warns where there is one layer
+        # PyTorch's LSTM applies dropout between layers only, and warns about a single layer
         dropout_rate=hyperparameters.dropout_rate if hyperparameters.num_layers > 1 else 0.0,
         distr_output=distribution_output(hyperparameters.likelihood),
         scaling=is_scaled(hyperparameters.likelihood),
@@ -128,8 +129,8 @@ def network(
     )
 
 
-def _cardinality(asked: str | tuple[int, ...], series: Sequence[Series]) -> tuple[int, ...]:
-    if asked == IGNORED:
+def _cardinality(requested: str | tuple[int, ...], series: Sequence[Series]) -> tuple[int, ...]:
+    if requested == IGNORED:
         return ()
     lengths = {len(one.cat) for one in series}
     if len(lengths) > 1:
@@ -138,30 +139,31 @@ def _cardinality(asked: str | tuple[int, ...], series: Sequence[Series]) -> tupl
             f"got lengths {', '.join(map(str, sorted(lengths)))}"
         )
     found = tuple(max(column) + 1 for column in zip(*(one.cat for one in series), strict=True))
-    if asked == AUTO:
+    if requested == AUTO:
         return found
-    if len(asked) != len(found):
+    if len(requested) != len(found):
         raise DataError(
-            f"cardinality {list(asked)} names {len(asked)} categories; the series have {len(found)}"
+            f"cardinality {list(requested)} names {len(requested)} categories; "
+            f"the series have {len(found)}"
         )
-    return tuple(int(size) for size in asked)
+    return tuple(int(size) for size in requested)
 
 
 def _scale(series: Sequence[Series], feature: int) -> tuple[float, float]:
     values = np.concatenate([one.dynamic_feat[feature] for one in series]).astype(np.float64)
-    return float(values.mean()), float(values.std()) or 1.0  # a constant one is only centred
+    return float(values.mean()), float(values.std()) or 1.0  # a constant feature is only centred
 
 
-def _num_dynamic_feat(asked: str | int, series: Sequence[Series]) -> int:
-    if asked == IGNORED:
+def _num_dynamic_feat(requested: str | int, series: Sequence[Series]) -> int:
+    if requested == IGNORED:
         return 0
     found = {one.dynamic_feat.shape[0] for one in series}
     if len(found) > 1:
         raise DataError(
-            "train channel: every series must have as many dynamic_feat; "
+            "train channel: every series must have the same number of dynamic_feat; "
             f"got {', '.join(map(str, sorted(found)))}"
         )
     count = int(found.pop())
-    if asked not in (AUTO, count):
-        raise DataError(f"num_dynamic_feat is {asked}; the series have {count}")
+    if requested not in (AUTO, count):
+        raise DataError(f"num_dynamic_feat is {requested}; the series have {count}")
     return count

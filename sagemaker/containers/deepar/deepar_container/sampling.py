@@ -1,4 +1,4 @@
-"""Sample paths of a network."""
+"""Draws sample paths from a network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from deepar_container.windows import Batch
 def sample_paths(network: DeepARModel, window: Batch, count: int) -> torch.Tensor:
     """Draw paths, shape (series, count, prediction_length), in the targets' units.
 
-    The very paths of ``DeepARModel.forward``, which copies a series' whole past for every path and
-    step. Here paths of a series share it: only what they have drawn themselves is theirs.
+    The paths equal those of ``DeepARModel.forward``, which copies a series' whole past for every
+    path and step. Here the paths of a series share its past; only drawn values are separate.
     """
     ahead = window["future_time_feat"]
     parameters, scale, _, static, state = network.unroll_lagged_rnn(
@@ -25,7 +25,7 @@ def sample_paths(network: DeepARModel, window: Batch, count: int) -> torch.Tenso
     drawn: list[torch.Tensor] = []
     for step in range(network.prediction_length):
         if step:
-            # 0 is the latest value; those from `step` on lie before the forecast
+            # lag 0 is the latest value; lags from `step` on refer to values before the forecast
             recent = [drawn[step - 1 - lag] for lag in network.lags_seq if lag < step]
             older = [lag for lag in network.lags_seq if lag >= step]
             known = torch.cat(

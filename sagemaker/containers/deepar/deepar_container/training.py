@@ -1,4 +1,4 @@
-"""Training: from the channels to the artefact."""
+"""Trains a model from the channels and writes the artefact."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from deepar_container.network import FeatureShape
 from deepar_container.windows import Batch, TrainingWindows
 
 SEED = 1
-"""DeepAR has no hyperparameter for it; with a fixed one the same data give the same model."""
+"""Fixed random seed, because DeepAR has no hyperparameter for it: equal data give equal models."""
 
 NETWORKS = 3
-"""Networks that are trained side by side and draw a share of the sample paths each. What they
-disagree on is what they do not know, and one alone is too sure of it."""
+"""Number of networks that are trained together; each draws a share of the sample paths. Their
+disagreement shows the model's uncertainty; a single network is overconfident."""
 
 LEAST_BATCHES = 50
 MOST_BATCHES = 500
-"""Bounds of an epoch, so that few series still give it enough steps, and very many do not make it
-endless."""
+"""Bounds of the batches per epoch, so that few series give enough steps and many do not take too
+long."""
 
 MAX_GRADIENT = 10.0
 """Norm at which gradients are clipped, as GluonTS does."""
@@ -45,12 +45,12 @@ MAX_LEVELS = 10_000
 
 
 def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
-    """Train on the ``train`` channel, score on ``test`` where there is one, leave the artefact.
+    """Train on the ``train`` channel, score on ``test`` if it exists, and save the artefact.
 
     Raises
     ------
     CustomerError
-        The channels cannot be trained on; the message says why.
+        The channels are not usable for training; the message says why.
     """
     host = metric_lines.current_host(paths.resource_config)
     series = trainable(
@@ -90,12 +90,12 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
 
 
 def trainable(series: Sequence[Series], prediction_length: int) -> list[Series]:
-    """Series with a value before their last ``prediction_length`` ones; others teach nothing.
+    """Return the series with a value before their last ``prediction_length`` values.
 
     Raises
     ------
     DataError
-        There is none.
+        No series has one.
     """
     kept = [one for one in series if np.isfinite(one.target[:-prediction_length]).any()]
     if not kept:
@@ -113,7 +113,7 @@ def trainable(series: Sequence[Series], prediction_length: int) -> list[Series]:
 
 
 def settings_for(hyperparameters: Hyperparameters, series: Sequence[Series]) -> ModelSettings:
-    """What the data say about the model before it is trained."""
+    """Derive the model's settings from the data before training."""
     by_category: dict[tuple[int, ...], list[float]] = {}
     for one in series:
         by_category.setdefault(one.cat, []).append(float(np.nanmean(one.target)))
@@ -128,7 +128,7 @@ def settings_for(hyperparameters: Hyperparameters, series: Sequence[Series]) -> 
 
 
 def batches_per_epoch(hyperparameters: Hyperparameters, series: Sequence[Series]) -> int:
-    """Batches in which every value is seen about once, within bounds."""
+    """Return the number of batches that cover every value about once, within bounds."""
     window = hyperparameters.context_length + hyperparameters.prediction_length
     windows = sum(len(one.target) for one in series) / window
     batches = math.ceil(windows / hyperparameters.mini_batch_size)
@@ -152,24 +152,24 @@ def fit(
     networks: int = NETWORKS,
     loss: Loss = free_running,
 ) -> Fitted:
-    """Train networks side by side, each from a start and on windows of its own.
+    """Train networks together, each with its own initial weights and windows.
 
     Parameters
     ----------
     on_epoch
-        Told the number of each epoch, from 0, and its mean loss.
+        Function that receives the number of each epoch, from 0, and its mean loss.
     seed
-        Same seed, same data: the same weights, bit for bit.
+        Random seed; the same seed and data give the same weights, bit for bit.
 
     Raises
     ------
     DataError
-        No window has a value to learn from, or the loss is no number.
+        No window has an observed value, or the loss is not finite.
     """
     hyperparameters = settings.hyperparameters
     torch.manual_seed(seed)
     if is_point_forecast(hyperparameters.likelihood):
-        networks = 1  # the paths of several would be several points
+        networks = 1  # the paths of several networks would be several points
     untrained = [settings.network() for _ in range(networks)]
     windows = TrainingWindows(untrained[0], settings.features, series)
     batches = batches_per_epoch(hyperparameters, series)
@@ -190,9 +190,9 @@ def fit(
 class _Learner:
     """A network in training.
 
-    The loss of an epoch depends on which windows it drew, by more than a late epoch gains. The
-    learning rate falls along half a cosine, so that late epochs hardly differ, and the epoch with
-    the lowest loss is no matter of luck.
+    The windows drawn in an epoch change its loss by more than a late epoch improves it. The
+    learning rate falls along half a cosine, so that late epochs hardly differ and chance does not
+    decide which epoch has the lowest loss.
     """
 
     def __init__(
@@ -214,7 +214,7 @@ class _Learner:
         )
 
     def train_epoch(self, epoch: int) -> float:
-        """Mean loss of an epoch's batches."""
+        """Train one epoch and return the mean loss of its batches."""
         losses = []
         for _ in range(self._batches):
             loss = self._checked_loss(self._windows.draw(self._batch_size), epoch)
@@ -229,7 +229,7 @@ class _Learner:
     def _checked_loss(self, batch: Batch, epoch: int) -> torch.Tensor:
         try:
             loss = self._loss(self.network, batch)
-        except ValueError:  # a distribution refuses parameters that are no numbers
+        except ValueError:  # a distribution rejects NaN parameters
             loss = torch.tensor(math.nan)
         if not torch.isfinite(loss):
             raise DataError(

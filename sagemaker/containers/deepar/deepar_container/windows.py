@@ -1,8 +1,7 @@
-"""Windows of series as the network takes them: lags and context before a moment, and what is known
-of the time from it on.
+"""Cuts series into the network's windows: lags and context before an origin, features after it.
 
-GluonTS prepares every window anew and in Python, which takes longer than the network's step. Here
-each series is prepared once, and a batch is cut out of tensors.
+GluonTS prepares every window separately in Python, which takes longer than the network's step.
+Here each series is prepared once, and a batch is sliced from tensors.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from deepar_container.network import FeatureShape
 
 Floats = npt.NDArray[np.float32]
 Batch = dict[str, torch.Tensor]
-"""Tensors by the names that `DeepARModel.forward` and ``loss`` give them."""
+"""Tensors by the parameter names of `DeepARModel.forward` and ``loss``."""
 
 TO_COME = ("future_target", "future_observed_values")
-"""What only a window of training holds."""
+"""Names of the tensors that only training windows have."""
 
 
 class TrainingWindows:
-    """All windows of some series that hold both what is read and what is to be forecast.
+    """All training windows of some series: context and observed forecast steps.
 
-    A window whose whole context is missing is none of them: GluonTS would scale it by the mean of
-    its batch-mates, which teaches a relation between series that does not exist.
+    Windows without an observed value in their context are excluded: GluonTS would scale them by
+    the mean of the other windows in the batch, a relation between series that does not exist.
 
     Raises
     ------
@@ -65,7 +64,7 @@ class TrainingWindows:
         self._moment = torch.from_numpy(moment[is_observed])
 
     def draw(self, count: int) -> Batch:
-        """Windows taken at random, by PyTorch's generator."""
+        """Draw windows at random, with PyTorch's generator."""
         drawn = torch.randint(len(self._moment), (count,))
         moment = self._moment[drawn]
         ahead = moment[:, None] + torch.arange(self._ahead)
@@ -79,25 +78,25 @@ class TrainingWindows:
 def forecast_windows(
     network: DeepARModel, features: FeatureShape, series: Sequence[Series]
 ) -> Batch:
-    """The window of each series whose forecast begins where the series ends."""
+    """Return the window of each series whose forecast starts where the series ends."""
     prepared = _prepare(network, features, series, steps_ahead=network.prediction_length)
     return prepared.at(torch.arange(len(series)), torch.from_numpy(prepared.origins))
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """Series end to end, each after as many unknown values as the furthest lag needs.
+    """Concatenated series, each padded in front by the longest lag.
 
     Parameters
     ----------
     target, observed
         Values without gaps, and 1 where they were observed, shape (time,).
     known
-        What is known ahead of the clock and by dynamic features, shape (time, features).
+        Features known in advance (calendar and dynamic features), shape (time, features).
     cats
-        Shape (series, categories).
+        Categories, shape (series, categories).
     origins
-        Where each series ends, shape (series,).
+        End of each series, shape (series,).
     """
 
     network: DeepARModel
@@ -108,9 +107,9 @@ class _Prepared:
     origins: npt.NDArray[np.int64]
 
     def at(self, number: torch.Tensor, moment: torch.Tensor) -> Batch:
-        """Windows of numbered series; known features as far back as the network unrolls.
+        """Return windows of numbered series; known features cover the steps that are unrolled.
 
-        The last of them is how far ahead a step is, 0 to 1: 0 where it is not forecast.
+        The last known feature is how far ahead a step is, 0 to 1; 0 in the context.
         """
         past = moment[:, None] + torch.arange(-self.network._past_length, 0)
         ahead = moment[:, None] + torch.arange(self.network.prediction_length)
@@ -127,7 +126,7 @@ class _Prepared:
 
 
 def _with_column(features: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
-    """One more feature of time, the same in all windows."""
+    """Append a time feature that is the same in all windows."""
     return torch.cat([features, column.expand(len(features), -1)[..., None]], dim=-1)
 
 
@@ -139,7 +138,7 @@ def _prepare(
     target, observed, known = [], [], []
     for one in series:
         there = np.isfinite(one.target)
-        # zeros would be read as measurements by the lags
+        # the lags would read zeros as measurements
         values = LastValueImputation()(one.target.copy()) if there.any() else 0 * there
         ahead = _clock(one.start, len(values) + steps_ahead)
         if features.num_dynamic_feat:
@@ -158,7 +157,7 @@ def _prepare(
 
 
 def _clock(start: pd.Period, steps: int) -> Floats:
-    """Hour of the day and the like, as far as they go with the frequency; (time, features)."""
+    """Return the calendar features of the frequency, such as the hour of the day."""
     index = pd.period_range(start, periods=steps, freq=start.freq)
     columns = [feature(index) for feature in time_features_from_frequency_str(start.freqstr)]
     return np.stack(columns, axis=1).astype(np.float32)

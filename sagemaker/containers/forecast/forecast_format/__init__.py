@@ -1,1 +1,1 @@
-"""The data format of SageMaker's built-in DeepAR: series, channels, requests and answers."""
+"""The data format of SageMaker's built-in DeepAR: series, channels, requests and responses."""

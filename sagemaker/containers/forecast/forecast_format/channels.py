@@ -1,7 +1,7 @@
-"""Reading a channel: JSON Lines, plain or gzip, and Parquet.
+"""Reads a channel: JSON Lines, plain or gzip, and Parquet.
 
 Parquet holds the columns ``start``, ``target``, ``cat``, ``dynamic_feat`` and ``related`` with the
-same meaning as the fields of a JSON line; others are left alone.
+same meaning as the fields of a JSON line; other columns are ignored.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FIELDS = ("start", "target", "cat", "dynamic_feat", "related")
 
 
 def read_channel(folder: Path, frequency: str) -> list[Series]:
-    """Every series of the channel, file by file in the order of their names.
+    """Read every series of the channel, file by file in the order of their names.
 
     Raises
     ------
     DataError
-        The channel is missing or empty, or names the file and line that could not be read.
+        The channel is missing or empty, or a line is invalid; the message names file and line.
     """
     if not folder.is_dir():
         raise DataError(f"channel {folder.name!r} is missing")

@@ -1,4 +1,4 @@
-"""What a model answers with, whatever it is made of: the mean, quantiles and sample paths."""
+"""Interfaces of models and forecasts: a forecast has a mean, quantiles and sample paths."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ class Forecast(Protocol):
     """A forecast of one series, in the target's units."""
 
     def mean(self) -> Floats:
-        """Shape (time,)."""
+        """Return the mean, shape (time,)."""
         ...
 
     def quantiles(self, levels: Sequence[float]) -> Floats:
-        """Shape (levels, time); at every time, a higher level has no lower value."""
+        """Return quantiles, shape (levels, time), that do not decrease from level to level."""
         ...
 
     def samples(self) -> Floats:
-        """Sample paths, shape (samples, time)."""
+        """Return sample paths, shape (samples, time)."""
         ...
 
 
 class ForecastModel(Protocol):
-    """A trained model, as it is served and scored."""
+    """A trained model that can be served and scored."""
 
     @property
     def prediction_length(self) -> int:
-        """Steps that it forecasts."""
+        """Number of steps that the model forecasts."""
         ...
 
     @property
     def frequency(self) -> str:
-        """Step of its series, as pandas spells it."""
+        """Step of the model's series, in pandas' notation."""
         ...
 
     def check(self, series: Series) -> None:
-        """Refuse a series that cannot be forecast, with `SeriesError`."""
+        """Raise `SeriesError` for a series that the model cannot forecast."""
         ...
 
     def forecast(self, series: Sequence[Series], num_samples: int) -> Sequence[Forecast]:
-        """A forecast for each series, in order; the same request has the same answer."""
+        """Forecast each series, in order; the same request gives the same response."""
         ...
 
 
 @dataclass(frozen=True)
 class SampledForecast:
-    """A forecast known by its sample paths.
+    """A forecast made of sample paths.
 
     Parameters
     ----------
     paths
-        Shape (samples, time).
+        Sample paths, shape (samples, time).
     """
 
     paths: Floats

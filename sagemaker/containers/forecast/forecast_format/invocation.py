@@ -1,4 +1,4 @@
-"""DeepAR's requests and answers, apart from HTTP.
+"""Parses DeepAR's requests and builds its responses; independent of HTTP.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-in-formats.html (JSON) and
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-batch.html (JSON Lines)
@@ -19,12 +19,13 @@ from forecast_format.series import Series
 OUTPUT_TYPES = ("mean", "quantiles", "samples")
 MAX_SAMPLES = 1_000
 MAX_INSTANCES = 500
-"""More would hold the endpoint's only process for long; a batch job sends them in pieces."""
+"""Most instances per request: the endpoint has one process, and a larger request would block it.
+Batch requests are split into parts of this size."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What an answer is to hold.
+    """The requested content of a response.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class Configuration:
     output_types
         Some of `OUTPUT_TYPES`.
     quantiles
-        Levels, as the caller wrote them: they name the answer's lists.
+        Levels as the caller wrote them: they are the keys of the response's lists.
     """
 
     num_samples: int = 100
@@ -42,12 +43,12 @@ class Configuration:
 
     @classmethod
     def parse(cls, document: Any) -> Configuration:
-        """Read the request's ``configuration``, whose every field may be left out.
+        """Read the request's ``configuration``; every field is optional.
 
         Raises
         ------
         RequestError
-            Says which field was expected how.
+            A field is invalid; the message names it and says what was expected.
         """
         if document is None:
             return cls()
@@ -62,12 +63,12 @@ class Configuration:
 
 
 def answer_json(model: ForecastModel, body: bytes) -> dict[str, Any]:
-    """Answer of an ``application/json`` request: one prediction for each instance, in order.
+    """Answer an ``application/json`` request: one prediction per instance, in order.
 
     Raises
     ------
     RequestError
-        The body breaks the format; the message names the instance and the field.
+        The body violates the format; the message names the instance and the field.
     """
     document = _loads(body, "the body")
     if not isinstance(document, Mapping):
@@ -87,18 +88,19 @@ def answer_json(model: ForecastModel, body: bytes) -> dict[str, Any]:
 
 
 def answer_json_lines(model: ForecastModel, body: bytes, configuration: Configuration) -> str:
-    """Answer of ``application/jsonlines``: a line with a prediction for each line with an instance.
+    """Answer an ``application/jsonlines`` request: one line per instance, with its prediction.
 
-    However many lines a batch job puts into a request, the model has `MAX_INSTANCES` at a time.
+    A batch job may put any number of lines into a request; the model gets at most `MAX_INSTANCES`
+    at a time.
 
     Raises
     ------
     RequestError
-        As `answer_json`.
+        The body violates the format; the message names the instance and the field.
     """
     lines = [line for line in body.splitlines() if line.strip()]
     if not lines:
-        raise RequestError("the body must hold one instance a line; it is empty")
+        raise RequestError("the body must hold one instance per line; it is empty")
     instances = [_loads(line, f"line {number}") for number, line in enumerate(lines, start=1)]
     predictions = (
         prediction
@@ -113,7 +115,7 @@ def answer_json_lines(model: ForecastModel, body: bytes, configuration: Configur
 def _predictions(
     model: ForecastModel, instances: Sequence[Any], configuration: Configuration, first: int = 0
 ) -> list[dict[str, Any]]:
-    """Predictions of instances that are numbered from ``first``."""
+    """Predict instances; error messages number them from ``first``."""
     series = [_series(model, number, one) for number, one in enumerate(instances, start=first)]
     forecasts = model.forecast(series, configuration.num_samples)
     return [_prediction(forecast, configuration) for forecast in forecasts]
@@ -129,7 +131,7 @@ def _series(model: ForecastModel, number: int, instance: Any) -> Series:
 
 
 def _prediction(forecast: Forecast, configuration: Configuration) -> dict[str, Any]:
-    """Answer for one instance."""
+    """Build the response's entry for one instance."""
     prediction: dict[str, Any] = {}
     if "mean" in configuration.output_types:
         prediction["mean"] = forecast.mean().tolist()

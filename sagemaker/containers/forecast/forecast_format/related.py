@@ -1,7 +1,7 @@
-"""The related series of a lake, made of its own: a channel need not repeat them.
+"""Derives related series from the series of a channel, so that a channel need not repeat them.
 
-A series of categories (device, pollutant) has beside it the other pollutants of its device, named
-`pollutant`, and `AREA`. Requests bring them by the same names.
+The related series of a series with the categories (device, pollutant) are the other pollutants of
+its device, named by `pollutant`, and `AREA`. Requests use the same names.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ import numpy as np
 from forecast_format.series import Floats, Series
 
 AREA = "area"
-"""Mean of the same pollutant over all devices, missing where less than a quarter is there."""
+"""Mean of the same pollutant over all devices; missing where fewer than a quarter have a value."""
 
 Cat = tuple[int, ...]
 
 
 def pollutant(category: int) -> str:
-    """Name of the related series that holds a pollutant, by the pollutant's category."""
+    """Return the name of the related series of a pollutant, given its category."""
     return f"pollutant-{category}"
 
 
 def with_related(series: Sequence[Series]) -> list[Series]:
-    """The same series, related to each other.
+    """Return the same series, each with its related series.
 
-    One that brings related series keeps those, and one without the two categories has none.
+    A series that already has related series keeps them; one without the two categories gets none.
 
     Parameters
     ----------
     series
-        Of one frequency; each may begin and end at another time.
+        Series of one frequency; their starts and ends may differ.
     """
     known = [one for one in series if len(one.cat) == 2]
     if not known:
@@ -45,7 +45,7 @@ def with_related(series: Sequence[Series]) -> list[Series]:
 
 
 class _Grid:
-    """Series by their categories, and their means, on one axis of time."""
+    """Series by category, and their means, on one time axis."""
 
     def __init__(self, series: Sequence[Series]) -> None:
         self._first = min(_step(one) for one in series)
@@ -77,10 +77,10 @@ class _Grid:
 
 
 def mean_where_enough(rows: Sequence[Floats]) -> Floats:
-    """Mean of rows of one length, missing where less than a quarter of them has a value."""
+    """Return the mean of rows of one length; missing where fewer than a quarter have a value."""
     count = np.zeros(len(rows[0]), dtype=np.int64)
     total = np.zeros(len(rows[0]))
-    for row in rows:  # one at a time: all at once would take the lake's memory again
+    for row in rows:  # one at a time: stacking them would double the memory
         there = np.isfinite(row)
         count += there
         total[there] += row[there]
@@ -89,5 +89,5 @@ def mean_where_enough(rows: Sequence[Floats]) -> Floats:
 
 
 def _step(series: Series) -> int:
-    """Number of the series' first step."""
+    """Return the ordinal number of the series' first step."""
     return int(series.start.ordinal) // int(series.start.freq.n)

@@ -1,4 +1,4 @@
-"""One time series in DeepAR's format, checked field by field.
+"""One time series in DeepAR's format, with a check of every field.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html#deepar-inputoutput
 """
@@ -32,8 +32,8 @@ class Series:
     dynamic_feat
         Features known ahead, shape (features, time); (0, 0) without features.
     related
-        Other series of the same times by name, which DeepAR ignores: shorter ones end with the
-        target, and NaN is missing.
+        Other series of the same times by name, which DeepAR ignores: a shorter one ends where the
+        target ends; NaN is missing.
     """
 
     start: pd.Period
@@ -49,7 +49,7 @@ class Series:
         Raises
         ------
         SeriesError
-            Says which field was expected how, and what came.
+            A field is invalid; the message names it, the expected and the received value.
         """
         if not isinstance(document, Mapping):
             raise SeriesError(f"expected an object with start and target; got {document!r:.60}")
@@ -65,7 +65,7 @@ class Series:
         )
 
     def document(self) -> dict[str, Any]:
-        """The series as `parse` reads it, in what JSON has: ``"NaN"`` is missing."""
+        """Return the series as the JSON object that `parse` reads; ``"NaN"`` is missing."""
         fields: dict[str, Any] = {
             "start": str(self.start.to_timestamp()),
             "target": _numbers(self.target),
@@ -76,7 +76,7 @@ class Series:
         return {name: value for name, value in fields.items() if value or name == "target"}
 
     def before(self, step: int, horizon: int, at_most: int | None = None) -> Series:
-        """What is known before one of its steps: the instance to forecast that step from.
+        """Return what is known before a step: the instance from which to forecast that step.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class Series:
         horizon
             Steps to forecast, for which features known ahead are kept.
         at_most
-            Steps of history that are kept; all where it is not given.
+            Steps of history to keep; None keeps all.
         """
         first = max(0, step - at_most) if at_most else 0
         steps = len(self.target)
@@ -139,10 +139,10 @@ def _values(value: Any, name: str, *, may_be_missing: bool) -> Floats:
 
 
 def _as_floats(values: Any) -> Floats | None:
-    """Numbers with NaN where they are missing; None where one is no number."""
+    """Return the numbers, NaN where one is missing; None if a value is not a number."""
     try:
         numbers = np.asarray([np.nan if v is None or v == "NaN" else v for v in values])
-    except ValueError:  # lists of different lengths in it
+    except ValueError:  # it holds lists of different lengths
         return None
     if numbers.ndim != 1 or (len(numbers) and numbers.dtype.kind not in "fiu"):
         return None
@@ -178,7 +178,7 @@ def _dynamic_features(value: Any) -> Floats:
 def _related(value: Any, steps: int) -> dict[str, Floats]:
     if value is None:
         return {}
-    # Parquet's maps come as pairs
+    # Parquet's maps are read as pairs
     pairs = value.items() if isinstance(value, Mapping) else value
     try:
         named = {str(name): row for name, row in pairs}

@@ -1,4 +1,4 @@
-"""What a container's ``serve`` does: load the model, then answer until it is stopped."""
+"""The ``serve`` command of a container: loads the model and serves it until it is stopped."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from forecast_format.server import application
 
 
 def serve(load: Callable[[Path], ForecastModel]) -> int:
-    """Serve on ``SAGEMAKER_BIND_HOST`` and ``SAGEMAKER_BIND_TO_PORT``; 1 without a model.
+    """Serve on ``SAGEMAKER_BIND_HOST`` and ``SAGEMAKER_BIND_TO_PORT``; return 1 without a model.
 
     Parameters
     ----------
     load
-        Reads the artefact in a folder.
+        Function that reads the artefact in a folder.
     """
     metric_lines.configure()
     folder = ContainerPaths.from_environment(os.environ).model
     try:
         app = application(load(folder), os.environ)
     except (OSError, ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        logger.error("no model can be served from %s: %s", folder, error)
+        logger.error("the model in %s cannot be served: %s", folder, error)
         return 1
     logger.info("serving the model in %s", folder)
     uvicorn.run(

@@ -1,4 +1,4 @@
-"""The HTTP face of a trained model: ``/ping``, ``/invocations`` and ``/execution-parameters``.
+"""HTTP interface of a trained model: ``/ping``, ``/invocations`` and ``/execution-parameters``.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 """
@@ -23,24 +23,24 @@ from forecast_format.invocation import Configuration, answer_json, answer_json_l
 logger = logging.getLogger("forecast")
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
-"""SageMaker's limit of a real-time request; batch transform says it may send as much."""
+"""SageMaker's limit of a real-time request; ``/execution-parameters`` gives batch transform the
+same limit."""
 
 BATCH_ENVIRONMENT = "DEEPAR_INFERENCE_CONFIG"
-"""In batch transform, the configuration of every line comes in this variable, as JSON."""
+"""Environment variable with the configuration of every line in batch transform, as JSON."""
 
 
 def application(model: ForecastModel, environment: Mapping[str, str]) -> Starlette:
-    """Server of one model.
+    """Build the server of one model.
 
     Raises
     ------
     RequestError
-        ``DEEPAR_INFERENCE_CONFIG`` breaks the format of a configuration.
+        ``DEEPAR_INFERENCE_CONFIG`` is not a valid configuration.
     """
     batch = _batch_configuration(environment)
-    one_at_a_time = (
-        threading.Lock()
-    )  # a model may draw from one generator, and takes all of the CPU
+    # a model may have one random generator for all requests, and one request uses all of the CPU
+    one_at_a_time = threading.Lock()
 
     def answer(content_type: str, body: bytes) -> Response:
         with one_at_a_time:

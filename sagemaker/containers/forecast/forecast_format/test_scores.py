@@ -1,6 +1,6 @@
-"""Scores on the test channel, named as DeepAR names them.
+"""Scores on the test channel, with DeepAR's names.
 
-Each series' last ``prediction_length`` values are forecast from those before them.
+The last ``prediction_length`` values of each series are forecast from the values before them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def test_scores(
     num_samples: int,
     quantiles: Sequence[float],
 ) -> dict[str, float]:
-    """``RMSE`` of the mean, and weighted quantile losses.
+    """Return ``RMSE`` of the mean, and weighted quantile losses.
 
     ``wQuantileLoss[q]`` is ``2 Σ (y - ŷ_q)(q - 1[y < ŷ_q]) / Σ |y|`` over every observed value, as
     https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html defines it.
@@ -28,7 +28,7 @@ def test_scores(
     Raises
     ------
     DataError
-        No series is long enough, or nothing is observed where the forecasts lie.
+        No series is long enough, or no value is observed in the forecast steps.
     """
     horizon = model.prediction_length
     long_enough = [one for one in series if len(one.target) > horizon]

@@ -1,1 +1,1 @@
-"""SageMaker's container contract, with no model in it: paths, parameters, log lines."""
+"""SageMaker's container contract, independent of any model: paths, parameters, log lines."""

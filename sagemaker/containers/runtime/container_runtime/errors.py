@@ -1,10 +1,10 @@
-"""Errors that the caller of the algorithm can mend."""
+"""Errors that the caller of the algorithm can fix."""
 
 from __future__ import annotations
 
 
 class CustomerError(ValueError):
-    """Input that the algorithm refuses. The message says what was expected and what came."""
+    """Invalid input. The message gives the expected and the received value."""
 
 
 class HyperparameterError(CustomerError):
@@ -12,12 +12,12 @@ class HyperparameterError(CustomerError):
 
 
 class SeriesError(CustomerError):
-    """One series breaks DeepAR's input format, or does not fit the model."""
+    """One series violates DeepAR's input format, or does not fit the model."""
 
 
 class DataError(CustomerError):
-    """A channel or one of its series breaks DeepAR's input format."""
+    """A channel or one of its series violates DeepAR's input format."""
 
 
 class RequestError(CustomerError):
-    """An invocation's body breaks DeepAR's request format."""
+    """The body of an invocation violates DeepAR's request format."""

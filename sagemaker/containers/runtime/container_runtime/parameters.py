@@ -1,4 +1,4 @@
-"""Hyperparameters come as strings: each is parsed, and all complaints are made at once."""
+"""Parses hyperparameters, which SageMaker passes as strings, and reports all errors at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from container_runtime.errors import HyperparameterError
 
 Parser = Callable[[str], Any]
-"""Reads one value; a ValueError says what was expected."""
+"""A function that parses one value; its ValueError says what was expected."""
 
 _PANDAS_FREQUENCY = {"M": "M", "W": "W", "D": "D", "H": "h", "min": "min"}
 
@@ -23,25 +23,23 @@ def parse(
     required: Collection[str],
     may_be_empty: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Values of the hyperparameters that are given.
+    """Parse the given hyperparameters.
 
     Parameters
     ----------
     algorithm
-        As it is called in complaints.
+        Name of the algorithm in error messages.
     may_be_empty
-        Those in which an empty text means something; in others it means that none is given.
+        Hyperparameters for which an empty string is a value; for others it counts as not given.
 
     Raises
     ------
     HyperparameterError
-        Names every hyperparameter that is missing, unknown or out of its range.
+        A hyperparameter is missing, unknown or out of range; the message names all of them.
     """
-    complaints = [
-        f"{name} is required" for name in required if not str(given.get(name, "")).strip()
-    ]
-    complaints += [
-        f"{name!r} is no hyperparameter of {algorithm}; known are {', '.join(sorted(parsers))}"
+    errors = [f"{name} is required" for name in required if not str(given.get(name, "")).strip()]
+    errors += [
+        f"{name!r} is not a hyperparameter of {algorithm}; known: {', '.join(sorted(parsers))}"
         for name in given
         if name not in parsers and not name.startswith("_")  # "_tuning_…" is SageMaker's own
     ]
@@ -53,26 +51,26 @@ def parse(
         try:
             values[name] = read(text)
         except ValueError as error:
-            complaints.append(f"{name} must be {error}; got {given[name]!r}")
-    if complaints:
-        raise HyperparameterError("hyperparameters: " + "; ".join(complaints))
+            errors.append(f"{name} must be {error}; got {given[name]!r}")
+    if errors:
+        raise HyperparameterError("hyperparameters: " + "; ".join(errors))
     return values
 
 
 def frequency(text: str) -> str:
-    """``time_freq``: ``M``, ``W``, ``D``, ``H`` or ``min``, after an optional multiple."""
+    """Parse ``time_freq``: ``M``, ``W``, ``D``, ``H`` or ``min``, after an optional multiple."""
     multiple, unit = _split_frequency(text)
     return f"{multiple}{unit}" if multiple > 1 else unit
 
 
 def pandas_frequency(time_freq: str) -> str:
-    """A ``time_freq`` as pandas spells it."""
+    """Convert a ``time_freq`` into pandas' notation."""
     multiple, unit = _split_frequency(time_freq)
     return f"{multiple if multiple > 1 else ''}{_PANDAS_FREQUENCY[unit]}"
 
 
 def integer(lowest: int, highest: int | None = None) -> Parser:
-    """Integers from the lowest on, to the highest where there is one."""
+    """Return a parser of integers from the lowest to the highest, if one is given."""
     expected = f"an integer of at least {lowest}"
     if highest is not None:
         expected = f"an integer from {lowest} to {highest}"
@@ -90,7 +88,7 @@ def integer(lowest: int, highest: int | None = None) -> Parser:
 
 
 def number(lowest: float, highest: float, expected: str) -> Parser:
-    """Numbers from the lowest to below the highest."""
+    """Return a parser of numbers from the lowest to below the highest."""
 
     def read(text: str) -> float:
         try:

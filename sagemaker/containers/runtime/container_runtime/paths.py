@@ -1,4 +1,4 @@
-"""SageMaker's folder tree of a container.
+"""Paths of SageMaker's folder tree in a container.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/amazon-sagemaker-toolkits.html
 """
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FAILURE_LIMIT = 1024
-"""Characters of ``output/failure`` that SageMaker shows as the job's FailureReason."""
+"""Number of characters of ``output/failure`` that SageMaker shows as the job's FailureReason."""
 
 
 @dataclass(frozen=True)
 class ContainerPaths:
-    """The tree under ``/opt/ml``, or wherever ``SAGEMAKER_BASE_DIR`` says.
+    """The folder tree under ``/opt/ml``, or under ``SAGEMAKER_BASE_DIR`` if it is set.
 
     Parameters
     ----------
     base
-        The tree's root.
+        Root of the tree.
     """
 
     base: Path
@@ -38,7 +38,7 @@ class ContainerPaths:
         return self.base / "input" / "config" / "resourceconfig.json"
 
     def channel(self, name: str) -> Path:
-        """Folder with the files of one input channel."""
+        """Return the folder with the files of one input channel."""
         return self.base / "input" / "data" / name
 
     @property
@@ -50,6 +50,6 @@ class ContainerPaths:
         return self.base / "output" / "failure"
 
     def write_failure(self, reason: str) -> None:
-        """Leave the reason where SageMaker takes a job's FailureReason from."""
+        """Write the reason to the file that SageMaker reads a job's FailureReason from."""
         self.failure.parent.mkdir(parents=True, exist_ok=True)
         self.failure.write_text(reason[:FAILURE_LIMIT], encoding="utf-8")

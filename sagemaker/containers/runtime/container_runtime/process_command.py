@@ -1,4 +1,4 @@
-"""What the container's ``process`` does, and how it fails."""
+"""The ``process`` command of a container: runs a processing command and reports its result."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from container_runtime.metric_lines import logger
 from container_runtime.paths import ContainerPaths
 
 MESSAGE_LIMIT = 1024
-"""Characters that SageMaker shows as a processing job's ExitMessage."""
+"""Number of characters that SageMaker shows as a processing job's ExitMessage."""
 
 Command = Callable[[Sequence[str]], str]
-"""Does its work by its options and says, in JSON, what came of it: the job's ExitMessage."""
+"""A function from options to the job's ExitMessage: its result, in JSON."""
 
 
 def process(commands: Mapping[str, Command], arguments: Sequence[str]) -> int:
-    """Run the command that the first argument names; the exit code is SageMaker's.
+    """Run the command that the first argument names, and return SageMaker's exit code.
 
-    What it says becomes the job's ExitMessage, and so does why it failed.
+    The job's ExitMessage is the command's result, or the reason for its failure.
     """
     metric_lines.configure()
     paths = ContainerPaths.from_environment(os.environ)

@@ -1,4 +1,4 @@
-"""What a container's ``train`` does, and how it fails."""
+"""The ``train`` command of a container: runs the training and reports a failure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from container_runtime.paths import ContainerPaths
 
 
 def train(run: Callable[[ContainerPaths, Mapping[str, str]], None]) -> int:
-    """Train; the exit code is SageMaker's: 0 for a completed job, else a failed one.
+    """Train, and return SageMaker's exit code: 0 for a completed job, 1 for a failed one.
 
     Parameters
     ----------
     run
-        Trains on the channels with the job's hyperparameters and leaves the artefact.
+        Function that trains on the channels with the job's hyperparameters and saves the artefact.
     """
     metric_lines.configure()
     paths = ContainerPaths.from_environment(os.environ)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from container_runtime.errors import DataError
 from deepar_container import training
-from deepar_container.commands import settle
+from deepar_container.commands import configure_torch
 from deepar_container.hyperparameters import Hyperparameters
 from deepar_container.model import DeepAR as Model
 from evaluation_container.scoring.metrics import Floats
@@ -51,7 +51,7 @@ class DeepAR:
         ForecastingError
             The history is too short.
         """
-        settle()
+        configure_torch()
         try:
             series = training.trainable(training_instances(history), HORIZON)
             settings = training.settings_for(self.hyperparameters, series)

@@ -10,7 +10,7 @@ from typing import Any
 import lightning.pytorch as lightning
 import numpy as np
 import pandas as pd
-from deepar_container.commands import settle
+from deepar_container.commands import configure_torch
 from evaluation_container.scoring.metrics import Floats
 from gluonts.torch import DeepAREstimator
 
@@ -40,7 +40,7 @@ class StockDeepAR:
 
     def fit(self, history: History, report: Report) -> None:
         """Train by the library's ``train``, as fast as it can be told to be."""
-        settle()
+        configure_torch()
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         lightning.seed_everything(self.seed, verbose=False)
         entries = _entries(history)
