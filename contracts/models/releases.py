@@ -12,10 +12,10 @@ from contracts.models import naming
 from contracts.names import Names
 
 
-def newest_approved(names: Names) -> dict[str, Any]:
-    """Arguments of ``ListModelPackages`` that find the newest approved version, if there is one."""
+def newest_approved(group: str) -> dict[str, Any]:
+    """Arguments of ``ListModelPackages`` that find a group's newest approved version."""
     return {
-        "ModelPackageGroupName": names.model_package_group,
+        "ModelPackageGroupName": group,
         "ModelApprovalStatus": "Approved",
         "SortBy": "CreationTime",
         "SortOrder": "Descending",

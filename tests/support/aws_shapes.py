@@ -93,6 +93,7 @@ def _within_limits(shape: Shape, value: Any, place: str) -> Iterator[str]:
 
 
 _CLASSES = {
+    r"\uD800\uDC00-\uDBFF\uDFFF": "\U00010000-\U0010ffff",  # UTF-16's way to say so
     r"\p{Alnum}": "A-Za-z0-9",
     r"\p{L}": "A-Za-z\u00c0-\u024f",
     r"\p{M}": "\u0300-\u036f",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cdktf_cdktf_provider_aws.sfn_state_machine import (
     SfnStateMachine,
@@ -16,6 +14,7 @@ from constructs import Construct
 
 from contracts.names import Names
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement
+from infra.modules.machines.states_language import Machine
 
 
 @dataclass(frozen=True)
@@ -27,10 +26,8 @@ class StateMachineInputs:
     name
         Of the machine; its role is called the same. Its log group,
         `contracts.names.Names.machine_log_group`, is the data stack's.
-    definition
-        In Amazon States Language.
-    statements
-        All it may do beside writing its log and its trace.
+    machine
+        Definition, and all that the role may do beside writing its log and its trace.
     tracing
         Whether X-Ray traces its executions.
     """
@@ -38,8 +35,7 @@ class StateMachineInputs:
     names: Names
     name: str
     description: str
-    definition: Mapping[str, Any]
-    statements: Sequence[Statement]
+    machine: Machine
     tracing: bool = True
 
 
@@ -56,7 +52,11 @@ class StateMachine(Construct):
                 name=inputs.name,
                 service="states.amazonaws.com",
                 description=inputs.description,
-                statements=(*inputs.statements, _LOG, *((_TRACE,) if inputs.tracing else ())),
+                statements=(
+                    *inputs.machine.statements,
+                    _LOG,
+                    *((_TRACE,) if inputs.tracing else ()),
+                ),
                 trust_conditions={
                     "StringEquals": {"aws:SourceAccount": names.account_id},
                     "ArnLike": {"aws:SourceArn": names.state_machine_arn(inputs.name)},
@@ -70,7 +70,7 @@ class StateMachine(Construct):
             name=inputs.name,
             type="STANDARD",
             role_arn=role.arn,
-            definition=json.dumps(inputs.definition),
+            definition=json.dumps(inputs.machine.definition),
             logging_configuration=SfnStateMachineLoggingConfiguration(
                 level="ALL",
                 include_execution_data=True,  # names, figures and reasons: no reading is passed on

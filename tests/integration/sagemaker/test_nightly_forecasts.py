@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from contracts.lake.forecasts import beside_truth
 from contracts.lake.queries import query
@@ -36,7 +39,17 @@ class Estate:
     def __init__(self, session: boto3.Session, names: Names, variables: dict[str, str]) -> None:
         self.session, self.names = session, names
         self.lake = NightlyLake(session, names)
+        self.states = session.client("stepfunctions")
+        self.machine = names.state_machine_arn(names.nightly_machine)
         self._variables = variables
+
+    def execution(self) -> dict[str, Any]:
+        """An execution of the machine, once it has ended."""
+        started = self.states.start_execution(stateMachineArn=self.machine)["executionArn"]
+        found: dict[str, Any] = awaited(
+            lambda: _ended(self.states.describe_execution(executionArn=started))
+        )
+        return found
 
     def verb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -154,17 +167,42 @@ def test_another_execution_waits_for_its_turn(
 ) -> None:
     table = {"TableName": estate.names.locks_table}
     key = {"name": {"S": estate.names.nightly_machine}}
-    dynamodb, states = estate.session.client("dynamodb"), estate.session.client("stepfunctions")
-    later = str(int(time.time()) + 3600)
-    held = {**key, "execution": {"S": "another"}, "expires_at": {"N": later}}
+    dynamodb = estate.session.client("dynamodb")
     assert "Item" not in dynamodb.get_item(**table, Key=key), "a failure gives the lock back"
-    dynamodb.put_item(**table, Item=held)
-    started = states.start_execution(
-        stateMachineArn=estate.names.state_machine_arn(estate.names.nightly_machine)
-    )["executionArn"]
-    found = awaited(lambda: _ended(states.describe_execution(executionArn=started)))
-    dynamodb.delete_item(**table, Key=key)
+    with held_by_running(estate) as holder:
+        found = estate.execution()
     assert (found["status"], found["error"]) == ("FAILED", "Busy")
+    assert holder in found["cause"]
+
+
+def test_the_lock_of_an_execution_that_was_stopped_is_taken_over(
+    too_early: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
+    with held_by_running(estate) as holder:
+        estate.states.stop_execution(executionArn=holder)
+        found = estate.execution()
+    assert (found["status"], found["error"]) == ("FAILED", "Version")  # so far it came
+
+
+@contextmanager
+def held_by_running(estate: Estate) -> Iterator[str]:
+    """An execution that holds the machine's lock and does nothing else until it is stopped."""
+    waits = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    does = estate.states.describe_state_machine(stateMachineArn=estate.machine)["definition"]
+    estate.states.update_state_machine(stateMachineArn=estate.machine, definition=json.dumps(waits))
+    holder: str = estate.states.start_execution(stateMachineArn=estate.machine)["executionArn"]
+    awaited(lambda: estate.states.get_execution_history(executionArn=holder)["events"][1:])
+    estate.states.update_state_machine(stateMachineArn=estate.machine, definition=does)
+    table, key = estate.names.locks_table, {"name": {"S": estate.names.nightly_machine}}
+    later = str(int(time.time()) + 3600)
+    dynamodb = estate.session.client("dynamodb")
+    dynamodb.put_item(
+        TableName=table, Item={**key, "execution": {"S": holder}, "expires_at": {"N": later}}
+    )
+    yield holder
+    dynamodb.delete_item(TableName=table, Key=key)
+    with contextlib.suppress(ClientError):  # it has been stopped
+        estate.states.stop_execution(executionArn=holder)
 
 
 def test_a_night_forecasts_every_series_once(

@@ -243,7 +243,7 @@ def sabotaged(estate: Estate, failed: dict[str, Any]) -> dict[str, Any]:
 
 def test_first_run_ends_with_an_approved_version_of_what_the_devices_sent(estate, first):
     said = first["said"]
-    steps = ["Crawl", "Readings", "Series", "Origins", "Train", "Forecast", "Judge", "Register"]
+    steps = ["Crawl", "Readings", "Series", "Hold out", "Train", "Predict", "Judge", "Register"]
     places = [said.index(f"  {step} ") for step in steps]
     assert places == sorted(places)
     assert "the gate accepted it:" in said
@@ -298,7 +298,7 @@ def test_failure_tells_a_person_what_failed_why_and_how_to_go_on(estate, failed)
 
 
 def test_resumed_run_does_not_do_again_what_was_done(estate, failed, sabotaged):
-    assert len([j for j in estate.jobs("Processing", failed["run"]) if "-origins-" in j]) == 1
+    assert len([j for j in estate.jobs("Processing", failed["run"]) if "-hold-out-" in j]) == 1
     assert len(estate.jobs("Training", failed["run"])) == 2
 
 

@@ -1,4 +1,4 @@
-"""What the state machine ``nightly-forecasts`` does, in Amazon States Language (JSONata).
+"""The state machine of the nightly forecasts, in Amazon States Language with JSONata.
 
 The newest approved version of the model forecasts every series; the forecasts are written to the
 lake, and what was measured and forecast lately is compared with what is usual. With the input
@@ -11,44 +11,64 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from contracts.lake.locations import FORECASTS, NIGHTLY, RECENT
 from contracts.models import naming
+from contracts.models.container_images import image_uri
 from contracts.models.forecast_input import QUANTILES
-from contracts.models.releases import newest_approved
 from contracts.models.requests import serving
-from contracts.models.requests.parts import Owner
+from contracts.models.requests.parts import Instances, Owner
+from contracts.models.requests.processing import ProcessingJob, processing_job
 from contracts.models.requests.transform import TransformJob, transform_job
 from contracts.names import Names
-from infra.modules.machines import sagemaker_tasks
-from infra.modules.machines.glue_tasks import series_of_arrivals
-from infra.modules.machines.lock_tasks import release, take
-from infra.modules.machines.sagemaker_tasks import Request
-from infra.modules.machines.states_language import FAILURE, State, choice, expression, reason, task
+from infra.modules.machines import endings, lock
+from infra.modules.machines.states_language import (
+    EXECUTION,
+    FAILURE,
+    Call,
+    Machine,
+    State,
+    assignment,
+    choice,
+    expression,
+    failure,
+    machine,
+    task,
+    to_failure,
+    wait,
+)
+from infra.modules.machines.tasks import glue, jobs
+from infra.modules.machines.tasks.models import (
+    create_model,
+    describe_version,
+    newest_approved_version,
+)
 from infra.settings import Forecasts
 
 PART = "nightly"
-"""Of the names of its jobs."""
+"""Part of the names of its jobs."""
 JOBS_ROLE = "nightly-jobs"
 
 _LOCK_HOURS = 12
 _ARRIVAL_DAYS = 2
-"""Of which messages become readings: more than lie between two nights."""
+"""Days of messages that become readings: more than lie between two nights."""
 _TRIES = 3
+_SECONDS = 3600
+_VOLUME_GB = 30
 _ANSWERS = json.dumps(
     {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": QUANTILES}
 )
+_VERSION = expression("$string($version)")
 
 
 @dataclass(frozen=True)
 class NightlyInputs:
-    """Whose forecasts they are, and what they are made on.
+    """Environment and settings of the forecasts.
 
     Parameters
     ----------
     tags
-        Of the jobs.
+        Tags of jobs and models.
     """
 
     names: Names
@@ -56,62 +76,54 @@ class NightlyInputs:
     tags: Mapping[str, str]
 
 
-def definition(inputs: NightlyInputs) -> dict[str, Any]:
+def definition(inputs: NightlyInputs) -> Machine:
     """The machine."""
-    return {
-        "Comment": "Forecasts every series and looks for drift",
-        "QueryLanguage": "JSONata",
-        "StartAt": "Begin",
-        "States": {
-            **_begin(inputs.names),
-            **_model(inputs),
-            **_forecasts(inputs),
-            **_drift(inputs),
-            **_end(inputs.names),
-        },
+    states = {
+        **_start(inputs.names),
+        **_model(inputs),
+        **_forecasts(inputs),
+        **_drift(inputs),
+        **_end(inputs.names),
     }
+    return machine("Forecasts every series and looks for drift", "Start", states)
 
 
-def _begin(names: Names) -> dict[str, State]:
-    started = "$toMillis($states.context.Execution.StartTime)"
+def _start(names: Names) -> dict[str, State]:
+    started = f"$toMillis({EXECUTION}.StartTime)"
 
     def given(member: str) -> str:
         return expression(f"$exists($states.input.{member}) ? $states.input.{member} : false")
 
+    assigned = {
+        "run": expression(f"$fromMillis({started}, '[Y0001][M01][D01]-[H01][m01][s01]')"),
+        "start": expression(f"$fromMillis({started} - {_ARRIVAL_DAYS} * 86400000)"),
+        "end": expression(f"$fromMillis({started})"),
+        "read_arrivals": given("read_arrivals"),
+        "only_drift": given("only_drift"),
+        "published": {},
+        "tries": 0,
+    }
     return {
-        "Begin": {
-            "Type": "Pass",
-            "Assign": {
-                "run": expression(f"$fromMillis({started}, '[Y0001][M01][D01]-[H01][m01][s01]')"),
-                "start": expression(f"$fromMillis({started} - {_ARRIVAL_DAYS} * 86400000)"),
-                "end": expression(f"$fromMillis({started})"),
-                "read_arrivals": given("read_arrivals"),
-                "only_drift": given("only_drift"),
-                "published": {},
-                "tries": 0,
-            },
-            "Next": "Lock",
-        },
-        "Lock": take(names, names.nightly_machine, hours=_LOCK_HOURS, then="Versions", busy="Busy"),
-        "Busy": {
-            "Type": "Fail",
-            "Error": "Busy",
-            "Cause": f"another execution of {names.nightly_machine} is under way: wait for its end",
-        },
+        "Start": assignment("Lock", assigned),
+        **lock.acquire(names, names.nightly_machine, hours=_LOCK_HOURS, then="Versions"),
     }
 
 
 def _model(inputs: NightlyInputs) -> dict[str, State]:
     """The newest approved version, which the endpoint serves too, as a SageMaker model."""
-    names = inputs.names
+    names, group = inputs.names, inputs.names.model_package_group
     newest = "$states.result.ModelPackageSummaryList[0]"
     reference = "$states.result.DriftCheckBaselines.ModelDataQuality.Statistics.S3Uri"
     categories = "$states.result.CustomerMetadataProperties.categories"
+    model = serving.model(
+        expression(naming.model_in_jsonata(names)),
+        serving.of_version(expression("$package")),
+        Owner.of(names, inputs.tags),
+    )
     return {
         "Versions": task(
             "Versions",
-            "aws-sdk:sagemaker:listModelPackages",
-            newest_approved(names),
+            newest_approved_version(group),
             assign={
                 "version": f"$exists({newest}) ? {newest}.ModelPackageVersion : 0",
                 "package": f"$exists({newest}) ? {newest}.ModelPackageArn : ''",
@@ -119,14 +131,14 @@ def _model(inputs: NightlyInputs) -> dict[str, State]:
             then="Is one approved",
         ),
         "Is one approved": choice("None is approved", ("$version > 0", "Version")),
-        "None is approved": _because(
-            f"'no version of {names.model_package_group} is approved, so there is nothing to "
-            f"forecast with: make retrain ENV={names.environment}, and approve what comes of it'"
+        "None is approved": failure(
+            "Version",
+            f"'no version of {group} is approved, so there is nothing to "
+            f"forecast with: make retrain ENV={names.environment}, and approve what comes of it'",
         ),
         "Version": task(
             "Version",
-            "aws-sdk:sagemaker:describeModelPackage",
-            {"ModelPackageName": expression("$package")},
+            describe_version(names, group, "$package"),
             assign={
                 "categories": f"$exists({categories}) ? {categories} : ''",
                 "reference": f"$exists({reference}) ? {reference} : ''",
@@ -134,52 +146,44 @@ def _model(inputs: NightlyInputs) -> dict[str, State]:
             then="What is asked",
         ),
         "What is asked": choice("Model", ("$only_drift", "Is there a reference")),
-        "Model": {
-            **task(
-                "Model",
-                "sagemaker:createModel",
-                serving.model(
-                    expression(naming.model_in_jsonata(names)),
-                    serving.of_version(expression("$package")),
-                    Owner.of(names, inputs.tags),
-                ),
-                then="Are arrivals read",
-            ),
-            "Retry": [],  # SageMaker has no error of its own for a name that is taken
-            "Catch": [
-                {
-                    "ErrorEquals": ["States.ALL"],
-                    "Assign": {
-                        "step": "Model",
-                        "error": expression("$states.errorOutput.Error"),
-                        "cause": expression("$states.errorOutput.Cause"),
-                    },
-                    "Next": "Is it there",
-                }
-            ],
-        },
+        "Model": task(
+            "Model",
+            create_model(names, group, model, prefix=group),
+            then="Are arrivals read",
+        ).but(
+            Retry=[],  # SageMaker has no error of its own for a name that is taken
+            Catch=[to_failure("Model", then="Is it there")],
+        ),
         "Is it there": choice(
             FAILURE,
             ("$contains($cause, 'already exist')", "Are arrivals read"),
             (f"$tries < {_TRIES}", "Try again"),
         ),
-        "Try again": {
-            "Type": "Wait",
-            "Seconds": expression("10 * $power(2, $tries)"),
-            "Assign": {"tries": expression("$tries + 1")},
-            "Next": "Model",
-        },
+        "Try again": wait(
+            expression("10 * $power(2, $tries)"), "Model", tries=expression("$tries + 1")
+        ),
     }
 
 
 def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
     names = inputs.names
+    series = glue.series_of_arrivals(names, start="$start", end="$end", then="Instances")
+    forecast = TransformJob(
+        name=_job_name(names, "forecast"),
+        model=expression(naming.model_in_jsonata(names)),
+        source=_of_run(names, "instances"),
+        target=_of_run(names, "answers"),
+        environment={"DEEPAR_INFERENCE_CONFIG": _ANSWERS},
+    )
+    request = transform_job(
+        forecast, Owner.of(names, inputs.tags), inputs.forecasts.transform_instance_type
+    )
     return {
-        "Are arrivals read": choice("Instances", ("$read_arrivals", "Readings")),
-        **series_of_arrivals(names, start="$start", end="$end", then="Instances"),
+        "Are arrivals read": choice("Instances", ("$read_arrivals", series.start)),
+        **series.states,
         "Instances": task(
             "Instances",
-            *_processing(
+            _processing(
                 inputs,
                 "instances",
                 ["instances"],
@@ -190,23 +194,12 @@ def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
         ),
         "Forecast": task(
             "Forecast",
-            "sagemaker:createTransformJob.sync",
-            transform_job(
-                TransformJob(
-                    name=_job_name(names, "forecast"),
-                    model=expression(naming.model_in_jsonata(names)),
-                    source=_of_run(names, "instances"),
-                    target=_of_run(names, "answers"),
-                    environment={"DEEPAR_INFERENCE_CONFIG": _ANSWERS},
-                ),
-                Owner.of(names, inputs.tags),
-                inputs.forecasts.transform_instance_type,
-            ),
+            jobs.run(names, "Transform", request, prefix=names.part(PART)),
             then="Publish",
         ),
         "Publish": task(
             "Publish",
-            *_processing(
+            _processing(
                 inputs,
                 "publish",
                 ["publish", "--run", expression("$run"), "--version", _VERSION],
@@ -223,13 +216,15 @@ def _drift(inputs: NightlyInputs) -> dict[str, State]:
     names = inputs.names
     return {
         "Is there a reference": choice("No reference", ("$reference != ''", "Drift")),
-        "No reference": _because(
+        "No reference": failure(
+            "Version",
             "'version ' & $version & ' keeps no reference of what is usual, as it was not "
-            "registered by retrain, so drift cannot be told; forecasts are published all the same'"
+            "registered by retrain, so drift is not measured; forecasts are published all the "
+            "same'",
         ),
         "Drift": task(
             "Drift",
-            *_processing(
+            _processing(
                 inputs,
                 "drift",
                 ["drift", "--environment", names.environment, "--version", _VERSION,
@@ -242,52 +237,32 @@ def _drift(inputs: NightlyInputs) -> dict[str, State]:
                 {"report": _of_run(names, "drift")},
             ),
             assign={"drift": "$parse($states.result.ExitMessage)"},
-            then="Release",
+            then="Unlock",
         ),
     }  # fmt: skip
 
 
 def _end(names: Names) -> dict[str, State]:
-    """However it ends, the lock is released; where it failed, people are told first."""
     advice = (
-        f"When it is mended: make forecast-batch ENV={names.environment}; forecasting an origin "
+        f"When it is fixed: make forecast-batch ENV={names.environment}; forecasting an origin "
         "again replaces what is there. Execution: "
     )
+    result = {name: expression(f"${name}") for name in ("run", "version", "published", "drift")}
     return {
-        "Release": release(names, names.nightly_machine, then="Done"),
-        "Done": {
-            "Type": "Pass",
-            "Output": {
-                "run": expression("$run"),
-                "version": expression("$version"),
-                "published": expression("$published"),
-                "drift": expression("$drift"),
-            },
-            "End": True,
-        },
-        FAILURE: {
-            "Type": "Pass",
-            "Assign": {"why": expression(reason("$cause", "$error"))},
-            "Next": "Release after failure",
-        },
-        "Release after failure": release(
-            names, names.nightly_machine, then="Tell", whatever_comes=True
+        "Unlock": lock.release(names, names.nightly_machine, then="Done"),
+        "Done": assignment(None, output=result),
+        **endings.failure(
+            names,
+            subject=f"'{names.nightly_machine} failed at ' & $step",
+            message=[
+                "'The step ' & $step & ' failed: ' & $why & '.'",
+                "'Log: ' & $log",
+                f"'{advice}' & {EXECUTION}.Id",
+            ],
+            error=expression("$step"),
+            cause="$why",
+            unlock=names.nightly_machine,
         ),
-        "Tell": task(
-            "Tell",
-            "sns:publish",
-            {
-                "TopicArn": names.alarm_topic_arn,
-                "Subject": f"{names.nightly_machine} failed",
-                "Message": expression(
-                    f"'The step ' & $step & ' failed: ' & $why & '. {advice}' & "
-                    "$states.context.Execution.Id"
-                ),
-            },
-            then="Failed",
-            catch={"States.ALL": "Failed"},
-        ),
-        "Failed": {"Type": "Fail", "Error": expression("$step"), "Cause": expression("$why")},
     }
 
 
@@ -297,29 +272,15 @@ def _processing(
     arguments: list[str],
     sources: Mapping[str, str],
     targets: Mapping[str, str],
-) -> Request:
-    return sagemaker_tasks.processing(
-        inputs.names,
-        name=_job_name(inputs.names, part),
-        role=JOBS_ROLE,
-        instance_type=inputs.forecasts.processing_instance_type,
-        arguments=arguments,
-        inputs=sources,
-        outputs=targets,
-        tags=inputs.tags,
+) -> Call:
+    names = inputs.names
+    image = image_uri(names, "evaluation")
+    request = processing_job(
+        ProcessingJob(_job_name(names, part), image, arguments, sources, targets),
+        Owner.of(names, inputs.tags, JOBS_ROLE),
+        Instances(inputs.forecasts.processing_instance_type, _VOLUME_GB, _SECONDS),
     )
-
-
-def _because(cause: str) -> State:
-    """A failure that no error tells of."""
-    return {
-        "Type": "Pass",
-        "Assign": {"step": "Version", "error": "Unusable", "cause": expression(cause)},
-        "Next": FAILURE,
-    }
-
-
-_VERSION = expression("$string($version)")
+    return jobs.run(names, "Processing", request, prefix=names.part(PART), role=JOBS_ROLE)
 
 
 def _job_name(names: Names, part: str) -> str:
@@ -327,5 +288,5 @@ def _job_name(names: Names, part: str) -> str:
 
 
 def _of_run(names: Names, part: str) -> str:
-    """Where a step of a run leaves something for the next."""
+    """Folder that a step of a run leaves for the next."""
     return expression(f"'{NIGHTLY.uri(names)}' & $run & '/{part}/'")

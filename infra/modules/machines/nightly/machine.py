@@ -8,11 +8,8 @@ from contracts.lake.locations import EVALUATIONS, FORECASTS, NIGHTLY, RECENT, TR
 from contracts.lake.runs import NAMESPACE
 from contracts.names import Names
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
-from infra.modules.machines.glue_tasks import job_runs_statement
-from infra.modules.machines.lock_tasks import lock_statement
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
-from infra.modules.machines.nightly.definition import JOBS_ROLE, PART, NightlyInputs, definition
-from infra.modules.machines.sagemaker_tasks import job_statements
+from infra.modules.machines.nightly.definition import JOBS_ROLE, NightlyInputs, definition
 from infra.modules.machines.state_machine import StateMachine, StateMachineInputs
 
 
@@ -39,8 +36,7 @@ class NightlyForecasts(Construct):
                 names=names,
                 name=names.nightly_machine,
                 description="Forecasts every series and looks for drift",
-                definition=definition(inputs),
-                statements=_machine(names),
+                machine=definition(inputs),
             ),
         )
         if inputs.forecasts.schedule is None:
@@ -96,28 +92,3 @@ def _jobs(names: Names) -> tuple[Statement, ...]:
         ),
         use_of_data_key(names),
     )  # fmt: skip
-
-
-def _machine(names: Names) -> tuple[Statement, ...]:
-    sagemaker = f"arn:aws:sagemaker:{names.region}:{names.account_id}"
-    model = f"{sagemaker}:model/{names.model_package_group}-*"
-    versions = f"{sagemaker}:model-package/{names.model_package_group}/*"
-    return (
-        Statement(
-            "SeeVersions",
-            ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"),
-            (versions,),
-        ),
-        Statement("MakeModel", ("sagemaker:AddTags", "sagemaker:CreateModel"), (model, versions)),
-        job_runs_statement(names),
-        *job_statements(names, PART, ("Processing", "Transform")),
-        Statement(
-            "GiveJobsTheirRoles",
-            ("iam:PassRole",),
-            (names.role_arn("sagemaker"), names.role_arn(JOBS_ROLE)),
-            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-        ),
-        lock_statement(names, names.nightly_machine),
-        Statement("TellOfFailure", ("sns:Publish",), (names.alarm_topic_arn,)),
-        use_of_data_key(names),  # the topic and the table are encrypted with it
-    )

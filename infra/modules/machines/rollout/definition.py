@@ -18,8 +18,10 @@ from typing import Any
 from contracts.models import naming
 from contracts.models.releases import configuration_suffix, newest_approved
 from contracts.names import Names
-from infra.modules.machines.states_language import State, expression
+from infra.modules.machines.states_language import expression
 from infra.settings import Endpoint
+
+State = dict[str, Any]
 
 _REFUSALS = 3
 """Refusals by SageMaker that an execution takes for passing ones."""
@@ -102,7 +104,7 @@ def _observation(names: Names) -> dict[str, State]:
         "Was it live": _choice(_to("Done"), _when("$live", "Versions")),
         "Versions": _task(
             "listModelPackages",
-            newest_approved(names),
+            newest_approved(names.model_package_group),
             "Decide",
             version=expression(f"$exists({newest}) ? {newest} : 0"),
         ),

@@ -13,6 +13,7 @@ from infra.modules.core.policy import Statement, use_of_data_key
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.machines.rollout.definition import RolloutInputs, definition
 from infra.modules.machines.state_machine import StateMachine, StateMachineInputs
+from infra.modules.machines.states_language import Machine
 
 
 class Rollout(Construct):
@@ -28,8 +29,7 @@ class Rollout(Construct):
                 names=names,
                 name=names.rollout_machine,
                 description="Deploys the newest approved version of the model",
-                definition=definition(inputs),
-                statements=_statements(names),
+                machine=Machine(definition(inputs), _statements(names)),
             ),
         )
         MachineRule(

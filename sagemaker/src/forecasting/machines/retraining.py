@@ -17,8 +17,8 @@ from forecasting.errors import ForecastingError
 from forecasting.machines.executions import machine_expected
 from forecasting.polling import final_state
 
-STEPS = ("Crawl", "Readings", "Series", "Origins", "Train", "Forecast", "Judge", "Register")
-"""States of the machine that take their time, in order (see machines/retrain/definition.py)."""
+STEPS = ("Crawl", "Readings", "Series", "Hold out", "Train", "Predict", "Judge", "Register")
+"""States of the machine that take their time, in order (see infra/modules/machines/retrain/definition.py)."""
 
 FILES = ("report.html", "metrics.json", "gate.json")
 """What a run says, in its folder ``report/``."""

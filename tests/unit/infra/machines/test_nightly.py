@@ -37,15 +37,15 @@ def test_every_state_can_be_reached_and_every_way_leads_on(machine):
 
 def test_whatever_fails_is_told_and_gives_the_lock_back(machine):
     for name, state in states(machine):
-        if state["Type"] != "Task" or name in ("Release after failure", "Tell"):
+        if state["Type"] != "Task" or name in ("Unlock after failure", "Publish failure"):
             continue
-        last = state["Catch"][-1] if name != "Release" else {"Next": "Done"}
-        assert last["Next"] in ("Why it failed", "Is it there", "Done"), name
-    way, state = [], "Why it failed"
+        last = state["Catch"][-1] if name != "Unlock" else {"Next": "Done"}
+        assert last["Next"] in ("Explain failure", "Is it there", "Done"), name
+    way, state = [], "Explain failure"
     while state:
         way.append(state)
         state = machine["States"][state].get("Next")
-    assert way == ["Why it failed", "Release after failure", "Tell", "Failed"]
+    assert way == ["Explain failure", "Unlock after failure", "Publish failure", "Failed"]
 
 
 def test_every_expression_is_one(machine):
@@ -72,7 +72,7 @@ def test_names_of_jobs_are_short_enough_and_each_attempts_own(machine):
 
 
 def test_the_schedule_has_arrivals_read_first_and_people_may_leave_that_out(estate, machine):
-    begin = machine["States"]["Begin"]["Assign"]
+    begin = machine["States"]["Start"]["Assign"]
     context = {"Execution": {"StartTime": "2026-11-21T00:30:00.000Z"}}
     by_hand = {"context": context, "input": {}}
     assert evaluated(begin["start"], states=by_hand) == "2026-11-19T00:30:00.000Z"

@@ -168,7 +168,7 @@ def actions(resource: str) -> set[str]:
 
 
 def test_why_a_job_failed_is_told_in_the_jobs_own_words(machine):
-    why = machine["States"]["Why it failed"]["Assign"]["why"].replace("$parse(", "$parsed(")
+    why = machine["States"]["Explain failure"]["Assign"]["why"].replace("$parse(", "$parsed(")
     expression = jsonata.Jsonata.jsonata(why[2:-2].strip())
     expression.register_lambda("parsed", json.loads)
 

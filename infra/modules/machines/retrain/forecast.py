@@ -1,0 +1,116 @@
+"""Fragments of the workload ``forecast``: series out of the lake, judged on days not yet seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from contracts.lake.locations import CHANNELS
+from contracts.models.container_images import image_uri
+from contracts.models.forecast_input import QUANTILES
+from contracts.models.requests.parts import Arguments, Instances
+from contracts.models.requests.processing import ProcessingJob, processing_job
+from infra.modules.machines.retrain.inputs import Fragments, RetrainInputs, RunJob
+from infra.modules.machines.retrain.run_jobs import job_name
+from infra.modules.machines.states_language import Part, expression
+from infra.modules.machines.tasks import glue
+
+_SAMPLES = 200
+_LEVELS = sorted({*QUANTILES, "0.025", "0.25", "0.75", "0.975"}, key=float)
+"""Levels that are published, and the bounds of the bands that are judged."""
+_VOLUME_GB = 30
+_HELD_OUT = "$place & 'held-out/"
+
+_METADATA = {
+    "origins": "$string($held_out.origins)",
+    "categories": f"{_HELD_OUT}judged/categories.json'",
+    "wql_champion": "$verdict.wql_champion = null ? 'none' : $string($verdict.wql_champion)",
+    **{
+        figure: f"$string($verdict.{figure})"
+        for figure in ("wql", "wql_persistence", "wql_naive_24", "nd", "mase", "coverage_80")
+    },
+}
+
+
+def fragments(inputs: RetrainInputs) -> Fragments:
+    """Series of what has arrived; the newest days held out; forecasts of them judged."""
+    answers = {"num_samples": _SAMPLES, "output_types": ["quantiles"], "quantiles": _LEVELS}
+    return Fragments(
+        prepare=lambda then: _prepare(inputs, then),
+        hold_out=_hold_out(inputs),
+        channels={"train": f"{_HELD_OUT}train/'"},
+        questions=lambda model: f"{_HELD_OUT}judged/{model}/'",
+        environment={"DEEPAR_INFERENCE_CONFIG": json.dumps(answers)},
+        judge=_judge(inputs),
+        metadata=_METADATA,
+    )
+
+
+def _prepare(inputs: RetrainInputs, then: str) -> Part:
+    """Crawl raw for Athena; raw to readings; readings to series and channels."""
+    names = inputs.names
+    series = glue.series_of_arrivals(names, start="$start", end="$end", then=then)
+    crawl = glue.crawl(names, then=series.start)
+    return Part(crawl.start, {**crawl.states, **series.states})
+
+
+def _hold_out(inputs: RetrainInputs) -> RunJob:
+    channels = CHANNELS.uri(inputs.names)
+    own, end = "$champion_metadata.categories", "$champion_metadata.data_end"
+    request = _evaluation(
+        inputs,
+        "hold-out",
+        (
+            "origins",
+            *("--origins", str(inputs.retraining.origins)),
+            *("--package", expression("$champion")),
+            *("--data-end", expression(f"$exists({end}) ? {end} : ''")),
+        ),
+        {
+            "series": f"{channels}test/",
+            "categories": f"{channels}categories.json",
+            "champion": expression(f"$exists({own}) ? {own} : '{channels}categories.json'"),
+        },
+        {"out": expression(f"{_HELD_OUT}'")},
+    )
+    known = {"held_out": "$parse({}.ExitMessage)"}
+    return RunJob("Hold out", "Processing", "hold-out", request, known)
+
+
+def _judge(inputs: RetrainInputs) -> RunJob:
+    limits = inputs.retraining
+    request = _evaluation(
+        inputs,
+        "judge",
+        (
+            "judge",
+            *("--most-loss-over-champion", str(limits.most_loss_over_champion)),
+            *("--least-coverage-80", str(limits.least_coverage_80)),
+            *("--most-coverage-80", str(limits.most_coverage_80)),
+            "--champion-failure",
+            # an argument has at most 256 characters
+            expression("$substring($replace($champion_failure, /\\s+/, ' '), 0, 240)"),
+        ),
+        {
+            "judged": expression(f"{_HELD_OUT}judged/'"),
+            "forecasts": expression("$place & 'predictions/'"),
+        },
+        {"out": expression("$place & 'report/'")},
+    )
+    return RunJob("Judge", "Processing", "judge", request, {"verdict": "$parse({}.ExitMessage)"})
+
+
+def _evaluation(
+    inputs: RetrainInputs,
+    name: str,
+    arguments: Sequence[str],
+    sources: Mapping[str, str],
+    outputs: Mapping[str, str],
+) -> Arguments:
+    """A command of the evaluation container."""
+    image = image_uri(inputs.names, "evaluation")
+    return processing_job(
+        ProcessingJob(job_name(inputs, name), image, arguments, sources, outputs),
+        inputs.owner,
+        Instances(inputs.retraining.instance_type, _VOLUME_GB, inputs.training.max_runtime_seconds),
+    )

@@ -1,0 +1,105 @@
+"""The lake's crawler and Glue jobs: messages to readings, readings to series."""
+
+from __future__ import annotations
+
+from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from infra.modules.core import log_groups
+from infra.modules.core.policy import Statement
+from infra.modules.machines.states_language import (
+    FAILURE,
+    Call,
+    Part,
+    State,
+    choice,
+    expression,
+    task,
+    wait,
+)
+
+_POLL_SECONDS = 5
+
+
+def crawl(names: Names, *, then: str) -> Part:
+    """Have the crawler find new partitions of raw, for Athena, and wait for its end."""
+    last = "$states.result.Crawler.LastCrawl"
+    why = f"$exists({last}.ErrorMessage) ? {last}.ErrorMessage : 'the crawler gave no reason'"
+    return Part(
+        "Crawl",
+        {
+            "Crawl": task(
+                "Crawl",
+                _crawler(names, "startCrawler"),
+                then="Crawling",
+                catch={"Glue.CrawlerRunningException": "Crawling"},
+            ),
+            "Crawling": wait(_POLL_SECONDS, "Crawled"),
+            "Crawled": task(
+                "Crawl",
+                _crawler(names, "getCrawler"),
+                assign={
+                    "crawler": "$states.result.Crawler.State",
+                    "crawl": f"$exists({last}.Status) ? {last}.Status : 'NONE'",
+                    "cause": why,
+                    "step": "'Crawl'",
+                    "log": "'/aws-glue/crawlers'",
+                    "error": "'CrawlFailed'",
+                },
+                then="Did the crawl succeed",
+            ),
+            "Did the crawl succeed": choice(
+                then,
+                ("$crawler != 'READY'", "Crawling"),
+                ("$crawl = 'FAILED'", FAILURE),
+            ),
+        },
+    )
+
+
+def series_of_arrivals(names: Names, *, start: str, end: str, then: str) -> Part:
+    """The states ``Readings`` and ``Series``.
+
+    Parameters
+    ----------
+    start, end
+        JSONata of the window of arrival; what was read before is not doubled.
+    """
+    window = {"--start": expression(start), "--end": expression(end)}
+    return Part(
+        "Readings",
+        {
+            "Readings": _job(names, "Readings", TELEMETRY_TO_PARQUET, window, then="Series"),
+            "Series": _job(names, "Series", BUILD_SERIES, {}, then=then),
+        },
+    )
+
+
+def _job(names: Names, step: str, job: str, arguments: dict[str, str], *, then: str) -> State:
+    arn = f"arn:aws:glue:{names.region}:{names.account_id}:job/{names.job(job)}"
+    call = Call(
+        "glue:startJobRun.sync",
+        {"JobName": names.job(job), "Arguments": arguments},
+        (
+            Statement(
+                f"Run{step}",
+                ("glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun"),
+                (arn,),
+            ),
+        ),
+    )
+    return task(
+        step,
+        call,
+        then=then,
+        busy=("Glue.ConcurrentRunsExceededException",),
+        log=f"{log_groups.jobs(names)}/error",
+    )
+
+
+def _crawler(names: Names, operation: str) -> Call:
+    arn = f"arn:aws:glue:{names.region}:{names.account_id}:crawler/{names.crawler}"
+    verb = operation[0].upper() + operation[1:]
+    return Call(
+        f"aws-sdk:glue:{operation}",
+        {"Name": names.crawler},
+        (Statement("Crawl", (f"glue:{verb}",), (arn,)),),
+    )
