@@ -19,6 +19,7 @@ from infra.modules.machines.nightly.machine import NightlyForecasts
 from infra.modules.machines.retrain.machine import Retrain
 from infra.modules.machines.rollout.definition import RolloutInputs
 from infra.modules.machines.rollout.machine import Rollout
+from infra.modules.machines.stopped_executions import StoppedExecutions
 from infra.modules.models.model_role import ModelRole, ModelRoleInputs
 from infra.modules.models.tracking_server import TrackingServer, TrackingServerInputs
 from infra.modules.observability.alarms import JobAlarms, JobAlarmsInputs
@@ -92,6 +93,7 @@ class PipelineStack(EstateStack):
                 target.settings.tags.of(target.names.environment),
             ),
         )
+        StoppedExecutions(self, "stopped_executions", target.names)
         DriftAlarms(
             self,
             "drift",

@@ -64,13 +64,24 @@ class DataKey(Construct):
             principals={"Service": ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]},
             conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
         )
+        events = Statement(
+            "EventsToAlarmTopic",
+            ("kms:Decrypt", "kms:GenerateDataKey*"),
+            ("*",),  # a key's policy is about that key
+            principals={"Service": "events.amazonaws.com"},
+            # EventBridge sends no source account or ARN to an encrypted topic's key:
+            # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+            conditions={
+                "StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": names.alarm_topic_arn}
+            },
+        )
         self.key = KmsKey(
             self,
             "this",
             description=f"Data of Lakecast, {names.environment}",
             enable_key_rotation=True,
             deletion_window_in_days=inputs.deletion_days,
-            policy=document(account, logs, alarms),
+            policy=document(account, logs, alarms, events),
             lifecycle=TerraformResourceLifecycle(prevent_destroy=inputs.prevent_destroy),
         )
         KmsAlias(self, "alias", name=names.key_alias, target_key_id=self.key.key_id)

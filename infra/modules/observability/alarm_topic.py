@@ -36,6 +36,7 @@ class AlarmTopic(Construct):
             arn=topic.arn,
             policy=document(
                 _telling(names, "Alarms", "cloudwatch", f"alarm:{names.part('')}*"),
+                _telling(names, "Events", "events", f"rule/{names.part('')}*"),
                 _telling(names, "Budget", "budgets", "*"),
             ),
         )

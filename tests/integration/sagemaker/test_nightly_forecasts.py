@@ -97,7 +97,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
             home / "terraform",
             {
                 "data": ("key", "alarms", "locks", "catalogue", "model_versions", *_ANALYTICS),
-                "pipeline": ("nightly_", "drift_", "sagemaker_"),
+                "pipeline": ("nightly_", "drift_", "sagemaker_", "stopped_executions_"),
             },
         )
         found.lake.write()
@@ -176,12 +176,19 @@ def test_another_execution_waits_for_its_turn(
 
 
 def test_the_lock_of_an_execution_that_was_stopped_is_taken_over(
-    too_early: subprocess.CompletedProcess[str], estate: Estate
+    too_early: subprocess.CompletedProcess[str],
+    estate: Estate,
+    alarms: Callable[[], list[str]],
 ) -> None:
     with held_by_running(estate) as holder:
+        alarms()
         estate.states.stop_execution(executionArn=holder)
         found = estate.execution()
     assert (found["status"], found["error"]) == ("FAILED", "Version")  # so far it came
+    messages: list[str] = []
+    awaited(lambda: messages.extend(alarms()) or len(messages) > 1)
+    (stopped,) = [one for one in messages if "ABORTED" in one]
+    assert f"Execution {holder} of {estate.machine} ended as ABORTED" in stopped
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from forecasting.machines.executions import machine_expected
 from forecasting.polling import final_state
 
 STEPS = ("Crawl", "Readings", "Series", "Hold out", "Train", "Predict", "Judge", "Register")
-"""States of the machine that take their time, in order (see infra/modules/machines/retrain/definition.py)."""
+"""States of the machine that take their time, in order."""
 
 FILES = ("report.html", "metrics.json", "gate.json")
 """What a run says, in its folder ``report/``."""

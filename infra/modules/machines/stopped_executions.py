@@ -1,0 +1,57 @@
+"""A message about every execution that was stopped or took too long: it can send none itself."""
+
+from __future__ import annotations
+
+import json
+
+from cdktf_cdktf_provider_aws.cloudwatch_event_rule import CloudwatchEventRule
+from cdktf_cdktf_provider_aws.cloudwatch_event_target import (
+    CloudwatchEventTarget,
+    CloudwatchEventTargetInputTransformer,
+)
+from constructs import Construct
+
+from contracts.names import Names
+
+_MESSAGE = (
+    "Execution <execution> of <machine> ended as <status>, so it could not say what it was at. "
+    "The next execution takes over its lock. What to do: docs/runbooks/models.md."
+)
+
+
+class StoppedExecutions(Construct):
+    """A rule of EventBridge from the estate's state machines to the topic of alarms."""
+
+    def __init__(self, scope: Construct, id_: str, names: Names) -> None:
+        super().__init__(scope, id_)
+        machines = (names.retrain_machine, names.nightly_machine, names.rollout_machine)
+        rule = CloudwatchEventRule(
+            self,
+            "rule",
+            name=names.part("stopped-executions"),
+            description="An execution of a state machine was stopped or took too long",
+            event_pattern=json.dumps(
+                {
+                    "source": ["aws.states"],
+                    "detail-type": ["Step Functions Execution Status Change"],
+                    "detail": {
+                        "status": ["ABORTED", "TIMED_OUT"],
+                        "stateMachineArn": [names.state_machine_arn(one) for one in machines],
+                    },
+                }
+            ),
+        )
+        CloudwatchEventTarget(
+            self,
+            "target",
+            rule=rule.name,
+            arn=names.alarm_topic_arn,
+            input_transformer=CloudwatchEventTargetInputTransformer(
+                input_paths={
+                    "execution": "$.detail.executionArn",
+                    "machine": "$.detail.stateMachineArn",
+                    "status": "$.detail.status",
+                },
+                input_template=json.dumps(_MESSAGE),
+            ),
+        )
