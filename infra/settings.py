@@ -11,8 +11,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.models.algorithms import ALGORITHMS
 from contracts.models.forecast_input import CHANNEL_FORMATS
-from contracts.names import ALGORITHMS, ENVIRONMENTS
+from contracts.names import ENVIRONMENTS
 from contracts.toml_table import TableError, read
 
 FOLDER = Path(__file__).parent / "environments"
@@ -229,6 +230,11 @@ class Training:
     max_runtime_seconds: int
     boosting: dict[str, str]
     deepar: dict[str, str]
+
+    @property
+    def hyperparameters(self) -> dict[str, dict[str, str]]:
+        """Hyperparameters by algorithm."""
+        return {"boosting": self.boosting, "deepar": self.deepar}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What SageMaker is to read from a training job's log: metrics by name and regular expression.
+"""Metrics in the log of a training job, by name and regular expression.
 
 SageMaker knows the lines of its built-in algorithms and takes no definitions for them. Our own
 containers log lines of the same shape (``container_runtime.metric_lines``), so a metric has one
@@ -7,9 +7,6 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/define-train-metrics.html
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 from contracts.messages.telemetry import POLLUTANTS
 
@@ -20,7 +17,7 @@ TEST_RMSE = "test:RMSE"
 PROGRESS = "train:progress"
 
 _QUALITY = r"#quality_metric: host=\S+, "
-_LINES = {
+OWN_LINES = {
     LOSS: _QUALITY + r"epoch=\S+, train loss <loss>=(\S+)",
     FINAL_LOSS: _QUALITY + r"train final_loss <loss>=(\S+)",
     TEST_LOSS: _QUALITY + r"test mean_wQuantileLoss <loss>=(\S+)",
@@ -33,20 +30,16 @@ _LINES = {
         for number in range(len(POLLUTANTS))
     },
 }
-_OWN_IMAGES: Mapping[str, Mapping[str, str]] = {"boosting": _LINES}
+"""Lines of our own containers."""
 
-
-def metric_definitions(algorithm: str) -> list[dict[str, str]]:
-    """``AlgorithmSpecification.MetricDefinitions``; none for a built-in algorithm."""
-    lines = _OWN_IMAGES.get(algorithm, {})
-    return [{"Name": name, "Regex": regex} for name, regex in lines.items()]
-
-
-def algorithm_specification(algorithm: str, image: str) -> dict[str, Any]:
-    """What a training job runs, and what is measured in its log."""
-    definitions = metric_definitions(algorithm)
-    return {
-        "TrainingImage": image,
-        "TrainingInputMode": "File",
-        **({"MetricDefinitions": definitions} if definitions else {}),
-    }
+DEEPAR_LINES = {
+    f"{LOSS}:batch": _QUALITY + r"epoch=\S+, batch=\S+ train loss <loss>=(\S+)",
+    LOSS: _QUALITY + r"epoch=\S+, train loss <loss>=(\S+)",
+    FINAL_LOSS: _QUALITY + r"train final_loss <loss>=(\S+)",
+    PROGRESS: r"#progress_metric: host=\S+, completed (\S+) %",
+    "train:throughput": r"#throughput_metric: host=\S+, train throughput=(\S+) records",
+    TEST_RMSE: _QUALITY + r"test RMSE <loss>=(\S+)",
+    TEST_LOSS: _QUALITY + r"test mean_wQuantileLoss <loss>=(\S+)",
+}
+"""Lines that SageMaker reads by itself from its built-in DeepAR:
+https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-tuning.html"""

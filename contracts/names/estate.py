@@ -37,10 +37,6 @@ def topic_rule(environment: str) -> str:
     return f"lakecast_{environment}_telemetry"
 
 
-ALGORITHMS = ("boosting", "deepar")
-"""What models are trained by."""
-
-
 @dataclass(frozen=True)
 class Names:
     """Names in one environment, one account and one region.

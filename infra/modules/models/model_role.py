@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from constructs import Construct
 
 from contracts.lake.locations import CHANNELS, EVALUATIONS, NIGHTLY, TRAINING_OUTPUT
+from contracts.models.algorithms import ALGORITHMS
 from contracts.models.container_images import CONTENTS
 from contracts.names import MODEL_ROLE, Names, arn
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
@@ -60,8 +61,9 @@ class ModelRole(Construct):
                          "ecr:GetDownloadUrlForLayer"),
                         (
                             # the algorithm's image lies in an account of AWS, one for each region
-                            arn("ecr", "repository/forecasting-deepar",
-                                region=names.region, account_id="*"),
+                            *(arn("ecr", f"repository/{one.built_in}",
+                                  region=names.region, account_id="*")
+                              for one in ALGORITHMS.values() if one.built_in is not None),
                             *(names.arn("ecr", f"repository/{names.repository(container)}")
                               for container in CONTENTS),
                         ),

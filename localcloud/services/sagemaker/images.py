@@ -1,4 +1,4 @@
-"""Which folder stands for which image; the one place that knows about built-in algorithms."""
+"""Folders that stand for images."""
 
 from __future__ import annotations
 
@@ -7,30 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.models.algorithms import ALGORITHMS, Algorithm
 from contracts.names import ENVIRONMENTS
 
 _REPOSITORY = re.compile(r"^(?:[^/]+/)?(?P<repository>[^:@]+)(?:[:@].*)?$")
 
 # An estate's own images are named by its environment.
 _OWN = re.compile(f"^lakecast-(?:{'|'.join(ENVIRONMENTS)})-")
-
-# SageMaker's built-in images, by repository. Any other image is looked for under its own name.
-FOLDERS = {"forecasting-deepar": "deepar"}
-
-# What SageMaker itself reads from the log of a built-in algorithm:
-# https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-tuning.html
-_QUALITY = r"#quality_metric: host=\S+, "
-BUILT_IN_METRICS = {
-    "forecasting-deepar": (
-        ("train:loss:batch", _QUALITY + r"epoch=\S+, batch=\S+ train loss <loss>=(\S+)"),
-        ("train:loss", _QUALITY + r"epoch=\S+, train loss <loss>=(\S+)"),
-        ("train:final_loss", _QUALITY + r"train final_loss <loss>=(\S+)"),
-        ("train:progress", r"#progress_metric: host=\S+, completed (\S+) %"),
-        ("train:throughput", r"#throughput_metric: host=\S+, train throughput=(\S+) records"),
-        ("test:RMSE", _QUALITY + r"test RMSE <loss>=(\S+)"),
-        ("test:mean_wQuantileLoss", _QUALITY + r"test mean_wQuantileLoss <loss>=(\S+)"),
-    )
-}
 
 
 class UnknownImageError(LookupError):
@@ -55,7 +38,9 @@ class Image:
 def find(uri: str, folders: Sequence[Path]) -> Image:
     """The image's folder, or `UnknownImageError` that says which folders were looked at."""
     name = _OWN.sub("", repository(uri))
-    name = FOLDERS.get(name, name)
+    built_in = _built_in(name)
+    if built_in is not None:
+        name = Path(built_in.folder).name
     for folder in folders:
         if (folder / name).is_dir():
             return Image(uri, folder / name)
@@ -76,5 +61,11 @@ def repository(uri: str) -> str:
 
 def metric_definitions(uri: str) -> list[dict[str, str]]:
     """SageMaker's own metric definitions of a built-in algorithm; none for other images."""
-    found = BUILT_IN_METRICS.get(repository(uri), ())
-    return [{"Name": name, "Regex": regex} for name, regex in found]
+    built_in = _built_in(repository(uri))
+    lines = built_in.metrics if built_in is not None else {}
+    return [{"Name": name, "Regex": regex} for name, regex in lines.items()]
+
+
+def _built_in(repository: str) -> Algorithm | None:
+    """Algorithm of SageMaker's own whose image lies in the repository."""
+    return next((one for one in ALGORITHMS.values() if one.built_in == repository), None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.names import ALGORITHMS
+from contracts.models.algorithms import ALGORITHMS
 from forecasting.errors import ForecastingError
 
 
@@ -19,18 +19,15 @@ class TrainingSettings:
     Parameters
     ----------
     algorithm
-        What is trained where nothing else is asked for, one of `contracts.names.ALGORITHMS`.
+        What is trained where nothing else is asked for, one of `contracts.models.algorithms`.
     hyperparameters
         Of each algorithm, as the strings that SageMaker passes on.
-    volume_gb
-        Disk of the instance.
     """
 
     algorithm: str
     instance_type: str
     max_runtime_seconds: int
     hyperparameters: Mapping[str, Mapping[str, str]]
-    volume_gb: int = 10
 
 
 @dataclass(frozen=True)
@@ -120,5 +117,4 @@ def _training(section: Mapping[str, Any]) -> TrainingSettings:
             algorithm: {name: str(value) for name, value in section[algorithm].items()}
             for algorithm in ALGORITHMS
         },
-        volume_gb=int(section.get("volume_gb", 10)),
     )

@@ -20,7 +20,7 @@ from boosting_container.model import Boosting
 from container_runtime.errors import HyperparameterError
 from forecast_format.invocation import answer_json
 
-from contracts.models.training_metrics import metric_definitions
+from contracts.models.algorithms import ALGORITHMS
 
 CONTAINER = Path(__file__).parents[3] / "sagemaker" / "containers" / "boosting"
 GIVEN = {
@@ -104,7 +104,7 @@ def test_log_tells_how_the_loss_went_and_what_each_pollutants_is(
     _, log = trained
     found = {
         definition["Name"]: [float(value) for value in re.findall(definition["Regex"], log)]
-        for definition in metric_definitions("boosting")
+        for definition in ALGORITHMS["boosting"].metric_definitions
     }
     curve, final = found["train:loss"], found["train:final_loss"]
     assert len(curve) == 10

@@ -11,8 +11,8 @@ from forecasting.jobs.job_metrics import Measurement
 from forecasting.releases.registry import Version
 from forecasting.settings import Settings
 
+from contracts.models.algorithms import ALGORITHMS
 from contracts.models.container_images import REPOSITORY
-from contracts.models.training_metrics import metric_definitions
 from contracts.names import ENVIRONMENTS, Names
 
 NAMES = Names("local", "000000000000", "eu-west-1")
@@ -24,7 +24,7 @@ JOB = {
     "TrainingJobStatus": "Completed",
     "AlgorithmSpecification": {
         "TrainingImage": "0.dkr.ecr.eu-west-1.amazonaws.com/lakecast-local-boosting:abc",
-        "MetricDefinitions": metric_definitions("boosting"),
+        "MetricDefinitions": ALGORITHMS["boosting"].metric_definitions,
     },
     "ResourceConfig": {"InstanceType": "ml.m5.large"},
     "HyperParameters": {"rounds": "200"},

@@ -7,6 +7,7 @@ from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import (
 )
 from constructs import Construct
 
+from contracts.models.algorithms import ALGORITHMS, Algorithm
 from contracts.models.container_images import image_uri
 from contracts.models.workloads import FORECAST
 from contracts.names import Names
@@ -23,16 +24,12 @@ class Retrain(Construct):
 
     def __init__(self, scope: Construct, id_: str, names: Names, settings: Settings) -> None:
         super().__init__(scope, id_)
-        # an algorithm of SageMaker's own lies in an account of AWS, another one in each region
-        deepar = DataAwsSagemakerPrebuiltEcrImage(
-            self, "deepar_image", repository_name="forecasting-deepar", region=names.region
-        )
         inputs = RetrainInputs(
             names=names,
             workload=FORECAST,
             training=settings.training,
             retraining=settings.retraining,
-            images={"boosting": image_uri(names, "boosting"), "deepar": deepar.registry_path},
+            images={one.name: self._image(names, one) for one in ALGORITHMS.values()},
             tags=settings.tags.of(names.environment),
             instance_type=settings.endpoint.instance_type,
         )
@@ -59,3 +56,15 @@ class Retrain(Construct):
                     given={"reason": "schedule"},
                 ),
             )
+
+    def _image(self, names: Names, algorithm: Algorithm) -> str:
+        """Training image: our own, or AWS's, which lies in another account in each region."""
+        if algorithm.built_in is None:
+            return image_uri(names, algorithm.name)
+        image = DataAwsSagemakerPrebuiltEcrImage(
+            self,
+            f"{algorithm.name}_image",
+            repository_name=algorithm.built_in,
+            region=names.region,
+        )
+        return image.registry_path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contracts.lake.locations import TRAINING_OUTPUT
 from contracts.models import naming
+from contracts.models.algorithms import ALGORITHMS
 from contracts.models.requests import serving
 from contracts.models.requests.parts import Instances
 from contracts.models.requests.serving import of_artefact, of_version
@@ -22,8 +23,6 @@ from infra.modules.machines.states_language import (
 )
 from infra.modules.machines.tasks import jobs
 from infra.modules.machines.tasks.models import create_model, delete_model
-
-_VOLUME_GB = 50
 
 
 def job_name(inputs: RetrainInputs, name: str) -> str:
@@ -80,6 +79,8 @@ def find_or_run(
 def train(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[str, State]:
     """The candidate, trained on what was not held out."""
     settings = inputs.training
+    # one request for all algorithms, so the disk is that of the largest
+    volume_gb = max(one.volume_gb for one in ALGORITHMS.values())
     request = training_job(
         TrainingJob(
             name=job_name(inputs, "train"),
@@ -89,7 +90,7 @@ def train(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[str
             output=TRAINING_OUTPUT.uri(inputs.names),
         ),
         inputs.owner,
-        Instances(settings.instance_type, _VOLUME_GB, settings.max_runtime_seconds),
+        Instances(settings.instance_type, volume_gb, settings.max_runtime_seconds),
     )
     job = RunJob("Train", "Training", "train", request, {"training_job": "{}.TrainingJobName"})
     return find_or_run(inputs, job, otherwise="Train", then=then)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.lake.locations import EVALUATIONS
 from contracts.models import naming
-from contracts.models.training_metrics import algorithm_specification
+from contracts.models.algorithms import ALGORITHMS
 from infra.modules.machines.retrain.inputs import RetrainInputs
 from infra.modules.machines.states_language import (
     EXECUTION,
@@ -26,13 +26,10 @@ def settings(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
     assigned = {
         "images": dict(inputs.images),
         "specifications": {
-            algorithm: algorithm_specification(algorithm, image)
+            algorithm: ALGORITHMS[algorithm].specification(image)
             for algorithm, image in inputs.images.items()
         },
-        "settings": {
-            "boosting": inputs.training.boosting,
-            "deepar": inputs.training.deepar,
-        },
+        "settings": inputs.training.hyperparameters,
         "algorithm": _or_else("algorithm", f"'{inputs.training.algorithm}'"),
         "reason": _or_else("reason", "'by hand'"),
         "commit": _or_else("commit", "'unknown'"),

@@ -13,7 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from contracts.messages.telemetry import POLLUTANTS
-from contracts.names import ALGORITHMS, Names
+from contracts.models.algorithms import ALGORITHMS
+from contracts.names import Names
 from forecasting.api.client import ForecastRequest
 from forecasting.cli import backtest_options, commands, nightly, registry
 from forecasting.cli import experiments as experiments_command

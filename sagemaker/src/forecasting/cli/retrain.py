@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from contracts.names import ALGORITHMS, Names
+from contracts.models.algorithms import ALGORITHMS
+from contracts.names import Names
 from forecasting.errors import ForecastingError
 from forecasting.machines import retraining
 from forecasting.machines.retraining import Outcome, Step

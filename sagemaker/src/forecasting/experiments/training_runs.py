@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from contracts.names import ALGORITHMS, Names
+from contracts.models.algorithms import of_repository
+from contracts.names import Names
 from forecasting.jobs.job_metrics import Measurement, lines, measurements, number
 from forecasting.releases.registry import Version
 
@@ -184,9 +185,10 @@ def _common_tags(job: Mapping[str, Any], kind: str, word: str, image: str) -> di
 
 
 def _algorithm(image: str) -> str:
-    """One of `contracts.names.ALGORITHMS`, whose name the image's ends with; else the image's."""
+    """Name of the algorithm whose image it is; else the image's own."""
     repository = image.rpartition("/")[2].partition(":")[0]
-    return next((one for one in ALGORITHMS if repository.endswith(f"-{one}")), repository)
+    found = of_repository(repository)
+    return found.name if found else repository
 
 
 def _found_by_trials(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from contracts.models.algorithms import ALGORITHMS
 from contracts.models.container_images import image_uri
 from contracts.names import Names
 from forecasting.errors import ForecastingError
-
-BUILT_IN = {"deepar": "forecasting-deepar"}
-"""Algorithms that SageMaker brings; the others' images are the estate's own."""
 
 
 def training_image(names: Names, algorithm: str) -> str:
@@ -18,13 +16,14 @@ def training_image(names: Names, algorithm: str) -> str:
     ForecastingError
         AWS offers the built-in algorithm in no registry of that region.
     """
-    if algorithm not in BUILT_IN:
+    built_in = ALGORITHMS[algorithm].built_in
+    if built_in is None:
         return image_uri(names, algorithm)
     from sagemaker.core import image_uris  # noqa: PLC0415  (1.5 s, and only training needs it)
 
     try:
-        return str(image_uris.retrieve(BUILT_IN[algorithm], names.region))
+        return str(image_uris.retrieve(built_in, names.region))
     except ValueError as error:
         raise ForecastingError(
-            f"no image of {BUILT_IN[algorithm]} for region {names.region}: {error}"
+            f"no image of {built_in} for region {names.region}: {error}"
         ) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts import toml_table
+from contracts.models.algorithms import ALGORITHMS, Algorithm
 from contracts.models.requests.tuning import Limits, Range
 from contracts.toml_table import TableError
 from forecasting.errors import ForecastingError
@@ -68,6 +69,7 @@ def read(
             ranges={name: _range(name, ranges) for name in ranges},
         )
         _check(search)
+        _check_ranges(search.ranges, ALGORITHMS[algorithm])
     except FileNotFoundError:
         raise ForecastingError(f"no settings of tuning at {path}") from None
     except (tomllib.TOMLDecodeError, toml_table.TableError) as error:
@@ -132,3 +134,19 @@ def _check(search: Search) -> None:
     for holds, name, value, expected in rules:
         if not holds:
             raise TableError(f"{name} must be {expected}; got {value!r}")
+
+
+def _check_ranges(ranges: Mapping[str, Range], algorithm: Algorithm) -> None:
+    """Refuse what the algorithm would refuse, trial after trial."""
+    known = algorithm.hyperparameters
+    for name, one in ranges.items():
+        if name not in known:
+            raise TableError(
+                f"{name} is no hyperparameter of {algorithm.name}; known are {', '.join(known)}"
+            )
+        for value in one.values:
+            if not known[name].takes(value):
+                raise TableError(
+                    f"the range of {name} must have values that {algorithm.name} takes; "
+                    f"got {value!r}"
+                )

@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 
 from contracts.lake.locations import CHANNELS, TRAINING_OUTPUT
 from contracts.models import naming
+from contracts.models.algorithms import ALGORITHMS
 from contracts.models.requests.parts import Instances, Owner
 from contracts.models.requests.training import TrainingJob, training_job
-from contracts.models.training_metrics import algorithm_specification
-from contracts.names import ALGORITHMS, Names
+from contracts.names import Names
 from forecasting.errors import ForecastingError, message_of
 from forecasting.jobs.images import training_image
 from forecasting.polling import final_state
@@ -77,12 +77,12 @@ def request(
     """Arguments of ``CreateTrainingJob`` on the lake's channels."""
     job = TrainingJob(
         name=name,
-        algorithm=algorithm_specification(algorithm, image),
+        algorithm=ALGORITHMS[algorithm].specification(image),
         hyperparameters=settings.training.hyperparameters[algorithm],
         channels={channel: f"{CHANNELS.uri(names)}{channel}/" for channel in channels},
         output=TRAINING_OUTPUT.uri(names),
     )
-    return training_job(job, owner(names, settings), instances(settings))
+    return training_job(job, owner(names, settings), instances(settings, algorithm))
 
 
 def tags(names: Names, settings: Settings) -> dict[str, str]:
@@ -95,10 +95,10 @@ def owner(names: Names, settings: Settings) -> Owner:
     return Owner.of(names, tags(names, settings))
 
 
-def instances(settings: Settings) -> Instances:
-    """Instances of a training job."""
-    training = settings.training
-    return Instances(training.instance_type, training.volume_gb, training.max_runtime_seconds)
+def instances(settings: Settings, algorithm: str) -> Instances:
+    """Instance of a training job."""
+    training, volume_gb = settings.training, ALGORITHMS[algorithm].volume_gb
+    return Instances(training.instance_type, volume_gb, training.max_runtime_seconds)
 
 
 def accepted(create: Callable[..., Any], **wanted: Any) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.models import naming
+from contracts.models.algorithms import ALGORITHMS
 from contracts.models.requests.training import TrainingJob
 from contracts.models.requests.tuning import tuning_job
-from contracts.models.training_metrics import algorithm_specification
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 from forecasting.jobs import training, tuning_channels
@@ -72,7 +72,7 @@ def request(
     """Arguments of ``CreateHyperParameterTuningJob``."""
     job = TrainingJob(
         name=name,
-        algorithm=algorithm_specification(algorithm, image),
+        algorithm=ALGORITHMS[algorithm].specification(image),
         hyperparameters=settings.training.hyperparameters[algorithm],
         channels={
             channel: tuning_channels.channel_uri(names, name, channel)
@@ -82,7 +82,11 @@ def request(
         output=tuning_channels.channel_uri(names, name, "trials"),
     )
     return tuning_job(
-        job, search, search.ranges, training.owner(names, settings), training.instances(settings)
+        job,
+        search,
+        search.ranges,
+        training.owner(names, settings),
+        training.instances(settings, algorithm),
     )
 
 

@@ -22,6 +22,7 @@ from forecasting.settings import Settings
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _SECONDS = 3600
+_VOLUME_GB = 30
 
 
 def folder_uri(names: Names, name: str) -> str:
@@ -47,7 +48,7 @@ def request(names: Names, settings: Settings, search: Search, name: str) -> dict
         inputs={"channel": f"{CHANNELS.uri(names)}test/"},  # whole series
         outputs={"out": folder_uri(names, name)},
     )
-    instances = Instances(settings.retraining.instance_type, settings.training.volume_gb, _SECONDS)
+    instances = Instances(settings.retraining.instance_type, _VOLUME_GB, _SECONDS)
     return processing_job(job, training.owner(names, settings), instances)
 
 

@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 from contracts.lake.locations import CHANNELS, TRAINING_OUTPUT
 from contracts.models import naming
+from contracts.models.algorithms import ALGORITHMS
 from contracts.models.forecast_input import CategoryIndex
-from contracts.names import ALGORITHMS, Names
+from contracts.names import Names
 from forecasting.errors import ForecastingError, message_of
 from forecasting.jobs import training
 from forecasting.jobs.training import CATEGORIES, categories_key

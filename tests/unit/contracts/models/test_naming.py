@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from contracts.models import naming
-from contracts.names import ALGORITHMS, ENVIRONMENTS, Names
+from contracts.models.algorithms import ALGORITHMS
+from contracts.names import ENVIRONMENTS, Names
 from tests.support.expressions import evaluate
 
 NOW = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)

@@ -15,7 +15,8 @@ from forecasting.jobs import search_settings, tuning, tuning_channels
 from forecasting.jobs.tuning import Trial, TuningState
 from forecasting.settings import Settings
 
-from contracts.names import ALGORITHMS, ENVIRONMENTS, Names
+from contracts.models.algorithms import ALGORITHMS
+from contracts.names import ENVIRONMENTS, Names
 from tests.support.aws_shapes import complaints
 
 NAMES = Names("staging", "000000000000", "eu-west-1")
@@ -138,6 +139,8 @@ def test_numbers_of_jobs_can_be_said_anew(tmp_path):
         ("[10, 600]", "[0.5, 10]", r"rounds must be two whole numbers"),
         ("[10, 600]", "10", r"rounds must be two whole numbers"),
         ("[10, 600]", "[0, 600]", r"rounds must be above 0 for its scaling; got \[0, 600\]"),
+        ("rounds = {", "depth = {", "depth is no hyperparameter of boosting; known are time_freq"),
+        ("[10, 600]", "[10, 20000]", "rounds must have values that boosting takes; got '20000'"),
         ("integer", "whole", "rounds must have one of integer, continuous, categorical; got whole"),
         ("[holdout]", "[holdout", "at line 1"),
     ],

@@ -18,9 +18,9 @@ from forecasting.jobs import training
 from forecasting.jobs.images import training_image
 from forecasting.settings import EndpointSettings, RetrainingSettings, Settings, TrainingSettings
 
+from contracts.models.algorithms import ALGORITHMS
 from contracts.models.container_images import tag
-from contracts.models.training_metrics import metric_definitions
-from contracts.names import ALGORITHMS, ENVIRONMENTS, Names
+from contracts.names import ENVIRONMENTS, Names
 from tests.support.aws_shapes import complaints
 
 NAMES = Names("local", "000000000000", "eu-west-1")
@@ -92,7 +92,7 @@ def test_every_defined_metric_is_found_in_what_a_container_logs(caplog, monkeypa
     lines = log.getvalue()
     found = {
         definition["Name"]: [float(value) for value in re.findall(definition["Regex"], lines)]
-        for definition in metric_definitions("boosting")
+        for definition in ALGORITHMS["boosting"].metric_definitions
     }
     assert {name: values for name, values in found.items() if values} == {
         "train:progress": [25.0],

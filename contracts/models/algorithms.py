@@ -1,0 +1,156 @@
+"""Algorithms that models are trained by: one record each.
+
+Everything else about an algorithm is in its folder and in its settings; docs/how-to/
+add-an-algorithm.md adds one. The record says what the estate, the verbs and the local cloud need
+to know without running it. The container itself has the last word on its hyperparameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.models import training_metrics
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """Values that a hyperparameter takes, which SageMaker passes on as text.
+
+    Parameters
+    ----------
+    kind
+        ``integer``, ``continuous`` or ``text``.
+    lowest, highest
+        Range of a number, both ends included.
+    values
+        All values of a text; empty where they are not listed here.
+    """
+
+    kind: str
+    lowest: float = -math.inf
+    highest: float = math.inf
+    values: tuple[str, ...] = ()
+    required: bool = False
+
+    def takes(self, text: str) -> bool:
+        """Whether a value is one of them."""
+        if self.kind == "text":
+            return not self.values or text in self.values
+        try:
+            number = int(text) if self.kind == "integer" else float(text)
+        except ValueError:
+            return False
+        return self.lowest <= number <= self.highest
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """An algorithm and its image.
+
+    Parameters
+    ----------
+    folder
+        Folder of the container: our own image is built of it, and on the local cloud it stands for
+        the image, whoever made that.
+    hyperparameters
+        By name; what is not here the container refuses.
+    metrics
+        Regular expressions of the metrics in a training's log, by name.
+    built_in
+        Repository of SageMaker's own image, ``registry`` left out; None where the image is ours.
+    volume_gb
+        Disk that a training needs.
+    """
+
+    name: str
+    folder: str
+    hyperparameters: Mapping[str, Hyperparameter]
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    built_in: str | None = None
+    volume_gb: int = 50
+
+    @property
+    def metric_definitions(self) -> list[dict[str, str]]:
+        """``MetricDefinitions`` of a training; SageMaker refuses them for algorithms of its own."""
+        if self.built_in:
+            return []
+        return [{"Name": name, "Regex": regex} for name, regex in self.metrics.items()]
+
+    def specification(self, image: str) -> dict[str, Any]:
+        """``AlgorithmSpecification``: what a training job runs, and what is read from its log."""
+        definitions = self.metric_definitions
+        return {
+            "TrainingImage": image,
+            "TrainingInputMode": "File",
+            **({"MetricDefinitions": definitions} if definitions else {}),
+        }
+
+
+_BOOSTING = Algorithm(
+    name="boosting",
+    folder="sagemaker/containers/boosting",
+    hyperparameters={
+        "time_freq": Hyperparameter("text", required=True),
+        "prediction_length": Hyperparameter("integer", 1, 168, required=True),
+        "origin_hours": Hyperparameter("integer", 1),
+        "folds": Hyperparameter("integer", 2, 20),
+        "block_days": Hyperparameter("integer", 1),
+        "rounds": Hyperparameter("integer", 1, 10_000),
+        "learning_rate": Hyperparameter("continuous", 1e-8, 1),
+        "num_leaves": Hyperparameter("integer", 2, 131_072),
+        "min_data_in_leaf": Hyperparameter("integer", 1),
+        "outer_num_leaves": Hyperparameter("integer", 2, 131_072),
+        "outer_min_data_in_leaf": Hyperparameter("integer", 1),
+        "feature_fraction": Hyperparameter("continuous", 1e-3, 1),
+        "bagging_fraction": Hyperparameter("continuous", 1e-3, 1),
+        "max_bin": Hyperparameter("integer", 2, 65_535),
+        "seed": Hyperparameter("integer", 0, 2**31 - 1),
+    },
+    metrics=training_metrics.OWN_LINES,
+)
+_DEEPAR = Algorithm(
+    name="deepar",
+    folder="sagemaker/containers/deepar",
+    built_in="forecasting-deepar",
+    hyperparameters={
+        "time_freq": Hyperparameter("text", required=True),
+        "prediction_length": Hyperparameter("integer", 1, required=True),
+        "context_length": Hyperparameter("integer", 1, required=True),
+        "epochs": Hyperparameter("integer", 1, required=True),
+        "cardinality": Hyperparameter("text"),
+        "dropout_rate": Hyperparameter("continuous", 0, 1),
+        "early_stopping_patience": Hyperparameter("integer", 1),
+        "embedding_dimension": Hyperparameter("integer", 1),
+        "learning_rate": Hyperparameter("continuous", 1e-8, 1),
+        "likelihood": Hyperparameter(
+            "text",
+            values=("student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1"),
+        ),
+        "mini_batch_size": Hyperparameter("integer", 1),
+        "num_cells": Hyperparameter("integer", 1),
+        "num_dynamic_feat": Hyperparameter("text"),
+        "num_eval_samples": Hyperparameter("integer", 1),
+        "num_layers": Hyperparameter("integer", 1),
+        "test_quantiles": Hyperparameter("text"),
+    },
+    metrics=training_metrics.DEEPAR_LINES,
+)
+
+ALGORITHMS: dict[str, Algorithm] = {one.name: one for one in (_BOOSTING, _DEEPAR)}
+"""Every algorithm, by name."""
+
+
+def of_repository(repository: str) -> Algorithm | None:
+    """Algorithm whose image lies in a repository, such as ``lakecast-prod-boosting``."""
+    return next(
+        (
+            one
+            for one in ALGORITHMS.values()
+            if repository == one.built_in
+            or (one.built_in is None and repository.endswith(f"-{one.name}"))
+        ),
+        None,
+    )
