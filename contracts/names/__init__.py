@@ -7,7 +7,6 @@ read another part's Terraform state.
 
 from contracts.names.arns import arn
 from contracts.names.estate import (
-    ALGORITHMS,
     BUCKET_PURPOSES,
     BUILD_SERIES,
     COMPACT,
@@ -22,7 +21,6 @@ from contracts.names.estate import (
 from contracts.names.log_groups import LogGroups
 
 __all__ = [
-    "ALGORITHMS",
     "BUCKET_PURPOSES",
     "BUILD_SERIES",
     "COMPACT",

@@ -133,7 +133,6 @@ def _key(machine: str) -> dict[str, Any]:
 
 
 def _call(names: Names, machine: str, operation: str, arguments: dict[str, Any]) -> Call:
-    table = f"arn:aws:dynamodb:{names.region}:{names.account_id}:table/{names.locks_table}"
     return Call(
         f"dynamodb:{operation}",
         {"TableName": names.locks_table, **arguments},
@@ -141,7 +140,7 @@ def _call(names: Names, machine: str, operation: str, arguments: dict[str, Any])
             Statement(
                 "Lock",
                 (f"dynamodb:{operation[0].upper()}{operation[1:]}",),
-                (table,),
+                (names.table_arn(names.locks_table),),
                 conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [machine]}},
             ),
             use_of_data_key(names),  # the table is encrypted with it
@@ -150,7 +149,7 @@ def _call(names: Names, machine: str, operation: str, arguments: dict[str, Any])
 
 
 def _describe_execution(names: Names, machine: str) -> Call:
-    executions = f"arn:aws:states:{names.region}:{names.account_id}:execution:{machine}:*"
+    executions = names.arn("states", f"execution:{machine}:*")
     return Call(
         "aws-sdk:sfn:describeExecution",
         {"ExecutionArn": expression("$holder")},

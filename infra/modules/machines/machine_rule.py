@@ -53,7 +53,6 @@ class MachineRule(Construct):
     def __init__(self, scope: Construct, id_: str, inputs: MachineRuleInputs) -> None:
         super().__init__(scope, id_)
         names, machine = inputs.names, inputs.names.state_machine_arn(inputs.machine)
-        place = f"{names.region}:{names.account_id}"
         role = ServiceRole(
             self,
             "role",
@@ -64,7 +63,7 @@ class MachineRule(Construct):
                 statements=(Statement("Start", ("states:StartExecution",), (machine,)),),
                 trust_conditions={
                     "StringEquals": {"aws:SourceAccount": names.account_id},
-                    "ArnLike": {"aws:SourceArn": f"arn:aws:events:{place}:rule/{inputs.name}"},
+                    "ArnLike": {"aws:SourceArn": names.arn("events", f"rule/{inputs.name}")},
                 },
             ),
         )

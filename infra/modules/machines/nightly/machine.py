@@ -56,9 +56,7 @@ class NightlyForecasts(Construct):
 
 
 def _jobs(names: Names) -> tuple[Statement, ...]:
-    curated, models = (f"arn:aws:s3:::{names.bucket(b)}" for b in ("curated", "models"))
-    log = f"arn:aws:logs:{names.region}:{names.account_id}:log-group:/aws/sagemaker/ProcessingJobs"
-    registry = f"arn:aws:ecr:{names.region}:{names.account_id}:repository"
+    curated, models = names.bucket_arn("curated"), names.bucket_arn("models")
     return (
         Statement("SeeBuckets", ("s3:GetBucketLocation", "s3:ListBucket"), (curated, models)),
         Statement(
@@ -76,13 +74,13 @@ def _jobs(names: Names) -> tuple[Statement, ...]:
         Statement(
             "PullImage",
             ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
-            (f"{registry}/{names.part('evaluation')}",),
+            (names.arn("ecr", f"repository/{names.repository('evaluation')}"),),
         ),
         Statement(
             "WriteLogs",
             ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams",
              "logs:PutLogEvents"),
-            (f"{log}*",),
+            (names.log_group_arn("/aws/sagemaker/ProcessingJobs*"),),
         ),
         Statement(
             "PublishMetrics",

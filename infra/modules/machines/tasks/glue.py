@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
-from infra.modules.core import log_groups
 from infra.modules.core.policy import Statement
 from infra.modules.machines.states_language import (
     FAILURE,
@@ -74,7 +73,7 @@ def series_of_arrivals(names: Names, *, start: str, end: str, then: str) -> Part
 
 
 def _job(names: Names, step: str, job: str, arguments: dict[str, str], *, then: str) -> State:
-    arn = f"arn:aws:glue:{names.region}:{names.account_id}:job/{names.job(job)}"
+    arn = names.arn("glue", f"job/{names.job(job)}")
     call = Call(
         "glue:startJobRun.sync",
         {"JobName": names.job(job), "Arguments": arguments},
@@ -91,12 +90,12 @@ def _job(names: Names, step: str, job: str, arguments: dict[str, str], *, then: 
         call,
         then=then,
         busy=("Glue.ConcurrentRunsExceededException",),
-        log=f"{log_groups.jobs(names)}/error",
+        log=names.log_groups.jobs_error,
     )
 
 
 def _crawler(names: Names, operation: str) -> Call:
-    arn = f"arn:aws:glue:{names.region}:{names.account_id}:crawler/{names.crawler}"
+    arn = names.arn("glue", f"crawler/{names.crawler}")
     verb = operation[0].upper() + operation[1:]
     return Call(
         f"aws-sdk:glue:{operation}",

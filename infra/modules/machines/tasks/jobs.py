@@ -28,10 +28,9 @@ def run(
     role
         Part of the name of the role that the job runs with; a transform job has its model's.
     """
-    place = f"{names.region}:{names.account_id}"
-    jobs = f"arn:aws:sagemaker:{place}:{kind.lower()}-job/{prefix}-*"
+    jobs = names.arn("sagemaker", f"{kind.lower()}-job/{prefix}-*")
     # Step Functions' own rules, one per account and region
-    rule = f"arn:aws:events:{place}:rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule"
+    rule = names.arn("events", f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule")
     return Call(
         f"sagemaker:create{kind}Job.sync",
         request,

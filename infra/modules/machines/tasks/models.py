@@ -25,7 +25,7 @@ def create_model(names: Names, group: str, request: Arguments, *, prefix: str) -
     prefix
         How the names of such models start.
     """
-    versions = f"{_sagemaker(names)}:model-package/{group}/*"
+    versions = names.arn("sagemaker", f"model-package/{group}/*")
     return Call(
         "sagemaker:createModel",
         request,
@@ -33,7 +33,7 @@ def create_model(names: Names, group: str, request: Arguments, *, prefix: str) -
             Statement(
                 "CreateModels",
                 ("sagemaker:AddTags", "sagemaker:CreateModel"),
-                (f"{_sagemaker(names)}:model/{prefix}-*", versions),
+                (names.arn("sagemaker", f"model/{prefix}-*"), versions),
             ),
             pass_role(names, ("sagemaker",)),
         ),
@@ -49,7 +49,7 @@ def delete_model(names: Names, name: str, *, prefix: str) -> Call:
             Statement(
                 "DeleteModels",
                 ("sagemaker:DeleteModel",),
-                (f"{_sagemaker(names)}:model/{prefix}-*",),
+                (names.arn("sagemaker", f"model/{prefix}-*"),),
             ),
         ),
     )
@@ -98,13 +98,9 @@ def _version(names: Names, group: str, operation: str, arguments: Mapping[str, A
                 "UseVersions",
                 (f"sagemaker:{verb}",),
                 (
-                    f"{_sagemaker(names)}:model-package-group/{group}",
-                    f"{_sagemaker(names)}:model-package/{group}/*",
+                    names.arn("sagemaker", f"model-package-group/{group}"),
+                    names.arn("sagemaker", f"model-package/{group}/*"),
                 ),
             ),
         ),
     )
-
-
-def _sagemaker(names: Names) -> str:
-    return f"arn:aws:sagemaker:{names.region}:{names.account_id}"
