@@ -372,7 +372,7 @@ def test_a_certificate_that_is_not_let_in_is_not_relied_on(site, device):
 
 
 def test_a_rotation_waits_for_no_running_agent(device):
-    with Outbox(device.outbox.store), pytest.raises(OutboxBusyError, match="stop the agent"):
+    with Outbox(device.outbox), pytest.raises(OutboxBusyError, match="stop the agent"):
         rotation.rotate(device, datetime.now(UTC))
 
 
