@@ -1,4 +1,4 @@
-# Lakecast's front door. `make help` lists the verbs.
+# The list of verbs: `make help` shows it, `lakecast GROUP VERB --help` shows a verb's options.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,34 +11,40 @@ UV_VERSION := 0.13.8
 STATE ?= .lakecast
 VENV := .venv
 PY := $(VENV)/bin/python
+LAKECAST := $(VENV)/bin/lakecast
 SETTINGS := infra/environments/$(ENV).toml
+
+# What is set on make's command line is an option of the verb: DAYS=3 reaches it as LAKECAST_DAYS.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
+$(foreach name,$(GIVEN),$(eval export LAKECAST_$(name) := $$($(name))))
 export LAKECAST_ENV := $(ENV)
+export LAKECAST_STATE := $(STATE)
+
 # pip's find-links serve uv too; where there are none, uv fetches PyTorch's CPU build by itself.
 export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 UV_TORCH := $(if $(PIP_FIND_LINKS),,--torch-backend=cpu)
 
 # On the laptop, AWS is the local cloud: its addresses and credentials are put in front of a verb.
 ifeq ($(ENV),local)
-IN_ENV := $(PY) -m localcloud run --home $(STATE) --
+IN_ENV := $(LAKECAST) cloud run --
 else
 IN_ENV :=
 endif
 
 .PHONY: help
 help: ## list the verbs
-	@printf 'Lakecast: from sensor readings to probabilistic forecasts.\n\n'
 	@printf 'usage: make VERB [ENV=local|dev|staging|prod] [OPTION=…]\n'
-	@awk -F':.*## ' '/^# ---/{gsub(/^# --- | -+$$/, ""); printf "\n%s\n", $$0} \
-	  /^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^# -/{gsub(/# -+ | -+$$/,"");print"\n"$$0} /^[a-z].* ## /{printf"  %-16s %s\n",$$1,$$2}' Makefile
+	@printf '\nOptions of a verb: $(LAKECAST) GROUP VERB --help; DAYS=3 is --days 3\n'
 
 # --- set-up -----------------------------------------------------------------
 
 .PHONY: setup
 setup: $(VENV)/.ready ## install everything that is locked into .venv
 
+NEEDS_PYTHON := Lakecast needs Python 3.11, as AWS Glue: make PYTHON=/path/to/python3.11
 $(VENV)/uv/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-	  { echo "Lakecast needs Python 3.11 (AWS Glue's); got $$($(PYTHON) --version 2>&1). Run make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo '$(NEEDS_PYTHON)'; exit 1; }
 	@echo "· installing uv $(UV_VERSION)"
 	@$(PYTHON) -m venv $(VENV)/uv
 	@$(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
@@ -50,12 +56,12 @@ $(VENV)/.ready: requirements/lakecast.lock pyproject.toml $(VENV)/uv/bin/uv
 	@$(VENV)/uv/bin/uv pip install --quiet --no-deps --python $(PY) --editable .
 	@touch $@
 
-# A second lane for the jobs. Its Python is 3.13 where there is one (pyenv's shims want to be told).
+# A second lane for the jobs. Its Python is 3.13 where there is one; pyenv's shims need the variable.
 GLUE_6 := $(VENV)/glue-6
 GLUE_6_PYTHON ?= $(shell PYENV_VERSION=3.13 python3.13 -c 'import sys; print(sys.executable)' 2> /dev/null || echo $(PYTHON))
 
 .PHONY: setup-glue-6
-setup-glue-6: $(GLUE_6)/.ready ## install AWS Glue 6.0's Spark into .venv/glue-6 (GLUE_6_PYTHON=)
+setup-glue-6: $(GLUE_6)/.ready ## install AWS Glue 6.0's Spark into .venv/glue-6
 
 $(GLUE_6)/.ready: requirements/glue-6.lock $(VENV)/uv/bin/uv
 	@echo "· installing Glue 6.0's Spark for $$($(GLUE_6_PYTHON) --version) (about 1 GB)"
@@ -64,7 +70,7 @@ $(GLUE_6)/.ready: requirements/glue-6.lock $(VENV)/uv/bin/uv
 	@touch $@
 
 .PHONY: lock
-lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml anew into requirements/
+lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml into requirements/
 	@requirements/lock $(VENV)/uv/bin/uv
 
 # --- checks -----------------------------------------------------------------
@@ -78,14 +84,14 @@ lint: setup ## ruff, mypy, actionlint, zizmor, checkov
 	@$(VENV)/bin/zizmor --offline --quiet .github
 	@$(MAKE) scan
 
-fmt: setup ## format the code and mend what ruff can
+fmt: setup ## format the code and fix what ruff can
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
 type: setup ## mypy, strict
 	@$(VENV)/bin/mypy
 
-test: setup $(GLUE_6)/.ready $(if $(TESTS),,test-glue-6) ## all tests, the Glue jobs' in both lanes: real Terraform, Spark and training
+test: setup $(GLUE_6)/.ready $(if $(TESTS),,test-glue-6) ## all tests, those of the Glue jobs in both lanes (TESTS=)
 	@$(VENV)/bin/pytest $(TESTS)
 
 test-glue: test-glue-6 test-glue-5 ## only the tests of the Glue jobs, in both lanes
@@ -97,60 +103,57 @@ test-glue-5: setup $(GLUE_6)/.ready ## Spark 3.5 and Python 3.11: the jobs, and 
 test-glue-6: $(GLUE_6)/.ready ## Spark 4.1 and Python 3.13: the jobs
 	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit tests/unit/glue_jobs tests/unit/contracts
 
-chaos: setup ## readings sent while broker, Firehose, devices and Spark are killed: none lost, none doubled (READINGS=200000, DEVICES=20, SEED=)
-	@$(PY) -m tests.chaos $(if $(READINGS),--readings $(READINGS)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(SEED),--seed $(SEED))
+chaos: setup ## kill devices, broker, Firehose and Spark: nothing is lost
+	@$(PY) -m tests.chaos
 
-test-glue-docker: ## the jobs' unit tests in AWS's own Glue image (needs Docker; GLUE_IMAGE=)
+test-glue-docker: ## the jobs' unit tests in AWS's image (needs Docker)
 	@docker compose run --rm glue-tests
 
 # --- the local cloud ----------------------------------------------------------
 
-PORT ?= 4566
-MQTT_PORT ?= 8883
-
-.PHONY: up down status demo
-demo: setup ## the whole way on this machine, from device to forecast (DATA= a folder of UCI Beijing CSV files, DAYS=)
-	@$(PY) -m localcloud.demo.walkthrough --home $(STATE) --port $(PORT) --mqtt-port $(MQTT_PORT) $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS))
+.PHONY: demo up down status
+demo: setup ## run everything once, from device to forecast (DATA=, DAYS=)
+	@$(LAKECAST) cloud demo
 
 up: setup ## start the local cloud (PORT=4566, MQTT_PORT=8883)
-	@$(PY) -m localcloud up --home $(STATE) --port $(PORT) --mqtt-port $(MQTT_PORT)
+	@$(LAKECAST) cloud up
 
-down: setup ## stop the local cloud; its state stays
-	@$(PY) -m localcloud down --home $(STATE)
+down: setup ## stop the local cloud; its state is kept
+	@$(LAKECAST) cloud down
 
-status: setup ## say whether the local cloud runs, and where
-	@$(PY) -m localcloud status --home $(STATE)
+status: setup ## show whether the local cloud runs, and where
+	@$(LAKECAST) cloud status
 
 # --- the estate -------------------------------------------------------------
 
 .PHONY: tools synth plan apply images destroy drift scan
 tools: setup ## find Terraform, or fetch the pinned release
-	@$(PY) -m infra tools --home $(STATE)
+	@$(LAKECAST) estate tools
 
 synth: setup ## write the Terraform of all stacks
-	@$(PY) -m infra synth --home $(STATE) --env $(ENV)
+	@$(LAKECAST) estate synth
 
 plan: setup ## show what would change and save the plan
-	@$(IN_ENV) $(PY) -m infra plan --home $(STATE) --env $(ENV)
+	@$(IN_ENV) $(LAKECAST) estate plan
 
 apply: setup ## apply the saved plan
-	@$(IN_ENV) $(PY) -m infra apply --home $(STATE) --env $(ENV)
+	@$(IN_ENV) $(LAKECAST) estate apply
 
-images: setup ## build the images of our own containers and push them to the estate's registry (needs Docker)
+images: setup ## build our containers' images and push them (needs Docker)
 ifeq ($(ENV),local)
-	@echo 'The local cloud starts containers from their folders; to push images, name an environment: make images ENV=dev'
+	@echo 'The local cloud starts containers from their folders; on AWS: make images ENV=dev'
 else
 	@$(PY) -m forecasting images
 endif
 
-destroy: setup ## remove the estate and its releases (outside local: CONFIRM=<env>)
-	@$(IN_ENV) $(PY) -m infra destroy --home $(STATE) --env $(ENV) $(if $(CONFIRM),--confirm $(CONFIRM))
+destroy: setup ## remove the estate and its releases (on AWS: CONFIRM=ENV)
+	@$(IN_ENV) $(LAKECAST) estate destroy
 
-drift: setup ## exit 2 where the estate differs from its code
-	@$(IN_ENV) $(PY) -m infra drift --home $(STATE) --env $(ENV)
+drift: setup ## exit with 2 if the estate differs from its code
+	@$(IN_ENV) $(LAKECAST) estate drift
 
-scan: setup $(VENV)/scan/.ready ## checkov on the synthesised Terraform
-	@$(PY) -m infra scan --home $(STATE)
+scan: setup $(VENV)/scan/.ready ## run checkov on the Terraform of all environments
+	@$(LAKECAST) estate scan
 
 $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 	@echo "· installing checkov"
@@ -158,28 +161,31 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 	@$(VENV)/uv/bin/uv pip sync --quiet --python $(VENV)/scan/bin/python requirements/scan.lock
 	@touch $@
 
-# --- the data and the model ---------------------------------------------------
+# --- the data ---------------------------------------------------------------
 
-.PHONY: device allow revoke etl compact quality train retrain tune experiments models approve reject deploy forecast evaluate
-device: setup ## provision a fleet and replay readings (DATA=, DAYS=60, STATIONS=6)
-	@$(IN_ENV) $(PY) -m device fleet --kits $(STATE)/devices $(if $(DATA),--data '$(DATA)') $(if $(DAYS),--days $(DAYS)) $(if $(STATIONS),--stations $(STATIONS)) $(if $(filter local,$(ENV)),--unthrottled) $(FLEET_OPTIONS)
+.PHONY: device allow revoke etl compact quality
+device: setup ## provision a fleet and replay it (DATA=, DAYS=60, STATIONS=6)
+	@$(IN_ENV) $(LAKECAST) device fleet --kits $(STATE)/devices
 	@echo 'next: make etl'
 
-allow: setup ## let a new device claim its certificate (SERIAL=, THING= where its name is another, AGAIN=1)
-	@$(IN_ENV) $(PY) -m device allow --serial $(SERIAL) $(if $(THING),--thing '$(THING)') $(if $(AGAIN),--again)
+allow: setup ## allow a new device to claim its certificate (SERIAL=, THING=)
+	@$(IN_ENV) $(LAKECAST) device allow
 
-revoke: setup ## cut a device off (THING=), or all claim certificates (CLAIMS=1)
-	@$(IN_ENV) $(PY) -m device revoke $(if $(CLAIMS),--claims,--thing '$(THING)')
+revoke: setup ## cut off a device (THING=), or all claims (CLAIMS=1)
+	@$(IN_ENV) $(LAKECAST) device revoke
 
-etl: setup ## raw messages to readings, series and channels (START=, END=, WINDOW=1d, PARALLEL=1, RESUME=, MAX_QUARANTINED_SHARE=, CUT=, FULL=1, CHANNEL_FORMAT=)
-	@$(IN_ENV) $(PY) -m glue_jobs run all $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(WINDOW),--window $(WINDOW)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(RESUME),--resume $(RESUME)) $(if $(MAX_QUARANTINED_SHARE),--max-quarantined-share $(MAX_QUARANTINED_SHARE)) $(if $(CUT),--cut $(CUT)) $(if $(FULL),--full) $(if $(CHANNEL_FORMAT),--channel-format $(CHANNEL_FORMAT))
+etl: setup ## raw messages to readings and series (START=, END=, FULL=1)
+	@$(IN_ENV) $(LAKECAST) lake etl
 
-compact: setup ## few large files instead of many small ones (CLOSED_AFTER=48, RETAIN=168 hours, FORCE=1)
-	@$(IN_ENV) $(PY) -m glue_jobs run compact $(if $(CLOSED_AFTER),--closed-after-hours $(CLOSED_AFTER)) $(if $(RETAIN),--retain-hours $(RETAIN)) $(if $(FORCE),--force)
+compact: setup ## few large files in place of many small ones
+	@$(IN_ENV) $(LAKECAST) lake compact
 
-quality: setup ## whether the tables are as expected (DAYS=, the newest ones only)
-	@$(IN_ENV) $(PY) -m glue_jobs quality $(if $(DAYS),--days $(DAYS))
+quality: setup ## measure whether the tables are as expected (DAYS=)
+	@$(IN_ENV) $(LAKECAST) lake quality
 
+# --- the models -------------------------------------------------------------
+
+.PHONY: train retrain tune experiments models approve reject deploy forecast evaluate
 train: setup ## train a model on the channels (MODEL=boosting|deepar)
 	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL))
 
@@ -221,10 +227,14 @@ monitor: setup ## how the last week differs from what is usual for the model
 backtest: setup ## forecasts of recorded months (DATA=) or of the lake's last weeks, beside rivals (TRAIN_END=, TEST_END=, ORIGIN_STEP=1, OUT=, REPORT=, MODEL=, BASELINES=, SEED=|SEEDS=1,2,3, WEATHER=known, JOBS=)
 	@$(if $(DATA),,$(IN_ENV)) $(PY) -m forecasting backtest $(if $(DATA),--data '$(DATA)') --out '$(or $(OUT),$(STATE)/backtest.parquet)' $(if $(REPORT),--report '$(REPORT)') $(if $(TRAIN_END),--train-end $(TRAIN_END)) $(if $(TEST_END),--test-end $(TEST_END)) $(if $(ORIGIN_STEP),--origin-step $(ORIGIN_STEP)) $(if $(MODEL),--model $(MODEL)) $(if $(BASELINES),--baselines '$(BASELINES)') $(if $(or $(SEEDS),$(SEED)),--seeds '$(or $(SEEDS),$(SEED))') $(if $(WEATHER),--weather $(WEATHER)) $(if $(JOBS),--jobs $(JOBS))
 
+# --- speed ------------------------------------------------------------------
+
+BENCHMARKS := ingestion fleet etl compaction inference training
+
 .PHONY: bench bench-api
-bench: setup ## speed, each as a ratio against a named rival in one run
-	@for name in ingestion fleet etl compaction inference training; do echo "== benchmarks/$$name.py"; $(PY) benchmarks/$$name.py; done
+bench: setup ## measure speed as ratios against named baselines
+	@for name in $(BENCHMARKS); do echo "== benchmarks/$$name.py"; $(PY) benchmarks/$$name.py; done
 	@echo 'next: make bench-api, with a model deployed'
 
-bench-api: setup ## latency of the API against the endpoint alone and the predictor alone
+bench-api: setup ## measure the API against the endpoint alone
 	@$(IN_ENV) $(PY) benchmarks/api.py

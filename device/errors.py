@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contracts.errors import LakecastError
 
-class DeviceError(Exception):
+
+class DeviceError(LakecastError):
     """Base of all failures that the command line reports in one line."""
 
 

@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.errors import LakecastError
 from contracts.models.algorithms import ALGORITHMS
 from contracts.models.forecast_input import CHANNEL_FORMATS
 from contracts.names import ENVIRONMENTS
@@ -26,7 +27,7 @@ _APPROVALS = ("Approved", "PendingManualApproval")
 _WORKER_TYPES = ("G.025X", "G.1X", "G.2X", "G.4X", "G.8X")
 
 
-class SettingsError(Exception):
+class SettingsError(LakecastError):
     """A settings file does not say what an environment needs to know."""
 
 

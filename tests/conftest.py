@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,18 @@ import pytest
 
 from contracts.names import ENVIRONMENTS, Names
 from infra.estate.synthesis import synthesise
+from lakecast.__main__ import PREFIX
 from localcloud.cloud.launch import LocalCloud, running
 from tests.support.sessions import ACCOUNT, REGION, session_of
+
+KEPT_VARIABLES = ("LAKECAST_TERRAFORM", "LAKECAST_TERRAFORM_MIRROR", "LAKECAST_TEST_DATA")
+
+
+def pytest_configure() -> None:
+    """Forget options of verbs that a shell or make has set; tests give their own."""
+    for name in list(os.environ):
+        if name.startswith(PREFIX) and name not in KEPT_VARIABLES:
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")

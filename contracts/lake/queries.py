@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from contracts.errors import LakecastError
 from contracts.names import Names
 
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 300.0
 
 
-class QueryError(Exception):
+class QueryError(LakecastError):
     """Athena refuses a query, or it failed; the message says which and why."""
 
 

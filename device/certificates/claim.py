@@ -26,9 +26,9 @@ from device.mqtt.kit import (
     SETTINGS,
     Broker,
     ConnectionKit,
+    is_thing_name,
     write_private,
 )
-from device.operator.provisioning import is_thing_name
 
 CLAIM_SETTINGS = "claim.json"
 DRAFTS = ".claims"
@@ -180,7 +180,7 @@ def claim(
     unfinished = (kits / DRAFTS / f"{serial_number}.json").exists()
     if (kits / serial_number / SETTINGS).exists() and not (again or unfinished):
         raise KitError(
-            f"{serial_number} has a kit in {kits / serial_number}; `lakecast-device rotate` renews "
+            f"{serial_number} has a kit in {kits / serial_number}; `lakecast device rotate` renews "
             "its certificate, --again claims another"
         )
     draft = Draft.begin(kits, serial_number)
@@ -194,7 +194,7 @@ def claim(
         raise NotAllowedError(
             f"AWS IoT does not provision {serial_number} ({error}): it is not on the allow-list, "
             "its time there is over, or another device has used it. An operator sees which by "
-            "`lakecast-device allowed`"
+            "`lakecast device allowed`"
         ) from error
     kit = _write(kits, issued, draft, claim_kit.broker)
     confirm(kit)

@@ -1,1 +1,28 @@
-"""The command line of a station and of its operator."""
+"""The group ``lakecast device``: verbs of a station, of its operator, and replays."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+VERBS = {
+    "run": ("device.cli.station:run", "Read a sensor and publish until stopped."),
+    "doctor": ("device.cli.station:doctor", "Check all that a device needs to reach its broker."),
+    "claim": ("device.cli.station:claim", "Get a certificate with the claim kit."),
+    "rotate": ("device.cli.station:rotate", "Replace the device's key and certificate."),
+    "replay": ("device.cli.replay:replay", "Replay one recording with a kit that exists."),
+    "fleet": ("device.cli.replay:fleet", "Provision all stations and replay them at once."),
+    "provision": ("device.cli.operator:provision", "Register a device, write its kit (operator)."),
+    "interval": ("device.cli.operator:interval", "Show or set the sampling interval (operator)."),
+    "claim-kit": ("device.cli.operator:claim_kit", "Make a claim kit for new devices (operator)."),
+    "allow": ("device.cli.operator:allow", "Allow serial numbers to claim, once each (operator)."),
+    "allowed": ("device.cli.operator:allowed", "List serial numbers and their use (operator)."),
+    "revoke": ("device.cli.operator:revoke", "Cut off a device, or all claims (operator)."),
+}
+
+app = App(
+    name="device",
+    help="Readings of sensors to MQTT, and certificates of devices.",
+    version_flags=(),
+)
+for _verb, (_path, _about) in VERBS.items():
+    app.command(_path, name=_verb, help=_about)

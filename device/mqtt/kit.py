@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -19,6 +20,13 @@ OUTBOX = "outbox.sqlite3"
 DESIRED_INTERVAL = "desired-interval.json"
 
 MQTT_PORT = 8883
+
+_THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+
+
+def is_thing_name(text: str) -> bool:
+    """Whether AWS IoT takes it for a thing's name."""
+    return _THING_NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,7 @@ class ConnectionKit:
         path = folder / SETTINGS
         if not path.is_file():
             raise KitError(
-                f"no connection kit in {folder}; say `lakecast-device provision`, or `claim`, first"
+                f"no connection kit in {folder}; run `lakecast device provision`, or `claim`, first"
             )
         try:
             document = json.loads(path.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from device.errors import ProvisioningError
-from device.operator.provisioning import is_thing_name
+from device.mqtt.kit import is_thing_name
 
 CLOSED = "nobody"
 """Marks a serial number as used by no device that could ask again."""

@@ -7,7 +7,6 @@ use AWS's API; devices in the field have theirs, `device.certificates.claim`.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.names import Names
 from device.errors import KitError, ProvisioningError
-from device.mqtt.kit import CERTIFICATE, PRIVATE_KEY, SETTINGS, Broker, ConnectionKit, write_private
-
-_THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
-
-
-def is_thing_name(text: str) -> bool:
-    """Whether AWS IoT takes it for a thing's name."""
-    return _THING_NAME.fullmatch(text) is not None
+from device.mqtt.kit import (
+    CERTIFICATE,
+    PRIVATE_KEY,
+    SETTINGS,
+    Broker,
+    ConnectionKit,
+    is_thing_name,
+    write_private,
+)
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ class Played:
 def played_csv(setting: Setting) -> Sensor:
     """Rows of a CSV file. Options: data (its folder), columns (uci-beijing), station (the first).
 
-    The values are the file's, the time is now; ``lakecast-device replay`` keeps the file's times.
+    The values are the file's, the time is now; ``lakecast device replay`` keeps the file's times.
     """
     columns = ColumnMap.named(setting.text("columns", "uci-beijing"))
     recordings = find_recordings(Path(setting.text("data")), columns)
@@ -175,7 +175,7 @@ class JsonLines:
             try:
                 reading = self._reading(place, line)
             except (ValueError, TypeError) as error:
-                print(f"lakecast-device: line {number}: {error}", file=sys.stderr, flush=True)
+                print(f"lakecast device: line {number}: {error}", file=sys.stderr, flush=True)
                 continue
             yield reading
             place += 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contracts.errors import LakecastError
 from contracts.names import Names
 
 
-class JobFailedError(Exception):
+class JobFailedError(LakecastError):
     """A job can't be started or has failed; the message is one line that says why."""
 
 

@@ -54,7 +54,7 @@ class Order:
         known = {name for job in self.jobs for name in JOB_OPTIONS.get(job, ())}
         for name in sorted(self.options.keys() - known):
             whose = " and ".join(job for job, names in JOB_OPTIONS.items() if name in names)
-            raise ValueError(f"--{name.replace('_', '-')} is an option of {whose}")
+            raise JobFailedError(f"--{name.replace('_', '-')} is an option of {whose}")
 
 
 def etl(client: JobClient, order: Order, console: Console) -> int:

@@ -16,17 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contracts.errors import LakecastError
 from contracts.names import ENVIRONMENTS, Names
-from infra.cli.progress import CONSOLE
 from infra.estate.place import STACKS
 from infra.estate.synthesis import synthesise
 from infra.modules.core.skips import COMMENT
+from infra.terraform.progress import CONSOLE
 
 _ACCOUNT = "123456789012"  # AWS's own example account: a scan asks AWS nothing
 _REGION = "eu-west-1"
 
 
-class ScanError(Exception):
+class ScanError(LakecastError):
     """Checkov can't be run, or what it finds has no reason, or a reason finds nothing."""
 
 

@@ -1,159 +1,99 @@
-"""What each verb does, once it is known where."""
+"""The verbs of the estate: what the command line says, handed to the functions that do it."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
+from typing import Annotated, Literal
 
-import boto3
-from rich.progress import Progress
+from cyclopts import Parameter
 
-from infra.cli.progress import CONSOLE, StackProgress, shown
-from infra.estate import leftovers
-from infra.estate.place import STACKS, Place
+from contracts.names import ENVIRONMENTS, Names
+from infra.cli import lifecycle
+from infra.cli import scan as scanning
+from infra.estate.place import Place, find
 from infra.estate.synthesis import synthesise
-from infra.stacks.provider import VERSION as PROVIDER_VERSION
-from infra.terraform import binary as terraform_binary
-from infra.terraform import config, saved_plan
-from infra.terraform.plan_report import StackPlan, render
-from infra.terraform.runner import Terraform, TerraformError, forget
+from infra.settings import Settings
+
+CHANGES = 2
+"""Exit code of ``drift`` where the estate differs from its code."""
+
+State = Annotated[Path, Parameter(help="Folder of all that is kept on this machine.")]
+Environment = Annotated[str, Parameter(choices=ENVIRONMENTS, help="Environment of the estate.")]
+Backend = Annotated[
+    Literal["local", "s3"] | None,
+    Parameter(help="Where Terraform's state is kept, instead of where the settings say."),
+]
+
+STATE = Path(".lakecast")
+_ANY_ACCOUNT = "123456789012"
+"""AWS's own example account, for looking at what would be made where no account is at hand."""
 
 
-class ConfirmationError(Exception):
-    """An environment that is kept was to be destroyed without saying so twice."""
+def tools(*, state: State = STATE) -> None:
+    """Find Terraform, or fetch the pinned release."""
+    print(f"Terraform is {lifecycle.terraform_for(state).binary}")
 
 
-def terraform_for(home: Path) -> Terraform:
-    """Terraform, with the provider from a mirror where there is one."""
-    home.mkdir(parents=True, exist_ok=True)
-    binary = terraform_binary.find(os.environ, home)
-    mirror = config.mirror(os.environ, PROVIDER_VERSION)
-    configuration = home / "terraform.rc"
-    text = config.cli_configuration(mirror)
-    if not configuration.exists() or configuration.read_text(encoding="utf-8") != text:
-        configuration.write_text(text, encoding="utf-8")
-    cache = None if mirror is not None else (home / "terraform-plugins").absolute()
-    return Terraform(binary, configuration, cache)
+def synth(
+    *,
+    env: Environment = "local",
+    account: str = _ANY_ACCOUNT,
+    region: str | None = None,
+    state: State = STATE,
+) -> None:
+    """Write the Terraform of all stacks.
 
-
-def plan(place: Place, *, save: bool) -> tuple[StackPlan, ...]:
-    """Synthesise once and plan all stacks side by side; print what they would change."""
-    terraform = terraform_for(place.home)
-    saved_plan.spend(place)  # it is not to be applied when this one fails half-way
-    with CONSOLE.status("synthesising the stacks"):
-        synthesise([place.names.environment], place.names, place.home / "terraform", place.backend)
-    for stack in STACKS:  # one by one, as they share a cache of providers
-        terraform.init(place.stack_folder(stack), place.data_folder(stack))
-    with shown() as progress, ThreadPoolExecutor(len(STACKS)) as pool:
-        work = partial(_plan_stack, terraform, place, progress, save)
-        plans = tuple(pool.map(work, STACKS))
-    _keep_used_artifacts(place)
-    saved = str(saved_plan.save(place, plans)) if save else None
-    print("\n".join(render(place, plans, saved)))
-    return plans
-
-
-def _plan_stack(
-    terraform: Terraform, place: Place, progress: Progress, save: bool, stack: str
-) -> StackPlan:
-    line = StackProgress(progress, f"plan {stack}", None)
-    result = terraform.plan(place.stack_folder(stack), place.data_folder(stack), line, save=save)
-    line.finish()
-    return result
-
-
-def _keep_used_artifacts(place: Place) -> None:
-    """Remove packages that no stack's configuration names any more."""
-    used = "".join(
-        (place.stack_folder(stack) / "cdk.tf.json").read_text(encoding="utf-8") for stack in STACKS
-    )
-    for package in (place.folder / "artifacts").iterdir():
-        if package.name not in used:
-            package.unlink()
-
-
-def apply(place: Place) -> None:
-    """Apply the saved plan, stack by stack in order."""
-    saved = saved_plan.load(place)
-    pending = [stack for stack in saved.stacks if not stack.is_empty]
-    if not pending:
-        saved_plan.spend(place)
-        print(f"nothing to apply: the estate of {place.names.environment} is as planned")
-        return
-    terraform = terraform_for(place.home)
-    for stack in pending:
-        terraform.init(place.stack_folder(stack.stack), place.data_folder(stack.stack))
-    saved_plan.spend(place)
-    with shown() as progress:
-        for stack in pending:
-            _apply_stack(terraform, place, progress, stack)
-    print(f"the estate of {place.names.environment} is as planned at {saved.commit}")
-    print(f"next   make device ENV={place.names.environment}")
-
-
-def _apply_stack(terraform: Terraform, place: Place, progress: Progress, stack: StackPlan) -> None:
-    began = time.monotonic()
-    total = len(stack.changes) + stack.count("replace")
-    line = StackProgress(progress, f"apply {stack.stack}", total)
-    try:
-        summary = terraform.apply(
-            place.stack_folder(stack.stack), place.data_folder(stack.stack), line
-        )
-    except TerraformError as error:
-        if error.summary == "Saved plan is stale":
-            raise TerraformError(
-                f"the saved plan of {stack.stack} is stale: the estate was changed after it was "
-                f"made; say `make plan ENV={place.names.environment}` again",
-                error.summary,
-            ) from None
-        raise
-    line.finish()
-    print(f"· {stack.stack} applied in {time.monotonic() - began:.0f} s: {summary}")
-
-
-def destroy(place: Place, confirmation: str | None) -> None:
-    """Remove releases, devices and all stacks, the last applied first.
-
-    Raises
-    ------
-    ConfirmationError
-        The environment's settings keep its data, and its name was not said again.
+    Parameters
+    ----------
+    account
+        AWS account, 12 digits; AWS is not asked anything.
+    region
+        AWS region; that of the settings, or eu-west-1, where none is given.
     """
-    environment = place.names.environment
-    if not place.settings.protection.force_destroy and confirmation != environment:
-        raise ConfirmationError(
-            f"this would destroy {environment} with its data: say it again with "
-            f"`make destroy ENV={environment} CONFIRM={environment}`"
-        )
-    terraform = terraform_for(place.home)
-    saved_plan.spend(place)
-    if not all((place.stack_folder(stack) / "cdk.tf.json").exists() for stack in STACKS):
-        with CONSOLE.status("synthesising the stacks"):
-            synthesise([environment], place.names, place.home / "terraform", place.backend)
-    session = boto3.Session(region_name=place.names.region)
-    leftovers.remove_releases(session, place.names, _say)
-    leftovers.remove_devices(session, place.names, _say)
-    with shown() as progress:
-        for stack in reversed(STACKS):
-            _destroy_stack(terraform, place, progress, stack)
-    shutil.rmtree(place.folder, ignore_errors=True)
-    print(f"the estate of {environment} is gone")
+    region = region or Settings.load(env).environment.region or "eu-west-1"
+    output = state / "synth"
+    synthesise([env], Names(env, account, region), output)
+    print(f"wrote {output / env}/<stack>/cdk.tf.json")
 
 
-def _say(text: str) -> None:
-    print(f"· {text}")
+def plan(*, env: Environment = "local", backend: Backend = None, state: State = STATE) -> None:
+    """Show what would change and save the plan."""
+    lifecycle.plan(_place(env, backend, state), save=True)
 
 
-def _destroy_stack(terraform: Terraform, place: Place, progress: Progress, stack: str) -> None:
-    began = time.monotonic()
-    folder, data = place.stack_folder(stack), place.data_folder(stack)
-    terraform.init(folder, data)
-    line = StackProgress(progress, f"destroy {stack}", None)
-    summary = terraform.destroy(folder, data, line)
-    line.finish()
-    forget(folder, data)
-    print(f"· {stack} destroyed in {time.monotonic() - began:.0f} s: {summary}")
+def apply(*, env: Environment = "local", backend: Backend = None, state: State = STATE) -> None:
+    """Apply the saved plan."""
+    lifecycle.apply(_place(env, backend, state))
+
+
+def destroy(
+    *,
+    env: Environment = "local",
+    confirm: str | None = None,
+    backend: Backend = None,
+    state: State = STATE,
+) -> None:
+    """Remove the estate, its releases and its devices.
+
+    Parameters
+    ----------
+    confirm
+        The environment's name once more; needed where the settings keep its data.
+    """
+    lifecycle.destroy(_place(env, backend, state), confirm)
+
+
+def drift(*, env: Environment = "local", backend: Backend = None, state: State = STATE) -> int:
+    """Exit with 2 if the estate differs from its code."""
+    plans = lifecycle.plan(_place(env, backend, state), save=False)
+    return 0 if all(plan.is_empty for plan in plans) else CHANGES
+
+
+def scan(*, state: State = STATE) -> int:
+    """Run checkov on the Terraform of all environments."""
+    return scanning.run(state)
+
+
+def _place(environment: str, backend: str | None, state: Path) -> Place:
+    return find(environment, state, backend, os.environ)

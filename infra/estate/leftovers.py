@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from cryptography import x509
 
+from contracts.errors import LakecastError
 from contracts.names import Names
 
 Say = Callable[[str], None]
@@ -22,7 +23,7 @@ DELETION_TIMEOUT = 900.0  # seconds; AWS takes minutes to delete an endpoint
 POLL = 2.0  # seconds
 
 
-class LeftoverError(Exception):
+class LeftoverError(LakecastError):
     """Something that must go first does not go."""
 
 

@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contracts.errors import LakecastError
 from contracts.names import Names
 from infra.modules.core.packaging import REPOSITORY
 from infra.settings import Settings
@@ -23,7 +24,7 @@ STACKS = ("data", "pipeline", "serving")
 _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 
 
-class PlaceError(Exception):
+class PlaceError(LakecastError):
     """AWS can't be reached, or it is not where the environment lives."""
 
 

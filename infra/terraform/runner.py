@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contracts.errors import LakecastError
 from infra.terraform.plan_report import StackPlan, read
 from infra.terraform.saved_plan import PLAN_FILE
 
@@ -23,7 +24,7 @@ OnMessage = Callable[[Mapping[str, Any]], None]
 LOCK_TIMEOUT = "120s"
 
 
-class TerraformError(Exception):
+class TerraformError(LakecastError):
     """Terraform refused or failed.
 
     Parameters

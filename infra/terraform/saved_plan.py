@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.errors import LakecastError
 from infra.estate.place import Place
 from infra.terraform.plan_report import StackPlan
 
 PLAN_FILE = "plan.tfplan"
 
 
-class SavedPlanError(Exception):
+class SavedPlanError(LakecastError):
     """There is no saved plan, or it is not one for here and now."""
 
 

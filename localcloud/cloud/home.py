@@ -112,6 +112,7 @@ def client_environment(config: CloudConfig, credentials: Credentials) -> dict[st
         "LAKECAST_MQTT_HOST": LOOPBACK,
         "LAKECAST_MQTT_PORT": str(config.mqtt_port),
         "LAKECAST_MQTT_CA_FILE": str(config.ca_file.absolute()),
+        "LAKECAST_UNTHROTTLED": "1",  # this broker has no quotas
     }
 
 

@@ -16,15 +16,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from contracts.errors import LakecastError
 from localcloud.cloud.home import LOOPBACK, CloudConfig, read_environment
 
 START_TIMEOUT = 60.0  # seconds; a cold start takes about two
 STOP_TIMEOUT = 120.0  # seconds; Firehose's buffers are delivered and model servers are ended
 POLL = 0.05  # seconds
+NOT_RUNNING = "the local cloud is not running; run `make up` first"
 NEEDED_DISK = 2 * 1024**3  # bytes; the demo's data, models and Spark's scratch files
 
 
-class LocalCloudError(Exception):
+class LocalCloudError(LakecastError):
     """The cloud cannot be started or stopped; the message says what to do."""
 
 
@@ -112,7 +114,7 @@ def check(config: CloudConfig) -> None:
     if free < NEEDED_DISK:
         raise LocalCloudError(
             f"{config.home.absolute()} has {free / 1024**3:.1f} GB left and the local cloud needs "
-            f"{NEEDED_DISK / 1024**3:.0f} GB; make room, or keep its state elsewhere: --home FOLDER"
+            f"{NEEDED_DISK / 1024**3:.0f} GB; make room, or keep its state elsewhere: STATE=FOLDER"
         )
 
 
@@ -127,7 +129,7 @@ def start(config: CloudConfig, while_waiting: Callable[[], None] = lambda: None)
     check(config)
     with config.log_file.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "localcloud", "serve", *_options(config)],
+            [sys.executable, "-m", "lakecast", "cloud", "serve", *_options(config)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -209,7 +211,7 @@ def free_port() -> int:
 
 def _options(config: CloudConfig) -> list[str]:
     return [
-        f"--home={config.home}",
+        f"--state={config.home}",
         f"--port={config.port}",
         f"--mqtt-port={config.mqtt_port}",
     ]

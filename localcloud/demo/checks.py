@@ -7,12 +7,13 @@ from typing import Any
 
 import boto3
 
+from contracts.errors import LakecastError
 from contracts.lake import locations
 from contracts.lake.queries import QueryError, query
 from contracts.names import Names
 
 
-class CheckError(Exception):
+class CheckError(LakecastError):
     """The estate does not hold what it must; the message says what was expected and what came."""
 
 

@@ -6,7 +6,6 @@ what came out. It always starts with an empty local cloud.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import fcntl
 import json
@@ -16,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +24,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from contracts.errors import LakecastError
 from localcloud.cloud import launch
-from localcloud.cloud.home import DEFAULT_HOME, DEFAULT_MQTT_PORT, DEFAULT_PORT, CloudConfig
-from localcloud.demo.checks import CheckError, Estate
+from localcloud.cloud.home import CloudConfig
+from localcloud.demo.checks import Estate
 
 PROJECT = Path(__file__).resolve().parents[2]
 LANDING_TIMEOUT = 120.0  # seconds; several of Firehose's buffer intervals
@@ -35,7 +35,7 @@ REAL_DATA_DAYS = 120
 SIMULATED_DAYS = 60
 
 
-class DemoError(Exception):
+class DemoError(LakecastError):
     """The demo cannot go on; the message says why and where to look."""
 
 
@@ -99,7 +99,8 @@ class Demo:
             "device",
             *source,
             f"DAYS={self._days}",
-            f"FLEET_OPTIONS=--faulty --summary {fleet}",
+            "FAULTY=1",
+            f"SUMMARY={fleet}",
             outcome=lambda _: f"{json.loads(fleet.read_text())['messages_sent']:,} messages sent",
         )
         sent = json.loads(fleet.read_text())
@@ -140,7 +141,7 @@ class Demo:
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, "COLUMNS": "100"},
+                    env=_surroundings(),
                     check=False,
                 ).returncode
             if code:
@@ -185,6 +186,14 @@ class Demo:
             f"next: make forecast DEVICE={device} POLLUTANT=ozone",
         ):
             self._console.print(line, soft_wrap=True)
+
+
+def _surroundings() -> dict[str, str]:
+    """The environment without the demo's own options, which other verbs would take for theirs."""
+    own = ("MAKEFLAGS", "LAKECAST_DATA", "LAKECAST_DAYS")
+    return {name: value for name, value in os.environ.items() if name not in own} | {
+        "COLUMNS": "100"
+    }
 
 
 def _plan_line(output: str) -> str:
@@ -260,42 +269,24 @@ def _fresh(config: CloudConfig, console: Console) -> None:
     console.print(f"· the local cloud that was here is kept in {kept}")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; the exit code is 1 where it did not end as it must."""
-    options = _parser().parse_args(arguments)
+def walk(config: CloudConfig, data: Path | None, days: int | None) -> None:
+    """Run the demo in a local cloud that is empty at first.
+
+    Parameters
+    ----------
+    data
+        Folder of station files, or None for simulated stations.
+    days
+        Days of readings to replay; None is the default of that kind of stations.
+
+    Raises
+    ------
+    DemoError, CheckError, LocalCloudError
+        It did not end as it must.
+    """
     console = Console(highlight=False)
-    config = CloudConfig(home=options.home, port=options.port, mqtt_port=options.mqtt_port)
-    days = options.days or (REAL_DATA_DAYS if options.data else SIMULATED_DAYS)
-    try:
-        with _only_one(config.home):
-            _fresh(config, console)
-            launch.check(config)
-            (config.home / "demo").mkdir(parents=True)
-            Demo(config, options.data, days, console).run()
-    except (DemoError, CheckError, launch.LocalCloudError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m localcloud.demo", description=__doc__)
-    parser.add_argument("--data", type=_folder, help="folder of UCI Beijing CSV files")
-    parser.add_argument("--days", type=int, help="days of readings to replay")
-    parser.add_argument("--home", type=Path, default=DEFAULT_HOME)
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
-    parser.add_argument("--mqtt-port", type=int, default=DEFAULT_MQTT_PORT)
-    return parser
-
-
-def _folder(text: str) -> Path:
-    path = Path(text)
-    if not path.is_dir():
-        raise argparse.ArgumentTypeError(f"expected a folder of CSV files; {text} is none")
-    return path
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    with _only_one(config.home):
+        _fresh(config, console)
+        launch.check(config)
+        (config.home / "demo").mkdir(parents=True)
+        Demo(config, data, days or (REAL_DATA_DAYS if data else SIMULATED_DAYS), console).run()

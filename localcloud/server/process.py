@@ -8,10 +8,11 @@ import os
 import shutil
 from typing import IO
 
+from contracts.errors import LakecastError
 from localcloud.cloud.home import LOOPBACK, CloudConfig, Credentials, client_environment
 
 
-class AlreadyServingError(Exception):
+class AlreadyServingError(LakecastError):
     """Another process serves from this home folder."""
 
 

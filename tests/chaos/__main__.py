@@ -12,7 +12,7 @@ Exit code 1 where a reading is lost, doubled, changed or made up::
 
 from __future__ import annotations
 
-import argparse
+import os
 import random
 import sys
 import tempfile
@@ -23,21 +23,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from cyclopts import App
+from cyclopts.config import Env
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
-from rich.console import Console  # noqa: E402
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
-from rich.table import Table  # noqa: E402
-
-from localcloud.cloud.launch import LocalCloudError  # noqa: E402
-from localcloud.demo.checks import CheckError  # noqa: E402
-from localcloud.services.firehose.faults import Faults  # noqa: E402
-from tests.chaos.fleet import AgentFailedError, Fleet  # noqa: E402
-from tests.chaos.recordings import record  # noqa: E402
-from tests.chaos.trial import Trial, TrialError  # noqa: E402
-from tests.chaos.verdict import Verdict, judge  # noqa: E402
-from tests.chaos.wire import Wire  # noqa: E402
+from lakecast.__main__ import PREFIX
+from localcloud.cloud.launch import LocalCloudError
+from localcloud.demo.checks import CheckError
+from localcloud.services.firehose.faults import Faults
+from tests.chaos.fleet import AgentFailedError, Fleet
+from tests.chaos.recordings import record
+from tests.chaos.trial import Trial, TrialError
+from tests.chaos.verdict import Verdict, judge
+from tests.chaos.wire import Wire
 
 FAULTS = Faults(refuse=0.1, deliver_twice=0.2, delay_seconds=3, join_records=0.2)
 MESSAGE = 350  # bytes of the smallest message on the wire
@@ -202,26 +202,44 @@ def report(
     return table
 
 
-def main() -> int:
-    """Read the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--readings", type=int, default=200_000, help="(%(default)s)")
-    parser.add_argument("--devices", type=int, default=20, help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="of the kills (drawn)")
-    parser.add_argument("--keep", type=Path, help="leave everything in this new folder")
-    options = parser.parse_args()
-    seed = random.randrange(10_000) if options.seed is None else options.seed
+app = App(name="chaos", config=Env(PREFIX, command=False), version_flags=())
+
+
+@app.default
+def main(
+    *,
+    readings: int = 200_000,
+    devices: int = 20,
+    seed: int | None = None,
+    keep: Path | None = None,
+) -> int:
+    """Send readings while everything is killed at random; then look for each in the lake.
+
+    Parameters
+    ----------
+    readings
+        Readings to send.
+    devices
+        Devices that send them.
+    seed
+        Seed of the kills; drawn where not given.
+    keep
+        New folder to leave everything in.
+    """
+    for name in ("READINGS", "DEVICES", "SEED"):  # not options of the verbs that are started here
+        os.environ.pop(f"{PREFIX}{name}", None)
+    seed = random.randrange(10_000) if seed is None else seed
     console = Console(highlight=False)
-    console.print(f"{options.readings:,} readings of {options.devices} devices, SEED={seed}")
+    console.print(f"{readings:,} readings of {devices} devices, SEED={seed}")
     try:
-        if options.keep:
-            return run(options.keep, options.readings, options.devices, seed, console)
+        if keep:
+            return run(keep, readings, devices, seed, console)
         with tempfile.TemporaryDirectory(prefix="lakecast-chaos-") as home:
-            return run(Path(home), options.readings, options.devices, seed, console)
+            return run(Path(home), readings, devices, seed, console)
     except (AgentFailedError, CheckError, LocalCloudError, TrialError) as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app()

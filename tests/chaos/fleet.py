@@ -96,7 +96,7 @@ class Fleet:
     def _start(self, thing_name: str) -> None:
         one = self._recorded[thing_name]
         command = [
-            *(sys.executable, "-m", "device", "replay", "--kits", str(self._kits)),
+            *(sys.executable, "-m", "lakecast", "device", "replay", "--kits", str(self._kits)),
             *("--thing", thing_name, "--data", str(one.folder), "--columns", str(one.columns)),
             *("--patience", PATIENCE, "--unthrottled"),
         ]

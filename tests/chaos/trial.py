@@ -62,7 +62,7 @@ class Trial:
     def apply(self) -> None:
         """Plan and apply the estate with Terraform."""
         for verb in ("plan", "apply"):
-            self._run(verb, "-m", "infra", verb, "--home", str(self.home), "--env", "local")
+            self._run(verb, "-m", "lakecast", "estate", verb, f"--state={self.home}")
 
     def provision(self, things: list[str], kits: Path, port: int) -> None:
         """Give each device its certificate; it will look for the broker at that port."""
@@ -137,7 +137,7 @@ class Trial:
         # Not while the cloud is dead.
         with self._state, (self._logs / "etl.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "glue_jobs", "run", TELEMETRY_TO_PARQUET],
+                [sys.executable, "-m", "lakecast", "lake", "etl", TELEMETRY_TO_PARQUET],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,

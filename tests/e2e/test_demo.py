@@ -22,15 +22,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MAKE"))}
     result = subprocess.run(
         [
-            *(
-                sys.executable,
-                "-m",
-                "localcloud.demo",
-                "--home",
-                home,
-                "--days",
-                str(DAYS),
-            ),
+            *(sys.executable, "-m", "lakecast", "cloud", "demo", "--state", home),
+            *("--days", str(DAYS)),
             *("--port", str(free_port()), "--mqtt-port", str(free_port())),
         ],
         cwd=ROOT,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.names import Names
-from infra.cli.verbs import terraform_for
+from infra.cli.lifecycle import terraform_for
 from infra.estate.synthesis import synthesise
 
 

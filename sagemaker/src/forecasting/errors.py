@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
+from contracts.errors import LakecastError
 
-class ForecastingError(Exception):
+
+class ForecastingError(LakecastError):
     """Something is missing or was refused. The message says what, and what to do."""
 
 

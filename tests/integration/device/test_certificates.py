@@ -19,7 +19,6 @@ from device.certificates.claim import ClaimKit
 from device.certificates.identity import has_others, new_key
 from device.certificates.signing import NotAllowedError, request_certificate
 from device.cli.doctor import _certificate
-from device.cli.main import main
 from device.errors import DeviceError, KitError, OutboxBusyError, ProvisioningError, RefusedError
 from device.mqtt.exchange import Exchange
 from device.mqtt.kit import ConnectionKit
@@ -28,6 +27,7 @@ from device.operator.allow_list import AllowList, Entry
 from device.operator.revocation import revoke_claims, revoke_thing
 from device.outbox.store import Outbox
 from infra.estate import leftovers
+from lakecast.__main__ import main
 from tests.support.device.field import Field, await_that
 from tests.support.device.provisioning_estate import field_with_provisioning
 
@@ -109,11 +109,16 @@ def killed(target: Any, name: str, when: str, patch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("by", TRANSPORTS)
 def test_a_device_on_the_list_claims_its_certificate_and_publishes(site, delivered, by, capsys):
-    assert main(["allow", "--serial", f"serial-{by}", "--thing", f"pier-{by}", "--days", "1"]) == 0
+    assert (
+        main(
+            ["device", "allow", "--serial", f"serial-{by}", "--thing", f"pier-{by}", "--days", "1"]
+        )
+        == 0
+    )
     kits = ["--kits", str(site.folder)]
     claiming = ["claim", "--serial", f"serial-{by}", "--claim-kit", str(delivered.folder), *kits]
 
-    assert main(claiming) == 0
+    assert main(["device", *claiming]) == 0
 
     kit = ConnectionKit.load(site.folder / f"pier-{by}")
     iot = site.aws.client("iot")
@@ -129,16 +134,16 @@ def test_a_device_on_the_list_claims_its_certificate_and_publishes(site, deliver
         assert secret.stat().st_mode & 0o777 == 0o600
     assert not list((site.folder / claim.DRAFTS).iterdir())
     replaying = ["replay", "--thing", kit.thing_name, "--station", "harbour", "--transport", by]
-    assert main([*replaying, "--days", "1", *kits]) == 0
+    assert main(["device", *replaying, "--days", "1", *kits]) == 0
     capsys.readouterr()
-    assert main(["allowed"]) == 0
+    assert main(["device", "allowed"]) == 0
     assert f"pier-{by}" in capsys.readouterr().out
 
 
 def test_a_serial_number_that_is_not_on_the_list_is_refused(site, delivered, capsys):
     claiming = ["claim", "--serial", "stranger", "--claim-kit", str(delivered.folder)]
 
-    assert main([*claiming, "--kits", str(site.folder)]) == 1
+    assert main(["device", *claiming, "--kits", str(site.folder)]) == 1
 
     told = capsys.readouterr().err
     assert "does not provision stranger" in told and "not on the allow-list" in told
@@ -147,8 +152,8 @@ def test_a_serial_number_that_is_not_on_the_list_is_refused(site, delivered, cap
 
 
 def test_an_operator_keeps_the_list(allow_list, capsys):
-    assert main(["allow", "--serial", "kept", "taken-off", "--days", "30"]) == 0
-    assert main(["allow", "--serial", "taken-off", "--remove"]) == 0
+    assert main(["device", "allow", "--serial", "kept", "taken-off", "--days", "30"]) == 0
+    assert main(["device", "allow", "--serial", "taken-off", "--remove"]) == 0
 
     entries = {entry.serial_number: entry for entry in allow_list.entries()}
     assert "taken-off" not in entries
@@ -156,7 +161,7 @@ def test_an_operator_keeps_the_list(allow_list, capsys):
     assert (kept.thing_name, kept.used_at) == ("kept", None)
     assert kept.expires_at is not None
     assert timedelta(days=29) < kept.expires_at - datetime.now(UTC) <= timedelta(days=30)
-    assert main(["allow", "--serial", "a", "b", "--thing", "one"]) == 1
+    assert main(["device", "allow", "--serial", "a", "b", "--thing", "one"]) == 1
     assert "--thing names one device; got 2 of them" in capsys.readouterr().err
     with pytest.raises(ProvisioningError, match="got 'a/b'"):
         allow_list.allow(Entry("a/b", "b"))
@@ -189,7 +194,7 @@ def test_a_serial_number_provisions_once(site, allow_list, delivered, tmp_path):
 
     with pytest.raises(NotAllowedError, match="another device has used it"):
         claim.claim(delivered, "once", tmp_path)
-    with pytest.raises(KitError, match="`lakecast-device rotate` renews"):
+    with pytest.raises(KitError, match="`lakecast device rotate` renews"):
         claim.claim(delivered, "once", site.folder)
     with pytest.raises(ProvisioningError, match="was used; say --again"):
         allow_list.allow(Entry("once", "once"))
@@ -290,7 +295,7 @@ def test_what_is_no_signing_request_is_rejected(delivered, csr):
 def test_a_device_renews_its_certificate_and_the_former_one_is_switched_off(site, device, capsys):
     kits = ["--thing", device.thing_name, "--kits", str(site.folder)]
 
-    assert main(["rotate", *kits]) == 0
+    assert main(["device", "rotate", *kits]) == 0
 
     renewed = ConnectionKit.load(device.folder)
     assert statuses(site, device.thing_name) == {
@@ -300,7 +305,7 @@ def test_a_device_renews_its_certificate_and_the_former_one_is_switched_off(site
     assert connects(renewed)
     assert not device.private_key.exists() and not has_others(renewed)
     assert device.certificate_id in capsys.readouterr().out
-    assert main(["rotate", "--older-than", "1", *kits]) == 0
+    assert main(["device", "rotate", "--older-than", "1", *kits]) == 0
     assert "it is not that old" in capsys.readouterr().out
 
 
@@ -352,7 +357,7 @@ def test_what_a_rotation_left_behind_is_finished_where_none_is_due(site, device)
     assert (done.renewed, done.kit, done.switched_off) == (False, left, [device.certificate_id])
     assert _certificate(left, datetime.now(UTC)) == "valid until 2049-12-31"
     december = datetime(2049, 12, 10, tzinfo=UTC)
-    assert "soon: say `lakecast-device rotate`" in _certificate(left, december)
+    assert "soon: run `lakecast device rotate`" in _certificate(left, december)
 
 
 def test_a_certificate_that_is_not_let_in_is_not_relied_on(site, device):
@@ -418,7 +423,7 @@ def test_a_revoked_device_is_cut_off_at_once_and_stays_so(site, device, delivere
 
     await_that(lambda: status() in ("started", "online"), "the agent's session")
 
-    assert main(["revoke", "--thing", device.thing_name]) == 0
+    assert main(["device", "revoke", "--thing", device.thing_name]) == 0
 
     _, told = agent.communicate(timeout=30)
     assert agent.returncode == 1

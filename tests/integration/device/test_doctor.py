@@ -47,7 +47,7 @@ def test_a_broker_that_is_not_there_is_one_closed_port_and_exit_code_1(site):
     done = site.run("doctor", "--thing=alone")
     assert done.returncode == 1
     assert f"FAIL  port {wire.port}" in done.stdout
-    assert done.stderr == f"lakecast-device: port {wire.port}, TLS: see above\n"
+    assert done.stderr == f"lakecast device doctor: port {wire.port}, TLS: see above\n"
 
 
 def test_a_name_without_address_is_told(site):

@@ -226,7 +226,7 @@ def test_readings_from_a_pipe_arrive_as_they_come_and_a_bad_line_is_passed_over(
         await_that(lambda n=number: len(observer.readings("piped")) == n + 1, "the reading")
     _, err = process.communicate('oops\n{"ozone": 3}\n', timeout=TIMEOUT)
     assert process.returncode == 0, err
-    assert "lakecast-device: line 4: Expecting value" in err
+    assert "lakecast device: line 4: Expecting value" in err
     readings = observer.readings("piped")
     assert [(r["sequence"], r["ozone"]) for r in readings] == [(n, n) for n in range(4)]
     assert {(r["longitude"], r["latitude"]) for r in readings} == {(3.18, 51.32)}

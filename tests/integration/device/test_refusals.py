@@ -26,7 +26,7 @@ PACE = Pace(patience=timedelta(seconds=30))
 def refused_line(site: Field, thing_name: str, by: str = "awsiot") -> str:
     """What the command says, after it ended with code 1."""
     done = site.run("run", f"--thing={thing_name}", "--delay=250", f"--transport={by}")
-    said = [line for line in done.stderr.splitlines() if line.startswith("lakecast-device: ")]
+    said = [line for line in done.stderr.splitlines() if line.startswith("lakecast device run: ")]
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert len(said) == 1

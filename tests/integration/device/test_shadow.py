@@ -155,7 +155,7 @@ def test_the_command_desires_and_shows_the_interval(site, agents):
 
 def commanded(site: Field, *options: str) -> str:
     return subprocess.run(
-        [sys.executable, "-m", "device", "interval", "--thing=commanded", *options],
+        [sys.executable, "-m", "lakecast", "device", "interval", "--thing=commanded", *options],
         env=os.environ | site.cloud.env,
         capture_output=True,
         check=True,

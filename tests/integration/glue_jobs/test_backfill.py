@@ -76,7 +76,7 @@ def estate(own_cloud: LocalCloud) -> Estate:
 
 def verb(cloud: LocalCloud, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "glue_jobs", "run", TELEMETRY_TO_PARQUET, *options],
+        [sys.executable, "-m", "lakecast", "lake", "etl", TELEMETRY_TO_PARQUET, *options],
         cwd=PROJECT,
         env={**os.environ, **cloud.env, "LAKECAST_ENV": "dev"},
         stdout=subprocess.PIPE,

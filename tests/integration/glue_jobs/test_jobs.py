@@ -87,7 +87,7 @@ def landed(estate: Estate, too_early: str) -> dict:
 
 def run_verb(cloud: LocalCloud, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "glue_jobs", "run", *words],
+        [sys.executable, "-m", "lakecast", "lake", *words],
         env={**os.environ, **cloud.env, "LAKECAST_ENV": "staging"},
         capture_output=True,
         text=True,
@@ -100,7 +100,7 @@ def lake_twice(estate: Estate, landed: dict, cloud: LocalCloud) -> dict:
     """The tables after the first run and after the verb has worked off all that there is."""
     places = (locations.TELEMETRY, locations.QUARANTINE)
     before = [estate.table(place) for place in places]
-    verb = run_verb(cloud, TELEMETRY_TO_PARQUET)
+    verb = run_verb(cloud, "etl", TELEMETRY_TO_PARQUET)
     assert verb.returncode == 0, verb.stderr
     return {
         "before": before,
@@ -284,9 +284,9 @@ def test_either_format_of_the_channels_holds_the_same_series(
 
 
 def test_an_option_of_another_job_is_refused(cloud: LocalCloud) -> None:
-    verb = run_verb(cloud, BUILD_SERIES, "--retain-hours", "200")
+    verb = run_verb(cloud, "etl", TELEMETRY_TO_PARQUET, "--full")
     assert (verb.returncode, verb.stdout) == (1, "")
-    assert verb.stderr == "etl: --retain-hours is an option of compact\n"
+    assert verb.stderr == "lakecast lake etl: --full is an option of build_series\n"
 
 
 def test_compaction_leaves_few_files_and_the_same_rows(
@@ -302,8 +302,8 @@ def test_compaction_leaves_few_files_and_the_same_rows(
         arrived += timedelta(hours=1)
     before = [estate.table(place) for place in tables]
     crowded = len(estate.files(locations.TELEMETRY))
-    options = ["--closed-after-hours", "0", "--retain-hours", "0", "--force"]
-    verb = run_verb(cloud, COMPACT, *options)
+    options = ["--closed-after", "0", "--retain", "0", "--force"]
+    verb = run_verb(cloud, "compact", *options)
     assert verb.returncode == 0, verb.stderr
     counts = estate.record(COMPACT).said()
     words = verb.stdout.replace(",", "").split()

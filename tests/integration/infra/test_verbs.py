@@ -46,7 +46,7 @@ def names(session: boto3.Session) -> Names:
 
 
 class Verbs:
-    """``python -m infra`` with a home folder of its own."""
+    """``lakecast estate`` with a folder of its own."""
 
     def __init__(self, cloud: LocalCloud, home: Path) -> None:
         self.home = home
@@ -54,7 +54,7 @@ class Verbs:
 
     def __call__(self, verb: str, *options: str, **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-m", "infra", verb, "--home", str(self.home), *options],
+            [sys.executable, "-m", "lakecast", "estate", verb, f"--state={self.home}", *options],
             capture_output=True,
             text=True,
             check=False,
@@ -143,7 +143,7 @@ def the_lake_can_be_asked(cloud: LocalCloud, session: boto3.Session, names: Name
     expected = {"outcome": "succeeded", "read": "5", "quarantined": "3", "not_json": "3"}
     assert row == expected
     measured = subprocess.run(
-        [sys.executable, "-m", "glue_jobs", "quality"],
+        [sys.executable, "-m", "lakecast", "lake", "quality"],
         capture_output=True,
         text=True,
         check=False,
@@ -185,7 +185,7 @@ def a_new_device_claims_its_certificate(cloud: LocalCloud, home: Path) -> None:
         ([*claiming, "--serial", "refused"], 1),  # its certificate is left without a template
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "device", *command],
+            [sys.executable, "-m", "lakecast", "device", *command],
             capture_output=True,
             text=True,
             check=False,

@@ -32,7 +32,7 @@ LOCALHOST = "0100007F"  # 127.0.0.1 in /proc/net/tcp
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "localcloud", *arguments],
+        [sys.executable, "-m", "lakecast", "cloud", *arguments],
         capture_output=True,
         text=True,
         timeout=120,
@@ -54,11 +54,13 @@ def taken(port: int):
 
 def test_up_run_status_and_down_as_a_user_says_them(tmp_path: Path) -> None:
     config = fresh(tmp_path / "home")
-    home = f"--home={config.home}"
+    home = f"--state={config.home}"
     ports = (f"--port={config.port}", f"--mqtt-port={config.mqtt_port}")
     early = run("run", home, "--", "true")
     assert early.returncode == 1
-    assert early.stderr == ("localcloud: the local cloud is not running; say `make up` first\n")
+    assert early.stderr == (
+        "lakecast cloud run: the local cloud is not running; run `make up` first\n"
+    )
     assert run("status", home).returncode == 1
     up = run("up", home, *ports)
     try:
@@ -107,7 +109,7 @@ def test_a_taken_port_is_said_before_anything_starts(
     with taken(port):
         up = run(
             "up",
-            f"--home={config.home}",
+            f"--state={config.home}",
             f"--port={config.port}",
             f"--mqtt-port={config.mqtt_port}",
         )

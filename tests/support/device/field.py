@@ -77,9 +77,9 @@ class Field:
         self.aws.client("iot").create_policy(policyName=policy, policyDocument=document)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """``lakecast-device`` as its own process."""
+        """``lakecast device`` as its own process."""
         return subprocess.Popen(
-            [sys.executable, "-m", "device", *arguments, "--kits", str(self.folder)],
+            [sys.executable, "-m", "lakecast", "device", *arguments, f"--kits={self.folder}"],
             stdin=subprocess.PIPE,
             env=os.environ | self.cloud.env | {"LAKECAST_ENV": ENVIRONMENT},
             stdout=subprocess.PIPE,
@@ -88,7 +88,7 @@ class Field:
         )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """``lakecast-device`` to its end."""
+        """``lakecast device`` to its end."""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=TIMEOUT)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from device.cli.main import COMMANDS, run
-from device.cli.options import parser
+from device.cli.options import SendingOptions
+from device.cli.station import run
+from lakecast.__main__ import app
 
 UNIT = Path(__file__).parents[4] / "device/systemd/lakecast-device@.service"
 
@@ -27,17 +28,16 @@ def settings(section: str) -> Iterator[tuple[str, str]]:
 def test_the_service_runs_the_agent_of_its_instance():
     command = dict(settings("Service"))["ExecStart"].replace("%i", "harbour")
     program, *arguments = shlex.split(command.replace("$DEVICE_OPTIONS", "--delay 60000"))
-    options = parser(COMMANDS).parse_args(arguments)
-    assert Path(program).name == "lakecast-device"
-    assert (options.command, options.thing) == (run, "harbour")
+    verb, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    assert Path(program).name == "lakecast"
+    assert (verb, bound.arguments["thing"]) == (run, "harbour")
     state = f"/var/lib/{dict(settings('Service'))['StateDirectory']}"
-    assert str(options.kits).startswith(state)
+    assert str(bound.arguments["kits"]).startswith(state)
 
 
 def test_the_service_waits_longer_than_the_agent_drains():
-    options = parser(COMMANDS).parse_args(["run", "--thing", "harbour"])
     patience = int(dict(settings("Service"))["TimeoutStopSec"])
-    assert patience > options.drain.total_seconds() + 10
+    assert patience > SendingOptions().drain + 10
 
 
 @pytest.mark.parametrize(

@@ -103,9 +103,9 @@ def test_the_quota_is_used_and_never_passed_in_any_second(size, messages_a_secon
 def test_with_paho_the_sdk_need_not_be_installed():
     program = (
         "import sys; sys.modules['awscrt'] = sys.modules['awsiot'] = None\n"
-        "from device.cli.main import main\n"
+        "from lakecast.__main__ import main\n"
         "import device.mqtt.paho\n"
-        "sys.exit(main(['run', '--thing', 'absent', '--transport', 'paho']))\n"
+        "sys.exit(main(['device', 'run', '--thing', 'absent', '--transport', 'paho']))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False

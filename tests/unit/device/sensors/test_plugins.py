@@ -136,7 +136,7 @@ def test_json_lines_become_readings_with_their_time_or_now():
 def test_a_line_that_cannot_be_read_is_told_and_takes_no_place(line, told, capsys):
     assert jsonl(line, '{"ozone": 1}') == [Reading(0, NOON, {"ozone": 1})]
     said = capsys.readouterr().err
-    assert said.startswith("lakecast-device: line 1: ") and told in said
+    assert said.startswith("lakecast device: line 1: ") and told in said
 
 
 def test_whatever_a_sensor_raises_is_told_in_one_line():

@@ -17,7 +17,7 @@ HEADER = (
     '"No","year","month","day","hour","PM2.5","PM10","SO2","NO2","CO","O3","TEMP","PRES",'
     '"DEWP","RAIN","wd","WSPM","station"\n'
 )
-DATA = Path(os.environ.get("LAKECAST_DATA", "../shared/data")) / "beijing"
+DATA = Path(os.environ.get("LAKECAST_TEST_DATA", "../shared/data")) / "beijing"
 
 
 def row(day: int, hour: int, values: str = "6,18,5,7,800,88") -> str:

@@ -21,7 +21,7 @@ from forecasting.backtest.rolling_origin import Plan
 from forecasting.cli.main import main
 from forecasting.errors import ForecastingError
 
-DATA = Path(os.environ.get("LAKECAST_DATA", "../shared/data"))
+DATA = Path(os.environ.get("LAKECAST_TEST_DATA", "../shared/data"))
 BEIJING = DATA / "beijing"
 YARDSTICK = DATA.parent / "yardstick" / "yardstick.py"
 START = datetime(2024, 1, 1)

@@ -1,0 +1,174 @@
+"""The verbs that replay recorded or simulated stations."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cyclopts import Parameter
+
+from device.agent.pace import Pace
+from device.cli import output
+from device.cli.operator import provisioner_of
+from device.cli.options import (
+    KITS,
+    BrokerOptions,
+    Kits,
+    Positive,
+    Seconds,
+    Seed,
+    SendingOptions,
+    Thing,
+)
+from device.cli.signals import stop_on_signals
+from device.errors import DeviceError, RecordingError
+from device.mqtt.kit import ConnectionKit
+from device.replay.fleet import Replay, replay_fleet, summary, thing_name_of
+from device.sensors.column_map import ColumnMap
+from device.sensors.readings import Recording
+from device.sensors.recordings import find_recordings
+from device.sensors.simulation import SITES, SimulatedRecording, sites
+
+SIMULATED_DAYS = 60
+RECORDED_DAYS = 120
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SourceOptions:
+    """Stations to replay, and how.
+
+    Parameters
+    ----------
+    data
+        Folder of CSV files; stations are simulated where none is given.
+    columns
+        How to read them: uci-beijing, uci-air-quality, london, or a TOML file.
+    days
+        Last days to send: 60, or 120 of CSV files, where not given.
+    stations
+        Number of stations: 6, or all of the CSV files, where not given.
+    summary
+        JSON file to write with what was sent.
+    unthrottled
+        For brokers without AWS IoT's quotas of 100 messages and 512 KiB a second.
+    patience
+        Seconds without a session after which to give up.
+    """
+
+    data: Path | None = None
+    columns: str = "uci-beijing"
+    days: Positive | None = None
+    stations: Positive | None = None
+    seed: Seed = 0
+    summary: Path | None = None
+    unthrottled: bool = False
+    patience: Seconds = 60.0
+
+
+def replay(
+    *,
+    thing: Thing,
+    station: str | None = None,
+    source: SourceOptions = SourceOptions(),
+    sending: SendingOptions = SendingOptions(),
+    kits: Kits = KITS,
+) -> int:
+    """Replay one recording with a kit that exists.
+
+    Parameters
+    ----------
+    station
+        Station of the recording; the one of the thing's name where not given.
+    """
+    kit = ConnectionKit.load(kits / thing)
+    recordings = _recordings(source)
+    wanted = station or thing
+    for recording in recordings:
+        if wanted in (recording.station.name, thing_name_of(recording.station.name)):
+            return _replay([_replay_of(kit, recording, sending)], source, sending)
+    known = ", ".join(recording.station.name for recording in recordings)
+    raise RecordingError(f"no station {wanted!r}; name one with --station: {known}")
+
+
+def fleet(
+    *,
+    source: SourceOptions = SourceOptions(),
+    faulty: bool = False,
+    sending: SendingOptions = SendingOptions(),
+    broker: BrokerOptions = BrokerOptions(),
+    kits: Kits = KITS,
+) -> int:
+    """Provision all stations and replay them at once.
+
+    Parameters
+    ----------
+    faulty
+        One station also sends three broken messages.
+    """
+    recordings = _recordings(source)
+    provisioner = provisioner_of(broker)
+    replays = []
+    for number, recording in enumerate(recordings):
+        thing_name = thing_name_of(recording.station.name)
+        kit = provisioner.provision(thing_name, kits / thing_name)
+        broken = faulty and number == 0
+        replays.append(_replay_of(kit, recording, sending, faulty=broken))
+    return _replay(replays, source, sending)
+
+
+def _replay_of(
+    kit: ConnectionKit, recording: Recording, sending: SendingOptions, *, faulty: bool = False
+) -> Replay:
+    return Replay(
+        kit,
+        recording,
+        faulty,
+        sending.limits,
+        sending.transport,
+        sending.batching,
+        basic_ingest=sending.basic_ingest,
+    )
+
+
+def _replay(replays: list[Replay], source: SourceOptions, sending: SendingOptions) -> int:
+    pace = Pace(drain=timedelta(seconds=sending.drain), patience=timedelta(seconds=source.patience))
+    stop = stop_on_signals()
+    started = datetime.now(UTC)
+    with output.replaying(replays) as progress:
+        outcomes = replay_fleet(
+            replays, pace, stop, within_quota=not source.unthrottled, progress=progress
+        )
+    document = summary(outcomes, started, datetime.now(UTC))
+    if source.summary:
+        try:
+            source.summary.parent.mkdir(parents=True, exist_ok=True)
+            source.summary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise DeviceError(f"summary {source.summary}: {error}") from error
+    output.replayed(outcomes, document)
+    failures = [f"{o.replay.kit.thing_name}: {o.failure}" for o in outcomes if o.failure]
+    if stop.is_set():
+        failures.append("stopped before the end; run it again: what was sent keeps its identity")
+    for failure in failures:
+        print(f"lakecast device: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _recordings(source: SourceOptions) -> list[Recording]:
+    if source.data:
+        columns = ColumnMap.named(source.columns)
+        days = source.days or RECORDED_DAYS
+        return list(find_recordings(source.data, columns, days=days, limit=source.stations))
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    start = end - timedelta(days=source.days or SIMULATED_DAYS)
+    try:
+        return [
+            SimulatedRecording(site, start, end, source.seed)
+            for site in sites(source.stations or len(SITES))
+        ]
+    except ValueError as error:
+        raise RecordingError(str(error)) from error

@@ -1,0 +1,157 @@
+"""The verbs of the lake: what the command line says, handed to the functions that do it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+import boto3
+from cyclopts import Parameter, Token
+from cyclopts.validators import Number
+from rich.console import Console
+
+from contracts.models.forecast_input import CHANNEL_FORMATS
+from contracts.names import BUILD_SERIES, COMPACT, ENVIRONMENTS, TELEMETRY_TO_PARQUET, Names
+from glue_jobs.operator import etl as work
+from glue_jobs.operator import quality as measuring
+from glue_jobs.operator.backfill import Range
+from glue_jobs.operator.job_client import JobClient
+
+ETL = (TELEMETRY_TO_PARQUET, BUILD_SERIES)
+"""The jobs that ``all`` stands for, in their order."""
+
+DAY = timedelta(days=1)
+
+
+def _time(_: object, tokens: Sequence[Token]) -> datetime:
+    text = tokens[0].value
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"expected ISO 8601, such as 2026-01-31T12:00:00Z; got {text!r}") from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _length(_: object, tokens: Sequence[Token]) -> timedelta:
+    text = tokens[0].value
+    match = re.fullmatch(r"([1-9]\d*)([hd])", text)
+    if match is None:
+        raise ValueError(f"expected hours or days, such as 6h or 1d; got {text!r}")
+    number = int(match[1])
+    return timedelta(hours=number) if match[2] == "h" else timedelta(days=number)
+
+
+Time = Annotated[datetime, Parameter(converter=_time)]
+Length = Annotated[timedelta, Parameter(converter=_length, show_default="1d")]
+Hours = Annotated[int, Parameter(validator=Number(gte=0))]
+Environment = Annotated[str, Parameter(choices=ENVIRONMENTS, help="Environment of the estate.")]
+
+
+def etl(
+    job: Literal["all", "telemetry_to_parquet", "build_series"] = "all",
+    *,
+    start: Time | None = None,
+    end: Time | None = None,
+    window: Length = DAY,
+    parallel: int = 1,
+    resume: Time | None = None,
+    max_quarantined_share: float | None = None,
+    cut: Time | None = None,
+    full: bool = False,
+    channel_format: Annotated[str | None, Parameter(choices=CHANNEL_FORMATS)] = None,
+    env: Environment = "local",
+) -> int:
+    """Turn raw messages into readings, series and channels.
+
+    Parameters
+    ----------
+    job
+        Only this job.
+    start
+        Start of the arrivals, such as 2026-01-31T12:00:00Z; the first hour with raw messages where
+        not given.
+    end
+        End of the arrivals; an hour from now where not given.
+    window
+        Length of the windows that the arrivals are processed in, such as 6h.
+    parallel
+        Windows at a time.
+    resume
+        Skip windows that a run since this time has processed.
+    max_quarantined_share
+        Share of a window's messages, 0 to 1, above which it fails; the settings' where not given.
+    cut
+        First hour kept out of training; the last 24 hours of the data where not given.
+    full
+        Build series of all readings, not only of those of changed days.
+    channel_format
+        Format of DeepAR's channels; the job's own where not given.
+    """
+    options = {"full": "true" if full else None, "channel_format": channel_format}
+    order = work.Order(
+        ETL if job == "all" else (job,),
+        Range(start, end, window, resume),
+        parallel,
+        cut,
+        max_quarantined_share,
+        {name: value for name, value in options.items() if value is not None},
+    )
+    return work.etl(_client(env), order, Console())
+
+
+def compact(
+    *,
+    closed_after: Hours | None = None,
+    retain: Hours | None = None,
+    force: bool = False,
+    env: Environment = "local",
+) -> int:
+    """Replace many small files by few large ones.
+
+    Parameters
+    ----------
+    closed_after
+        Hours without new readings after which a day is compacted; 48 where not given.
+    retain
+        Hours to keep files that are in no table any more; 168 where not given.
+    force
+        Allow fewer than 168; this breaks runs and queries that are under way.
+    """
+    options = {
+        "closed_after_hours": None if closed_after is None else str(closed_after),
+        "retain_hours": None if retain is None else str(retain),
+        "force": "true" if force else None,
+    }
+    order = work.Order(
+        (COMPACT,),
+        Range(None, None, DAY),
+        1,
+        None,
+        None,
+        {name: value for name, value in options.items() if value is not None},
+    )
+    return work.etl(_client(env), order, Console())
+
+
+def quality(
+    *,
+    days: Annotated[int, Parameter(validator=Number(gte=1))] | None = None,
+    env: Environment = "local",
+) -> int:
+    """Measure whether the tables are as expected.
+
+    Parameters
+    ----------
+    days
+        Newest days of the tables to measure; all where not given.
+    """
+    session = boto3.Session()
+    names = Names.from_aws(session, env)
+    return measuring.quality(session.client("athena"), names, days, Console())
+
+
+def _client(environment: str) -> JobClient:
+    session = boto3.Session()
+    return JobClient(session, Names.from_aws(session, environment))

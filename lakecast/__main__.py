@@ -1,0 +1,95 @@
+"""The command line ``lakecast GROUP VERB``; each part of the project has a group.
+
+Parts don't import each other, so this package knows them by name only: it imports a group, and the
+group imports a verb, when that is asked for. A station has the device agent and nothing else; the
+groups of parts that are not installed don't exist there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
+from cyclopts.config import Env
+
+from contracts.errors import LakecastError
+
+PREFIX = "LAKECAST_"
+"""Environment variables of options: ``LAKECAST_DAYS=3`` is ``--days 3``."""
+
+GROUPS = {
+    "cloud": ("localcloud.cli:app", "AWS on this machine."),
+    "estate": ("infra.cli:app", "All that Terraform makes on AWS."),
+    "device": ("device.cli:app", "Readings of sensors to MQTT, and certificates of devices."),
+    "lake": ("glue_jobs.operator.cli:app", "Raw messages to tables and training data."),
+}
+"""Where each group is, and what it is about."""
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+"""Exit codes, beside those that a verb returns."""
+
+app = App(
+    name="lakecast",
+    help="From sensor readings to probabilistic forecasts.",
+    config=Env(PREFIX, command=False),
+    default_parameter=Parameter(negative_iterable=()),
+    version_flags=(),
+    suppress_keyboard_interrupt=False,
+)
+for _group, (_path, _about) in GROUPS.items():
+    if find_spec(_path.partition(".")[0]):
+        app.command(_path, name=_group, help=_about)
+app.register_install_completion_command()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb and return its exit code; a foreseeable failure is one line on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    _forget_empty_variables()
+    try:
+        code = app(words, print_error=False, exit_on_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _fail(words, f"{_misuse(error)}; see --help", MISUSED)
+    except KeyboardInterrupt:
+        return _fail(words, "interrupted", INTERRUPTED)
+    except LakecastError as error:
+        return _fail(words, str(error), FAILED)
+    except Exception as error:
+        if not _comes_from_aws(error):
+            raise
+        return _fail(words, f"AWS refuses or does not answer: {error}", FAILED)
+    return code if isinstance(code, int) else 0
+
+
+def _forget_empty_variables() -> None:
+    """Take an empty variable for none, as ``make VERB OPTION=`` means it."""
+    for name, value in list(os.environ.items()):
+        if name.startswith(PREFIX) and not value:
+            del os.environ[name]
+
+
+def _misuse(error: CycloptsError) -> str:
+    if isinstance(error, UnknownCommandError) and error.app and error.unused_tokens:
+        # Its own message would import every verb of the group.
+        known = ", ".join(name for name in error.app if not name.startswith("-"))
+        return f"expected one of {known}; got {error.unused_tokens[0]!r}"
+    error.verbose = False
+    return " ".join(str(error).split()).removesuffix(".")
+
+
+def _comes_from_aws(error: Exception) -> bool:
+    botocore = sys.modules.get("botocore.exceptions")  # not there where no verb asks AWS
+    return botocore is not None and isinstance(error, botocore.BotoCoreError | botocore.ClientError)
+
+
+def _fail(words: Sequence[str], message: str, code: int) -> int:
+    chain, _, _ = app.parse_commands(words)
+    print(f"{' '.join(('lakecast', *chain))}: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""The verb of the demo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.types import ExistingDirectory
+from cyclopts.validators import Number
+
+from localcloud.cli.options import MqttPort, Port, State
+from localcloud.cloud.home import DEFAULT_HOME, DEFAULT_MQTT_PORT, DEFAULT_PORT, CloudConfig
+from localcloud.demo import walkthrough
+
+
+def demo(
+    *,
+    data: ExistingDirectory | None = None,
+    days: Annotated[int, Parameter(validator=Number(gte=1))] | None = None,
+    port: Port = DEFAULT_PORT,
+    mqtt_port: MqttPort = DEFAULT_MQTT_PORT,
+    state: State = DEFAULT_HOME,
+) -> None:
+    """Run everything once, from device to forecast.
+
+    Parameters
+    ----------
+    data
+        Folder of UCI Beijing CSV files; six simulated stations where none is given.
+    days
+        Days of readings to replay: 60, or 120 of recorded stations, where not given.
+    """
+    walkthrough.walk(CloudConfig(home=state, port=port, mqtt_port=mqtt_port), data, days)

@@ -1,0 +1,15 @@
+"""Options that several verbs of the local cloud take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+State = Annotated[Path, Parameter(help="Folder of its state.")]
+Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65535), help="Port of AWS's API.")]
+MqttPort = Annotated[
+    int, Parameter(validator=Number(gte=1, lte=65535), help="Port of the MQTT broker.")
+]
