@@ -12,7 +12,6 @@ STATE ?= .lakecast
 VENV := .venv
 PY := $(VENV)/bin/python
 LAKECAST := $(VENV)/bin/lakecast
-SETTINGS := infra/environments/$(ENV).toml
 
 # What is set on make's command line is an option of the verb: DAYS=3 reaches it as LAKECAST_DAYS.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
@@ -143,7 +142,7 @@ images: setup ## build our containers' images and push them (needs Docker)
 ifeq ($(ENV),local)
 	@echo 'The local cloud starts containers from their folders; on AWS: make images ENV=dev'
 else
-	@$(PY) -m forecasting images
+	@$(LAKECAST) models images
 endif
 
 destroy: setup ## remove the estate and its releases (on AWS: CONFIRM=ENV)
@@ -187,45 +186,45 @@ quality: setup ## measure whether the tables are as expected (DAYS=)
 
 .PHONY: train retrain tune experiments models approve reject deploy forecast evaluate
 train: setup ## train a model on the channels (MODEL=boosting|deepar)
-	@$(IN_ENV) $(PY) -m forecasting train --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL))
+	@$(IN_ENV) $(LAKECAST) models train
 
-retrain: setup ## lake to a new version, judged beside the one that serves (MODEL=, SET='rounds=300 …', START=, END=, ETL=0, REASON=, RESUME=)
-	@$(IN_ENV) $(PY) -m forecasting retrain --output $(STATE)/retraining $(if $(MODEL),--model $(MODEL)) $(if $(SET),--set $(SET)) $(if $(START),--start $(START)) $(if $(END),--end $(END)) $(if $(filter 0,$(ETL)),--no-etl) $(if $(REASON),--reason '$(REASON)') $(if $(RESUME),--resume $(RESUME))
+retrain: setup ## make a new version and judge it (MODEL=, SET=, RESUME=)
+	@$(IN_ENV) $(LAKECAST) models retrain
 
-tune: setup ## search for better hyperparameters, let the gate judge the best (MODEL=boosting|deepar, JOBS=, PARALLEL=, GATE=1)
-	@$(IN_ENV) $(PY) -m forecasting tune --settings $(SETTINGS) $(if $(MODEL),--model $(MODEL)) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(filter 1,$(or $(GATE),1)),--gate)
+tune: setup ## search for better hyperparameters (MODEL=, JOBS=, GATE=1)
+	@$(IN_ENV) $(LAKECAST) models tune
 
-experiments: setup ## parameters, metrics and lineage of all jobs in MLflow (SHOW=1 opens it on 127.0.0.1, PAGE_PORT=5000)
-	@$(IN_ENV) $(PY) -m forecasting experiments --settings $(SETTINGS) --store $(STATE)/mlflow $(if $(filter 1,$(SHOW)),--show) $(if $(PAGE_PORT),--port $(PAGE_PORT))
+experiments: setup ## mirror what jobs did to MLflow (SHOW=1 opens it)
+	@$(IN_ENV) $(LAKECAST) models experiments
 
-models: setup ## versions of the model, how good they are, and which one serves (VERSION= one of them)
-	@$(IN_ENV) $(PY) -m forecasting models $(if $(VERSION),--version $(VERSION))
+models: setup ## list versions, and which one serves (VERSION=)
+	@$(IN_ENV) $(LAKECAST) models list
 
 approve: setup ## approve a version, which deploys it (VERSION=, REASON=)
-	@$(IN_ENV) $(PY) -m forecasting approve --version '$(VERSION)' $(if $(REASON),--reason '$(REASON)')
+	@$(IN_ENV) $(LAKECAST) models approve
 
-reject: setup ## reject a version; where it is live, the one before it comes back (VERSION=, REASON=)
-	@$(IN_ENV) $(PY) -m forecasting reject --version '$(VERSION)' --reason '$(REASON)'
+reject: setup ## reject a version, roll the live one back (VERSION=, REASON=)
+	@$(IN_ENV) $(LAKECAST) models reject
 
-deploy: setup ## put the newest model, or several, behind the endpoint (VARIANT='champion=boosting:9 challenger=v3:1')
-	@$(IN_ENV) $(PY) -m forecasting deploy --settings $(SETTINGS) $(foreach variant,$(VARIANT),--variant $(variant))
+deploy: setup ## put the newest model behind the endpoint (VARIANT='a=v2:9')
+	@$(IN_ENV) $(LAKECAST) models deploy
 
-forecast: setup ## ask the API (DEVICE=, POLLUTANT=ozone)
-	@$(IN_ENV) $(PY) -m forecasting forecast --device '$(DEVICE)' --pollutant '$(or $(POLLUTANT),ozone)' $(if $(ORIGIN),--origin $(ORIGIN))
+forecast: setup ## ask the API for a forecast (DEVICE=, POLLUTANT=ozone)
+	@$(IN_ENV) $(LAKECAST) models forecast
 
-evaluate: setup ## the last day's forecasts beside what came and the baselines
-	@$(IN_ENV) $(PY) -m forecasting evaluate --output $(STATE)/evaluation $(if $(ORIGIN),--origin $(ORIGIN))
+evaluate: setup ## compare forecasts of the last day with what was observed
+	@$(IN_ENV) $(LAKECAST) models evaluate
 
-.PHONY: forecast-batch monitor
+.PHONY: forecast-batch monitor backtest
 forecast-batch: setup ## forecast every series into the lake, as each night
-	@$(IN_ENV) $(PY) -m forecasting forecast-batch
+	@$(IN_ENV) $(LAKECAST) models forecast-batch
 
-monitor: setup ## how the last week differs from what is usual for the model
-	@$(IN_ENV) $(PY) -m forecasting monitor --output $(STATE)/monitoring
+monitor: setup ## compare the last week with what is usual for the model
+	@$(IN_ENV) $(LAKECAST) models monitor
 
-.PHONY: backtest
-backtest: setup ## forecasts of recorded months (DATA=) or of the lake's last weeks, beside rivals (TRAIN_END=, TEST_END=, ORIGIN_STEP=1, OUT=, REPORT=, MODEL=, BASELINES=, SEED=|SEEDS=1,2,3, WEATHER=known, JOBS=)
-	@$(if $(DATA),,$(IN_ENV)) $(PY) -m forecasting backtest $(if $(DATA),--data '$(DATA)') --out '$(or $(OUT),$(STATE)/backtest.parquet)' $(if $(REPORT),--report '$(REPORT)') $(if $(TRAIN_END),--train-end $(TRAIN_END)) $(if $(TEST_END),--test-end $(TEST_END)) $(if $(ORIGIN_STEP),--origin-step $(ORIGIN_STEP)) $(if $(MODEL),--model $(MODEL)) $(if $(BASELINES),--baselines '$(BASELINES)') $(if $(or $(SEEDS),$(SEED)),--seeds '$(or $(SEEDS),$(SEED))') $(if $(WEATHER),--weather $(WEATHER)) $(if $(JOBS),--jobs $(JOBS))
+backtest: IN_ENV := $(if $(DATA),,$(IN_ENV)) # recorded months need no cloud
+backtest: setup ## judge forecasts of past months against baselines (DATA=)
+	@$(IN_ENV) $(LAKECAST) models backtest
 
 # --- speed ------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ GROUPS = {
     "estate": ("infra.cli:app", "All that Terraform makes on AWS."),
     "device": ("device.cli:app", "Readings of sensors to MQTT, and certificates of devices."),
     "lake": ("glue_jobs.operator.cli:app", "Raw messages to tables and training data."),
+    "models": ("forecasting.cli:app", "Models: train, judge, release, ask and monitor them."),
 }
 """Where each group is, and what it is about."""
 
@@ -53,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(words, print_error=False, exit_on_error=False, result_action="return_value")
     except CycloptsError as error:
         return _fail(words, f"{_misuse(error)}; see --help", MISUSED)
-    except KeyboardInterrupt:
-        return _fail(words, "interrupted", INTERRUPTED)
+    except KeyboardInterrupt as interruption:
+        return _fail(words, str(interruption) or "interrupted", INTERRUPTED)
     except LakecastError as error:
         return _fail(words, str(error), FAILED)
     except Exception as error:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from forecasting.cli.main import main
 
 from contracts.lake.locations import CHANNELS
 from contracts.models import naming, releases
 from contracts.models.forecast_input import CategoryIndex
 from contracts.names import Names
 from infra.settings import FOLDER
+from lakecast.__main__ import main
 from tests.support import part_of_estate
 from tests.support.models.sagemaker_testbed import IMAGE, Studio, cloud_with_tiny_containers, until
 from tests.support.sessions import session_of
@@ -77,10 +77,10 @@ class Estate:
         )
 
     def run(self, command: str, *options: str) -> tuple[int, str]:
-        """A command of `forecasting`: its exit code, and what it said."""
+        """A verb of models: its exit code, and what it said."""
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = main([command, *options])
+            code = main(["models", command, *options])
         return code, said.getvalue()
 
     def register(self, label: str, status: str = "PendingManualApproval", **content: str) -> int:
@@ -162,7 +162,7 @@ def statuses(executions: list[dict[str, Any]]) -> list[str]:
 def too_early(estate: Estate) -> dict[str, tuple[int, str]]:
     """What the commands say while there is no version."""
     return {
-        "models": estate.run("models"),
+        "models": estate.run("list"),
         "approve": estate.run("approve", "--version", "7"),
     }
 
@@ -244,7 +244,7 @@ def test_versions_approved_at_once_end_with_the_newest_and_go_back_one_by_one(
     assert code == 0, said
     assert f"serves {naming.model(estate.names, second)} (100% of traffic)" in said
     assert estate.answers() == "second"
-    assert "bands too narrow" in estate.run("models", "--version", f"v{third}")[1]
+    assert "bands too narrow" in estate.run("list", "--version", f"v{third}")[1]
     assert statuses(estate.judge("Rejected", second)) == ["SUCCEEDED"]
     assert estate.answers() == "first"
     assert estate.alarms() == []
@@ -271,13 +271,13 @@ def test_a_comparison_lasts_until_one_of_its_models_is_rejected(estate: Estate, 
     challenger, unfit = estate.register("challenger"), estate.register("unfit")
     both = [f"champion=v{first}:9", f"challenger=v{challenger}:1"]
     options = [word for one in both for word in ("--variant", one)]
-    code, said = estate.run("deploy", "--settings", str(FOLDER / "local.toml"), *options)
+    code, said = estate.run("deploy", "--settings", str(FOLDER), *options)
     assert code == 0, said
     before = estate.executions()
     estate.update(first, CustomerMetadataProperties={"seen_by": "a person"})
     assert estate.executions() == before, "nobody has judged anything"
     assert statuses(estate.judge("Rejected", unfit)) == ["SUCCEEDED"]
-    listed = estate.run("models")[1]
+    listed = estate.run("list")[1]
     rows = {line.split()[2]: line for line in listed.splitlines() if line.startswith("▸")}
     assert rows[str(first)].startswith("▸ 90%")
     assert rows[str(challenger)].startswith("▸ 10%")

@@ -53,7 +53,7 @@ class Estate:
 
     def verb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "forecasting", *arguments],
+            [sys.executable, "-m", "lakecast", "models", *arguments],
             cwd=ROOT,
             env={**os.environ, **self._variables, "LAKECAST_ENV": "local", "COLUMNS": "200"},
             capture_output=True,

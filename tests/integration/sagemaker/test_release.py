@@ -48,9 +48,10 @@ def run(own_cloud):
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
-    path = tmp_path_factory.mktemp("settings") / "local.toml"
-    path.write_text(lake.SETTINGS.format(epochs=2, likelihood="student-T"))
-    return path
+    folder = tmp_path_factory.mktemp("settings")
+    text = lake.SETTINGS.format(epochs=2, likelihood="student-T")
+    (folder / "local.toml").write_text(text)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +61,8 @@ def too_early(run, settings):
         "train": run("train", "--settings", settings),
         "deploy": run("deploy", "--settings", settings),
         "forecast": run("forecast", "--device", "device-1"),
-        "evaluate": run("evaluate", "--output", settings.parent),
-        "backtest": run("backtest", "--out", settings.parent / "backtest.parquet"),
+        "evaluate": run("evaluate", "--output", settings),
+        "backtest": run("backtest", "--out", settings / "backtest.parquet"),
     }
 
 
@@ -219,7 +220,7 @@ def test_the_lakes_series_are_judged_through_the_endpoint(deployed, session, nam
 def test_a_model_that_fails_to_train_is_one_line_and_1(job, run, tmp_path):
     path = tmp_path / "local.toml"
     path.write_text(lake.SETTINGS.format(epochs=1, likelihood="poisson"))
-    failed = run("train", "--settings", path)
+    failed = run("train", "--settings", tmp_path)
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1
     assert "likelihood must be one of" in failed.stderr

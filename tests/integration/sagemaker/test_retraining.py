@@ -75,7 +75,7 @@ class Estate:
         """``make retrain`` on its way."""
         command = ["retrain", "--output", str(self.home / "reports"), *options]
         return subprocess.Popen(
-            [sys.executable, "-m", "forecasting", *command],
+            [sys.executable, "-m", "lakecast", "models", *command],
             cwd=ROOT,
             env={**os.environ, **self._variables, "LAKECAST_ENV": "local", "COLUMNS": "150"},
             stdout=subprocess.PIPE,

@@ -85,7 +85,7 @@ def run(own_cloud):
 
 @pytest.fixture(scope="module")
 def too_early(run, folder):
-    return run("tune", "--settings", folder / "local.toml", "--model", "boosting")
+    return run("tune", "--settings", folder, "--model", "boosting", "--no-gate")
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +95,8 @@ def tuned(too_early, session, names, run, folder):
         ModelPackageGroupName=names.model_package_group
     )
     done = run(
-        "tune", "--settings", folder / "local.toml", "--search", folder / "tuning.toml",
-        "--model", "boosting",
+        "tune", "--settings", folder, "--search", folder / "tuning.toml",
+        "--model", "boosting", "--no-gate",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -154,10 +154,10 @@ def mirrored(state, version, session, names, folder):
 @pytest.fixture(scope="module")
 def page(mirrored, own_cloud, folder):
     """What the command says when it reads them again, and its page for as long as it runs."""
-    options = ["--settings", folder / "local.toml", "--store", folder / "mlflow", "--show"]
-    command = [sys.executable, "-u", "-m", "forecasting", "experiments", *map(str, options)]
+    options = ["--settings", folder, "--store", folder / "mlflow", "--show"]
+    command = [sys.executable, "-u", "-m", "lakecast", "models", "experiments", *map(str, options)]
     with subprocess.Popen(
-        [*command, "--port", str(free_port())],
+        [*command, "--page-port", str(free_port())],
         cwd=ROOT,
         env=environment(own_cloud),
         stdout=subprocess.PIPE,

@@ -64,9 +64,9 @@ owner = "tests"
 
 
 def command(cloud: LocalCloud, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """One of the forecasting commands, as it is, in a process with the cloud's variables."""
+    """A verb of models, as it is, in a process with the cloud's variables."""
     return subprocess.run(
-        [sys.executable, "-m", "forecasting", *map(str, arguments)],
+        [sys.executable, "-m", "lakecast", "models", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, **cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"},
         capture_output=True,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from forecasting.cli import retrain
+from forecasting.cli.verbs import training
 from forecasting.errors import ForecastingError
 from forecasting.machines import retraining
 from forecasting.machines.retraining import Outcome
 
 from contracts.models import naming
+from lakecast.__main__ import main
 
 BEGAN = datetime(2026, 11, 21, 10, tzinfo=UTC)
 OUTPUT = {
@@ -62,13 +63,21 @@ def test_what_a_resumed_run_finds_done_is_no_step():
     assert [step.name for step in found] == ["Train"]
 
 
-def options(*said: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    retrain.add_options(parser)
-    return parser.parse_args([*said, "--output", "reports"])
+@pytest.fixture
+def options(monkeypatch):
+    """What the words of the command line ask for."""
+
+    def read(*words: str) -> retrain.Options:
+        found: list[retrain.Options] = []
+        monkeypatch.setattr(training, "account", lambda _: (None, None))
+        monkeypatch.setattr(retrain, "run", lambda options, *_: found.append(options))
+        assert main(["models", "retrain", *words]) == 0
+        return found[0]
+
+    return read
 
 
-def test_only_what_is_said_is_asked_for():
+def test_only_what_is_said_is_asked_for(options):
     wanted = retrain.wanted(options())
     assert set(wanted) <= {"commit"}
     wanted = retrain.wanted(
@@ -81,7 +90,7 @@ def test_only_what_is_said_is_asked_for():
     assert (wanted["etl"], wanted["reason"]) == (False, "a trial")
 
 
-def test_a_run_goes_on_with_its_own_algorithm():
+def test_a_run_goes_on_with_its_own_algorithm(options):
     assert retrain.wanted(options("--resume", "x"))["resume"] == "x"
     with pytest.raises(ForecastingError, match="RESUME without MODEL"):
         retrain.wanted(options("--resume", "x", "--model", "deepar"))
@@ -94,7 +103,7 @@ def test_a_run_that_eventbridge_started_has_a_short_name():
 
 
 @pytest.mark.parametrize("text", ["rounds", "=3", "rounds="])
-def test_a_hyperparameter_without_name_or_value_is_refused(text):
+def test_a_hyperparameter_without_name_or_value_is_refused(options, text):
     with pytest.raises(ForecastingError, match="NAME=VALUE"):
         retrain.wanted(options("--set", text))
 

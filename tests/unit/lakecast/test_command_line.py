@@ -116,7 +116,7 @@ def test_flags_are_set_and_unset_by_variables(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["lakes"], "lakecast: expected one of cloud, estate, device, lake; got 'lakes'"),
+        (["lakes"], "lakecast: expected one of cloud, estate, device, lake, models; got 'lakes'"),
         (["lake", "eat"], "lakecast lake: expected one of etl, compact, quality; got 'eat'"),
         (["lake", "quality", "--day=3"], "lakecast lake quality: Unknown option: --day"),
         (["lake", "quality", "--days=no"], "lakecast lake quality: Invalid value for --days"),
@@ -175,7 +175,7 @@ def test_a_verb_returns_its_own_exit_code(monkeypatch):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_groups_verbs_and_options(shell):
     script = app.generate_completion(shell=shell)
-    for word in ("estate", "etl", "max-quarantined-share"):
+    for word in ("estate", "retrain", "max-quarantined-share"):
         assert word in script
 
 

@@ -94,7 +94,9 @@ def _read(options: Options, console: Console) -> tuple[History, Plan]:
     if options.data is None:
         session = boto3.Session()
         with console.status("reading the hourly series"):
-            known = lake_history.history(hourly_series.read(session, Names.from_aws(session)))
+            known = lake_history.history(
+                hourly_series.read(session, Names.from_aws(session, options.environment))
+            )
         default = lake_history.last_days(known)
     else:
         with Bars(console, ["stations"]) as bars:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import signal
@@ -12,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +32,27 @@ _STARTUP_SECONDS = 120
 _STOP_SECONDS = 10
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """What can be said to ``experiments``."""
-    parser.add_argument(
-        "--store", type=Path, required=True, help="folder of this machine's own MLflow store"
-    )
-    parser.add_argument(
-        "--tracking-uri",
-        default=os.environ.get("MLFLOW_TRACKING_URI"),
-        help="of an MLflow server instead (default: MLFLOW_TRACKING_URI, then the settings')",
-    )
-    parser.add_argument("--show", action="store_true", help="then show them in a browser")
-    parser.add_argument("--port", type=int, default=5000, help="of the page (%(default)s)")
+@dataclass(frozen=True)
+class Options:
+    """What is asked for.
+
+    Parameters
+    ----------
+    store
+        Folder of this machine's own MLflow store.
+    tracking_uri
+        MLflow server to use; None is that of the settings, else the store.
+    page_port
+        Port of the page.
+    """
+
+    store: Path
+    tracking_uri: str | None
+    show: bool
+    page_port: int
 
 
-def run(
-    options: argparse.Namespace, session: Any, names: Names, settings: Settings, console: Console
-) -> None:
+def run(options: Options, session: Any, names: Names, settings: Settings, console: Console) -> None:
     """Mirror, and show where that is asked for."""
     tracking_uri = options.tracking_uri or tracking_uri_of(names, settings, options.store)
     experiment_id = mirror(session, names, tracking_uri, options.store, console)
@@ -58,7 +62,7 @@ def run(
             names,
             tracking_uri,
             f"/#/experiments/{experiment_id}",
-            port=options.port,
+            port=options.page_port,
             console=console,
         )
     else:

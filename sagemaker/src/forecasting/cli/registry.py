@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,6 @@ from forecasting.releases import registry, servable
 from forecasting.releases.registry import APPROVED, PENDING, REJECTED, Served, Version
 from forecasting.releases.rollout import Rollout
 
-COMMANDS = ("models", "approve", "reject")
 NEWEST = 20
 """Versions that are listed."""
 _COLOURS = {APPROVED: "green", PENDING: "yellow", REJECTED: "red"}
@@ -30,28 +28,12 @@ _FIGURES = (
 _NOTHING = "–"
 
 
-def add_to(commands: Any) -> None:
-    """Add the commands to the parser."""
-    models = commands.add_parser("models", help="versions of the model, and which one serves")
-    models.add_argument("--version", type=_number, help="all that is known of one version")
-    approve = commands.add_parser("approve", help="approve a version, which deploys it")
-    reject = commands.add_parser("reject", help="reject a version; the live one is rolled back")
-    for command in (approve, reject):
-        command.add_argument("--version", type=_number, required=True, help="such as 3")
-    approve.add_argument("--reason", default="approved by hand", help="kept with the version")
-    reject.add_argument("--reason", required=True, help="kept with the version")
-
-
-def run(options: argparse.Namespace, session: Any, names: Names, console: Console) -> None:
-    """Run one of `COMMANDS`."""
-    if options.command == "approve":
-        approve(session, names, options.version, options.reason, console)
-    elif options.command == "reject":
-        reject(session, names, options.version, options.reason, console)
-    elif options.version is not None:
-        show(registry.version(session, names, options.version), console)
-    else:
+def models(session: Any, names: Names, number: int | None, console: Console) -> None:
+    """List the versions and what serves, or show one version."""
+    if number is None:
         _list(session, names, console)
+    else:
+        show(registry.version(session, names, number), console)
 
 
 def approve(session: Any, names: Names, number: int, reason: str, console: Console) -> None:
@@ -181,10 +163,3 @@ def _figure(text: str) -> str:
         return f"{float(text):.3f}"
     except ValueError:  # as without a champion
         return _NOTHING
-
-
-def _number(text: str) -> int:
-    digits = text.removeprefix("v")
-    if not digits.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a version such as 3; got {text!r}")
-    return int(digits)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from contracts.models.algorithms import ALGORITHMS
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 from forecasting.machines import retraining
@@ -21,28 +20,27 @@ from forecasting.releases.registry import APPROVED, PENDING
 _BASELINES = {"persistence": "wql_persistence", "daily seasonal naive": "wql_naive_24"}
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """What can be said to ``retrain``."""
-    parser.add_argument("--model", choices=ALGORITHMS, help="algorithm (default: the settings')")
-    parser.add_argument(
-        "--set",
-        nargs="*",
-        default=[],
-        metavar="NAME=VALUE",
-        help="hyperparameters instead of the settings'",
-    )
-    parser.add_argument("--start", type=_time, help="begin of the arrivals to read first")
-    parser.add_argument("--end", type=_time, help="their end (default: now)")
-    parser.add_argument("--no-etl", action="store_true", help="take the channels as they are")
-    parser.add_argument("--reason", help="kept with the version (default: by hand)")
-    parser.add_argument(
-        "--resume",
-        help="run that failed: it goes on as it was asked, and what completed is not done again",
-    )
-    parser.add_argument("--output", type=Path, required=True, help="folder for reports")
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked for; `wanted` makes the machine's input of it.
+
+    Parameters
+    ----------
+    output
+        Folder for reports.
+    """
+
+    output: Path
+    model: str | None = None
+    set: Sequence[str] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    etl: bool = True
+    reason: str | None = None
+    resume: str | None = None
 
 
-def run(options: argparse.Namespace, session: Any, names: Names, console: Console) -> None:
+def run(options: Options, session: Any, names: Names, console: Console) -> None:
     """Retrain and print the outcome; a candidate that is rejected is an outcome as well."""
     given = wanted(options)
     if options.resume:
@@ -82,7 +80,7 @@ class _Shown:
         self._count = max(self._count, len(steps))
 
 
-def wanted(options: argparse.Namespace) -> dict[str, Any]:
+def wanted(options: Options) -> dict[str, Any]:
     """The machine's input: only what was said.
 
     Raises
@@ -96,13 +94,13 @@ def wanted(options: argparse.Namespace) -> dict[str, Any]:
     given = {
         "algorithm": options.model,
         "hyperparameters": dict(_pair(text) for text in options.set),
-        "window": {word: time for word, time in window.items() if time},
+        "window": {word: _text(time) for word, time in window.items() if time},
         "commit": retraining.commit(),
         "reason": options.reason,
         "resume": options.resume,
     }
     given = {name: value for name, value in given.items() if value}
-    return {**given, "etl": False} if options.no_etl else given
+    return given if options.etl else {**given, "etl": False}
 
 
 def figures(outcome: Outcome) -> Table:
@@ -145,15 +143,8 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _time(text: str) -> str:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected ISO 8601, such as 2026-01-31T12:00:00Z; got {text!r}"
-        ) from None
-    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+def _text(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _number(value: float | None) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,18 @@ from forecasting.machines import retraining
 from forecasting.settings import Settings
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """What can be said to ``tune``, beside the algorithm."""
-    parser.add_argument(
-        "--search", type=Path, default=search_settings.FILE, help="ranges (%(default)s)"
-    )
-    parser.add_argument("--jobs", type=int, help="trainings in all (default: the ranges' file's)")
-    parser.add_argument("--parallel", type=int, help="trainings at a time (default: that file's)")
-    parser.add_argument("--gate", action="store_true", help="let retraining judge the best")
+@dataclass(frozen=True)
+class Options:
+    """What a search is asked for; None is what the settings or the file of ranges say."""
+
+    model: str | None
+    search: Path
+    jobs: int | None
+    parallel: int | None
+    gate: bool
 
 
-def run(
-    options: argparse.Namespace, session: Any, names: Names, settings: Settings, console: Console
-) -> None:
+def run(options: Options, session: Any, names: Names, settings: Settings, console: Console) -> None:
     """Tune the algorithm that the options or the settings name."""
     algorithm = options.model or settings.training.algorithm
     search = search_settings.read(

@@ -18,8 +18,9 @@ from forecasting.backtest.forecasters.by_name import forecaster
 from forecasting.backtest.history import COLUMNS, TARGETS, WEATHER, History
 from forecasting.backtest.instances import instances, training_instances
 from forecasting.backtest.rolling_origin import Plan
-from forecasting.cli.main import main
 from forecasting.errors import ForecastingError
+
+from lakecast.__main__ import main
 
 DATA = Path(os.environ.get("LAKECAST_TEST_DATA", "../shared/data"))
 BEIJING = DATA / "beijing"
@@ -237,7 +238,7 @@ def test_weather_that_was_not_recorded_cannot_be_known():
 def test_a_wrong_option_ends_with_one_line_and_1(options, words, capsys, tmp_path):
     write_station(tmp_path)
     given = [option.format(stations=tmp_path) for option in options]
-    assert main(["backtest", "--out", str(tmp_path / "x.parquet"), *given]) == 1
+    assert main(["models", "backtest", "--out", str(tmp_path / "x.parquet"), *given]) == 1
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
@@ -247,13 +248,16 @@ def test_a_model_that_cannot_be_trained_ends_the_backtest(capsys, tmp_path):
     write_station(tmp_path, hours=6 * 24)
     options = ["--train-end", "2024-01-05", "--test-end", "2024-01-06", "--jobs", "1"]
     options += ["--model", "own-lags", "--baselines", "naive-24", "--out", str(tmp_path / "x")]
-    assert main(["backtest", "--data", str(tmp_path), *options]) == 1
+    assert main(["models", "backtest", "--data", str(tmp_path), *options]) == 1
     assert "own-lags needs more than 696 hours" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_to_is_found_out_before_any_work(capsys, tmp_path):
     (tmp_path / "file").touch()
-    assert main(["backtest", "--data", ".", "--out", str(tmp_path / "file" / "x.parquet")]) == 1
+    assert (
+        main(["models", "backtest", "--data", ".", "--out", str(tmp_path / "file" / "x.parquet")])
+        == 1
+    )
     assert "OUT" in capsys.readouterr().err
 
 
@@ -264,7 +268,10 @@ def test_a_backtest_leaves_forecasts_by_seed_and_a_page(capsys, tmp_path):
     days = ["--train-end", "2024-01-05", "--test-end", "2024-01-07"]
     models = ["--model", "persistence", "--baselines", "naive-24,own-lags"]
     models += ["--seeds", "1,2", "--jobs", "1"]
-    assert main(["backtest", "--data", str(tmp_path), "--out", str(out), *days, *models]) == 0
+    assert (
+        main(["models", "backtest", "--data", str(tmp_path), "--out", str(out), *days, *models])
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "persistence, seed 2: done" in printed
     assert "±0.0000" in printed

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from contracts.models import naming, releases
 from contracts.names import Names
+from lakecast.__main__ import main
 
 NAMES = Names("prod", "123456789012", "eu-west-1")
 METADATA = {
@@ -175,8 +176,5 @@ def test_without_the_estate_there_is_no_rollout():
 
 @pytest.mark.parametrize("text", ["three", "", "3.5", "-1"])
 def test_a_version_is_a_number(text, capsys):
-    from forecasting.cli.main import main  # noqa: PLC0415
-
-    with pytest.raises(SystemExit):
-        main(["approve", f"--version={text}"])
+    assert main(["models", "approve", f"--version={text}"]) == 2
     assert "expected a version such as 3" in capsys.readouterr().err

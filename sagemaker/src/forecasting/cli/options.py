@@ -1,0 +1,88 @@
+"""Options that several verbs of models take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import boto3
+from cyclopts import Parameter, Token
+from cyclopts.validators import Number
+
+from contracts.messages.telemetry import POLLUTANTS
+from contracts.models.algorithms import ALGORITHMS
+from contracts.names import ENVIRONMENTS, Names
+from forecasting.settings import Settings
+
+STATE = Path(".lakecast")
+
+
+def _hour(_: object, tokens: Sequence[Token]) -> datetime:
+    text = tokens[0].value
+    try:
+        hour = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"expected an hour such as 2024-05-01T00:00Z; got {text!r}") from None
+    hour = hour.replace(tzinfo=UTC) if hour.tzinfo is None else hour.astimezone(UTC)
+    if (hour.minute, hour.second, hour.microsecond) != (0, 0, 0):
+        raise ValueError(f"expected a full hour; got {text!r}")
+    return hour
+
+
+def _time(_: object, tokens: Sequence[Token]) -> datetime:
+    text = tokens[0].value
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"expected ISO 8601, such as 2026-01-31T12:00:00Z; got {text!r}") from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _version(_: object, tokens: Sequence[Token]) -> int:
+    digits = tokens[0].value.removeprefix("v")
+    if not digits.isdecimal():
+        raise ValueError(f"expected a version such as 3; got {tokens[0].value!r}")
+    return int(digits)
+
+
+Algorithm = Annotated[
+    str | None,
+    Parameter(choices=tuple(ALGORITHMS), help="Algorithm; the settings' where not given."),
+]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Environment = Annotated[str, Parameter(choices=ENVIRONMENTS, help="Environment of the estate.")]
+Hour = Annotated[datetime, Parameter(converter=_hour)]
+Pollutant = Annotated[str, Parameter(choices=POLLUTANTS, help="Pollutant.")]
+State = Annotated[Path, Parameter(help="Folder of all that is kept on this machine.")]
+Time = Annotated[datetime, Parameter(converter=_time)]
+VersionNumber = Annotated[int, Parameter(converter=_version, help="Version, such as 3.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SettingsOptions:
+    """An environment and its settings.
+
+    Parameters
+    ----------
+    env
+        Environment of the estate.
+    settings
+        Folder of the environments' settings.
+    """
+
+    env: Environment = "local"
+    settings: Path = Path("infra/environments")
+
+    def load(self) -> Settings:
+        """Read the settings."""
+        return Settings.read(self.settings / f"{self.env}.toml")
+
+
+def account(environment: str) -> tuple[Any, Names]:
+    """A session of boto3, and the names of the environment in its account."""
+    session = boto3.Session()
+    return session, Names.from_aws(session, environment)

@@ -1,0 +1,113 @@
+"""The verb of backtests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, Token
+from rich.console import Console
+
+from forecasting.backtest.forecasters.by_name import BASELINES, CHAMPION
+from forecasting.cli import backtest as work
+from forecasting.cli.backtest_options import Options
+from forecasting.cli.options import STATE, Count, Environment, State
+
+
+def _day(_: object, tokens: Sequence[Token]) -> datetime:
+    text = tokens[0].value
+    try:
+        return datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007  (local time, as in the files)
+    except ValueError:
+        raise ValueError(f"expected a day such as 2016-09-01; got {text!r}") from None
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in (part.strip() for part in text.split(",")) if part]
+
+
+def _names(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
+    return tuple(name for token in tokens for name in _parts(token.value))
+
+
+def _seeds(_: object, tokens: Sequence[Token]) -> tuple[int, ...]:
+    text = ",".join(token.value for token in tokens)
+    try:
+        seeds = tuple(dict.fromkeys(int(name) for name in _parts(text)))
+    except ValueError:
+        seeds = ()
+    if not seeds or min(seeds) < 0:
+        raise ValueError(f"expected seeds such as 1,2,3; got {text!r}")
+    return seeds
+
+
+Day = Annotated[datetime, Parameter(converter=_day)]
+Models = Annotated[tuple[str, ...], Parameter(converter=_names, show_default=",".join(BASELINES))]
+Seeds = Annotated[
+    tuple[int, ...],
+    Parameter(converter=_seeds, alias="--seed", n_tokens=1, show_default="1"),
+]
+
+
+def backtest(
+    *,
+    data: Path | None = None,
+    train_end: Day | None = None,
+    test_end: Day | None = None,
+    origin_step: int = 1,
+    model: str = CHAMPION,
+    baselines: Models = tuple(BASELINES),
+    seeds: Seeds = (1,),
+    weather: Literal["unknown", "known"] = "unknown",
+    jobs: Count | None = None,
+    out: Path | None = None,
+    report: Path | None = None,
+    env: Environment = "local",
+    state: State = STATE,
+) -> None:
+    """Compare forecasts of past months with baselines.
+
+    Parameters
+    ----------
+    data
+        Folder of CSV files in UCI's Beijing format; the lake where not given.
+    train_end
+        First day that is not trained on.
+    test_end
+        First day without an origin.
+    origin_step
+        Days between origins.
+    model
+        Model to judge.
+    baselines
+        Models to compare it with, separated by commas.
+    seeds
+        Seeds of the model, separated by commas; baselines take the first.
+    weather
+        known shows the model the recorded weather to come, as perfect foresight.
+    jobs
+        Models at once; as many as there are cores where not given.
+    out
+        Parquet file of the forecasts; STATE/backtest.parquet where not given.
+    report
+        HTML file; beside the forecasts where not given.
+    """
+    out = out or state / "backtest.parquet"
+    options = Options(
+        data=data,
+        train_end=train_end,
+        test_end=test_end,
+        origin_step=origin_step,
+        out=out,
+        model=model,
+        baselines=baselines,
+        seeds=seeds,
+        weather_known=weather == "known",
+        jobs=jobs or os.cpu_count() or 1,
+        page=report or out.with_suffix(".html"),
+        environment=env,
+    )
+    work.run(options, Console())

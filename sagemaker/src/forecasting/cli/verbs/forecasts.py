@@ -1,0 +1,70 @@
+"""The verbs that ask the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+
+from contracts.messages.telemetry import POLLUTANTS
+from forecasting.api.client import ForecastRequest
+from forecasting.cli import asking
+from forecasting.cli.options import STATE, Environment, Hour, Pollutant, State, account
+
+Device = Annotated[str, Parameter(help="Device id.", show_default=False)]
+
+
+def forecast(
+    *,
+    device: Device = "",
+    pollutant: Pollutant = POLLUTANTS[0],
+    origin: Hour | None = None,
+    horizon: Annotated[int, Parameter(validator=Number(gte=1, lte=24))] = 24,
+    quantiles: str = ",".join(asking.SHOWN_QUANTILES),
+    env: Environment = "local",
+) -> None:
+    """Ask the API for one forecast.
+
+    Parameters
+    ----------
+    origin
+        First hour of the forecast, such as 2024-05-01T00:00Z.
+    horizon
+        Hours, 1 to 24.
+    quantiles
+        Levels, with commas.
+    """
+    request = ForecastRequest(device, pollutant, origin, horizon, tuple(quantiles.split(",")))
+    asking.forecast(*account(env), request, Console())
+
+
+def evaluate(
+    *,
+    device: Device = "",
+    pollutant: Pollutant = "particulate_matter",
+    origin: Hour | None = None,
+    output: Path | None = None,
+    env: Environment = "local",
+    state: State = STATE,
+) -> None:
+    """Compare forecasts of a past day with what was observed.
+
+    Parameters
+    ----------
+    origin
+        First hour of that day, such as 2024-05-01T00:00Z; the last whole day where not given.
+    output
+        Folder for forecast.png and summary.json; STATE/evaluation where not given.
+    """
+    session, names = account(env)
+    asking.evaluate(
+        session,
+        names,
+        output or state / "evaluation",
+        Console(),
+        origin=origin,
+        shown=(device, pollutant),
+    )

@@ -1,0 +1,30 @@
+"""The verbs of what runs each night."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from forecasting.cli import monitor as monitoring
+from forecasting.cli import nightly
+from forecasting.cli.options import STATE, Environment, State, account
+
+
+def forecast_batch(*, env: Environment = "local") -> None:
+    """Forecast every series into the lake."""
+    nightly.run(*account(env), Console())
+
+
+def monitor(
+    *, output: Path | None = None, env: Environment = "local", state: State = STATE
+) -> None:
+    """Compare the last week with what is usual for the model.
+
+    Parameters
+    ----------
+    output
+        Folder for drift.html; STATE/monitoring where not given.
+    """
+    session, names = account(env)
+    monitoring.run(session, names, output or state / "monitoring", Console())
