@@ -16,7 +16,7 @@ from forecast_format.series import Series
 
 CONTAINER = Path(__file__).parents[3] / "sagemaker" / "containers" / "deepar"
 
-configure_torch()  # one thread, as the container: two of them wait for each other on a busy machine
+configure_torch()  # one thread, as in the container: two would wait for each other under load
 
 TINY = {
     "time_freq": "H",

@@ -1,4 +1,4 @@
-"""What boosting refuses: hyperparameters, channels and artefacts, each with its reason."""
+"""Invalid hyperparameters, channels and artefacts are rejected with a reason."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def ahead(steps: int) -> np.ndarray:
         ("seed", "nan", "an integer from 0 to"),
     ],
 )
-def test_a_hyperparameter_out_of_range_is_refused_by_name(
+def test_a_hyperparameter_out_of_range_is_rejected_by_name(
     name: str, value: str, expected: str
 ) -> None:
     with pytest.raises(HyperparameterError, match=f"{name} must be {expected}.*; got '{value}'"):
@@ -55,7 +55,7 @@ def test_a_hyperparameter_out_of_range_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    ("given", "complaint"),
+    ("given", "message"),
     [
         ([silent((0, 0)), silent((1, 0))], "no series has a value"),
         ([series(days=7)], "last category 0: no series has a value after 168 hours"),
@@ -66,23 +66,23 @@ def test_a_hyperparameter_out_of_range_is_refused_by_name(
     ],
     ids=["silent", "too-short", "too-few-days", "categories", "ahead-too-short", "ahead-of-some"],
 )
-def test_a_channel_that_cannot_be_learned_from_is_refused(
-    given: list[Series], complaint: str
+def test_a_channel_that_is_not_usable_for_training_is_rejected(
+    given: list[Series], message: str
 ) -> None:
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=message):
         training.fit(given, QUICK)
 
 
-def test_a_pollutant_that_has_just_begun_leaves_the_others_alone() -> None:
+def test_a_pollutant_with_too_little_history_does_not_affect_the_others() -> None:
     model, _ = training.fit([series(), series((0, 1), days=7), silent((0, 2))], QUICK)
     model.check(series())
-    for begun in (1, 2):
-        with pytest.raises(SeriesError, match=rf"cat ends with {begun}, .* known: \[0\]"):
-            model.check(series((0, begun)))
+    for untrained in (1, 2):
+        with pytest.raises(SeriesError, match=rf"cat ends with {untrained}, .* known: \[0\]"):
+            model.check(series((0, untrained)))
 
 
 @pytest.mark.parametrize(
-    ("files", "complaint"),
+    ("files", "message"),
     [
         ({}, "channel 'train' is missing"),
         ({"_SUCCESS": "", ".a.json.crc": "x"}, "channel 'train' holds no series"),
@@ -92,13 +92,13 @@ def test_a_pollutant_that_has_just_begun_leaves_the_others_alone() -> None:
     ids=["missing", "no-file", "other-format", "bad-line"],
 )
 def test_a_channel_that_cannot_be_read_is_named(
-    tmp_path: Path, files: dict[str, str], complaint: str
+    tmp_path: Path, files: dict[str, str], message: str
 ) -> None:
     paths = ContainerPaths(tmp_path)
     for name, text in files.items():
         paths.channel("train").mkdir(parents=True, exist_ok=True)
         (paths.channel("train") / name).write_text(text)
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=message):
         commands.run(paths, HOURLY)
 
 
@@ -111,7 +111,7 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "complaint"),
+    ("name", "content", "message"),
     [
         ("model.json", b'{"format": 99}', "expected format .*, got 99; .* another version"),
         ("model.json", b"[]", "expected format"),
@@ -125,7 +125,15 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("trees-0-0-0.1.txt.gz", None, "No such file"),
         ("model.json", None, "No such file"),
     ],
-    ids=["version", "shape", "half", "fields", "half-a-tree", "a-tree-lacks", "nothing"],
+    ids=[
+        "version",
+        "type",
+        "truncated",
+        "fields",
+        "truncated-tree",
+        "missing-tree",
+        "missing-model",
+    ],
 )
 def test_a_damaged_or_foreign_artefact_is_not_served(
     artefact: Path,
@@ -134,7 +142,7 @@ def test_a_damaged_or_foreign_artefact_is_not_served(
     capfd: pytest.CaptureFixture[str],
     name: str,
     content: bytes | None,
-    complaint: str,
+    message: str,
 ) -> None:
     folder = ContainerPaths(tmp_path).model
     folder.mkdir()
@@ -145,14 +153,14 @@ def test_a_damaged_or_foreign_artefact_is_not_served(
     else:
         current = json.loads((artefact / "model.json").read_text())["format"]
         (folder / name).write_bytes(content.replace(b"FORMAT", str(current).encode()))
-    with pytest.raises((ValueError, OSError), match=complaint):
+    with pytest.raises((ValueError, OSError), match=message):
         Boosting.load(folder)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     assert serve(Boosting.load) == 1
     assert f"the model in {folder} cannot be served" in capfd.readouterr().out
 
 
-def test_trees_of_another_kind_of_damage_are_refused(artefact: Path, tmp_path: Path) -> None:
+def test_trees_with_changed_bytes_are_rejected(artefact: Path, tmp_path: Path) -> None:
     for path in artefact.iterdir():
         content = path.read_bytes()
         flipped = content[:40] + bytes(255 - byte for byte in content[40:60]) + content[60:]

@@ -1,4 +1,4 @@
-"""The container as SageMaker starts it: train on channels, leave an artefact, answer requests."""
+"""The container as SageMaker starts it: trains on channels, saves an artefact, serves requests."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def prepared(base: Path, instances: list[dict], **hyperparameters: str) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A finished training's folders and log: two devices, two pollutants."""
+    """Folders and log of a finished training with two devices and two pollutants."""
     instances = [instance(device, pollutant) for device in (0, 1) for pollutant in (0, 1)]
     base = prepared(tmp_path_factory.mktemp("boosting"), instances)
     done = run(base, "train")
@@ -91,14 +91,14 @@ def ask(model: Boosting, *instances: dict, **configuration: object) -> list[dict
     return answer_json(model, json.dumps(body).encode())["predictions"]
 
 
-def test_log_has_the_lines_that_sagemaker_takes_metrics_from(trained: tuple[Path, str]) -> None:
+def test_log_has_the_lines_that_sagemaker_extracts_metrics_from(trained: tuple[Path, str]) -> None:
     log = trained[1]
     assert "#progress_metric: host=algo-1, completed 100.0 % of epochs" in log
     assert "train final_loss <loss>=0." in log
     assert "test mean_wQuantileLoss <loss>=0." in log
 
 
-def test_log_tells_how_the_loss_went_and_what_each_pollutants_is(
+def test_log_contains_the_loss_curve_and_the_loss_of_each_pollutant(
     trained: tuple[Path, str],
 ) -> None:
     _, log = trained
@@ -108,22 +108,22 @@ def test_log_tells_how_the_loss_went_and_what_each_pollutants_is(
     }
     curve, final = found["train:loss"], found["train:final_loss"]
     assert len(curve) == 10
-    assert curve[-1] < 0.8 * curve[0]  # it has learned
+    assert curve[-1] < 0.8 * curve[0]  # the model has learned
     assert final == [pytest.approx(curve[-1])]
     by_pollutant = [found[f"train:final_loss:category-{number}"] for number in range(2)]
     assert np.mean(by_pollutant) == pytest.approx(final[0])
 
 
-def test_artefact_answers_as_the_trained_model(model: Boosting) -> None:
+def test_loaded_artefact_forecasts_the_daily_cycle(model: Boosting) -> None:
     (found,) = ask(model, instance(0, 1), quantiles=["0.5"])
     expected = 50 * (2 + np.sin(2 * np.pi * np.arange(24) / 24))
     np.testing.assert_allclose(found["quantiles"]["0.5"], expected, rtol=0.1)
     np.testing.assert_allclose(found["mean"], expected, rtol=0.1)
 
 
-def test_quantiles_are_ordered_and_samples_spread_as_they_do(model: Boosting) -> None:
-    asked = {"quantiles": LEVELS, "num_samples": 400, "output_types": ["quantiles", "samples"]}
-    (found,) = ask(model, instance(1, 0), **asked)
+def test_quantiles_are_ordered_and_samples_have_the_same_quantiles(model: Boosting) -> None:
+    options = {"quantiles": LEVELS, "num_samples": 400, "output_types": ["quantiles", "samples"]}
+    (found,) = ask(model, instance(1, 0), **options)
     rows = np.array([found["quantiles"][level] for level in LEVELS])
     assert (np.diff(rows, axis=0) >= 0).all()
     assert (rows >= 0).all()
@@ -146,7 +146,7 @@ def test_quantiles_are_ordered_and_samples_spread_as_they_do(model: Boosting) ->
     ],
     ids=["silent", "constant", "zero", "one-value", "new", "alone", "unknown-device"],
 )
-def test_whatever_is_missing_an_answer_is_finite_ordered_and_not_negative(
+def test_a_forecast_from_incomplete_input_is_finite_ordered_and_not_negative(
     model: Boosting, changes: dict
 ) -> None:
     given = {**instance(0, 1), **changes}
@@ -162,10 +162,10 @@ def test_whatever_is_missing_an_answer_is_finite_ordered_and_not_negative(
     "hours", [0, 300, 1200], ids=["new", "silent-for-days", "silent-for-weeks"]
 )
 @pytest.mark.parametrize("related", [True, False])
-def test_a_silent_device_is_forecast_as_it_usually_is_and_with_less_certainty(
+def test_a_silent_device_is_forecast_at_its_usual_level_with_wider_bands(
     model: Boosting, hours: int, related: bool
 ) -> None:
-    """Though all that the model learned from was there: a gap is no nought to it."""
+    """The training data have no gaps; the model must still not treat a gap as zero."""
     known, usual = instance(0, 1), 50 * (2 + np.sin(2 * np.pi * np.arange(24) / 24))
     target = [*known["target"][: HOURS - hours], *([None] * hours)] if hours else []
     given = {**known, "target": target, "related": known["related"] if related and hours else {}}
@@ -177,7 +177,7 @@ def test_a_silent_device_is_forecast_as_it_usually_is_and_with_less_certainty(
     assert (high - low).mean() > 2 * width.mean()
 
 
-def test_a_model_that_learned_with_related_series_serves_those_who_send_none(
+def test_a_model_trained_with_related_series_serves_requests_without_them(
     model: Boosting,
 ) -> None:
     found, sure = (
@@ -187,7 +187,7 @@ def test_a_model_that_learned_with_related_series_serves_those_who_send_none(
     np.testing.assert_allclose(found, sure, rtol=0.1)
 
 
-def test_request_that_was_not_trained_for_is_refused_by_name(model: Boosting) -> None:
+def test_a_request_that_does_not_fit_the_model_is_rejected_by_name(model: Boosting) -> None:
     with pytest.raises(ValueError, match=r"instances\[0\]: cat ends with 7"):
         ask(model, instance(0, 7))
     with pytest.raises(ValueError, match=r"cat must hold 2 categories; got \[1\]"):
@@ -196,7 +196,7 @@ def test_request_that_was_not_trained_for_is_refused_by_name(model: Boosting) ->
         ask(model, instance(0, 0, related={"area": [1.0] * (HOURS + 1)}))
 
 
-def test_same_data_and_seed_make_the_same_artefact(
+def test_same_data_and_seed_give_the_same_artefact(
     trained: tuple[Path, str], tmp_path: Path
 ) -> None:
     instances = [instance(device, pollutant) for device in (0, 1) for pollutant in (0, 1)]
@@ -209,22 +209,22 @@ def test_same_data_and_seed_make_the_same_artefact(
         ).read_bytes()
 
 
-def test_too_short_series_fail_with_what_is_needed(tmp_path: Path) -> None:
+def test_too_short_series_fail_with_the_required_length(tmp_path: Path) -> None:
     base = prepared(tmp_path, [instance(0, 0, hours=190)])
     assert run(base, "train").returncode == 1
     failure = (base / "output" / "failure").read_text()
     assert "Customer Error: train channel: last category 0: no series has a value after" in failure
 
 
-def test_hyperparameters_are_refused_all_at_once() -> None:
-    with pytest.raises(HyperparameterError) as refused:
+def test_all_invalid_hyperparameters_are_reported_together() -> None:
+    with pytest.raises(HyperparameterError) as rejected:
         Hyperparameters.parse(
             {"time_freq": "D", "prediction_length": "24", "rounds": "0", "x": "1"}
         )
-    said = str(refused.value)
-    assert "time_freq must be H" in said
-    assert "rounds must be an integer from 1 to 10000" in said
-    assert "'x' is not a hyperparameter of boosting" in said
+    message = str(rejected.value)
+    assert "time_freq must be H" in message
+    assert "rounds must be an integer from 1 to 10000" in message
+    assert "'x' is not a hyperparameter of boosting" in message
 
 
 def test_serve_answers_over_http(trained: tuple[Path, str]) -> None:

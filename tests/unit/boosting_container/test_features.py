@@ -1,4 +1,4 @@
-"""Features see only the past, and bands hold what they promise."""
+"""Features use only past values, and bands cover their nominal share."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_no_feature_depends_on_the_target_or_related_series_from_the_origin_on(s
 def test_an_instance_that_ends_at_the_origin_gives_the_same_features(series):
     related = {name: values[:POSITION] for name, values in series.related.items()}
     dynamic = series.dynamic_feat[:, : POSITION + 24]
-    asked = replace(series, target=series.target[:POSITION], related=related, dynamic_feat=dynamic)
-    np.testing.assert_array_equal(features(series), features(asked))
+    cut = replace(series, target=series.target[:POSITION], related=related, dynamic_feat=dynamic)
+    np.testing.assert_array_equal(features(series), features(cut))
 
 
 def test_the_hour_before_the_origin_is_the_last_value(series):
@@ -52,19 +52,19 @@ def test_the_hour_before_the_origin_is_the_last_value(series):
 
 
 @pytest.mark.parametrize("name", ["target", AREA])
-def test_each_lead_finds_its_own_hour_of_the_day_before(series, name):
+def test_each_lead_has_its_own_hour_of_the_day_before(series, name):
     values = series.target if name == "target" else series.related[name]
     yesterday = values[POSITION - 24 : POSITION]
     assert any(np.array_equal(column, yesterday) for column in features(series).T)
 
 
-def test_each_lead_finds_what_is_known_of_it_ahead(series):
+def test_each_lead_has_the_values_known_in_advance(series):
     ahead = np.arange(POSITION, POSITION + 24)
     assert any(np.array_equal(column, ahead) for column in features(series).T)
     assert any(np.allclose(column, ahead - 11.5) for column in features(series).T)
 
 
-def test_each_lead_is_told_how_it_differs_from_now_and_how_it_comes_to_that(series):
+def test_each_lead_has_the_difference_from_the_origin_and_the_mean_until_then(series):
     known = np.sqrt(np.arange(HOURS + 24, dtype=np.float32))
     columns = features(replace(series, dynamic_feat=known[None])).T
     ahead, now = known[POSITION : POSITION + 24], known[POSITION - 1]
@@ -73,19 +73,19 @@ def test_each_lead_is_told_how_it_differs_from_now_and_how_it_comes_to_that(seri
         assert any(np.allclose(column, expected, atol=1e-3) for column in columns)
 
 
-def test_the_trees_are_told_how_things_move(series):
+def test_recent_changes_are_features(series):
     for name, values in {"target": series.target, **series.related}.items():
         change = values[POSITION - 1] - values[POSITION - 26 : POSITION - 23].mean()
         assert np.isclose(features(series)[0], change, atol=1e-4).any(), name
 
 
-def test_hours_before_the_data_are_missing_not_wrong(series):
+def test_hours_before_the_data_are_missing_values(series):
     early = features(series, 30)[0]
     assert np.isfinite(early[0])
     assert np.isnan(early).any()
 
 
-def test_what_an_instance_lacks_is_missing_in_the_same_columns(series):
+def test_an_instance_without_related_series_has_missing_values_in_the_same_columns(series):
     columns = Columns.of([series])
     bare = replace(series, related={}, dynamic_feat=np.empty((0, 0), np.float32))
     full, less = features(series), features(bare, columns=columns)
@@ -105,20 +105,20 @@ def test_bands_that_are_too_narrow_are_widened_to_their_share():
     random = np.random.default_rng(2)
     median = random.uniform(10, 20, 20_000)
     base = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
-    told = median[:, None] + np.array([-0.5, -0.2, 0, 0.2, 0.5])
+    forecast = median[:, None] + np.array([-0.5, -0.2, 0, 0.2, 0.5])
     leads = random.integers(1, 25, len(median))
-    came = median + random.normal(0, 1 + leads / 24, len(median))
+    actual = median + random.normal(0, 1 + leads / 24, len(median))
     half = len(median) // 2
-    calibration = Calibration.learn(base, told[:half], came[:half], leads[:half])
+    calibration = Calibration.learn(base, forecast[:half], actual[:half], leads[:half])
     kept = Calibration.from_json(calibration.to_json())
-    found = kept.apply(told[half:], leads[half:])
-    share = (came[half:, None] <= found).mean(axis=0)
+    found = kept.apply(forecast[half:], leads[half:])
+    share = (actual[half:, None] <= found).mean(axis=0)
     np.testing.assert_allclose(share, LEVELS, atol=0.02)
 
 
-def test_with_too_few_values_to_learn_from_quantiles_stay():
+def test_quantiles_do_not_change_with_too_few_values_for_calibration():
     base = np.array([0.1, 0.5, 0.9])
-    told = np.array([[1.0, 2.0, 4.0]])
-    calibration = Calibration.learn(base, told, np.array([9.0]), np.array([1]))
-    found = calibration.apply(told, np.array([1]))[0]
-    np.testing.assert_allclose(found[np.isin(LEVELS, base)], told[0])
+    forecast = np.array([[1.0, 2.0, 4.0]])
+    calibration = Calibration.learn(base, forecast, np.array([9.0]), np.array([1]))
+    found = calibration.apply(forecast, np.array([1]))[0]
+    np.testing.assert_allclose(found[np.isin(LEVELS, base)], forecast[0])

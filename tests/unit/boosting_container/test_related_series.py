@@ -1,4 +1,4 @@
-"""Related series are made of the lake's own, in line with each series' hours."""
+"""Related series are derived from the channel's series and aligned with each series' hours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def series(cat: tuple[int, ...], target: list[float], first: int = 0, **given: o
     return Series(start, np.float32(target), cat, **given)  # type: ignore[arg-type]
 
 
-def test_containers_and_callers_call_related_series_the_same() -> None:
+def test_containers_and_callers_use_the_same_names_of_related_series() -> None:
     assert AREA == forecast_input.AREA
     assert related.pollutant(3) == forecast_input.related_name(3)
     assert LOOK_BACK <= forecast_input.RELATED_HOURS
@@ -45,21 +45,21 @@ def test_a_series_is_related_to_its_device_and_to_the_area_at_the_same_hours() -
     assert set(elsewhere.related) == {AREA}
 
 
-def test_the_area_is_missing_where_less_than_a_quarter_is_there() -> None:
+def test_the_area_mean_is_missing_with_values_of_fewer_than_a_quarter_of_devices() -> None:
     found = with_related(
         [series((device, 0), [1.0, NAN if device else 2.0]) for device in range(8)]
     )
     np.testing.assert_array_equal(found[0].related[AREA], [1, NAN])
 
 
-def test_what_a_series_brings_is_kept_and_one_of_other_categories_left_alone() -> None:
-    brought = series((0, 0), [1, 2], related={"wind": np.float32([3, 4])})
+def test_existing_related_series_are_kept_and_series_of_other_categories_get_none() -> None:
+    complete = series((0, 0), [1, 2], related={"wind": np.float32([3, 4])})
     single = series((0,), [1, 2])
-    assert with_related([brought, single]) == [brought, single]
+    assert with_related([complete, single]) == [complete, single]
     assert with_related([single]) == [single]
 
 
-def test_what_is_known_before_a_step_holds_nothing_of_it() -> None:
+def test_history_before_a_step_does_not_include_the_step() -> None:
     whole = series(
         (0, 0),
         [1, 2, 3, 4, 5],
@@ -76,15 +76,15 @@ def test_what_is_known_before_a_step_holds_nothing_of_it() -> None:
     np.testing.assert_array_equal(whole.before(9, 2).target, whole.target)
 
 
-def test_scores_on_the_test_channel_are_of_forecasts_that_saw_nothing_of_it() -> None:
-    """A model that repeats what it finds at the end of a related series must be wrong."""
+def test_forecasts_of_the_test_channel_do_not_get_its_scored_values() -> None:
+    """A model that copies the end of a related series must not see the scored values there."""
 
     class Copying:
         prediction_length = 2
         frequency = "h"
 
-        def forecast(self, asked: list[Series], _: int) -> list[object]:
-            assert [len(row) for one in asked for row in one.related.values()] == [3]
+        def forecast(self, requested: list[Series], _: int) -> list[object]:
+            assert [len(row) for one in requested for row in one.related.values()] == [3]
             raise LookupError
 
     target = [1.0, 2, 3, 4, 5]
@@ -92,7 +92,7 @@ def test_scores_on_the_test_channel_are_of_forecasts_that_saw_nothing_of_it() ->
         scores_of(Copying(), [series((0, 0), target, related={"same": np.float32(target)})], 1, [])  # type: ignore[arg-type]
 
 
-def test_a_series_survives_being_written_down() -> None:
+def test_a_series_survives_json() -> None:
     whole = series(
         (0, 1),
         [0.1, NAN, 1 / 3],

@@ -1,4 +1,4 @@
-"""Channels: three formats with one meaning, and what is refused."""
+"""Channels: three equivalent formats, and errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def write_parquet(folder):
 
 
 @pytest.mark.parametrize("write", [write_json, write_gzip, write_parquet])
-def test_the_formats_mean_the_same(tmp_path, write):
+def test_all_formats_are_equivalent(tmp_path, write):
     write(tmp_path)
-    (tmp_path / "_SUCCESS").touch()  # Spark leaves it beside its files
+    (tmp_path / "_SUCCESS").touch()  # Spark writes it next to its files
     first, second = read_channel(tmp_path, "h")
     assert str(first.start) == "2024-01-01 00:00"
     np.testing.assert_array_equal(first.target, [1.0, np.nan, 3.0])
@@ -72,7 +72,7 @@ def test_nan_is_missing_as_null_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "complaint"),
+    ("line", "message"),
     [
         ("{", "a.json, line 1: not a JSON object"),
         ("[1, 2]", "a.json, series 1: expected an object"),
@@ -95,9 +95,9 @@ def test_nan_is_missing_as_null_is(tmp_path):
         ),
     ],
 )
-def test_a_bad_line_is_named_with_its_fault(tmp_path, line, complaint):
+def test_an_invalid_line_is_named_with_its_error(tmp_path, line, message):
     (tmp_path / "a.json").write_text(line)
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=message):
         read_channel(tmp_path, "h")
 
 
@@ -106,20 +106,20 @@ def test_a_missing_channel_is_named(tmp_path):
         read_channel(tmp_path / "train", "h")
 
 
-def test_an_empty_channel_is_refused(tmp_path):
+def test_an_empty_channel_is_rejected(tmp_path):
     with pytest.raises(DataError, match="holds no series"):
         read_channel(tmp_path, "h")
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "complaint"),
+    ("name", "content", "message"),
     [
         ("a.parquet", b"not parquet", "a.parquet: not a Parquet file"),
         ("a.json.gz", b"not gzip", "a.json.gz: cannot be read"),
         ("a.csv", b"1,2", "a.csv: expected a name ending in"),
     ],
 )
-def test_a_file_of_another_format_is_named(tmp_path, name, content, complaint):
+def test_a_file_of_another_format_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=message):
         read_channel(tmp_path, "h")

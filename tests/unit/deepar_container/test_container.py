@@ -50,7 +50,7 @@ def train(container, base):
 
 @pytest.fixture(scope="module")
 def trained(container, tmp_path_factory):
-    """Trees of three trainings on the same series, one for each format, with what they printed."""
+    """Folder trees and output of three trainings on the same series, one per format."""
     trees = {}
     for kind in ("json", "gzip", "parquet"):
         base = tmp_path_factory.mktemp(kind)
@@ -63,7 +63,7 @@ def trained(container, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(container, trained):
-    """Address of a server of the trained model."""
+    """Start a server of the trained model; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -125,14 +125,14 @@ def test_metrics_are_printed_as_deepar_prints_them(trained, line):
     assert re.search(line, trained["json"][1].stdout)
 
 
-def test_training_writes_nothing_beside_the_model(trained):
+def test_training_writes_only_the_model(trained):
     base, finished = trained["json"]
     written = {path.name for path in (base / "model").iterdir()}
     assert written == {"model.json", "weights.pt"}
     assert finished.stderr == ""
 
 
-def test_a_failing_training_says_why_and_ends_with_1(container, tmp_path):
+def test_a_failing_training_writes_the_reason_and_exits_with_1(container, tmp_path):
     write_hyperparameters(tmp_path, likelihood="poisson")
     finished = train(container, tmp_path)
     assert finished.returncode == 1
@@ -142,7 +142,7 @@ def test_a_failing_training_says_why_and_ends_with_1(container, tmp_path):
     assert "Traceback" not in finished.stdout + finished.stderr
 
 
-def test_a_bad_line_fails_the_training_by_its_place(container, tmp_path):
+def test_an_invalid_line_fails_the_training_and_is_named(container, tmp_path):
     write_hyperparameters(tmp_path)
     write_channel(tmp_path, "train", "json", [SERIES[0], {"start": "2024-01-01", "target": "x"}])
     finished = train(container, tmp_path)
@@ -150,7 +150,7 @@ def test_a_bad_line_fails_the_training_by_its_place(container, tmp_path):
     assert "part-0.json, series 2: target must be" in (tmp_path / "output" / "failure").read_text()
 
 
-def test_serving_without_a_model_ends_with_1_and_says_so(container, tmp_path):
+def test_serving_without_a_model_exits_with_1_and_a_message(container, tmp_path):
     finished = subprocess.run(
         [sys.executable, container / "serve"],
         env={**os.environ, "SAGEMAKER_BASE_DIR": str(tmp_path)},
@@ -195,7 +195,7 @@ def test_execution_parameters_allow_one_batch_at_a_time(served):
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type", "status", "complaint"),
+    ("body", "content_type", "status", "message"),
     [
         (b"{", "application/json", 400, "must be JSON"),
         (lines([{**SERIES[0], "cat": [9, 0]}]).encode(), "application/jsonlines", 400, "cat[0]"),
@@ -203,10 +203,10 @@ def test_execution_parameters_allow_one_batch_at_a_time(served):
         (b" " * 7_000_000, "application/json", 413, "bytes"),
     ],
 )
-def test_a_bad_request_is_refused_with_its_reason(served, body, content_type, status, complaint):
-    answered = call(f"{served}/invocations", body, content_type)
-    assert answered[0] == status
-    assert complaint in json.loads(answered[1])["error"]
+def test_a_bad_request_is_rejected_with_a_reason(served, body, content_type, status, message):
+    response = call(f"{served}/invocations", body, content_type)
+    assert response[0] == status
+    assert message in json.loads(response[1])["error"]
 
 
 def test_only_loopback_is_bound(container):

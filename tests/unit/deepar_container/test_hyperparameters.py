@@ -9,7 +9,7 @@ from deepar_container.hyperparameters import AUTO, IGNORED, Hyperparameters
 REQUIRED = {"time_freq": "H", "context_length": "72", "prediction_length": "24", "epochs": "20"}
 
 
-def test_what_is_left_out_takes_sagemakers_defaults():
+def test_missing_hyperparameters_take_sagemakers_defaults():
     parsed = Hyperparameters.parse(REQUIRED)
     assert (parsed.num_cells, parsed.num_layers, parsed.mini_batch_size) == (40, 2, 128)
     assert (parsed.likelihood, parsed.dropout_rate, parsed.learning_rate) == (
@@ -24,7 +24,7 @@ def test_what_is_left_out_takes_sagemakers_defaults():
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_each_required_hyperparameter_is_asked_for_by_name(name):
+def test_a_missing_required_hyperparameter_is_named(name):
     with pytest.raises(HyperparameterError, match=f"{name} is required"):
         Hyperparameters.parse({key: value for key, value in REQUIRED.items() if key != name})
 
@@ -55,17 +55,17 @@ def test_each_required_hyperparameter_is_asked_for_by_name(name):
         ("test_quantiles", "0.1"),
     ],
 )
-def test_a_value_out_of_range_is_refused_by_name(name, value):
+def test_a_value_out_of_range_is_rejected_by_name(name, value):
     with pytest.raises(
         HyperparameterError, match=f"{name} must be .*got '{value}'".replace("[", r"\[")
     ):
         Hyperparameters.parse({**REQUIRED, name: value})
 
 
-def test_all_that_is_wrong_is_said_at_once():
-    with pytest.raises(HyperparameterError) as refused:
+def test_all_errors_are_reported_together():
+    with pytest.raises(HyperparameterError) as rejected:
         Hyperparameters.parse({"time_freq": "H", "epochs": "0", "num_cell": "40"})
-    message = str(refused.value)
+    message = str(rejected.value)
     for part in (
         "context_length is required",
         "epochs must be",
@@ -78,7 +78,7 @@ def test_all_that_is_wrong_is_said_at_once():
     ("time_freq", "frequency"),
     [("H", "h"), ("2H", "2h"), ("1D", "D"), ("5min", "5min"), ("M", "M"), ("W", "W")],
 )
-def test_time_freq_is_spelt_as_pandas_spells_it(time_freq, frequency):
+def test_time_freq_is_converted_to_pandas_notation(time_freq, frequency):
     assert Hyperparameters.parse({**REQUIRED, "time_freq": time_freq}).frequency == frequency
 
 
@@ -93,5 +93,5 @@ def test_hyperparameters_survive_json():
     assert Hyperparameters.from_json(parsed.to_json()) == parsed
 
 
-def test_sagemakers_own_tuning_settings_are_let_through():
+def test_sagemakers_own_tuning_settings_are_ignored():
     Hyperparameters.parse({**REQUIRED, "_tuning_objective_metric": "test:RMSE"})

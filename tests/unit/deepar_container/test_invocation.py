@@ -1,4 +1,4 @@
-"""Requests and answers of a trained model."""
+"""Requests to a trained model and its responses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ask(model, instances, **configuration):
     return answer_json(model, json.dumps(body).encode())["predictions"]
 
 
-def test_an_answer_holds_what_was_asked_for(tiny_model, instance):
+def test_a_response_has_the_requested_outputs(tiny_model, instance):
     (prediction,) = ask(tiny_model, [instance], **ALL, quantiles=["0.1", "0.55", "0.9"])
     samples = np.array(prediction["samples"])
     assert samples.shape == (30, 4)
@@ -51,11 +51,11 @@ def test_quantiles_do_not_cross_and_positive_data_stay_positive(tiny_model, inst
     assert (rows >= 0).all()
 
 
-def test_the_same_request_has_the_same_answer(tiny_model, instance):
+def test_the_same_request_gives_the_same_response(tiny_model, instance):
     assert ask(tiny_model, [instance], **ALL) == ask(tiny_model, [instance], **ALL)
 
 
-def test_predictions_stand_in_the_order_of_the_instances(tiny_model, instance, tiny_series):
+def test_predictions_are_in_the_order_of_the_instances(tiny_model, instance, tiny_series):
     large = {**instance, "target": tiny_series[1].target.tolist(), "cat": [0, 1]}
     small_first = ask(tiny_model, [instance, large])
     large_first = ask(tiny_model, [large, instance])
@@ -63,25 +63,25 @@ def test_predictions_stand_in_the_order_of_the_instances(tiny_model, instance, t
     assert max(large_first[1]["mean"]) < min(large_first[0]["mean"])
 
 
-def test_a_model_reads_and_writes_itself_exactly(
+def test_a_saved_and_loaded_model_gives_the_same_forecasts(
     tmp_path, tiny_settings, tiny_weights, tiny_model, instance
 ):
     DeepAR(tiny_settings, tiny_weights).save(tmp_path)
     assert ask(DeepAR.load(tmp_path), [instance], **ALL) == ask(tiny_model, [instance], **ALL)
 
 
-def test_silence_over_the_whole_context_is_answered_at_the_series_own_level(tiny_model, instance):
-    """GluonTS would scale it by whatever else is in the batch."""
+def test_a_series_without_values_in_its_context_is_forecast_at_its_own_level(tiny_model, instance):
+    """GluonTS would scale it by the other series in the batch."""
     silent = {**instance, "target": [*instance["target"][:-6], *[None] * 6]}
-    stranger = {**instance, "target": [1e6] * 50}
+    other = {**instance, "target": [1e6] * 50}
     (alone,) = ask(tiny_model, [silent])
-    beside = ask(tiny_model, [silent, stranger])[0]
-    for answer in (alone, beside):
+    together = ask(tiny_model, [silent, other])[0]
+    for answer in (alone, together):
         assert 1 < np.mean(answer["mean"]) < 100  # the series' level is 10
 
 
 @pytest.mark.parametrize("target", [[], [None] * 3, ["NaN"] * 100])
-def test_no_history_is_answered_at_the_category_level(tiny_model, instance, target):
+def test_a_series_without_history_is_forecast_at_the_category_level(tiny_model, instance, target):
     small, large = ask(
         tiny_model,
         [{**instance, "target": target}, {**instance, "target": target, "cat": [0, 1]}],
@@ -90,14 +90,14 @@ def test_no_history_is_answered_at_the_category_level(tiny_model, instance, targ
     assert 100 < np.mean(large["mean"]) < 10_000
 
 
-def test_short_and_gappy_histories_are_answered(tiny_model, instance):
+def test_histories_that_are_short_or_have_gaps_are_forecast(tiny_model, instance):
     gappy = [v if n % 3 else "NaN" for n, v in enumerate(instance["target"])]
     for target in (instance["target"][:2], gappy):
         (prediction,) = ask(tiny_model, [{**instance, "target": target}])
         assert np.isfinite(prediction["mean"]).all()
 
 
-def test_a_gap_of_hundreds_of_hours_is_answered_from_both_sides(tiny_model, instance):
+def test_a_series_with_a_gap_of_hundreds_of_hours_is_forecast(tiny_model, instance):
     long = instance["target"] * 6
     for hours_after in (1, 400):
         gappy = [*long[:-700], *[None] * (700 - hours_after), *long[-hours_after:]]
@@ -106,13 +106,13 @@ def test_a_gap_of_hundreds_of_hours_is_answered_from_both_sides(tiny_model, inst
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-6, 7.0, 1e6])
-def test_a_constant_series_is_answered_near_its_level(tiny_model, instance, level):
+def test_a_constant_series_is_forecast_near_its_level(tiny_model, instance, level):
     (prediction,) = ask(tiny_model, [{**instance, "target": [level] * 100}])
     mean = np.array(prediction["mean"])
     assert (mean >= 0).all() and (mean <= 10 * level + 1e-6).all()
 
 
-def test_dynamic_features_must_reach_over_the_forecast(tiny_settings, instance):
+def test_dynamic_features_must_cover_the_forecast(tiny_settings, instance):
     features = dataclasses.replace(tiny_settings.features, dynamic_scales=((0.5, 2.0),))
     settings = dataclasses.replace(tiny_settings, features=features)
     model = DeepAR(settings, [settings.network().state_dict()])
@@ -128,7 +128,7 @@ def test_dynamic_features_must_reach_over_the_forecast(tiny_settings, instance):
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"cat": [2, 0]}, r"instances\[1\]: cat\[0\] must be below 2"),
         ({"cat": [0]}, r"instances\[1\]: cat must hold 2 categories"),
@@ -141,13 +141,13 @@ def test_dynamic_features_must_reach_over_the_forecast(tiny_settings, instance):
         ({"start": None}, r"instances\[1\]: start is missing"),
     ],
 )
-def test_a_bad_instance_is_named_with_its_fault(tiny_model, instance, change, complaint):
-    with pytest.raises(RequestError, match=complaint):
+def test_an_invalid_instance_is_named_with_its_error(tiny_model, instance, change, message):
+    with pytest.raises(RequestError, match=message):
         ask(tiny_model, [instance, {**instance, **change}])
 
 
 @pytest.mark.parametrize(
-    ("configuration", "complaint"),
+    ("configuration", "message"),
     [
         ({"quantiles": ["1.0"]}, "a quantile must be between 0 and 1.*'1.0'"),
         ({"quantiles": ["half"]}, "a quantile must be between 0 and 1"),
@@ -159,13 +159,13 @@ def test_a_bad_instance_is_named_with_its_fault(tiny_model, instance, change, co
         ({"output_types": [["mean"]]}, "output_types must be a list of some of"),
     ],
 )
-def test_a_bad_configuration_is_refused(tiny_model, instance, configuration, complaint):
-    with pytest.raises(RequestError, match=complaint):
+def test_an_invalid_configuration_is_rejected(tiny_model, instance, configuration, message):
+    with pytest.raises(RequestError, match=message):
         ask(tiny_model, [instance], **configuration)
 
 
 @pytest.mark.parametrize(
-    ("body", "complaint"),
+    ("body", "message"),
     [
         (b"", "the body must be JSON"),
         (b"[]", "the body must be an object with instances"),
@@ -175,24 +175,24 @@ def test_a_bad_configuration_is_refused(tiny_model, instance, configuration, com
         (b"\xff", "the body must be JSON"),
     ],
 )
-def test_a_body_of_another_shape_is_refused(tiny_model, body, complaint):
-    with pytest.raises(RequestError, match=complaint):
+def test_an_invalid_body_is_rejected(tiny_model, body, message):
+    with pytest.raises(RequestError, match=message):
         answer_json(tiny_model, body)
 
 
-def test_too_many_instances_are_refused(tiny_model, instance):
+def test_too_many_instances_are_rejected(tiny_model, instance):
     with pytest.raises(RequestError, match=f"at most {MAX_INSTANCES} instances"):
         ask(tiny_model, [{**instance, "target": []}] * (MAX_INSTANCES + 1))
 
 
-def test_batch_transform_answers_line_by_line(tiny_model, instance):
+def test_batch_transform_returns_one_line_per_instance(tiny_model, instance):
     body = (json.dumps(instance) + "\n\n" + json.dumps(instance) + "\n").encode()
     configuration = Configuration(output_types=("quantiles",), quantiles=("0.5",))
     lines = answer_json_lines(tiny_model, body, configuration).splitlines()
     assert [list(json.loads(line)["quantiles"]) for line in lines] == [["0.5"], ["0.5"]]
 
 
-def test_a_batch_of_any_length_is_answered_and_its_bad_line_numbered(
+def test_a_batch_of_any_length_is_forecast_and_an_invalid_line_is_named(
     tiny_model, instance, monkeypatch
 ):
     monkeypatch.setattr(invocation, "MAX_INSTANCES", 2)

@@ -1,4 +1,4 @@
-"""What a training learns from, and what it refuses to learn from."""
+"""Training: windows, losses and the checks of the data."""
 
 from __future__ import annotations
 
@@ -35,13 +35,15 @@ def parse(**given):
     return Hyperparameters.parse({**TINY, **given})
 
 
-def quietly(epoch, loss):
-    """What a training tells is nobody's business here."""
+def ignore_epoch(epoch, loss):
+    """Ignore the report of an epoch."""
 
 
-def test_a_seed_makes_a_training_reproducible_bit_for_bit(tiny_settings, tiny_series, tiny_weights):
+def test_a_training_is_reproducible_bit_for_bit_by_its_seed(
+    tiny_settings, tiny_series, tiny_weights
+):
     def weights(seed):
-        networks = training.fit(tiny_settings, tiny_series, quietly, seed).weights
+        networks = training.fit(tiny_settings, tiny_series, ignore_epoch, seed).weights
         return [tensor for network in networks for tensor in network.values()]
 
     expected = [tensor for network in tiny_weights for tensor in network.values()]
@@ -58,11 +60,11 @@ def test_every_likelihood_trains_and_forecasts(likelihood):
         values = values / 20
     one = series(values)
     settings = training.settings_for(parse(likelihood=likelihood), [one])
-    model = DeepAR(settings, training.fit(settings, [one], quietly).weights)
+    model = DeepAR(settings, training.fit(settings, [one], ignore_epoch).weights)
     samples = model.sample([one], 20)
     assert samples.shape == (1, 20, 4)
     assert np.isfinite(samples).all() and (samples >= 0).all()
-    if likelihood == "deterministic-L1":  # a point forecast: all paths are one
+    if likelihood == "deterministic-L1":  # a point forecast: all paths are equal
         assert (samples == samples[:, :1]).all()
     if likelihood == "beta":
         assert (samples <= 1).all()
@@ -77,12 +79,12 @@ def test_every_likelihood_trains_and_forecasts(likelihood):
         ("beta", [0.0, 0.5]),
     ],
 )
-def test_values_that_a_likelihood_cannot_give_are_refused(likelihood, target):
+def test_values_outside_a_likelihoods_support_are_rejected(likelihood, target):
     with pytest.raises(DataError, match=f"series 1: likelihood {likelihood}"):
         check_targets(likelihood, [series(target)])
 
 
-def test_series_without_a_value_to_learn_from_are_left_out():
+def test_series_without_a_value_before_the_forecast_are_left_out():
     silent, short = series([np.nan] * 50), series([1, 2, 3])
     kept = training.trainable([silent, short, series(daily_cycle(3.0))], prediction_length=4)
     assert len(kept) == 1
@@ -90,7 +92,7 @@ def test_series_without_a_value_to_learn_from_are_left_out():
         training.trainable([silent, short], prediction_length=4)
 
 
-def test_a_window_with_nothing_in_its_context_is_never_trained_on(tiny_settings):
+def test_a_window_without_values_in_its_context_is_not_trained_on(tiny_settings):
     target = daily_cycle(10.0)
     target[20:150] = np.nan  # far longer than the context
     network = tiny_settings.network()
@@ -98,8 +100,8 @@ def test_a_window_with_nothing_in_its_context_is_never_trained_on(tiny_settings)
     assert windows.draw(300)["past_observed_values"][:, -6:].sum(axis=1).min() > 0
 
 
-def test_windows_are_those_that_gluonts_would_cut(tiny_settings):
-    """But for the last feature: GluonTS's is the series' age, which less history falsifies."""
+def test_windows_equal_those_of_gluonts(tiny_settings):
+    """Except the last feature: GluonTS's is the series' age, wrong for a truncated history."""
     network, features = tiny_settings.network(), tiny_settings.features
     one = series(np.where(np.arange(HOURS) % 7, daily_cycle(10.0), np.nan), cat=(1, 0))
     built = DeepAREstimator(
@@ -124,7 +126,7 @@ def test_windows_are_those_that_gluonts_would_cut(tiny_settings):
     assert found["future_time_feat"][0, :, -1].tolist() == [0.25, 0.5, 0.75, 1]
 
 
-def test_paths_are_those_that_gluonts_would_draw(tiny_settings, tiny_weights, tiny_series):
+def test_paths_equal_those_of_gluonts(tiny_settings, tiny_weights, tiny_series):
     network = tiny_settings.network().eval()
     network.load_state_dict(tiny_weights[0])
     window = forecast_windows(network, tiny_settings.features, tiny_series)
@@ -134,8 +136,8 @@ def test_paths_are_those_that_gluonts_would_draw(tiny_settings, tiny_weights, ti
     assert torch.allclose(sample_paths(network, window, 7), expected, rtol=1e-4)
 
 
-def test_a_loss_weighs_context_and_forecast_alike(tiny_settings, tiny_series):
-    """Of a network that reads nothing, drawn and observed paths have the same loss."""
+def test_context_and_forecast_have_equal_weight_in_the_loss(tiny_settings, tiny_series):
+    """A network that ignores its input has the same loss for drawn and observed paths."""
     network = tiny_settings.network()
     for parameter in network.rnn.parameters():
         torch.nn.init.zeros_(parameter)
@@ -149,8 +151,10 @@ def test_a_loss_weighs_context_and_forecast_alike(tiny_settings, tiny_series):
     assert free_running(network, windows).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_a_loss_runs_freely_over_the_forecast(tiny_settings, tiny_weights, tiny_series):
-    """What came is what is judged, not what is read."""
+def test_the_free_running_loss_does_not_read_observed_values(
+    tiny_settings, tiny_weights, tiny_series
+):
+    """Observed values in the forecast are compared with, but are not an input."""
     network = tiny_settings.network().eval()
     network.load_state_dict(tiny_weights[0])
     windows = TrainingWindows(network, tiny_settings.features, tiny_series).draw(20)
@@ -183,10 +187,10 @@ def test_early_stopping_ends_after_epochs_without_progress(tiny_settings, tiny_s
     assert fitted.loss == min(losses) < losses[-1]
 
 
-def test_a_loss_that_is_no_number_ends_the_training(tiny_settings, tiny_series):
+def test_a_loss_that_is_not_finite_ends_the_training(tiny_settings, tiny_series):
     absurd = [dataclasses.replace(tiny_series[0], target=np.full(HOURS, 3e38, np.float32))]
     with pytest.raises(DataError, match="look for extreme values"):
-        training.fit(tiny_settings, absurd, quietly)
+        training.fit(tiny_settings, absurd, ignore_epoch)
 
 
 def test_cardinality_is_read_from_the_data_or_checked_against_them():
@@ -202,7 +206,7 @@ def test_cardinality_is_read_from_the_data_or_checked_against_them():
         FeatureShape.of(parse(), [*data, series([1])])
 
 
-def test_dynamic_features_are_standardised_by_what_was_trained_on():
+def test_dynamic_features_are_standardised_with_the_training_data():
     pressure = 1013 + np.random.default_rng(1).normal(0, 8, HOURS)
     one = series(daily_cycle(10.0), dynamic=[pressure, np.ones(HOURS)])
     features = FeatureShape.of(parse(), [one])
@@ -217,7 +221,7 @@ def test_dynamic_features_are_standardised_by_what_was_trained_on():
     ]
 
 
-def test_dynamic_features_must_go_along_with_the_target():
+def test_dynamic_features_must_match_the_target():
     data = [series([1, 2], dynamic=[[1, 2], [3, 4]])]
     assert FeatureShape.of(parse(), data).num_dynamic_feat == 2
     assert FeatureShape.of(parse(num_dynamic_feat="ignored"), data).num_dynamic_feat == 0
@@ -227,15 +231,15 @@ def test_dynamic_features_must_go_along_with_the_target():
         FeatureShape.of(parse(), [series([1, 2, 3], dynamic=[[1, 2]])])
 
 
-def test_an_epoch_sees_every_value_about_once_within_bounds():
-    hyperparameters = parse(mini_batch_size="10")  # windows of 10 hours, 100 hours a batch
+def test_an_epoch_covers_every_value_about_once_within_bounds():
+    hyperparameters = parse(mini_batch_size="10")  # windows of 10 hours, 100 hours per batch
     long = [series(np.ones(10_000))]
     assert training.batches_per_epoch(hyperparameters, long) == 100
     assert training.batches_per_epoch(hyperparameters, long[:0]) == training.LEAST_BATCHES
     assert training.batches_per_epoch(hyperparameters, long * 99) == training.MOST_BATCHES
 
 
-def test_scores_are_those_of_the_definition(tiny_model, tiny_series):
+def test_scores_match_their_definition(tiny_model, tiny_series):
     scores = scores_of(tiny_model, tiny_series, 50, (0.1, 0.5, 0.9))
     histories = [dataclasses.replace(one, target=one.target[:-4]) for one in tiny_series]
     samples = tiny_model.sample(histories, 50)
@@ -251,12 +255,12 @@ def test_scores_are_those_of_the_definition(tiny_model, tiny_series):
     assert scores["mean_wQuantileLoss"] == pytest.approx(np.mean(levels))
 
 
-def test_a_test_channel_too_short_to_hold_a_forecast_is_refused(tiny_model):
+def test_a_test_channel_too_short_for_a_forecast_is_rejected(tiny_model):
     with pytest.raises(DataError, match="no series is longer than prediction_length"):
         scores_of(tiny_model, [series([1, 2, 3, 4], cat=(0, 0))], 10, (0.5,))
 
 
-def test_metric_lines_are_those_that_sagemaker_looks_for(caplog):
+def test_metric_lines_have_the_format_that_sagemaker_matches(caplog):
     with caplog.at_level(logging.INFO, logger="forecast"):
         training.metric_lines.epoch_loss("algo-1", 0, 4, 4.25)
         training.metric_lines.final_loss("algo-1", 3.5)

@@ -1,4 +1,4 @@
-"""The look for drift: what it finds in a lake, tells CloudWatch, and shows people."""
+"""The drift monitor: findings in a lake, CloudWatch metrics and the HTML page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evaluation_container.drift.monitor import (
     of_categories,
     of_input,
     of_losses,
-    tell,
+    put_metrics,
     tenths,
 )
 from evaluation_container.drift.reference import OVERALL, Reference, with_losses
@@ -35,36 +35,36 @@ TRUTH = {"ozone": (("a", "b"), np.arange(1.0, 2 * 9 * DAY + 1).reshape(2, -1))}
 
 
 def forecasts(origin: datetime, too_high: float, version: int = 2) -> pa.Table:
-    """What came, and so much more."""
+    """Build forecasts that are too high by a constant."""
     ago = int((END - origin) / timedelta(hours=1))
     devices, rows = TRUTH["ozone"]
     answers = []
     for row in rows:
-        came = row[len(row) - ago :][:HORIZON]
-        told = np.concatenate([came, np.zeros(HORIZON - len(came))]) + too_high
-        answers.append({"mean": told, "quantiles": dict.fromkeys(QUANTILES, told)})
+        actual = row[len(row) - ago :][:HORIZON]
+        values = np.concatenate([actual, np.zeros(HORIZON - len(actual))]) + too_high
+        answers.append({"mean": values, "quantiles": dict.fromkeys(QUANTILES, values)})
     plan = batch.Plan(origin, tuple((device, "ozone") for device in devices))
     return batch.table_of(plan, answers, run="r", version=version)
 
 
-def test_losses_are_those_of_the_hours_that_came() -> None:
+def test_losses_are_computed_for_the_observed_hours() -> None:
     origin = END - timedelta(days=2)
     found = published.losses([forecasts(origin, 3.0)], TRUTH, END, version=2)
     assert found.origins == (origin,)
-    came = TRUTH["ozone"][1][:, -48:-24]
-    assert found.totals["ozone"] == pytest.approx([came.sum()])
+    actual = TRUTH["ozone"][1][:, -48:-24]
+    assert found.totals["ozone"] == pytest.approx([actual.sum()])
     # each of 48 values 3 too high: twice the mean of 3 (1 - q) over the nine quantiles is 3
     assert found.losses["ozone"] == pytest.approx([48 * 3.0])
 
 
-def test_hours_that_were_not_measured_are_not_judged() -> None:
+def test_hours_without_a_measurement_are_ignored() -> None:
     truth = {"ozone": (TRUTH["ozone"][0], TRUTH["ozone"][1].copy())}
     truth["ozone"][1][0, -48:-24] = np.nan
     found = published.losses([forecasts(END - timedelta(days=2), 3.0)], truth, END, version=2)
     assert found.losses["ozone"] == pytest.approx([24 * 3.0])
 
 
-def test_forecasts_of_hours_to_come_or_of_another_version_do_not_count() -> None:
+def test_forecasts_of_future_hours_or_of_another_version_are_ignored() -> None:
     tables = [
         forecasts(END - timedelta(hours=23), 3.0),
         forecasts(END - timedelta(days=3), 3.0, version=1),
@@ -72,7 +72,7 @@ def test_forecasts_of_hours_to_come_or_of_another_version_do_not_count() -> None
     assert published.losses(tables, TRUTH, END, version=2).origins == ()
 
 
-def test_of_a_day_that_was_forecast_twice_the_last_origin_counts() -> None:
+def test_the_last_origin_of_a_day_counts() -> None:
     day = END - timedelta(days=3)
     tables = [forecasts(day, 9.0), forecasts(day + timedelta(hours=5), 3.0)]
     found = published.losses(tables, TRUTH, END, version=2)
@@ -81,7 +81,7 @@ def test_of_a_day_that_was_forecast_twice_the_last_origin_counts() -> None:
 
 
 class Bucket:
-    """As much of S3 as is read: objects by key."""
+    """A stub of S3 with objects by key."""
 
     def __init__(self, objects: dict[str, bytes]) -> None:
         self._objects = objects
@@ -97,7 +97,7 @@ class Bucket:
         return {"Body": io.BytesIO(self._objects[Key])}
 
 
-def test_only_the_days_that_are_asked_for_are_read() -> None:
+def test_only_the_requested_days_are_read() -> None:
     def parquet(day: int) -> bytes:
         content = io.BytesIO()
         pq.write_table(pa.table({"day": [day]}), content)
@@ -142,7 +142,7 @@ def test_an_ordinary_week_is_usual() -> None:
     assert {one.verdict for one in found.values()} == {"usual"}
 
 
-def test_a_lake_that_lost_its_values_is_beyond_in_what_is_missing_only() -> None:
+def test_a_lake_without_values_exceeds_only_the_limit_of_missing_hours() -> None:
     week = {name: (devices, rows * np.nan) for name, (devices, rows) in a_week(1.0).items()}
     found = by_check(of_input(week, usual_reference()))
     assert found[metric.MISSING, OVERALL].verdict == "beyond"
@@ -157,50 +157,50 @@ def test_a_lake_that_lost_its_values_is_beyond_in_what_is_missing_only() -> None
         (("a",), ("ozone", "sulfur_dioxide"), 2),
     ],
 )
-def test_devices_and_pollutants_that_the_model_does_not_know_are_counted(
+def test_devices_and_pollutants_unknown_to_the_model_are_counted(
     devices: tuple[str, ...], pollutants: tuple[str, ...], unknown: int
 ) -> None:
     found = of_categories(a_week(1.0), CategoryIndex(devices, pollutants))
     assert (found.value, found.verdict) == (unknown, "beyond" if unknown else "usual")
 
 
-def test_a_device_that_is_silent_is_not_missed() -> None:
+def test_a_silent_device_is_not_counted_as_unknown() -> None:
     silent = {name: (names, rows * np.nan) for name, (names, rows) in a_week(1.0).items()}
     assert of_categories(silent, CategoryIndex((), ())).value == 0
 
 
 def losses(days: int, ozone: float, sulfur_dioxide: float) -> Losses:
     origins = tuple(END - timedelta(days=day) for day in range(days))
-    lost = {"ozone": ozone * np.ones(days), "sulfur_dioxide": sulfur_dioxide * np.ones(days)}
-    return Losses(origins, lost, {name: np.ones(days) for name in lost})
+    values = {"ozone": ozone * np.ones(days), "sulfur_dioxide": sulfur_dioxide * np.ones(days)}
+    return Losses(origins, values, {name: np.ones(days) for name in values})
 
 
-def test_the_loss_of_all_is_the_mean_of_the_pollutants() -> None:
+def test_the_overall_loss_is_the_mean_of_the_pollutants() -> None:
     found = by_check(of_losses(losses(7, 0.5, 0.05), usual_reference()))
     assert found[metric.LOSS, "ozone"].verdict == "beyond"
     assert found[metric.LOSS, OVERALL].value == pytest.approx(0.275)
     assert found[metric.LOSS, OVERALL].ratio == pytest.approx(0.275 / 0.2)
 
 
-def test_too_few_nights_say_nothing_of_the_loss() -> None:
+def test_too_few_nights_give_no_loss() -> None:
     found = of_losses(losses(4, 9.0, 9.0), usual_reference())
     assert {one.verdict for one in found} == {"not known yet"}
 
 
-def test_a_model_that_was_not_judged_has_no_limit_of_its_loss() -> None:
+def test_a_model_that_was_not_judged_has_no_loss_limit() -> None:
     (found,) = of_losses(losses(7, 0.5, 0.5), Reference({}, {}, {}))
     assert (found.subject, found.verdict) == (OVERALL, "not known yet")
 
 
-def test_cloudwatch_is_told_the_ratios_that_are_known() -> None:
-    told: list[dict[str, Any]] = []
+def test_known_ratios_are_published_to_cloudwatch() -> None:
+    published_metrics: list[dict[str, Any]] = []
 
     class CloudWatch:
         def put_metric_data(self, Namespace: str, MetricData: list[dict[str, Any]]) -> None:
             assert Namespace == "Lakecast"
-            told.extend(MetricData)
+            published_metrics.extend(MetricData)
 
-    tell(
+    put_metrics(
         CloudWatch(),
         "prod",
         [
@@ -209,14 +209,14 @@ def test_cloudwatch_is_told_the_ratios_that_are_known() -> None:
             Finding(metric.LOSS, OVERALL, None, 0.4),
         ],
     )
-    whose = {"Name": "environment", "Value": "prod"}
-    assert [(one["Value"], one["Dimensions"]) for one in told] == [
-        (0.6, [whose, {"Name": "pollutant", "Value": "ozone"}]),
-        (0.6, [whose]),
+    environment = {"Name": "environment", "Value": "prod"}
+    assert [(one["Value"], one["Dimensions"]) for one in published_metrics] == [
+        (0.6, [environment, {"Name": "pollutant", "Value": "ozone"}]),
+        (0.6, [environment]),
     ]
 
 
-def test_the_page_shows_every_finding_and_where_the_values_lie() -> None:
+def test_the_page_shows_every_finding_and_the_distribution_of_values() -> None:
     week, usual = a_week(3.0), usual_reference()
     findings = of_input(week, usual)
     document = {

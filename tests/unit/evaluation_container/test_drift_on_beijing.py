@@ -1,4 +1,4 @@
-"""Drift in recorded years: a season's change is noticed, the weeks after training are not."""
+"""Drift in recorded data: a change of season raises an alarm, the weeks after training do not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """Four of the stations, which say as much as eight."""
+    """Read four of the stations; eight give the same result."""
     folder = tmp_path_factory.mktemp("stations")
     for station in STATIONS:
         (file,) = DATA.glob(f"PRSA_Data_{station}_*")
@@ -40,7 +40,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 
 def alarmed(history: History, training: datetime) -> np.ndarray:
-    """Whether there is an alarm on each of the 120 days after a training."""
+    """Return for each of the 120 days after a training whether there is an alarm."""
     cut = history.position(training)
     columns = [history.of(pollutant) for pollutant in history.pollutants]
     found = reference.of_input(
@@ -66,7 +66,7 @@ def days(history: History) -> dict[datetime, np.ndarray]:
     return {training: alarmed(history, training) for training in (WINTER, SPRING, SUMMER, AUTUMN)}
 
 
-def test_weeks_after_a_training_are_ordinary(days: dict[datetime, np.ndarray]) -> None:
+def test_weeks_after_a_training_raise_no_alarm(days: dict[datetime, np.ndarray]) -> None:
     false = np.mean([found[:28].mean() for found in days.values()])
     assert false <= 0.05, f"alarm on {false:.0%} of the days of the first four weeks"
 
@@ -81,7 +81,7 @@ def test_a_change_of_season_raises_an_alarm(
     assert first[0] > 28, f"the first alarm, {when:%Y-%m-%d}, is within the season"
 
 
-def test_the_same_season_of_another_year_is_nearer_than_the_one_between(history: History) -> None:
+def test_the_same_season_of_another_year_is_nearer_than_another_season(history: History) -> None:
     start = history.position(datetime.fromisoformat("2015-03-01"))
     rows = history.of("PM2.5")
     usual = deciles(rows[:, start : start + 56 * DAY])

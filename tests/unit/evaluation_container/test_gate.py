@@ -1,4 +1,4 @@
-"""Which candidates the gate lets pass, and what it says."""
+"""The gate's decisions on candidates, and its reasons."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def verdict(loss=0.37, coverage=0.8, comparison="there is none"):
     return decide(errors(loss, coverage), baselines, comparison, LIMITS)
 
 
-def test_a_candidate_that_is_better_than_all_passes_and_the_figures_say_why():
+def test_a_candidate_that_is_better_than_all_is_accepted_with_figures():
     found = verdict(comparison=Comparison(DAYS, DAYS * 1.05))
     assert found.accepted
     text = "; ".join(found.reasons)
     assert "0.3700 is below 0.4700 of persistence" in text
-    assert "it held 80.0%" in text
+    assert "its 80 % band held 80.0% of the observed values, as required" in text
     assert "4.8% below the champion's" in text
 
 
@@ -34,7 +34,7 @@ def test_a_candidate_that_is_better_than_all_passes_and_the_figures_say_why():
     ("loss", "beaten_by"),
     [(0.5, ["persistence"]), (0.6, list(BASELINES)), (np.nan, list(BASELINES))],
 )
-def test_a_candidate_that_loses_to_a_baseline_is_rejected_for_it(loss, beaten_by):
+def test_a_candidate_that_loses_to_a_baseline_is_rejected(loss, beaten_by):
     found = verdict(loss)
     assert not found.accepted
     assert [reason.rpartition(" of ")[2] for reason in found.reasons] == beaten_by
@@ -42,14 +42,14 @@ def test_a_candidate_that_loses_to_a_baseline_is_rejected_for_it(loss, beaten_by
 
 
 @pytest.mark.parametrize("coverage", [0.69, 0.91, np.nan])
-def test_bands_that_are_off_are_a_reason(coverage):
+def test_a_band_outside_the_limits_is_a_reason_for_rejection(coverage):
     found = verdict(coverage=coverage)
     assert not found.accepted
     (reason,) = found.reasons
-    assert "should hold 70% to 90%" in reason
+    assert "outside 70% to 90%" in reason
 
 
-def test_the_first_candidate_has_no_champion_to_beat():
+def test_the_first_candidate_needs_no_champion():
     assert verdict().accepted
 
 
@@ -61,11 +61,11 @@ def test_worse_than_the_champion_on_every_day_by_more_than_the_margin_is_rejecte
     assert "7 days" in reason
 
 
-def test_a_little_worse_than_the_champion_is_within_the_margin():
+def test_a_loss_within_the_margin_of_the_champion_is_accepted():
     assert verdict(comparison=Comparison(DAYS * 1.019, DAYS)).accepted
 
 
-def test_one_bad_day_is_no_proof_that_a_candidate_is_worse():
+def test_one_bad_day_is_not_significant():
     mine = DAYS * 0.99
     mine[3] *= 2
     comparison = Comparison(mine, DAYS)
@@ -73,7 +73,7 @@ def test_one_bad_day_is_no_proof_that_a_candidate_is_worse():
     assert verdict(comparison=comparison).accepted
 
 
-def test_too_few_days_prove_nothing():
+def test_too_few_days_are_not_significant():
     comparison = Comparison(DAYS[:3] * 3, DAYS[:3])
     assert verdict(comparison=comparison).accepted
     assert any("too few days" in reason for reason in verdict(comparison=comparison).reasons)
@@ -86,7 +86,7 @@ def test_sign_flips_are_exact_for_few_days():
     assert sign_flip(np.array([1.0, -1.0])) == 0.75
 
 
-def test_many_days_are_drawn_the_same_way_every_time_and_keep_their_level():
+def test_draws_for_many_days_are_reproducible_and_keep_the_significance_level():
     rng = np.random.default_rng(3)
     chances = [sign_flip(rng.normal(size=30)) for _ in range(200)]
     assert 0.03 < np.mean(np.array(chances) <= 0.1) < 0.18

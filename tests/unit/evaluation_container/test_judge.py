@@ -1,4 +1,4 @@
-"""From channels to the verdict, through the commands of the processing jobs."""
+"""The commands ``origins`` and ``judge``, from channels to the verdict."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIMITS = (
     *("--least-coverage-80", "0.6"),
     *("--most-coverage-80", "0.95"),
 )
-FIRST = pd.Timestamp("2026-02-04")  # six midnights before the last one, of which all is known
+FIRST = pd.Timestamp("2026-02-04")  # six midnights before the last one with 24 known hours
 
 
 def level(hours: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ class Run:
     folder: Path
 
     def prepare(self, *more: str, late_from: int = 0, champion: CategoryIndex = INDEX) -> dict:
-        """``origins`` of four series; the last one's first hours are missing."""
+        """Run ``origins`` on four series; the last one's first hours are missing."""
         series = self.folder / "series"
         series.mkdir()
         with (series / "part-0.json").open("w") as lines:
@@ -79,17 +79,17 @@ class Run:
         return [json.loads(line) for line in lines]
 
     def answer(self, model: str, width: float = 5.0, off: float = 0.0) -> None:
-        """Forecasts about what the series were made of, with a band of so many µg/m³."""
+        """Write forecasts near the series' true level, with a band of a width in µg/m³."""
         folder = self.folder / "forecasts" / model
         folder.mkdir(parents=True)
         with (folder / "instances.jsonl.out").open("w") as lines:
             for one in self.instances(model):
-                begin = pd.Timestamp(one["start"]) + pd.Timedelta(hours=len(one["target"]))
-                hours = (begin - START) / pd.Timedelta(hours=1) + np.arange(24)
+                origin = pd.Timestamp(one["start"]) + pd.Timedelta(hours=len(one["target"]))
+                hours = (origin - START) / pd.Timedelta(hours=1) + np.arange(24)
                 device, pollutant = one["cat"]
                 middle = level(hours) * (1 + 2 * device + pollutant) + off
-                told = {p: (middle + (float(p) - 0.5) * 2 * width).tolist() for p in LEVELS}
-                lines.write(json.dumps({"quantiles": told}) + "\n")
+                quantiles = {p: (middle + (float(p) - 0.5) * 2 * width).tolist() for p in LEVELS}
+                lines.write(json.dumps({"quantiles": quantiles}) + "\n")
 
     def verdict(self, *more: str) -> dict:
         return json.loads(
@@ -112,10 +112,10 @@ def run(tmp_path):
     return Run(tmp_path)
 
 
-def test_candidate_learns_nothing_of_the_days_that_it_is_judged_on(run):
-    told = run.prepare()
-    assert (told["origins"], told["series"], told["asked"]) == (DAYS, 4, 4 * DAYS)
-    assert told["data_end"] == f"{FIRST:%Y-%m-%dT%H:%M:%SZ}"
+def test_candidate_is_not_trained_on_the_days_that_it_is_judged_on(run):
+    summary = run.prepare()
+    assert (summary["origins"], summary["series"], summary["asked"]) == (DAYS, 4, 4 * DAYS)
+    assert summary["data_end"] == f"{FIRST:%Y-%m-%dT%H:%M:%SZ}"
     for series in read_channel(run.folder / "origins" / "train", "h"):
         assert (series.start + len(series.target)).to_timestamp() == FIRST
     ends = {
@@ -125,7 +125,7 @@ def test_candidate_learns_nothing_of_the_days_that_it_is_judged_on(run):
     assert ends == {FIRST + pd.Timedelta(days=day) for day in range(DAYS)}
 
 
-def test_a_line_holds_what_a_request_would_bring(run):
+def test_a_line_has_the_content_of_a_request(run):
     run.prepare()
     judged = Judged.read(run.judged)
     for place, one in zip(judged.places(CANDIDATE), run.instances(CANDIDATE), strict=True):
@@ -136,30 +136,30 @@ def test_a_line_holds_what_a_request_would_bring(run):
         assert set(one["related"]) == {"area", f"pollutant-{1 - pollutant}"}
         assert all(len(row) == RELATED_HOURS for row in one["related"].values())
         hours = len(one["target"]) + np.arange(24)
-        came = values(2 * device + pollutant)[hours]
-        assert truth.actual[place] == pytest.approx(came, rel=1e-5)
+        observed = values(2 * device + pollutant)[hours]
+        assert truth.actual[place] == pytest.approx(observed, rel=1e-5)
 
 
-def test_a_series_that_begins_on_the_judged_days_is_neither_learned_nor_asked(run):
-    told = run.prepare(late_from=HOURS - 48)
-    assert (told["series"], told["champion"]) == (3, "")
+def test_a_series_that_starts_on_the_judged_days_is_not_used(run):
+    summary = run.prepare(late_from=HOURS - 48)
+    assert (summary["series"], summary["champion"]) == (3, "")
     assert all(one["cat"] != [1, 1] for one in run.instances(CANDIDATE))
 
 
-def test_a_champion_is_asked_only_about_the_devices_that_it_knows(run):
+def test_a_champion_forecasts_only_the_devices_that_it_knows(run):
     index = CategoryIndex(INDEX.devices[:1], INDEX.pollutants)
-    told = run.prepare("--package", PACKAGE, champion=index)
-    assert told["champion"] == PACKAGE
+    summary = run.prepare("--package", PACKAGE, champion=index)
+    assert summary["champion"] == PACKAGE
     assert {one["cat"][0] for one in run.instances(CHAMPION)} == {0}
     assert {one["cat"][0] for one in run.instances(CANDIDATE)} == {0, 1}
 
 
-def test_a_champion_to_whom_categories_mean_others_is_not_asked(run):
+def test_a_champion_with_other_meanings_of_the_categories_is_not_used(run):
     index = CategoryIndex(INDEX.devices[::-1], INDEX.pollutants)
     assert run.prepare("--package", PACKAGE, champion=index)["champion"] == ""
 
 
-def test_too_few_days_are_said_to_be_so(run):
+def test_too_few_days_are_an_error(run):
     with pytest.raises(DataError, match="nothing was observed before the first origin"):
         run.prepare("--origins", "45")
 
@@ -167,13 +167,13 @@ def test_too_few_days_are_said_to_be_so(run):
 def test_a_good_candidate_without_a_champion_is_accepted(run):
     run.prepare()
     run.answer(CANDIDATE)
-    told = run.verdict()
-    assert told["verdict"] == "accepted"
-    assert told["wql"] < told["wql_persistence"]
-    assert told["wql_champion"] is None
+    result = run.verdict()
+    assert result["verdict"] == "accepted"
+    assert result["wql"] < result["wql_persistence"]
+    assert result["wql_champion"] is None
     errors = run.report("metrics.json")["errors"]
     assert errors["candidate"]["overall"]["weighted_quantile_loss"] == pytest.approx(
-        told["wql"], abs=1e-5
+        result["wql"], abs=1e-5
     )
     assert "<html" in (run.folder / "report" / "report.html").read_text()
 
@@ -183,23 +183,23 @@ def test_a_candidate_worse_than_the_champion_is_rejected_and_compared_on_what_bo
     run.prepare("--package", PACKAGE, champion=index)
     run.answer(CANDIDATE, off=1.5)
     run.answer(CHAMPION)
-    told = run.verdict()
-    assert told["verdict"] == "rejected"
-    assert "above the champion's" in told["reasons"]
+    result = run.verdict()
+    assert result["verdict"] == "rejected"
+    assert "above the champion's" in result["reasons"]
     compared = run.report("metrics.json")["compared_with_champion"]
     assert compared["days"] == DAYS
     assert np.mean(compared["champion"]) < np.mean(compared["candidate"])
 
 
-def test_the_champions_loss_is_measured_as_the_candidates(run):
+def test_the_champions_loss_is_computed_like_the_candidates(run):
     run.prepare("--package", PACKAGE)
     run.answer(CANDIDATE)
     run.answer(CHAMPION)
-    told = run.verdict()
-    assert told["wql_champion"] == told["wql"]
+    result = run.verdict()
+    assert result["wql_champion"] == result["wql"]
 
 
-def test_a_champion_is_not_judged_on_days_that_it_has_learned(run):
+def test_a_champion_is_not_judged_on_days_that_it_was_trained_on(run):
     run.prepare(
         "--package", PACKAGE, "--data-end", f"{FIRST + pd.Timedelta(days=2):%Y-%m-%dT00:00Z}"
     )
@@ -209,18 +209,18 @@ def test_a_champion_is_not_judged_on_days_that_it_has_learned(run):
     assert run.report("metrics.json")["compared_with_champion"]["days"] == DAYS - 2
 
 
-def test_a_champion_that_cannot_forecast_is_no_bar_but_is_told_of(run):
+def test_a_champion_that_cannot_forecast_is_ignored_and_reported(run):
     run.prepare("--package", PACKAGE)
     run.answer(CANDIDATE)
-    told = run.verdict("--champion-failure", "its image is gone")
-    assert (told["verdict"], told["wql_champion"]) == ("accepted", None)
-    assert "it could not forecast: its image is gone" in told["reasons"]
+    result = run.verdict("--champion-failure", "its image is gone")
+    assert (result["verdict"], result["wql_champion"]) == ("accepted", None)
+    assert "it could not forecast: its image is gone" in result["reasons"]
 
 
-def test_answers_that_lack_a_line_are_a_failure_and_no_verdict(run):
+def test_a_missing_result_is_an_error(run):
     run.prepare()
     run.answer(CANDIDATE)
     place = run.folder / "forecasts" / CANDIDATE / "instances.jsonl.out"
     place.write_text("".join(place.read_text().splitlines(keepends=True)[:-1]))
-    with pytest.raises(DataError, match="asked 24 times and answered 23 times"):
+    with pytest.raises(DataError, match="candidate: expected 24 results; got 23"):
         run.verdict()

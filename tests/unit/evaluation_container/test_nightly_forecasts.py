@@ -1,4 +1,4 @@
-"""What a transform job is asked for all devices, and the rows that become of its answers."""
+"""The nightly batch transform: its instances for all devices, and the rows of its results."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ class Folders:
     def instances(self) -> tuple[dict[str, int], list[dict[str, object]], forecasts.Plan]:
         names = ("recent", "categories", "instances", "plan")
         options = [text for name in names for text in (f"--{name}", str(self.base / name))]
-        said = json.loads(forecasts.instances(options))
+        summary = json.loads(forecasts.instances(options))
         lines = (self.base / "instances" / forecasts.INSTANCES).read_text().splitlines()
-        return said, [json.loads(line) for line in lines], forecasts.Plan.read(self.base / "plan")
+        plan = forecasts.Plan.read(self.base / "plan")
+        return summary, [json.loads(line) for line in lines], plan
 
     def publish(self, answers: list[dict[str, object]]) -> list[dict[str, object]]:
         (self.base / "answers").mkdir(exist_ok=True)
@@ -54,11 +55,11 @@ class Folders:
         (self.base / "answers" / f"{forecasts.INSTANCES}.out").write_text(text)
         names = ("plan", "answers", "forecasts")
         options = [text for name in names for text in (f"--{name}", str(self.base / name))]
-        said = json.loads(forecasts.publish([*options, "--run", "night-1", "--version", "3"]))
+        summary = json.loads(forecasts.publish([*options, "--run", "night-1", "--version", "3"]))
         rows: list[dict[str, object]] = pq.read_table(
-            self.base / "forecasts" / said["key"], partitioning=None
+            self.base / "forecasts" / summary["key"], partitioning=None
         ).to_pylist()
-        assert said["rows"] == len(rows)
+        assert summary["rows"] == len(rows)
         return rows
 
 
@@ -71,16 +72,16 @@ def answer(value: float) -> dict[str, object]:
     return {"mean": [value] * HORIZON, "quantiles": {q: [value] * HORIZON for q in QUANTILES}}
 
 
-def test_the_origin_is_the_hour_after_the_last_value_anywhere(folders: Folders) -> None:
+def test_the_origin_is_the_hour_after_the_last_value_of_any_device(folders: Folders) -> None:
     folders.add(
         history("a", ozone=[*range(1, 31), *[None] * 18]),
         history("b", ozone=[*range(1, 41), *[None] * 8]),
     )
-    said, (of_a, of_b), plan = folders.instances()
+    summary, (of_a, of_b), plan = folders.instances()
     assert plan.origin == START + timedelta(hours=40)
     assert len(of_a["target"]) == len(of_b["target"]) == 40
     assert of_a["target"][29:] == [30.0, *["NaN"] * 10]
-    assert said == {
+    assert summary == {
         "origin": "2026-06-02T16:00:00+00:00",
         "series": 2,
         "silent_series": 2,
@@ -88,7 +89,7 @@ def test_the_origin_is_the_hour_after_the_last_value_anywhere(folders: Folders) 
     }
 
 
-def test_a_series_brings_what_stands_beside_it_up_to_the_origin(folders: Folders) -> None:
+def test_an_instance_has_its_related_series_up_to_the_origin(folders: Folders) -> None:
     folders.add(history("a", ozone=[1.0] * 48, carbon_monoxide=[None, *[500.0] * 47]))
     _, (ozone, carbon), plan = folders.instances()
     assert plan.series == (("a", "ozone"), ("a", "carbon_monoxide"))
@@ -97,13 +98,13 @@ def test_a_series_brings_what_stands_beside_it_up_to_the_origin(folders: Folders
     assert carbon["related"] == {"area": [7.0] * 48, "pollutant-0": [1.0] * 48}
 
 
-def test_a_device_that_the_model_does_not_know_is_counted_and_left_out(folders: Folders) -> None:
+def test_a_device_unknown_to_the_model_is_counted_and_left_out(folders: Folders) -> None:
     folders.add(history("a", ozone=[1.0] * 48), history("new", ozone=[1.0] * 48))
-    said, lines, _ = folders.instances()
-    assert (said["unknown_devices"], len(lines)) == (1, 1)
+    summary, lines, _ = folders.instances()
+    assert (summary["unknown_devices"], len(lines)) == (1, 1)
 
 
-def test_nothing_to_forecast_is_a_failure_that_says_why(folders: Folders) -> None:
+def test_nothing_to_forecast_is_an_error_with_a_reason(folders: Folders) -> None:
     with pytest.raises(DataError, match="no value of any device"):
         folders.instances()
     folders.add(history("new", ozone=[1.0] * 48))
@@ -111,13 +112,13 @@ def test_nothing_to_forecast_is_a_failure_that_says_why(folders: Folders) -> Non
         folders.instances()
 
 
-def test_a_history_that_is_none_is_named(folders: Folders) -> None:
+def test_an_invalid_history_is_named(folders: Folders) -> None:
     (folders.base / "recent/a.json").write_text('{"device_id": "a"}')
-    with pytest.raises(DataError, match=r"a\.json is no history"):
+    with pytest.raises(DataError, match=r"a\.json is not a valid device history"):
         folders.instances()
 
 
-def test_answers_become_rows_of_the_table(folders: Folders) -> None:
+def test_results_are_written_as_rows_of_the_table(folders: Folders) -> None:
     folders.add(history("a", ozone=[1.0] * 48, carbon_monoxide=[500.0] * 48))
     folders.instances()
     rows = folders.publish([answer(1.5), answer(501.0)])
@@ -138,18 +139,18 @@ def test_forecasting_an_origin_again_replaces_its_rows(folders: Folders) -> None
 
 
 @pytest.mark.parametrize(
-    ("answers", "complaint"),
+    ("answers", "message"),
     [
-        ([], "1 series were asked for, 0 came back"),
+        ([], "expected one result for each of 1 series; got 0"),
         ([{"mean": [1.0] * HORIZON}], "no forecast of ozone at a"),
         ([{**answer(1.0), "mean": [1.0]}], "no forecast of ozone at a"),
         ([answer(float("nan"))], "no forecast of 24 finite hours of ozone at a"),
     ],
 )
-def test_answers_that_are_not_as_asked_are_refused(
-    folders: Folders, answers: list[dict[str, object]], complaint: str
+def test_invalid_results_are_rejected(
+    folders: Folders, answers: list[dict[str, object]], message: str
 ) -> None:
     folders.add(history("a", ozone=[1.0] * 48))
     folders.instances()
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=message):
         folders.publish(answers)

@@ -1,4 +1,4 @@
-"""What is held out for tuning: after what is trained on, before what the gate judges on."""
+"""Tuning channels: the test days lie after the training data and before the gate's days."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def end(one):
     return one.start + len(one.target)
 
 
-def test_held_out_days_lie_after_training_and_before_the_gates():
+def test_held_out_days_are_after_the_training_data_and_before_the_gates_days():
     whole = [series(0), series(1)]
     origins = daily_origins(whole, days=3, kept=7)
     gate = pd.Period("2024-01-31 00:00", "h") - 7 * 24  # data end at 05:00 of that day
@@ -58,16 +58,16 @@ def test_one_loss_over_all_scaled_values_is_the_mean_of_the_pollutants_losses():
     )
 
 
-def test_what_cannot_be_scored_is_left_out_and_the_rest_kept():
+def test_series_that_cannot_be_scored_are_left_out_of_the_test_channel():
     silent = Series(START, np.full(DAYS * 24, np.nan, dtype=np.float32), (2, 0))
     ended = series(1, days=DAYS - 20)
     whole = [series(0), ended, silent]
     train, test = map(list, split(whole, daily_origins(whole, days=2, kept=2)))
     assert {one.cat[0] for one in test} == {0}
-    assert {one.cat[0] for one in train} == {0, 1}  # what has ended can still be learned from
+    assert {one.cat[0] for one in train} == {0, 1}  # a series that has ended still trains
 
 
-def test_too_few_days_are_refused_with_what_to_do():
+def test_too_few_days_are_rejected_with_advice():
     whole = [series(days=5)]
     with pytest.raises(DataError, match=r"nothing was observed before 2023-12-.*more days"):
         split(whole, daily_origins(whole, days=4, kept=7))
@@ -79,7 +79,7 @@ def test_the_command_writes_channels_that_containers_read(tmp_path):
     with gzip.open(tmp_path / "channel" / "a.json.gz", "wt") as file:
         file.write("\n".join(lines))
     options = f"--channel {tmp_path / 'channel'} --out {tmp_path} --origins 3 --kept 2".split()
-    told = json.loads(COMMANDS["holdout"](options))
+    summary = json.loads(COMMANDS["holdout"](options))
     train, test = (read_channel(tmp_path / name, "h") for name in ("train", "test"))
-    assert (told["train"], told["test"]) == (len(train), len(test)) == (2, 6)
-    assert told["first_origin"] == str(end(train[0]).to_timestamp())
+    assert (summary["train"], summary["test"]) == (len(train), len(test)) == (2, 6)
+    assert summary["first_origin"] == str(end(train[0]).to_timestamp())

@@ -30,7 +30,7 @@ TO_COME = ("future_target", "future_observed_values")
 
 
 class TrainingWindows:
-    """All training windows of some series: context and observed forecast steps.
+    """All windows of some series that contain both the context and the forecast steps.
 
     Windows without an observed value in their context are excluded: GluonTS would scale them by
     the mean of the other windows in the batch, a relation between series that does not exist.

@@ -1,1 +1,1 @@
-"""The container of processing jobs: what is forecast from, and how good forecasts are."""
+"""The container of processing jobs: prepares forecasts and evaluates them."""

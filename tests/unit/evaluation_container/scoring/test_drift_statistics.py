@@ -1,4 +1,4 @@
-"""Statistics of a week beside the months before it, and the limits that are kept with a model."""
+"""Statistics of a week compared with the months before, and the limits stored with a model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LEVELS = np.array([[1.0], [10.0], [100.0]])
 USUAL = _LEVELS * np.random.default_rng(3).lognormal(sigma=0.5, size=(3, 60 * DAY))
 
 
-def test_a_week_like_the_others_is_near_and_one_twice_as_high_is_far() -> None:
+def test_a_usual_week_has_a_small_distance_and_one_twice_as_high_a_large_one() -> None:
     week, before = USUAL[:, -WEEK:], USUAL[:, :-WEEK]
     assert distance(week, deciles(before)) < 0.06
     assert distance(2 * week, deciles(before)) > 0.4
@@ -42,14 +42,14 @@ def test_distance_is_the_kolmogorov_smirnov_statistic_at_the_deciles() -> None:
     assert distance(week, usual) == pytest.approx(np.abs(np.array(below) - TENTHS).max())
 
 
-def test_a_device_that_is_silent_moves_nothing() -> None:
+def test_a_silent_device_does_not_affect_the_distance() -> None:
     week, usual = USUAL[:, -WEEK:].copy(), deciles(USUAL[:, :-WEEK])
     week[2] = np.nan  # by far the highest level
     assert distance(week, usual) < 0.08
     assert missing(week, usual) == pytest.approx(1 / 3)
 
 
-def test_a_device_without_a_past_is_left_out() -> None:
+def test_a_device_without_history_is_left_out() -> None:
     before = USUAL[:, :-WEEK].copy()
     before[0, LEAST_VALUES - 1 :] = np.nan
     usual = deciles(before)
@@ -66,13 +66,13 @@ def test_ties_are_no_distance() -> None:
     assert distance(constant[:, -WEEK:] + 1, deciles(constant)) == pytest.approx(0.9)
 
 
-def test_nothing_measured_has_no_distance() -> None:
+def test_a_week_without_values_has_no_distance() -> None:
     nothing = np.full((2, WEEK), np.nan)
     assert np.isnan(distance(nothing, deciles(USUAL[:2])))
     assert np.isnan(missing(nothing, deciles(nothing)))
 
 
-def test_shares_say_where_a_week_lies() -> None:
+def test_shares_reflect_the_distribution_of_a_week() -> None:
     usual = deciles(USUAL)
     assert shares(USUAL, usual) == pytest.approx(TENTHS, abs=1e-3)
     assert shares(10 * USUAL, usual).max() < 0.05
@@ -82,7 +82,7 @@ def hours(**rows: np.ndarray) -> Hours:
     return {name: (("a", "b", "c")[: len(found)], found) for name, found in rows.items()}
 
 
-def test_one_past_week_in_a_hundred_passes_a_limit() -> None:
+def test_one_past_week_in_a_hundred_exceeds_a_limit() -> None:
     days, random = 400, np.random.default_rng(4)
     level = np.repeat(random.lognormal(sigma=0.3, size=days), DAY)
     rows = level * random.lognormal(sigma=0.3, size=(3, days * DAY))
@@ -99,19 +99,19 @@ def test_one_past_week_in_a_hundred_passes_a_limit() -> None:
     assert 0 < sum(beyond) <= 4
 
 
-def test_a_limit_is_never_below_what_chance_alone_does() -> None:
+def test_a_limit_is_at_least_the_random_variation() -> None:
     found = reference.of_input(hours(ozone=np.full((2, 90 * DAY), 5.0)))
     assert found.distance["ozone"] == pytest.approx(0.126, abs=1e-3)
     assert found.missing["ozone"] == pytest.approx(1 / 24)
 
 
-def test_a_lake_of_a_few_days_has_nothing_usual_yet() -> None:
+def test_a_lake_with_a_few_days_has_no_reference_yet() -> None:
     found = reference.of_input(hours(ozone=USUAL[:, : 12 * DAY]))
     assert (found.deciles, found.distance) == ({}, {})
     assert reference.of_input(hours(ozone=USUAL[:, : 20 * DAY])).distance["ozone"] > 0
 
 
-def test_the_limit_of_the_loss_is_what_weeks_of_judged_days_lose() -> None:
+def test_the_loss_limit_comes_from_weeks_of_judged_days() -> None:
     days = 28
     random = np.random.default_rng(5)
     losses = {"ozone": random.lognormal(sigma=0.4, size=days), "sulfur_dioxide": np.full(days, 0.2)}
@@ -124,7 +124,7 @@ def test_the_limit_of_the_loss_is_what_weeks_of_judged_days_lose() -> None:
     assert judged.judged_loss[OVERALL] < judged.loss[OVERALL] < judged.loss["ozone"]
 
 
-def test_a_pollutant_of_which_nothing_came_has_no_loss() -> None:
+def test_a_pollutant_without_observed_values_has_no_loss() -> None:
     ones = np.ones(7)
     judged = reference.with_losses(
         Reference({}, {}, {}), {"ozone": ones, "lead": 0 * ones}, {"ozone": ones, "lead": 0 * ones}
@@ -132,16 +132,16 @@ def test_a_pollutant_of_which_nothing_came_has_no_loss() -> None:
     assert set(judged.loss) == {"ozone", OVERALL}
 
 
-def test_a_reference_is_kept_and_read_again(tmp_path: Path) -> None:
+def test_a_reference_survives_writing_and_reading(tmp_path: Path) -> None:
     found = reference.of_input(hours(ozone=USUAL))
     found.write(tmp_path)
     assert Reference.read(tmp_path) == found
     (tmp_path / reference.FILE).write_text('{"deciles": {}}')
-    with pytest.raises(DataError, match="no reference of a model"):
+    with pytest.raises(DataError, match="not a valid drift reference"):
         Reference.read(tmp_path)
 
 
-def test_series_that_begin_and_end_apart_come_on_one_axis() -> None:
+def test_series_with_different_starts_and_ends_are_aligned() -> None:
     index = CategoryIndex(("a", "b"), ("ozone",))
     early = Series(pd.Period("2026-06-01 00:00", "h"), np.arange(4, dtype=np.float32), (0, 0))
     late = Series(pd.Period("2026-06-01 02:00", "h"), np.arange(4, dtype=np.float32), (1, 0))

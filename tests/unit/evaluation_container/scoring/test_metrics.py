@@ -1,4 +1,4 @@
-"""Errors and baselines: by their definitions, and as GluonTS computes them."""
+"""Errors and baselines, compared with their definitions and with GluonTS."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def test_errors_agree_with_gluonts(histories, forecasts, actual):
     aggregate, by_series = evaluator(
         [
             pd.Series(
-                np.concatenate([history, came]),
+                np.concatenate([history, observed]),
                 index=pd.period_range(start, periods=len(history) + HOURS, freq="h"),
             )
-            for history, came in zip(histories, actual, strict=True)
+            for history, observed in zip(histories, actual, strict=True)
         ],
         [
             QuantileForecast(
@@ -67,14 +67,14 @@ def test_a_perfect_forecast_has_no_error(actual):
     assert (found.mean_absolute_scaled_error, found.coverage_80) == (0, 1)
 
 
-def test_missing_values_count_nowhere(forecasts, actual):
+def test_missing_values_are_ignored(forecasts, actual):
     other = np.where(np.isnan(actual)[..., None], 1e9, forecasts)
     assert metrics.errors(actual, other, np.ones(5)) == metrics.errors(
         actual, forecasts, np.ones(5)
     )
 
 
-def test_a_series_without_a_scale_does_not_enter_mase(forecasts, actual):
+def test_a_series_without_a_scale_is_left_out_of_mase(forecasts, actual):
     with_all = metrics.errors(actual[1:], forecasts[1:], np.ones(4))
     scales = np.array([np.nan, 1, 1, 1, 1])
     assert metrics.errors(actual, forecasts, scales).mean_absolute_scaled_error == pytest.approx(
@@ -82,7 +82,7 @@ def test_a_series_without_a_scale_does_not_enter_mase(forecasts, actual):
     )
 
 
-def test_nothing_observed_cannot_be_judged(forecasts):
+def test_errors_need_an_observed_value(forecasts):
     with pytest.raises(ValueError, match="no value was observed"):
         metrics.errors(np.full((5, HOURS), np.nan), forecasts, np.ones(5))
 
@@ -93,7 +93,7 @@ def test_the_naive_scale_is_the_mean_change_between_days():
     assert np.isnan(metrics.naive_scale(days[:24]))
 
 
-def test_the_mean_of_groups_weighs_each_alike():
+def test_the_mean_of_groups_gives_each_the_same_weight():
     low, high = metrics.Errors(0.2, 0.4, 1.0, 0.8), metrics.Errors(0.4, 0.6, 2.0, 0.6)
     mean = dataclasses.astuple(metrics.mean_errors([low, high]))
     assert mean == pytest.approx((0.3, 0.5, 1.5, 0.7))
@@ -105,7 +105,7 @@ def test_persistence_starts_from_the_last_observed_value():
     np.testing.assert_array_equal(median, np.full(HOURS, 7.0))
 
 
-def test_persistence_spreads_by_the_changes_seen_over_the_same_lead():
+def test_persistence_uses_the_quantiles_of_past_changes_over_the_same_lead():
     walk = np.cumsum(np.random.default_rng(5).normal(size=5000)) + 1000
     spread = np.ptp(baselines.persistence(walk, HOURS), axis=1)
     assert spread[0] < spread[5] < spread[23]
@@ -123,14 +123,14 @@ def test_the_seasonal_naive_forecast_is_yesterday_or_the_last_day_that_has_the_h
     np.testing.assert_array_equal(median, day + 10)
 
 
-def test_the_seasonal_naive_forecast_keeps_the_hour_of_a_history_that_starts_at_any():
+def test_the_seasonal_naive_forecast_is_aligned_with_the_end_of_the_history():
     series = np.tile(np.arange(24.0), 4)[7:-3]  # the next hour is the 21st of its day
     median = baselines.daily_seasonal_naive(series, HOURS)[:, metrics.MEDIAN]
     np.testing.assert_array_equal(median, np.roll(np.arange(24.0), 3))
 
 
 @pytest.mark.parametrize("baseline", baselines.BASELINES.values())
-def test_baselines_never_forecast_below_zero_nor_cross(baseline, histories):
+def test_quantiles_of_baselines_are_ordered_and_not_negative(baseline, histories):
     forecast = baseline(histories[0], HOURS)
     assert forecast.shape == (HOURS, 9)
     assert (forecast >= 0).all()
@@ -138,7 +138,7 @@ def test_baselines_never_forecast_below_zero_nor_cross(baseline, histories):
 
 
 @pytest.mark.parametrize("baseline", baselines.BASELINES.values())
-def test_baselines_use_short_histories_and_refuse_empty_ones(baseline):
+def test_baselines_accept_short_histories_and_reject_empty_ones(baseline):
     assert np.isfinite(baseline(np.array([3.0]), HOURS)).all()
     with pytest.raises(ValueError, match="nothing was observed"):
         baseline(np.full(48, np.nan), HOURS)

@@ -1,4 +1,4 @@
-"""Scores over many origins: by pollutant, lead, level and series, and the page made of them."""
+"""Scores over many origins: by pollutant, lead, level and series, and their HTML page."""
 
 # ruff: noqa: DTZ001  (origins have no zone)
 from __future__ import annotations
@@ -49,14 +49,14 @@ def truth():
 
 @pytest.fixture
 def forecast(truth):
-    """The quantiles of what all values are drawn from: as good as a forecast can be."""
+    """Return the quantiles of the values' own distribution: the best possible forecast."""
     drawn = np.random.default_rng(2).gamma(2.0, 10.0, 200_000)
     return np.broadcast_to(np.quantile(drawn, LEVELS), (*truth.actual.shape, len(LEVELS)))
 
 
 def test_scores_agree_with_gluonts(truth, forecast):
     keys = [str(level) for level in LEVELS]
-    actual, told = [], []
+    actual, forecasts = [], []
     mine = truth.series_of("CO")
     for series in mine:
         for number, origin in enumerate(ORIGINS):
@@ -65,11 +65,11 @@ def test_scores_agree_with_gluonts(truth, forecast):
             index = pd.period_range(start - 48, periods=72, freq="h")
             actual.append(pd.Series(values, index=index))
             arrays = forecast[series, number].T
-            told.append(
+            forecasts.append(
                 QuantileForecast(forecast_arrays=arrays, forecast_keys=keys, start_date=start)
             )
     published = [str(level) for level in metrics.LEVELS]
-    aggregate, _ = Evaluator(quantiles=published, num_workers=0)(actual, told)
+    aggregate, _ = Evaluator(quantiles=published, num_workers=0)(actual, forecasts)
     found = scores(truth, forecast)["CO"].errors
     assert found.weighted_quantile_loss == pytest.approx(aggregate["mean_wQuantileLoss"])
     assert found.normalized_deviation == pytest.approx(aggregate["ND"])
@@ -81,7 +81,7 @@ def test_overall_is_the_plain_mean_of_the_pollutants(truth, forecast):
     assert found[OVERALL].errors.weighted_quantile_loss == pytest.approx(np.mean(losses))
 
 
-def test_a_band_covers_what_lies_between_its_quantiles(truth):
+def test_a_band_covers_the_values_between_its_quantiles(truth):
     around = np.where(LEVELS < 0.1, -1.0, np.where(LEVELS > 0.9, 1.0, 5.0))
     found = scores(truth, truth.actual[..., None] + around)
     assert found[OVERALL].coverage == {50: 0.0, 80: 0.0, 95: 1.0}
@@ -94,7 +94,7 @@ def test_bands_that_were_not_forecast_are_left_out(truth, forecast):
     assert found[OVERALL].errors == scores(truth, forecast)[OVERALL].errors
 
 
-def test_a_pollutant_that_never_came_is_left_out(truth, forecast):
+def test_a_pollutant_without_observed_values_is_left_out(truth, forecast):
     truth.actual[truth.series_of("O3")] = np.nan
     assert list(scores(truth, forecast)) == ["CO", OVERALL]
     truth.actual[:] = np.nan
@@ -102,19 +102,19 @@ def test_a_pollutant_that_never_came_is_left_out(truth, forecast):
         scores(truth, forecast)
 
 
-def test_an_error_at_one_lead_shows_there_alone(truth, forecast):
+def test_an_error_at_one_lead_affects_only_that_lead(truth, forecast):
     worse = forecast.copy()
     worse[:, :, 6] += 50
     changed = loss_by_lead(truth, worse) - loss_by_lead(truth, forecast)
     assert np.flatnonzero(changed > 1e-9).tolist() == [6]
 
 
-def test_the_share_below_a_right_quantile_is_its_level(truth, forecast):
+def test_the_share_below_a_calibrated_quantile_is_its_level(truth, forecast):
     np.testing.assert_allclose(share_below(truth, forecast), LEVELS, atol=0.03)
     assert (share_below(truth, forecast * 0) < 0.01).all()
 
 
-def test_the_loss_of_a_series_is_that_of_its_own_hours(truth, forecast):
+def test_the_loss_of_a_series_depends_only_on_its_own_hours(truth, forecast):
     worse = forecast.copy()
     worse[2] *= 3
     changed = loss_by_series(truth, worse) - loss_by_series(truth, forecast)
@@ -135,14 +135,14 @@ def page(truth, forecast, **others):
     given = {
         "title": "Forecasts of <2> stations",
         "facts": ["2 stations"],
-        "verdict": ["model has 0.5 times the loss of rival"],
+        "verdict": ["model has 0.5 times the loss of baseline"],
         "truth": truth,
-        "forecasts": {"model": forecast, "rival": forecast * 1.5},
+        "forecasts": {"model": forecast, "baseline": forecast * 1.5},
     }
     return Report(**(given | others)).html()
 
 
-def test_the_page_stands_alone(truth, forecast):
+def test_the_page_is_self_contained(truth, forecast):
     html = page(truth, forecast)
     assert "<script" not in html
     assert not re.search(r"(src|href)=|url\(|@import", html)
@@ -159,7 +159,7 @@ def test_the_page_shows_every_figure_and_picture(truth, forecast):
     for picture in pictures:
         ElementTree.fromstring(picture)
         assert "nan" not in picture
-    assert "How much is luck" not in html
+    assert "Variation between seeds" not in html
 
 
 def test_the_page_shows_the_spread_over_seeds_and_a_warning(truth, forecast):
@@ -170,9 +170,9 @@ def test_the_page_shows_the_spread_over_seeds_and_a_warning(truth, forecast):
     assert '<p class="warning">not a forecast</p>' in html
 
 
-def test_the_page_can_do_without_rivals_and_with_gaps(truth, forecast):
+def test_the_page_works_without_baselines_and_with_gaps(truth, forecast):
     truth.before[:] = np.nan
     truth.actual[:, :, ::2] = np.nan
     html = page(truth, forecast, forecasts={"model": forecast})
-    assert "best rival" not in html
+    assert "best baseline" not in html
     assert html.count("<svg") == 2

@@ -1,7 +1,7 @@
-"""How the last week differs from what is usual, and how good the forecasts of it were.
+"""Measures how the last week's input and forecast losses differ from the model's reference.
 
-What is measured is divided by its limit, which the model's `reference` keeps. CloudWatch is told
-the ratios; people read the report. See docs/adr/0013.
+Each measurement is divided by its limit in the model's `reference`. The ratios are published to
+CloudWatch; the report is for people. See docs/adr/0013.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from evaluation_container.scoring.metrics import Floats
 
 DAYS = 7
 LEAST_DAYS = 5
-"""Of the last `DAYS`, so many must have forecasts that came true: a night or two may be missing."""
+"""Number of the last `DAYS` that need evaluated forecasts; one or two nights may be missing."""
 
-_METRICS_AT_ONCE = 1_000  # that PutMetricData takes
+_METRICS_AT_ONCE = 1_000  # limit of PutMetricData
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was measured.
+    """One measurement.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Finding:
     subject
         A pollutant, or `OVERALL`.
     value, limit
-        None where nothing was there to measure, or no limit is known yet.
+        Measurement and limit; None without data, or while no limit is known.
     """
 
     check: str
@@ -75,12 +75,12 @@ class Finding:
         return "beyond" if self.ratio >= 1 else "usual"
 
     def to_dict(self) -> dict[str, Any]:
-        """For the report."""
+        """Return the finding as the report contains it."""
         return {**vars(self), "ratio": self.ratio, "verdict": self.verdict}
 
 
 def drift(arguments: Sequence[str]) -> str:
-    """Measure, tell CloudWatch, and leave ``drift.json`` and ``drift.html``."""
+    """Measure drift, publish the metrics, and write ``drift.json`` and ``drift.html``."""
     options = _options(arguments)
     histories = RecentHistories(options.recent)
     index = read_categories(options.categories)
@@ -88,13 +88,13 @@ def drift(arguments: Sequence[str]) -> str:
     end = histories.origin
     truth = histories.last((DAYS + 2) * 24)
     rows = published.read(boto3.client("s3"), options.lake, end - timedelta(days=DAYS + 1), end)
-    lost = published.losses(rows, truth, end, options.version)
+    losses = published.losses(rows, truth, end, options.version)
     findings = [
         *of_input(truth, reference),
-        *of_losses(lost, reference),
+        *of_losses(losses, reference),
         of_categories(truth, index),
     ]
-    tell(boto3.client("cloudwatch"), options.environment, findings)
+    put_metrics(boto3.client("cloudwatch"), options.environment, findings)
     _report(options.report, end, options.version, findings, tenths(truth, reference))
     return json.dumps(
         {
@@ -106,7 +106,7 @@ def drift(arguments: Sequence[str]) -> str:
 
 
 def of_input(truth: Hours, reference: Reference) -> list[Finding]:
-    """The last week's distances and missing shares, by pollutant, and the largest of each."""
+    """Return the last week's distances and missing shares by pollutant, and the largest of each."""
     found = []
     for check, measure, limits in (
         (metric.INPUT, distance, reference.distance),
@@ -124,7 +124,7 @@ def of_input(truth: Hours, reference: Reference) -> list[Finding]:
 
 
 def of_categories(truth: Hours, index: CategoryIndex) -> Finding:
-    """How many devices and pollutants of the last week the model was not trained on."""
+    """Count the devices and pollutants of the last week that the model was not trained on."""
     devices, pollutants = set[str](), set[str]()
     for pollutant, (names, rows) in truth.items():
         measured = np.flatnonzero(np.isfinite(rows[:, -WEEK:]).any(axis=1))
@@ -134,10 +134,10 @@ def of_categories(truth: Hours, index: CategoryIndex) -> Finding:
     return Finding(metric.UNKNOWN, OVERALL, float(unknown), 1.0)
 
 
-def of_losses(lost: Losses, reference: Reference) -> list[Finding]:
-    """The rolling weighted quantile loss, by pollutant, and the mean of all."""
-    enough = len(lost.origins) >= LEAST_DAYS
-    values = weighted_loss(lost.losses, lost.totals) if enough else {}
+def of_losses(losses: Losses, reference: Reference) -> list[Finding]:
+    """Return the rolling weighted quantile loss by pollutant, and the mean of all."""
+    enough = len(losses.origins) >= LEAST_DAYS
+    values = weighted_loss(losses.losses, losses.totals) if enough else {}
     limits: dict[str, float | None] = {OVERALL: None, **reference.loss}
     return [
         Finding(metric.LOSS, subject, _known(values.get(subject, np.nan)), limit)
@@ -146,15 +146,15 @@ def of_losses(lost: Losses, reference: Reference) -> list[Finding]:
 
 
 def tenths(truth: Hours, reference: Reference) -> dict[str, Floats]:
-    """By pollutant, the share of the last week's values between each device's deciles."""
+    """Return by pollutant the shares of the last week's values between each device's deciles."""
     return {
         pollutant: np.diff(shares(rows[:, -WEEK:], usual), prepend=0.0, append=1.0)
         for pollutant, (rows, usual) in _with_deciles(truth, reference).items()
     }
 
 
-def tell(cloudwatch: Any, environment: str, findings: Sequence[Finding]) -> None:
-    """Put a metric for every ratio that is known."""
+def put_metrics(cloudwatch: Any, environment: str, findings: Sequence[Finding]) -> None:
+    """Publish a metric for every known ratio."""
     data = [
         {
             "MetricName": finding.check,
@@ -178,7 +178,7 @@ def tell(cloudwatch: Any, environment: str, findings: Sequence[Finding]) -> None
 
 
 def _with_deciles(truth: Hours, reference: Reference) -> dict[str, tuple[Floats, Floats]]:
-    """Hours of each pollutant that has a reference, and the deciles of the same devices."""
+    """Return the hours of each pollutant with a reference, and the deciles of its devices."""
     nothing = [np.nan] * len(TENTHS)
     return {
         pollutant: (
@@ -210,11 +210,13 @@ def _report(
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="drift")
     parser.add_argument("--environment", required=True, help="dimension of the metrics")
-    parser.add_argument("--version", type=int, required=True, help="of the model package")
+    parser.add_argument("--version", type=int, required=True, help="model package version")
     parser.add_argument("--lake", required=True, help="S3 URI of the table of forecasts")
-    parser.add_argument("--recent", type=Path, required=True, help="the devices' histories")
-    parser.add_argument("--categories", type=Path, required=True, help="the model's, a folder")
-    parser.add_argument("--reference", type=Path, required=True, help="the model's, a folder")
+    parser.add_argument("--recent", type=Path, required=True, help="folder of device histories")
+    parser.add_argument(
+        "--categories", type=Path, required=True, help="folder of the model's index"
+    )
+    parser.add_argument("--reference", type=Path, required=True, help="folder of its reference")
     parser.add_argument("--report", type=Path, required=True, help="folder for the report")
     return parser.parse_args(arguments)
 

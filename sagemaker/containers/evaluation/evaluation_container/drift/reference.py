@@ -1,8 +1,8 @@
-"""What is usual, kept with a model: what drift is measured against, and how much of it is usual.
+"""Builds the drift reference that is stored with a model: usual values, and limits of drift.
 
-No limit is guessed. Those of the input are what weeks differed by, in the past, from the months
-just before them; that of the loss is what weeks of the judged days would have lost. Each is the
-99 % quantile, so an ordinary week passes one in a hundred times. See docs/adr/0013.
+All limits are measured. The input limits come from how much past weeks differed from the months
+before them; the loss limit comes from the losses of weeks drawn from the judged days. Each is the
+99 % quantile, so one ordinary week in a hundred exceeds it. See docs/adr/0013.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ REFERENCE_DAYS = 56
 """Days before a week that it is compared with: long enough for a distribution, within a season."""
 LEAST_DAYS = 4
 PAST_DAYS = 730
-"""Days from the end in which past weeks are looked at: two of every season."""
+"""Days of history from which past weeks are taken: two of every season."""
 CALIBRATION_DEVICES = 100
-"""Devices of which limits are worked out: of one more, they hardly change, but take longer."""
+"""Number of devices that limits are computed from: more take longer and hardly change them."""
 USUAL = 0.99
 
 LEAST_DISTANCE = 1.63 / np.sqrt(WEEK)
-"""What the Kolmogorov-Smirnov test itself allows a week's hours at 1 %."""
+"""Critical value of the Kolmogorov-Smirnov test at 1 % for the hours of a week."""
 LEAST_MISSING = 1 / DAY
-"""An hour a day: a limit for data that never lacked anything."""
+"""One hour per day: the limit for data without any gap so far."""
 
 DRAWS = 2_000
 OVERALL = "overall"
@@ -52,14 +52,14 @@ Numbers = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Reference:
-    """What a model's input and loss are compared with.
+    """Usual values and limits for a model's input and loss.
 
     Parameters
     ----------
     deciles
-        By pollutant, then by device: of the last `REFERENCE_DAYS` before the model was made.
+        Deciles of the last `REFERENCE_DAYS` before training, by pollutant, then by device.
     distance, missing, loss
-        Limits by pollutant; that of the loss also `OVERALL`, and empty until it was judged.
+        Limits by pollutant; the loss limits include `OVERALL`, and are empty before judging.
     judged_loss
         Weighted quantile loss on the judged days, by pollutant and `OVERALL`.
     """
@@ -71,7 +71,7 @@ class Reference:
     judged_loss: Numbers = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Leave it in a folder as `FILE`."""
+        """Write the reference to `FILE` in a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(asdict(self), allow_nan=False)
         (folder / FILE).write_text(text, encoding="utf-8")
@@ -83,18 +83,18 @@ class Reference:
         Raises
         ------
         DataError
-            It is missing or something else.
+            The file is missing or invalid.
         """
         try:
             return cls(**json.loads((folder / FILE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"{FILE} is no reference of a model: {error}") from None
+            raise DataError(f"{FILE} is not a valid drift reference: {error}") from None
 
 
 def by_pollutant(
     series: Sequence[Series], index: CategoryIndex
 ) -> dict[str, tuple[tuple[str, ...], Floats]]:
-    """Series of two categories as `Hours`, missing where a series has not begun or has ended."""
+    """Return series of two categories as `Hours`; NaN before a series starts and after it ends."""
     last = max(_end(one) for one in series)
     length = max(len(one.target) + last - _end(one) for one in series)
     rows: dict[str, dict[str, Floats]] = {}
@@ -108,13 +108,13 @@ def by_pollutant(
 
 
 def of_input(hours: Hours) -> Reference:
-    """The reference of a model that is made now, when these hours are known.
+    """Build the reference of a new model from the hours that are known now, without loss limits.
 
-    They end with the newest hour, and not with what the model learns from: else the reference would
-    be as old as the judged days from the start. The loss is not judged yet.
+    The hours end with the newest one, not with the training data; otherwise the reference would
+    already be as old as the judged days.
 
-    Of a history that is shorter than `REFERENCE_DAYS` and a few weeks, half is compared with; one
-    of less than two weeks has nothing usual yet, and its pollutants are left out.
+    If the history is shorter than `REFERENCE_DAYS` and a few weeks, half of it is the reference
+    period. Pollutants with less than two weeks of history are left out.
     """
     usual, far, absent = {}, {}, {}
     for pollutant, (devices, rows) in hours.items():
@@ -135,22 +135,22 @@ def of_input(hours: Hours) -> Reference:
 def with_losses(
     reference: Reference, losses: Mapping[str, Floats], totals: Mapping[str, Floats]
 ) -> Reference:
-    """The reference of a model that was judged, with the limits of a week's loss.
+    """Add the limits of a week's loss to the reference of a judged model.
 
-    A week is seven of the judged days, drawn again and again: from one day to the next, the loss of
-    a forecast says little about that of the next one.
+    A week is seven of the judged days, drawn at random with replacement, because losses of
+    consecutive days are nearly independent.
 
     Parameters
     ----------
     losses, totals
-        By pollutant, of each judged day: the quantile loss, meant over the quantiles, and the
-        absolute values that came; the weighted quantile loss is the quotient of their sums.
+        By pollutant and judged day: the quantile loss, averaged over the quantiles, and the sum of
+        absolute observed values. The weighted quantile loss is the quotient of their sums.
     """
     days = len(next(iter(losses.values())))
     draws = np.random.default_rng(0).integers(0, days, (DRAWS, 7))
     weeks = weighted_loss(
-        {name: lost[draws] for name, lost in losses.items()},
-        {name: came[draws] for name, came in totals.items()},
+        {name: values[draws] for name, values in losses.items()},
+        {name: values[draws] for name, values in totals.items()},
     )
     limits = {name: float(np.nanquantile(found, USUAL)) for name, found in weeks.items()}
     judged = {name: float(found) for name, found in weighted_loss(losses, totals).items()}
@@ -158,13 +158,13 @@ def with_losses(
 
 
 def weighted_loss(losses: Mapping[str, Floats], totals: Mapping[str, Floats]) -> dict[str, Any]:
-    """Weighted quantile loss over the last axis by pollutant, and their mean as `OVERALL`.
+    """Return the weighted quantile loss over the last axis by pollutant, and the mean as `OVERALL`.
 
-    A pollutant of which nothing came is left out.
+    A pollutant without observed values is left out.
     """
     found = {
-        name: np.asarray(lost.sum(axis=-1) / totals[name].sum(axis=-1))
-        for name, lost in losses.items()
+        name: np.asarray(loss.sum(axis=-1) / totals[name].sum(axis=-1))
+        for name, loss in losses.items()
         if (totals[name].sum(axis=-1) > 0).all()
     }
     if found:
@@ -173,7 +173,7 @@ def weighted_loss(losses: Mapping[str, Floats], totals: Mapping[str, Floats]) ->
 
 
 def _past_weeks(rows: Floats, days: int) -> tuple[Floats, Floats]:
-    """Distance and missing share of each past week, day by day, from the days before it."""
+    """Return distance and missing share of each past week, compared with the days before it."""
     step = max(1, len(rows) // CALIBRATION_DEVICES)
     some = rows[::step]
     far, absent = [], []
@@ -186,7 +186,7 @@ def _past_weeks(rows: Floats, days: int) -> tuple[Floats, Floats]:
 
 
 def _limits(found: Mapping[str, Floats], least: float) -> dict[str, float]:
-    """A limit a pollutant, such that one week in a hundred passes any of them."""
+    """Return one limit per pollutant; one week in a hundred exceeds any of them."""
     alone = {
         name: max(least, float(np.nanquantile(weeks, USUAL)) if np.isfinite(weeks).any() else 0.0)
         for name, weeks in found.items()
@@ -200,5 +200,5 @@ def _limits(found: Mapping[str, Floats], least: float) -> dict[str, float]:
 
 
 def _end(series: Series) -> int:
-    """Number of the step after the series' last one."""
+    """Return the ordinal number of the step after the series' last one."""
     return int(series.start.ordinal) // int(series.start.freq.n) + len(series.target)

@@ -1,10 +1,10 @@
-"""Whether a candidate may take the champion's place, and why. Nothing here reads or writes.
+"""Pure functions that decide whether a candidate may replace the champion, with reasons.
 
-The candidate is compared with the champion origin by origin, since both meet the same weather on
-the same day: most of what makes one day's loss larger than the next one's drops out of their
-difference. Daily origins a horizon apart share no hour, so their differences are taken for
-exchangeable in sign where both models are equally good, and a sign-flip test tells how likely a
-difference so large is by chance. See docs/adr/0011.
+The candidate is compared with the champion origin by origin: both have the same weather on the
+same day, so most of the variation between days cancels out in their difference. Daily origins one
+horizon apart share no hour. If both models are equally good, the signs of their differences are
+therefore exchangeable, and a sign-flip test gives the probability of a difference at least this
+large by chance. See docs/adr/0011.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 from evaluation_container.scoring.metrics import Errors, Floats
 
 LEVEL = 0.1
-"""Below this chance a difference is none. Larger than usual: to turn a good candidate down costs
-some days with the model that is there, to let a bad one pass costs every forecast."""
+"""Significance level of a difference. Larger than usual: rejecting a good candidate costs some
+days with the present model, accepting a bad one costs every forecast."""
 
 LEAST_ORIGINS = 5
-"""Below, not even a candidate that loses on every origin would be worse beyond chance."""
+"""Minimum number of origins: with fewer, no difference would be significant."""
 
 _EXACT_ORIGINS = 14
 _DRAWS = 20_000
@@ -29,14 +29,14 @@ _DRAWS = 20_000
 
 @dataclass(frozen=True)
 class Limits:
-    """What the settings say.
+    """Limits of the gate, from the settings.
 
     Parameters
     ----------
     most_loss_over_champion
         Share by which the candidate's loss may exceed the champion's.
     least_coverage_80, most_coverage_80
-        Of the band that is to hold 80 % of what comes.
+        Bounds of the share of observed values within the 80 % band.
     """
 
     most_loss_over_champion: float
@@ -51,7 +51,7 @@ class Comparison:
     Parameters
     ----------
     candidate, champion
-        Weighted quantile loss of each origin, the mean of the pollutants; shape (origins,).
+        Weighted quantile loss of each origin, averaged over pollutants; shape (origins,).
     """
 
     candidate: Floats
@@ -59,22 +59,22 @@ class Comparison:
 
     @property
     def excess(self) -> float:
-        """Share by which the candidate's mean loss exceeds the champion's; below 0: it is less."""
+        """Share by which the candidate's mean loss exceeds the champion's; negative if lower."""
         return float(self.candidate.mean() / self.champion.mean() - 1)
 
     def chance(self, margin: float) -> float:
-        """How likely a candidate that exceeds the champion by the margin does as badly as this."""
+        """Return the probability of a loss this high if the candidate's excess is the margin."""
         return sign_flip(self.candidate - (1 + margin) * self.champion)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says.
+    """The gate's decision.
 
     Parameters
     ----------
     reasons
-        For a rejection, each thing that is wrong; else what was looked at. With figures.
+        Failed checks of a rejected candidate, or all checks of an accepted one, with figures.
     """
 
     accepted: bool
@@ -87,28 +87,28 @@ def decide(
     comparison: Comparison | str,
     limits: Limits,
 ) -> Verdict:
-    """Let a candidate pass that beats every baseline, holds its band, and is no worse.
+    """Accept a candidate that beats every baseline, has a calibrated band, and is no worse.
 
     Parameters
     ----------
     candidate, baselines
-        Over all series and origins, the mean of the pollutants.
+        Errors over all series and origins, averaged over pollutants.
     comparison
-        With the champion, or in words why there is none.
+        Comparison with the champion, or the reason why there is none.
     """
     checks = [
         *(_against(name, candidate, errors) for name, errors in baselines.items()),
         _band(candidate.coverage_80, limits),
         _against_champion(comparison, limits.most_loss_over_champion),
     ]
-    wrong = tuple(text for holds, text in checks if not holds)
-    return Verdict(not wrong, wrong or tuple(text for _, text in checks))
+    failed = tuple(text for holds, text in checks if not holds)
+    return Verdict(not failed, failed or tuple(text for _, text in checks))
 
 
 def sign_flip(differences: Floats) -> float:
-    """Chance of a mean at least so large, were the sign of every difference a coin's toss.
+    """Return the probability of a mean at least this large if every sign were random.
 
-    All tosses are tried for up to 14 differences, else 20,000 with a fixed seed.
+    All combinations of signs are tried for up to 14 differences, else 20,000 with a fixed seed.
     """
     count = len(differences)
     if count <= _EXACT_ORIGINS:
@@ -124,16 +124,15 @@ def sign_flip(differences: Floats) -> float:
 
 def _against(name: str, candidate: Errors, baseline: Errors) -> tuple[bool, str]:
     mine, theirs = candidate.weighted_quantile_loss, baseline.weighted_quantile_loss
-    holds = bool(mine < theirs)  # not so where it is no number
+    holds = bool(mine < theirs)  # False for NaN
     return holds, f"its loss {mine:.4f} is {'' if holds else 'not '}below {theirs:.4f} of {name}"
 
 
 def _band(coverage: float, limits: Limits) -> tuple[bool, str]:
     least, most = limits.least_coverage_80, limits.most_coverage_80
     holds = least <= coverage <= most
-    verb = "holds" if holds else "should hold"
-    found = f"its 80 % band {verb} {least:.0%} to {most:.0%} of what comes"
-    return holds, f"{found}: it held {coverage:.1%}"
+    must = "as required" if holds else f"outside {least:.0%} to {most:.0%}"
+    return holds, f"its 80 % band held {coverage:.1%} of the observed values, {must}"
 
 
 def _against_champion(comparison: Comparison | str, margin: float) -> tuple[bool, str]:
@@ -146,8 +145,8 @@ def _against_champion(comparison: Comparison | str, margin: float) -> tuple[bool
         return True, f"too few days to compare it with the champion: {figures}"
     chance = comparison.chance(margin)
     worse = comparison.excess > margin and chance <= LEVEL
-    told = f"{abs(comparison.excess):.1%} {'above' if comparison.excess > 0 else 'below'}"
+    excess = f"{abs(comparison.excess):.1%} {'above' if comparison.excess > 0 else 'below'}"
     return not worse, (
-        f"its daily loss is on average {told} the champion's ({figures}), where {margin:.0%} above "
-        f"is allowed: a model at that limit does so badly by chance {chance:.0%} of the time"
+        f"its mean daily loss is {excess} the champion's ({figures}); {margin:.0%} above is "
+        f"allowed, and a model at that limit has a loss this high with probability {chance:.0%}"
     )

@@ -1,4 +1,4 @@
-"""The verdict on a candidate, out of its forecasts, the champion's and what came."""
+"""Judges a candidate from its forecasts, the champion's forecasts and the observed values."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from evaluation_container.scoring.metrics import Floats
 from evaluation_container.scoring.scores import OVERALL, Score, Truth, scores
 
 _MESSAGE = 1000
-"""Characters of the ExitMessage, some less than SageMaker keeps."""
+"""Maximum length of the ExitMessage in characters, a little below SageMaker's limit."""
 
 
 def judge(arguments: Sequence[str]) -> str:
-    """Write metrics.json, gate.json, reference.json and report.html; say the verdict."""
+    """Write metrics.json, gate.json, reference.json and report.html; return the verdict."""
     parser = argparse.ArgumentParser(prog="judge")
-    parser.add_argument("--judged", type=Path, required=True, help="folder that origins wrote")
-    parser.add_argument("--forecasts", type=Path, required=True, help="folder of a folder a model")
+    parser.add_argument("--judged", type=Path, required=True, help="output folder of origins")
+    parser.add_argument("--forecasts", type=Path, required=True, help="has one folder per model")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--most-loss-over-champion", type=float, required=True)
     parser.add_argument("--least-coverage-80", type=float, required=True)
@@ -39,11 +39,11 @@ def judge(arguments: Sequence[str]) -> str:
         options.most_loss_over_champion, options.least_coverage_80, options.most_coverage_80
     )
     forecasts = {CANDIDATE: judged.answers(CANDIDATE, options.forecasts / CANDIDATE)}
-    if judged.asked[CHAMPION].any() and not options.champion_failure:
+    if judged.requested[CHAMPION].any() and not options.champion_failure:
         forecasts[CHAMPION] = judged.answers(CHAMPION, options.forecasts / CHAMPION)
     found = {
-        name: scores(judged.truth, told)
-        for name, told in {CANDIDATE: forecasts[CANDIDATE], **judged.baselines}.items()
+        name: scores(judged.truth, forecast)
+        for name, forecast in {CANDIDATE: forecasts[CANDIDATE], **judged.baselines}.items()
     }
     comparison = _comparison(judged, forecasts, options.champion_failure)
     verdict = decide(
@@ -67,29 +67,29 @@ def judge(arguments: Sequence[str]) -> str:
 
 
 def _comparison(judged: Judged, forecasts: Mapping[str, Floats], failure: str) -> Comparison | str:
-    """Losses by origin of what can be compared, or why nothing can."""
+    """Return the comparable losses by origin, or the reason why there are none."""
     if CHAMPION not in forecasts:
         if failure:
             return f"it could not forecast: {failure}"
-        return "it knows none of these series" if judged.package else "there is none"
+        return "it knows none of the series" if judged.package else "there is none"
     truth = _compared(judged)
     mine, theirs = (_loss_by_day(truth, forecasts[model]) for model in (CANDIDATE, CHAMPION))
     kept = np.isfinite(mine)
     if not kept.any():
-        return "it has learned of all these days"
+        return "it was trained on all of these days"
     return Comparison(mine[kept], theirs[kept])
 
 
 def _compared(judged: Judged) -> Truth:
-    """The truth of what both know, from origins after all that the champion has learned."""
+    """Return the truth of series that both know, from origins after the champion's training."""
     end = judged.champion_data_end
     fair = np.array([end is None or origin >= end for origin in judged.truth.origins])
-    return _only(judged.truth, judged.asked[CHAMPION] & fair)
+    return _only(judged.truth, judged.requested[CHAMPION] & fair)
 
 
-def _only(truth: Truth, asked: Mask) -> Truth:
-    """The truth of what was asked; nothing came of the rest."""
-    return replace(truth, actual=np.where(asked[..., None], truth.actual, np.nan))
+def _only(truth: Truth, requested: Mask) -> Truth:
+    """Return the truth of the requested forecasts; all others become missing."""
+    return replace(truth, actual=np.where(requested[..., None], truth.actual, np.nan))
 
 
 def _of_series(truth: Truth, kept: Mask) -> Truth:
@@ -105,7 +105,7 @@ def _of_series(truth: Truth, kept: Mask) -> Truth:
 
 
 def _loss_by_day(truth: Truth, forecast: Floats) -> Floats:
-    """Weighted quantile loss of each origin, the mean of the pollutants; NaN where nothing came."""
+    """Return each origin's weighted quantile loss, averaged over pollutants; NaN without values."""
     losses, totals = _by_day(truth, forecast)
     found = [losses[name] / np.where(totals[name] > 0, totals[name], np.nan) for name in losses]
     there = np.isfinite(found).any(axis=0)
@@ -115,20 +115,20 @@ def _loss_by_day(truth: Truth, forecast: Floats) -> Floats:
 
 
 def _by_day(truth: Truth, forecast: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Of each origin, by pollutant: the loss, meant over the quantiles, and the sum that came."""
+    """Return by pollutant each origin's mean quantile loss and the sum of its observed values."""
     losses, totals = {}, {}
     for pollutant in truth.observed_pollutants():
-        mine = truth.series_of(pollutant)
-        lost = metrics.quantile_losses(truth.actual[mine], truth.published(forecast[mine]))
-        losses[pollutant] = np.nansum(lost, axis=(0, 2))
-        totals[pollutant] = np.nansum(np.abs(truth.actual[mine]), axis=(0, 2))
+        places = truth.series_of(pollutant)
+        loss = metrics.quantile_losses(truth.actual[places], truth.published(forecast[places]))
+        losses[pollutant] = np.nansum(loss, axis=(0, 2))
+        totals[pollutant] = np.nansum(np.abs(truth.actual[places]), axis=(0, 2))
     return losses, totals
 
 
 def _figures(
     found: Mapping[str, Mapping[str, Score]], champion: float | None
 ) -> dict[str, float | None]:
-    """What stands in the registry beside a version; the champion's loss is on what both know."""
+    """Return a version's figures in the registry; the champion's loss is on common series."""
     mine = found[CANDIDATE][OVERALL].errors
     return {
         "wql": _round(mine.weighted_quantile_loss),
@@ -168,35 +168,36 @@ def _metrics(
 
 
 def _report(judged: Judged, forecasts: Mapping[str, Floats], verdict: Verdict) -> Report:
-    truth, origins, shown = judged.truth, judged.truth.origins, judged.asked[CANDIDATE]
+    truth, origins, shown = judged.truth, judged.truth.origins, judged.requested[CANDIDATE]
     warning = ""
     if CHAMPION in forecasts:
-        shown = judged.asked[CHAMPION]
-        if (shown != judged.asked[CANDIDATE]).any():
-            warning = "Shown are the series that the champion knows, too; the gate looked at all."
+        shown = judged.requested[CHAMPION]
+        if (shown != judged.requested[CANDIDATE]).any():
+            warning = (
+                "This report shows only the series that the champion also knows; the gate used all."
+            )
     facts = [
         f"{len(truth.stations)} series were forecast from {len(origins)} midnights (UTC), "
-        f"{origins[0]:%Y-%m-%d} to {origins[-1]:%Y-%m-%d}, which the candidate has not seen.",
+        f"{origins[0]:%Y-%m-%d} to {origins[-1]:%Y-%m-%d}. The candidate was not trained on them.",
     ]
     if judged.package:
         facts.append(f"The champion is {judged.package}.")
-    said = "accepted" if verdict.accepted else "rejected"
     kept = np.asarray(shown.any(axis=1))
-    told = {**forecasts, **judged.baselines}
+    shown_forecasts = {**forecasts, **judged.baselines}
     return Report(
-        title=f"Candidate {said}",
+        title=f"Candidate {'accepted' if verdict.accepted else 'rejected'}",
         facts=facts,
         verdict=verdict.reasons,
         truth=_of_series(_only(truth, shown), kept),
-        forecasts={name: rows[kept] for name, rows in told.items()},
+        forecasts={name: rows[kept] for name, rows in shown_forecasts.items()},
         warning=warning,
     )
 
 
 def _message(verdict: Verdict, figures: Mapping[str, float | None]) -> str:
-    said = "accepted" if verdict.accepted else "rejected"
+    decision = "accepted" if verdict.accepted else "rejected"
     reasons = "; ".join(verdict.reasons)
-    whole = {"verdict": said, **figures, "reasons": reasons}
+    whole = {"verdict": decision, **figures, "reasons": reasons}
     over = len(json.dumps(whole)) - _MESSAGE
     return json.dumps(
         whole | {"reasons": reasons[:-over] + "…" if over > 0 else reasons}, ensure_ascii=False

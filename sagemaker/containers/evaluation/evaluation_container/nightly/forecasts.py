@@ -1,7 +1,7 @@
-"""All series of the lake forecast at once: what a transform job is asked, its answers as rows.
+"""Prepares the nightly batch transform over all series, and writes its results to the lake.
 
-``instances`` writes a line a series, just as the endpoint is asked, and ``plan.json``, which says
-whose line is which; ``publish`` joins the plan with the answers.
+``instances`` writes one line per series, in the endpoint's request format, and ``plan.json`` with
+the series of each line. ``publish`` joins the plan with the results.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SCHEMA = pa.schema([(name, _ARROW[type_]) for name, (type_, _) in COLUMNS.items(
 
 @dataclass(frozen=True)
 class Plan:
-    """Which series are forecast from when.
+    """The series of a batch transform and their forecast origin.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Plan:
     series: tuple[tuple[str, str], ...]
 
     def write(self, folder: Path) -> None:
-        """Leave it in a folder."""
+        """Write the plan to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         document = {"origin": self.origin.isoformat(), "series": self.series}
         (folder / PLAN).write_text(json.dumps(document), encoding="utf-8")
@@ -78,12 +78,14 @@ def instances(arguments: Sequence[str]) -> str:
     Raises
     ------
     DataError
-        There is none.
+        No series can be forecast.
     """
     parser = argparse.ArgumentParser(prog="instances")
-    parser.add_argument("--recent", type=Path, required=True, help="the devices' histories")
-    parser.add_argument("--categories", type=Path, required=True, help="the model's, a folder")
-    parser.add_argument("--instances", type=Path, required=True, help="folder for the lines")
+    parser.add_argument("--recent", type=Path, required=True, help="folder of device histories")
+    parser.add_argument(
+        "--categories", type=Path, required=True, help="folder of the model's index"
+    )
+    parser.add_argument("--instances", type=Path, required=True, help="folder for the instances")
     parser.add_argument("--plan", type=Path, required=True, help="folder for the plan")
     options = parser.parse_args(arguments)
     index = read_categories(options.categories)
@@ -103,8 +105,8 @@ def instances(arguments: Sequence[str]) -> str:
                 lines.write(json.dumps(instance(device, pollutant, index).document()) + "\n")
     if not keys:
         raise DataError(
-            f"nothing can be forecast: {unknown} devices are unknown to the model, and {silent} "
-            "series of those that it knows have no value in the hours that are kept"
+            f"no series can be forecast: {unknown} devices are unknown to the model, and {silent} "
+            "series of known devices have no value in the recent history"
         )
     Plan(histories.origin, tuple(keys)).write(options.plan)
     counts = {"series": len(keys), "silent_series": silent, "unknown_devices": unknown}
@@ -112,7 +114,7 @@ def instances(arguments: Sequence[str]) -> str:
 
 
 def instance(device: Device, pollutant: str, index: CategoryIndex) -> Series:
-    """A series with what stands beside it, as `contracts.models.forecast_input` says."""
+    """Build a series with its related series, as `contracts.models.forecast_input` defines them."""
     others = {
         related_name(category): device.target[name]
         for category, name in enumerate(index.pollutants)
@@ -128,24 +130,26 @@ def instance(device: Device, pollutant: str, index: CategoryIndex) -> Series:
 
 
 def publish(arguments: Sequence[str]) -> str:
-    """Write the model's answers as rows of the table ``forecasts``.
+    """Write the model's results as rows of the table ``forecasts``.
 
     Raises
     ------
     DataError
-        There are fewer or more answers than were asked for, or one is no forecast.
+        The number of results differs from the number of series, or a result is invalid.
     """
     parser = argparse.ArgumentParser(prog="publish")
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--answers", type=Path, required=True, help="the transform job's output")
     parser.add_argument("--forecasts", type=Path, required=True, help="folder for the rows")
     parser.add_argument("--run", required=True)
-    parser.add_argument("--version", type=int, required=True, help="of the model package")
+    parser.add_argument("--version", type=int, required=True, help="model package version")
     options = parser.parse_args(arguments)
     plan = Plan.read(options.plan)
     answers = _answers(options.answers / f"{INSTANCES}.out")
     if len(answers) != len(plan.series):
-        raise DataError(f"{len(plan.series)} series were asked for, {len(answers)} came back")
+        raise DataError(
+            f"expected one result for each of {len(plan.series)} series; got {len(answers)}"
+        )
     table = table_of(plan, answers, run=options.run, version=options.version)
     key = forecasts_key(plan.origin)
     place = options.forecasts / key
@@ -157,18 +161,18 @@ def publish(arguments: Sequence[str]) -> str:
 def table_of(
     plan: Plan, answers: Sequence[Mapping[str, Any]], *, run: str, version: int
 ) -> pa.Table:
-    """Rows of the table, series by series, lead by lead.
+    """Build the rows of the table, series by series, lead by lead.
 
     Raises
     ------
     DataError
-        An answer lacks a quantile or an hour.
+        A result lacks a quantile or an hour.
     """
-    told = np.stack([_told(*both) for both in zip(plan.series, answers, strict=True)])
+    values = np.stack([_values(*both) for both in zip(plan.series, answers, strict=True)])
     devices, pollutants = (
         np.array(names, dtype=object) for names in zip(*plan.series, strict=True)
     )
-    lead = np.tile(np.arange(HORIZON), len(told))
+    lead = np.tile(np.arange(HORIZON), len(values))
     origin = np.datetime64(plan.origin.replace(tzinfo=None), "us")
     columns = {
         "device_id": np.repeat(devices, HORIZON),
@@ -176,28 +180,28 @@ def table_of(
         "origin": np.full(len(lead), origin),
         "lead": lead + 1,
         "hour": origin + lead * np.timedelta64(1, "h"),
-        **dict(zip(_VALUES, told.reshape(-1, len(_VALUES)).T, strict=True)),
+        **dict(zip(_VALUES, values.reshape(-1, len(_VALUES)).T, strict=True)),
         "model_version": np.full(len(lead), version),
         "run": np.full(len(lead), run, dtype=object),
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], SCHEMA)
 
 
-def _told(series: tuple[str, str], answer: Mapping[str, Any]) -> Floats:
-    """Values of an answer, shape (hours, `_VALUES`)."""
+def _values(series: tuple[str, str], answer: Mapping[str, Any]) -> Floats:
+    """Return the values of one result, shape (hours, `_VALUES`)."""
     device, pollutant = series
     try:
         rows = [*(answer["quantiles"][level] for level in QUANTILE_COLUMNS), answer["mean"]]
-        told = np.array(rows, dtype=np.float64).T
+        values = np.array(rows, dtype=np.float64).T
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"no forecast of {pollutant} at {device}: {error!r}") from None
-    if told.shape != (HORIZON, len(_VALUES)) or not np.isfinite(told).all():
+    if values.shape != (HORIZON, len(_VALUES)) or not np.isfinite(values).all():
         raise DataError(f"no forecast of {HORIZON} finite hours of {pollutant} at {device}")
-    return told
+    return values
 
 
 def read_categories(folder: Path) -> CategoryIndex:
-    """The only file of a folder, as the index of a model's categories."""
+    """Read the index of a model's categories from the only JSON file of a folder."""
     (file,) = (path for path in folder.iterdir() if path.suffix == ".json")
     return CategoryIndex.from_json(file.read_text(encoding="utf-8"))
 
@@ -207,4 +211,4 @@ def _answers(file: Path) -> list[dict[str, Any]]:
         with file.open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError) as error:
-        raise DataError(f"{file.name}: no answers of a model: {error}") from None
+        raise DataError(f"{file.name}: not a readable transform output: {error}") from None

@@ -1,4 +1,4 @@
-"""The nightly forecasts of some days, out of the lake, beside what came."""
+"""Reads nightly forecasts from the lake and compares them with the observed values."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Losses:
-    """Of some origins: quantile losses and what came, summed over devices and hours.
+    """Quantile losses and observed values by origin, summed over devices and hours.
 
     Parameters
     ----------
     losses, totals
-        By pollutant, one value an origin; `reference.with_losses` says what they are.
+        By pollutant, one value per origin, as `reference.with_losses` defines them.
     """
 
     origins: tuple[datetime, ...]
@@ -39,7 +39,7 @@ class Losses:
 
 
 def read(s3: Any, lake: str, first: datetime, last: datetime) -> Iterator[pa.Table]:
-    """Rows of every origin in days of the table, one origin at a time.
+    """Yield the table's rows of every origin in a range of days, one origin at a time.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def read(s3: Any, lake: str, first: datetime, last: datetime) -> Iterator[pa.Tab
     lake
         S3 URI of the table.
     first, last
-        Of the days, both included.
+        First and last day, both included.
     """
     place = urlsplit(lake)
     bucket, prefix = place.netloc, place.path.lstrip("/")
@@ -61,10 +61,10 @@ def read(s3: Any, lake: str, first: datetime, last: datetime) -> Iterator[pa.Tab
 
 
 def losses(forecasts: Iterable[pa.Table], truth: Hours, end: datetime, version: int) -> Losses:
-    """Losses of a version's forecasts whose last hour lies before the end of the truth.
+    """Compute the losses of a version's forecasts whose last hour is before the end of the truth.
 
-    Of several origins of a day, the last one counts, so that a night that was repeated weighs as
-    much as others.
+    If a day has several origins, only the last one counts, so that a repeated night has the same
+    weight as others.
 
     Parameters
     ----------
@@ -77,24 +77,24 @@ def losses(forecasts: Iterable[pa.Table], truth: Hours, end: datetime, version: 
         is_over = table["hour"][-1].as_py() + HOUR <= end
         if is_over and table["model_version"][0].as_py() == version:
             by_day[origin.date()] = (origin, table)
-    lost: dict[str, list[float]] = defaultdict(list)
-    total: dict[str, list[float]] = defaultdict(list)
+    losses: dict[str, list[float]] = defaultdict(list)
+    totals: dict[str, list[float]] = defaultdict(list)
     for _, table in by_day.values():
         for pollutant in truth:
-            loss, amount = _of_one(table, pollutant, truth[pollutant], end)
-            lost[pollutant].append(loss)
-            total[pollutant].append(amount)
+            loss, total = _of_one(table, pollutant, truth[pollutant], end)
+            losses[pollutant].append(loss)
+            totals[pollutant].append(total)
     return Losses(
         tuple(origin for origin, _ in by_day.values()),
-        {pollutant: np.array(values) for pollutant, values in lost.items()},
-        {pollutant: np.array(values) for pollutant, values in total.items()},
+        {pollutant: np.array(values) for pollutant, values in losses.items()},
+        {pollutant: np.array(values) for pollutant, values in totals.items()},
     )
 
 
 def _of_one(
     table: pa.Table, pollutant: str, truth: tuple[tuple[str, ...], Floats], end: datetime
 ) -> tuple[float, float]:
-    """Loss and amount of one origin's forecasts of a pollutant."""
+    """Return the loss and total of one origin's forecasts of a pollutant."""
     devices, rows = truth
     table = table.filter(pc.equal(table["pollutant"], pollutant))
     place = pc.index_in(table["device_id"], value_set=pa.array(devices))
@@ -102,9 +102,10 @@ def _of_one(
     hour = table["hour"].cast(pa.timestamp("us")).to_numpy()
     ago = (np.datetime64(end.replace(tzinfo=None), "us") - hour) // np.timedelta64(1, "h")
     within = ago <= rows.shape[1]
-    came = np.full(len(ago), np.nan)
-    came[within] = rows[row[within], -ago[within]]
-    told = np.stack([table[column].to_numpy() for column in QUANTILE_COLUMNS.values()], axis=-1)
-    observed = np.isfinite(came)
-    lost = quantile_losses(came[observed], told[observed])
-    return float(lost.sum()), float(np.abs(came[observed]).sum())
+    actual = np.full(len(ago), np.nan)
+    actual[within] = rows[row[within], -ago[within]]
+    columns = [table[column].to_numpy() for column in QUANTILE_COLUMNS.values()]
+    forecast = np.stack(columns, axis=-1)
+    observed = np.isfinite(actual)
+    loss = quantile_losses(actual[observed], forecast[observed])
+    return float(loss.sum()), float(np.abs(actual[observed]).sum())

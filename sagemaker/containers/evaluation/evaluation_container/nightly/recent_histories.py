@@ -1,4 +1,4 @@
-"""The devices' recent hours as the series job leaves them, all up to one origin."""
+"""Reads the devices' recent histories, which the series job writes, up to one common origin."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Device:
-    """What one device measured before the origin.
+    """One device's values before the origin.
 
     Parameters
     ----------
     start
         First hour, UTC.
     target, area
-        By pollutant, up to the hour before the origin; NaN is missing.
+        Hourly values by pollutant, up to the hour before the origin; NaN is missing.
     """
 
     device_id: str
@@ -37,19 +37,19 @@ class Device:
 
 
 class RecentHistories:
-    """The histories in a folder, one JSON object a device.
+    """The histories in a folder, one JSON object per device.
 
-    They are read one by one and never all kept.
+    They are read one at a time and not kept in memory.
 
     Parameters
     ----------
     origin
-        The hour after the last one in which any device measured anything: what is forecast from.
+        Forecast origin: the hour after the last one with a value of any device.
 
     Raises
     ------
     DataError
-        No device has measured anything, or an object is something else.
+        No device has a value, or a file is invalid.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,7 +71,7 @@ class RecentHistories:
             )
 
     def last(self, hours: int) -> Hours:
-        """By pollutant, the devices and their last hours, shape (devices, hours)."""
+        """Return by pollutant the devices and their last hours, shape (devices, hours)."""
         devices, rows = [], []
         for one in self:
             devices.append(one.device_id)
@@ -87,7 +87,7 @@ class RecentHistories:
             try:
                 yield RecentHistory.from_json(file.read_text(encoding="utf-8"))
             except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f"{file.name} is no history of a device: {error!r}") from None
+                raise DataError(f"{file.name} is not a valid device history: {error!r}") from None
 
 
 def _start(history: RecentHistory) -> datetime:
@@ -95,14 +95,14 @@ def _start(history: RecentHistory) -> datetime:
 
 
 def _end_of_data(history: RecentHistory) -> datetime | None:
-    """The hour after the last one with a value; None where there is none."""
+    """Return the hour after the last one with a value; None without any value."""
     rows = np.array(list(history.target.values()), dtype=float)
     there = np.flatnonzero(np.isfinite(rows).any(axis=0))
     return _start(history) + (int(there[-1]) + 1) * HOUR if len(there) else None
 
 
 def _of_length(row: Sequence[float | None], hours: int) -> Floats:
-    """Cut, or filled with gaps, at its end."""
+    """Truncate the row at its end, or pad it with NaN."""
     found = np.full(max(0, hours), np.nan)
     known = np.array(row[: len(found)], dtype=float)
     found[: len(known)] = known
@@ -110,7 +110,7 @@ def _of_length(row: Sequence[float | None], hours: int) -> Floats:
 
 
 def _last(row: Floats, hours: int) -> Floats:
-    """Filled with gaps at its begin where there are fewer."""
+    """Return the last hours of the row, padded with NaN at the start."""
     found = np.full(hours, np.nan)
     known = row[-hours:]
     found[hours - len(known) :] = known

@@ -1,4 +1,4 @@
-"""The report's pictures: plain SVG whose colours are the page's, in light and dark."""
+"""Draws the report's charts: plain SVG with the page's colours, in light and dark mode."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ TICKS = 5
 
 @dataclass(frozen=True)
 class Plane:
-    """A rectangle to draw in, and the values at its edges."""
+    """A chart's drawing area, and the values at its edges."""
 
     x: tuple[float, float]
     y: tuple[float, float]
 
     def across(self, value: float) -> float:
-        """Where a value lies from left to right."""
+        """Return the horizontal position of a value."""
         share = (value - self.x[0]) / (self.x[1] - self.x[0])
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def down(self, value: float) -> float:
-        """Where a value lies from top to bottom."""
+        """Return the vertical position of a value."""
         share = (value - self.y[0]) / (self.y[1] - self.y[0])
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
@@ -39,7 +39,7 @@ class Plane:
         )
 
     def line(self, xs: Floats, ys: Floats, style: str, colour: str = "") -> str:
-        """A curve, broken where a value is missing."""
+        """Draw a curve that is interrupted where a value is missing."""
         there = np.isfinite(ys)
         runs = np.split(np.arange(len(ys)), np.flatnonzero(np.diff(there)) + 1)
         stroke = f' style="stroke:var({colour})"' if colour else ""
@@ -65,7 +65,7 @@ class Plane:
     def drawn(
         self, label: str, marks: str, x_ticks: Mapping[float, str], titles: tuple[str, str]
     ) -> str:
-        """The whole picture: the marks between grid, ticks and the titles of both axes."""
+        """Return the whole chart: the marks with grid, ticks and the titles of both axes."""
         parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">']
         for value in ticks(*self.y):
             height = self.down(value)
@@ -90,7 +90,7 @@ class Plane:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """About `TICKS` round values between two."""
+    """Return about `TICKS` round values between two values."""
     rough = (high - low) / TICKS
     size = 10 ** math.floor(math.log10(rough))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
@@ -100,12 +100,12 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def colour(place: int) -> str:
-    """The page's variable for a contestant's colour; the first one is the chosen model's."""
-    return "--chosen" if place == 0 else f"--rival-{(place - 1) % 8}"
+    """Return the page's colour variable of a forecast; the first is the evaluated model's."""
+    return "--chosen" if place == 0 else f"--baseline-{(place - 1) % 8}"
 
 
 def by_lead(curves: Mapping[str, Floats]) -> str:
-    """Error against hours ahead; the first curve stands out."""
+    """Draw the error by hours ahead; the first curve is highlighted."""
     hours = np.arange(1.0, len(next(iter(curves.values()))) + 1)
     top = 1.05 * max(float(np.nanmax(curve)) for curve in curves.values())
     plane = Plane((1, len(hours)), (0, top))
@@ -115,7 +115,7 @@ def by_lead(curves: Mapping[str, Floats]) -> str:
 
 
 def reliability(levels: Floats, curves: Mapping[str, Floats]) -> str:
-    """What share came at or below each quantile, against the share that should have."""
+    """Draw the observed share at or below each quantile against the nominal share."""
     plane = Plane((0, 100), (0, 100))
     ends = np.array([0.0, 100.0])
     marks = plane.line(ends, ends, "curve ideal")
@@ -123,21 +123,21 @@ def reliability(levels: Floats, curves: Mapping[str, Floats]) -> str:
     marks += _curves(plane, shares)
     marks += plane.dots(*next(iter(shares.values())), "chosen", colour(0))
     shown = {value: f"{value:g}" for value in ticks(*plane.x)}
-    titles = ("% that should come at or below the quantile", "% that came")
-    return plane.drawn("promised against observed shares", marks, shown, titles)
+    titles = ("nominal % at or below the quantile", "observed %")
+    return plane.drawn("nominal against observed shares", marks, shown, titles)
 
 
 def fan(
     before: Floats, forecast: Floats, bands: Sequence[tuple[int, int]], median: int, actual: Floats
 ) -> str:
-    """One forecast: what was known, bands and median, and what came.
+    """Draw one forecast: history, bands and median, and the observed values.
 
     Parameters
     ----------
     forecast
-        Shape (hours, levels).
+        Quantiles, shape (hours, levels).
     bands
-        Places of each band's bounds among the levels.
+        Indices of each band's bounds among the levels.
     """
     past, ahead = np.arange(-len(before), 0.0), np.arange(float(len(actual)))
     values = np.concatenate([before, actual, forecast.max(axis=1)])
@@ -150,13 +150,13 @@ def fan(
         f'y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
     )
     marks += plane.line(past, before, "past") + plane.line(ahead, forecast[:, median], "median")
-    marks += plane.line(ahead, actual, "came") + plane.dots(ahead, actual, "dot")
+    marks += plane.line(ahead, actual, "observed") + plane.dots(ahead, actual, "dot")
     shown = {float(h): f"{h:+d} h" if h else "origin" for h in range(-len(before), len(actual), 12)}
-    return plane.drawn("a forecast beside what came", marks, shown, ("", "µg/m³"))
+    return plane.drawn("forecast and observed values", marks, shown, ("", "µg/m³"))
 
 
 def _curves(plane: Plane, curves: Mapping[str, tuple[Floats, Floats]]) -> str:
-    """The first one last, so that it lies on top."""
+    """Draw all curves, the first one last, so that it is on top."""
     drawn = [
         f"<g><title>{escape(name)}</title>"
         + plane.line(xs, ys, "curve" if place else "curve chosen", colour(place))

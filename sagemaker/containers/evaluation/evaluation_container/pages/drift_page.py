@@ -1,4 +1,4 @@
-"""One page that shows how the last week differs from what is usual."""
+"""Builds the HTML page that shows how the last week differs from the model's reference."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ TITLES = {
 
 
 def page(document: Mapping[str, Any], tenths: Mapping[str, Floats]) -> str:
-    """The page.
+    """Build the page.
 
     Parameters
     ----------
     document
-        As ``drift.json`` holds it.
+        Content of ``drift.json``.
     tenths
-        By pollutant, shares of the week's values in each tenth of what is usual.
+        By pollutant, shares of the week's values in each tenth of the usual values.
     """
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     title = f"Drift up to {document['origin'][:16].replace('T', ' ')} UTC"
@@ -40,15 +40,16 @@ def page(document: Mapping[str, Any], tenths: Mapping[str, Floats]) -> str:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             f"<title>{escape(title)}</title><style>{style}</style></head><body>",
             f"<h1>{escape(title)}</h1>",
-            f'<p class="soft">Seven days, against what version {document["version"]} of the model '
-            "was trained and judged on. A ratio of 1 is the limit that one week in a hundred "
-            "passes.</p>",
-            '<div class="wide"><table><thead><tr><th class="name">what</th><th class="name">of</th>'
+            '<p class="soft">Seven days, compared with the data that version '
+            f"{document['version']} of the model was trained and judged on. One ordinary week in a "
+            "hundred exceeds a ratio of 1.</p>",
+            '<div class="wide"><table><thead><tr><th class="name">check</th>'
+            '<th class="name">pollutant</th>'
             "<th>measured</th><th>limit</th><th>ratio</th><th>verdict</th></tr></thead>",
             f"<tbody>{rows}</tbody></table></div>",
-            "<h2>Where the week's values lie</h2>",
-            '<p class="soft">Each device\'s usual values in ten equal parts, the lowest first: in '
-            "a usual week, each bar reaches the dashed line.</p>",
+            "<h2>Distribution of the week's values</h2>",
+            "<p class=\"soft\">Share of the week's values in each tenth of the device's usual "
+            "values, lowest first. In a usual week, each bar reaches the dashed line.</p>",
             f'<div class="charts">{charts}</div></body></html>',
         ]
     )

@@ -1,4 +1,4 @@
-"""Which forecasts are shown, out of thousands: neither the prettiest nor chance."""
+"""Selects the forecasts that the report shows, by the rank of their errors."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from evaluation_container.scoring.metrics import Floats, quantile_losses
 from evaluation_container.scoring.scores import Truth
 
 KINDS = {"an ordinary day": 0.5, "a hard day": 0.95}
-"""The share of forecasts that have a smaller error than the one shown."""
+"""Share of the forecasts with a smaller error than the one shown."""
 
 LEAST_OBSERVED = 0.8
-"""Share of the hours shown that must have been measured."""
+"""Share of the shown hours that must have a measurement."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A forecast to show, by its places among the series and origins, and what it stands for."""
+    """A forecast to show: its series and origin by index, and its kind."""
 
     series: int
     origin: int
@@ -26,9 +26,10 @@ class Example:
 
 
 def examples(truth: Truth, forecast: Floats) -> list[Example]:
-    """Of each pollutant, one forecast of each of `KINDS` by its error relative to the station's.
+    """Select one forecast of each of `KINDS` per pollutant.
 
-    Fewer of a pollutant that was measured too rarely to show.
+    Forecasts are ranked by their error relative to the station's mean. Pollutants with too few
+    measurements have fewer or no examples.
     """
     with np.errstate(invalid="ignore"):
         loss = np.nansum(quantile_losses(truth.actual, truth.published(forecast)), axis=2)

@@ -1,4 +1,4 @@
-"""One self-contained HTML page that says how good forecasts are: no script, nothing to fetch."""
+"""Builds a self-contained HTML page on the quality of forecasts, without scripts or downloads."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ from evaluation_container.scoring.scores import (
 )
 
 WORST = 10
-"""Series that are shown because the model is worst on them."""
+"""Number of series in the table of the model's largest errors."""
 
 TOLERANCE = 0.03
-"""A band within so much of what it promises counts as right."""
+"""Largest deviation from a band's nominal share that counts as calibrated."""
 
 ScoresByName = Mapping[str, Mapping[str, Score]]
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a page is made of.
+    """Content of a report.
 
     Parameters
     ----------
     title
-        What was judged.
+        Title of the page.
     facts
-        What was done, a sentence each.
+        Sentences that describe the evaluation.
     verdict
-        What came of it, a sentence each.
+        Sentences that state its result.
     truth
-        What was forecast, and what came.
+        Observed values and origins of the forecasts.
     forecasts
-        Shape (series, origins, hours, levels) by name; the first is the one that is judged.
+        Forecasts by name, shape (series, origins, hours, levels); the first is evaluated.
     warning
-        What has to be known before a figure is believed; shown on top.
+        Warning at the top of the page, such as a limit of the figures.
     seeds
-        The judged model's scores by seed, where it was trained from several.
+        Scores of the evaluated model by random seed, if it was trained with several.
     """
 
     title: str
@@ -62,8 +62,8 @@ class Report:
     seeds: Mapping[int, Mapping[str, Score]] = field(default_factory=dict)
 
     def html(self) -> str:
-        """The page."""
-        found = {name: scores(self.truth, told) for name, told in self.forecasts.items()}
+        """Build the page."""
+        found = {name: scores(self.truth, values) for name, values in self.forecasts.items()}
         style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
         title = escape(self.title)
         return "\n".join(
@@ -92,73 +92,73 @@ class Report:
         return next(iter(self.forecasts))
 
     def _by_lead(self) -> str:
-        curves = {name: loss_by_lead(self.truth, told) for name, told in self.forecasts.items()}
+        curves = {name: loss_by_lead(self.truth, values) for name, values in self.forecasts.items()}
         return _section(
-            "How the error grows with the hours ahead",
-            "The further ahead, the harder. Lower is better; the mean of all pollutants.",
+            "Error by hours ahead",
+            "Mean of all pollutants; lower is better.",
             _figure(charts.by_lead(curves)),
             _key(self.forecasts),
         )
 
     def _reliability(self) -> str:
-        curves = {name: share_below(self.truth, told) for name, told in self.forecasts.items()}
+        curves = {name: share_below(self.truth, values) for name, values in self.forecasts.items()}
         return _section(
-            "Whether the bands keep their promise",
-            "Of what came, a tenth should lie below the 10 % quantile, half below the median, and "
-            "so on: a curve on the dashed line is right. Flatter than the line means that too "
-            "much falls outside: the bands are too narrow.",
+            "Calibration of the bands",
+            "A tenth of the observed values should be below the 10 % quantile, half below the "
+            "median, and so on: a calibrated forecast follows the dashed line. A curve flatter "
+            "than the line means that the bands are too narrow.",
             _figure(charts.reliability(self.truth.levels, curves)),
             _key(self.forecasts),
         )
 
     def _fans(self) -> str:
-        told = self.forecasts[self._chosen]
+        chosen = self.forecasts[self._chosen]
         bands = list(self.truth.bands().values())
         median = int(np.flatnonzero(np.isclose(self.truth.levels, 0.5))[0])
         drawn = []
-        for one in examples(self.truth, told):
+        for one in examples(self.truth, chosen):
             at = (one.series, one.origin)
             picture = charts.fan(
-                self.truth.before[at], told[at], bands, median, self.truth.actual[at]
+                self.truth.before[at], chosen[at], bands, median, self.truth.actual[at]
             )
             drawn.append(_figure(picture, _caption(self.truth, one)))
-        promised = ", ".join(f"{band} %" for band in self.truth.bands())
+        nominal = ", ".join(f"{band} %" for band in self.truth.bands())
         key = (
-            '<ul class="key"><li><i style="color:var(--soft)"></i>known before</li>'
+            '<ul class="key"><li><i style="color:var(--soft)"></i>history</li>'
             '<li><i style="color:var(--chosen)"></i>median of the forecast</li>'
-            f'<li><i class="area" style="opacity:.4"></i>bands of {promised}</li>'
-            '<li><i style="color:var(--came)"></i>what came</li></ul>'
+            f'<li><i class="area" style="opacity:.4"></i>bands of {nominal}</li>'
+            '<li><i style="color:var(--observed)"></i>observed</li></ul>'
         )
         return _section(
-            "What the forecasts look like",
-            "Of each pollutant one forecast whose error was the usual one, and one that was "
-            "among the hardest twentieth.",
+            "Examples",
+            "For each pollutant, one forecast with a median error, and one whose error is among "
+            "the largest 5 %.",
             key,
             f'<div class="charts">{"".join(drawn)}</div>',
         )
 
     def _worst(self) -> str:
-        chosen, *rivals = (loss_by_series(self.truth, told) for told in self.forecasts.values())
+        chosen, *baselines = (loss_by_series(self.truth, one) for one in self.forecasts.values())
         names = list(self.forecasts)[1:]
         rows = []
         for place in np.argsort(-np.nan_to_num(chosen))[:WORST]:
             cells = [_name(self.truth.stations[place]), _name(self.truth.pollutants[place])]
             cells.append(_cell(f"{chosen[place]:.3f}"))
-            if rivals:
-                best = min(range(len(rivals)), key=lambda at: rivals[at][place])
-                rival = rivals[best][place]
-                cells += [_name(names[best]), _cell(f"{rival:.3f}")]
-                ratio = f"{chosen[place] / rival:.2f}" if rival else "–"
-                cells.append(_cell(ratio, "bad" if chosen[place] > rival else "good"))
+            if baselines:
+                best = min(range(len(baselines)), key=lambda at: baselines[at][place])
+                baseline = baselines[best][place]
+                cells += [_name(names[best]), _cell(f"{baseline:.3f}")]
+                ratio = f"{chosen[place] / baseline:.2f}" if baseline else "–"
+                cells.append(_cell(ratio, "bad" if chosen[place] > baseline else "good"))
             missing = np.isnan(self.truth.actual[place]).mean()
             rows.append(_row([*cells, _cell(f"{missing:.0%}")]))
         heads = [_head("station", "name"), _head("pollutant", "name"), _head("error (wQL)")]
-        if rivals:
-            heads += [_head("best rival", "name"), _head("its error"), _head("ratio")]
+        if baselines:
+            heads += [_head("best baseline", "name"), _head("its error"), _head("ratio")]
         return _section(
-            "Where it is worst",
-            f"The series on which {self._chosen} has its largest errors, and the best of the "
-            "others there. A ratio above 1 says that another forecast would have been better.",
+            "Largest errors",
+            f"The series with the largest errors of {self._chosen}, and the best other forecast of "
+            "each. A ratio above 1 means that the other forecast was better.",
             _grid([*heads, _head("not measured")], ["".join(rows)]),
         )
 
@@ -168,9 +168,12 @@ def _tiles(score: Score) -> str:
     tiles = [
         (f"{errors.weighted_quantile_loss:.4f}", "error of all quantiles (wQL)"),
         (f"{errors.normalized_deviation:.4f}", "error of the median (ND)"),
-        (f"{errors.mean_absolute_scaled_error:.3f}", "against repeating yesterday (MASE)"),
+        (
+            f"{errors.mean_absolute_scaled_error:.3f}",
+            "error relative to repeating yesterday (MASE)",
+        ),
         *(
-            (f"{share:.1%}", f"came within the {band} % band")
+            (f"{share:.1%}", f"of the observed values within the {band} % band")
             for band, share in score.coverage.items()
         ),
     ]
@@ -211,9 +214,9 @@ def _table(found: ScoresByName) -> str:
     return _section(
         "All figures",
         "wQL is the mean weighted quantile loss, ND the median's absolute error, both as a share "
-        "of what came; MASE is the median's error against that of repeating yesterday, in the "
-        "training. Lower is better. The last columns: the share of what came within the band, "
-        "which should be what the band is called; green where it is, within 0.03.",
+        "of the observed values; MASE is the median's error relative to that of repeating "
+        "yesterday in the training data. Lower is better. The last columns show the share of "
+        "observed values within each band; green if within 0.03 of the nominal share.",
         _grid([*heads, *(_head(f"{band} % band") for band in bands)], bodies),
     )
 
@@ -229,9 +232,9 @@ def _seeds(seeds: Mapping[int, Mapping[str, Score]]) -> str:
         rows.append(_row([_name(group), *(_cell(f"{loss:.4f}") for loss in (*losses, *spread))]))
     heads = [_head("pollutant", "name"), *(_head(f"seed {seed}") for seed in seeds)]
     return _section(
-        "How much is luck",
-        "The same training from other random numbers: its wQL by seed. A difference between "
-        "models that is not clearly larger than the standard deviation says nothing.",
+        "Variation between seeds",
+        "wQL of the same training with different random seeds. A difference between models is "
+        "meaningful only if it is clearly larger than the standard deviation.",
         _grid([*heads, _head("mean"), _head("standard deviation")], ["".join(rows)]),
     )
 

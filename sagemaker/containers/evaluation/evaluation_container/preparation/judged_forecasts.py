@@ -1,7 +1,7 @@
-"""What models are judged on: which series they forecast from when, what came, and the baselines.
+"""The data that models are judged on: series, origins, observed values and baselines.
 
-``origins`` writes it, ``judge`` reads it. A transform job is given a folder of lines for each
-model, and answers line by line, so the order of the lines is all that tells whose an answer is.
+``origins`` writes them, ``judge`` reads them. A transform job gets one folder of lines per model
+and writes one result per line, so only the order of the lines identifies a result.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INSTANCES = "instances.jsonl"
 LEVELS = tuple(
     sorted({*QUANTILES, *(str(bound) for bounds in BANDS.values() for bound in bounds)}, key=float)
 )
-"""Quantiles that models are asked for: what is published, and the bounds of the bands."""
+"""Quantiles that models are asked for: the published ones, and the bounds of the bands."""
 _PLAN, _ARRAYS = "plan.json", "judged.npz"
 
 Mask = npt.NDArray[np.bool_]
@@ -34,35 +34,35 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Judged:
-    """What was asked, and what came.
+    """Requested forecasts and observed values.
 
     Parameters
     ----------
     truth
         Series by device and pollutant; its levels are `LEVELS`.
     baselines
-        By name, shape (series, origins, hours, levels).
-    asked
-        By model, shape (series, origins): whether it is given a line. The champion knows no more
-        series than the candidate.
+        Forecasts of the baselines by name, shape (series, origins, hours, levels).
+    requested
+        By model, whether it gets a line, shape (series, origins). The champion's series are a
+        subset of the candidate's.
     package
         The champion's ARN; empty without one.
     champion_data_end
-        Hour up to which the champion has learned, which its forecasts may not be judged before.
+        End of the champion's training data; its forecasts before it are not judged.
     """
 
     truth: Truth
     baselines: Mapping[str, Floats]
-    asked: Mapping[str, Mask]
+    requested: Mapping[str, Mask]
     package: str
     champion_data_end: datetime | None
 
     def places(self, model: str) -> list[tuple[int, int]]:
-        """Series and origin of each line."""
-        return [(int(s), int(o)) for s, o in np.argwhere(self.asked[model])]
+        """Return the series and origin index of each line."""
+        return [(int(s), int(o)) for s, o in np.argwhere(self.requested[model])]
 
     def write(self, folder: Path) -> None:
-        """Leave all of it in a folder."""
+        """Write everything to a folder."""
         truth = self.truth
         end = self.champion_data_end
         plan = {
@@ -79,17 +79,17 @@ class Judged:
             "actual": truth.actual.astype(np.float32),
             "before": truth.before.astype(np.float32),
             "scales": truth.scales,
-            **{f"asked_{model}": mask for model, mask in self.asked.items()},
+            **{f"requested_{model}": mask for model, mask in self.requested.items()},
             **{
-                f"baseline_{number}": told.astype(np.float32)
-                for number, told in enumerate(self.baselines.values())
+                f"baseline_{number}": values.astype(np.float32)
+                for number, values in enumerate(self.baselines.values())
             },
         }
         np.savez_compressed(folder / _ARRAYS, **arrays)
 
     @classmethod
     def read(cls, folder: Path) -> Judged:
-        """Read what `write` left."""
+        """Read a folder that `write` has written."""
         plan = json.loads((folder / _PLAN).read_text(encoding="utf-8"))
         with np.load(folder / _ARRAYS) as arrays:
             truth = Truth(
@@ -105,33 +105,33 @@ class Judged:
                 name: arrays[f"baseline_{number}"].astype(np.float64)
                 for number, name in enumerate(plan["baselines"])
             }
-            asked = {model: arrays[f"asked_{model}"] for model in (CANDIDATE, CHAMPION)}
+            requested = {model: arrays[f"requested_{model}"] for model in (CANDIDATE, CHAMPION)}
         end = plan["champion_data_end"]
         return cls(
             truth,
             baselines,
-            asked,
+            requested,
             plan["package"],
             datetime.fromisoformat(end) if end else None,
         )
 
     def answers(self, model: str, folder: Path) -> Floats:
-        """A model's forecasts, shape (series, origins, hours, levels); NaN where it was not asked.
+        """Read a model's forecasts, shape (series, origins, hours, levels); NaN if not requested.
 
         Raises
         ------
         DataError
-            An answer is missing, has other quantiles or hours, or holds what is no number.
+            A result is missing, has other quantiles or hours, or a value that is not finite.
         """
-        shape = (*self.asked[model].shape, HORIZON, len(LEVELS))
-        told = np.full(shape, np.nan)
+        shape = (*self.requested[model].shape, HORIZON, len(LEVELS))
+        forecasts = np.full(shape, np.nan)
         places, lines = self.places(model), 0
         for lines, answer in enumerate(_answers(folder / f"{INSTANCES}.out"), start=1):
             if lines <= len(places):
-                told[places[lines - 1]] = _quantiles(answer, f"the {model}'s answer {lines}")
+                forecasts[places[lines - 1]] = _quantiles(answer, f"{model}, result {lines}")
         if lines != len(places):
-            raise DataError(f"the {model} was asked {len(places)} times and answered {lines} times")
-        return told
+            raise DataError(f"{model}: expected {len(places)} results; got {lines}")
+        return forecasts
 
 
 def _answers(path: Path) -> Iterator[Mapping[str, Mapping[str, list[float]]]]:
@@ -139,7 +139,7 @@ def _answers(path: Path) -> Iterator[Mapping[str, Mapping[str, list[float]]]]:
         with path.open(encoding="utf-8") as lines:
             yield from (json.loads(line) for line in lines if line.strip())
     except (OSError, ValueError) as error:
-        raise DataError(f"{path.parent.name}/{path.name} holds no answers: {error}") from None
+        raise DataError(f"{path.parent.name}/{path.name}: cannot be read: {error}") from None
 
 
 def _quantiles(answer: Mapping[str, Mapping[str, list[float]]], where: str) -> Floats:

@@ -1,7 +1,7 @@
-"""What a candidate is trained on, and what it and the champion are judged on afterwards.
+"""Writes the candidate's training channel and the data that it and the champion are judged on.
 
-All models forecast from the same newest midnights, and the candidate is trained on what lies
-before the first of them: a model is judged on hours that it has not seen.
+All models forecast from the same newest midnights. The candidate is trained on the hours before
+the first of them, so a model is judged on hours that it has not seen.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from evaluation_container.scoring.scores import Truth
 
 CATEGORIES = "categories.json"
 _SHOWN_HOURS = 72
-"""Of the past, in the report's pictures."""
+"""Hours of history in the report's charts."""
 _LEVELS = np.array([float(level) for level in LEVELS])
 
 
@@ -55,11 +55,11 @@ class Champion:
     Parameters
     ----------
     package
-        Its ARN; empty without one.
+        The version's ARN; empty without one.
     index
-        Of the categories that it was trained with.
+        Index of the categories that it was trained with.
     data_end
-        Hour up to which it has learned, where that is known.
+        End of its training data, if known.
     """
 
     package: str
@@ -68,13 +68,13 @@ class Champion:
 
 
 def origins(arguments: Sequence[str]) -> str:
-    """Write ``train/``, ``judged/`` and its index of categories; say what is in them."""
+    """Write ``train/``, ``judged/`` and its index of categories; return a summary."""
     parser = argparse.ArgumentParser(prog="origins")
     parser.add_argument("--series", type=Path, required=True, help="channel of whole series")
     parser.add_argument("--categories", type=Path, required=True, help="folder of their index")
-    parser.add_argument("--champion", type=Path, required=True, help="folder of the champion's")
-    parser.add_argument("--package", default="", help="the champion's ARN; none without it")
-    parser.add_argument("--data-end", default="", help="hour up to which the champion learned")
+    parser.add_argument("--champion", type=Path, required=True, help="folder of its index")
+    parser.add_argument("--package", default="", help="the champion's ARN; empty without one")
+    parser.add_argument("--data-end", default="", help="end of the champion's training data")
     parser.add_argument("--origins", type=int, required=True, help="days that are judged")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
@@ -86,7 +86,7 @@ def origins(arguments: Sequence[str]) -> str:
     if not train:
         raise DataError(
             f"nothing was observed before the first origin, {firsts[0].to_timestamp()}: the series "
-            f"begin at {min(one.start for one in series).to_timestamp()}; wait for more days, or "
+            f"start at {min(one.start for one in series).to_timestamp()}; wait for more days, or "
             f"judge on fewer than {options.origins}"
         )
     index = _trained(index, train)
@@ -101,7 +101,7 @@ def origins(arguments: Sequence[str]) -> str:
             "first": str(firsts[0].to_timestamp()),
             "series": len(known),
             "asked": len(judged.places(CANDIDATE)),
-            "champion": champion.package if judged.asked[CHAMPION].any() else "",
+            "champion": champion.package if judged.requested[CHAMPION].any() else "",
             "data_start": _iso(min(one.start for one in train)),
             "data_end": _iso(firsts[0]),
         }
@@ -109,15 +109,15 @@ def origins(arguments: Sequence[str]) -> str:
 
 
 def _trained(index: CategoryIndex, train: Sequence[Series]) -> CategoryIndex:
-    """The index up to the last device that is learned from: the candidate knows no more."""
+    """Return the index up to the last device in the training series."""
     devices = 1 + max(one.cat[0] for one in train)
     return CategoryIndex(index.devices[:devices], index.pollutants)
 
 
 def _known(series: Sequence[Series], train: Sequence[Series]) -> list[Series]:
-    """The series that the candidate learns from, whole, with what a request brings beside them."""
-    learned = {one.cat for one in train}
-    return [one for one in with_related(series) if one.cat in learned]
+    """Return the candidate's training series in full length, with their related series."""
+    trained = {one.cat for one in train}
+    return [one for one in with_related(series) if one.cat in trained]
 
 
 def _judged(
@@ -126,19 +126,19 @@ def _judged(
     shape = (len(series), len(firsts))
     actual = np.full((*shape, HORIZON), np.nan)
     before = np.full((*shape, _SHOWN_HOURS), np.nan)
-    asked = np.zeros(shape, dtype=bool)
+    requested = np.zeros(shape, dtype=bool)
     baselines = {name: np.full((*shape, HORIZON, len(LEVELS)), np.nan) for name in BASELINES}
     for place in np.ndindex(shape):
         whole, first = series[place[0]], firsts[place[1]]
         past = _before(whole, first, RECENT_HOURS)
-        if not past.is_observed:  # a request without a value is not asked for on purpose
+        if not past.is_observed:  # a real caller would not request a forecast without any value
             continue
         history = past.target.astype(np.float64)
-        came = whole.target[_steps(whole, first) :][:HORIZON]
-        actual[place][: len(came)] = came
+        observed = whole.target[_steps(whole, first) :][:HORIZON]
+        actual[place][: len(observed)] = observed
         shown = history[-_SHOWN_HOURS:]
         before[place][_SHOWN_HOURS - len(shown) :] = shown
-        asked[place] = True
+        requested[place] = True
         for name, baseline in BASELINES.items():
             baselines[name][place] = baseline(history, HORIZON, _LEVELS)
     scales = np.array(
@@ -157,14 +157,14 @@ def _judged(
     return Judged(
         truth,
         baselines,
-        {CANDIDATE: asked, CHAMPION: asked & is_known[:, None]},
+        {CANDIDATE: requested, CHAMPION: requested & is_known[:, None]},
         champion.package,
         champion.data_end,
     )
 
 
 def _is_known(series: Series, index: CategoryIndex, champion: Champion) -> bool:
-    """Whether the champion was trained with a series' categories, and they mean the same to it."""
+    """Return whether the champion was trained with the series' categories, in the same meaning."""
     if not champion.package or not champion.index.pollutants[: len(index.pollutants)]:
         return False
     device, pollutant = series.cat
@@ -180,14 +180,14 @@ def _write(folder: Path, series: Sequence[Series], judged: Judged, index: Catego
     (folder / CATEGORIES).write_text(index.to_json(), encoding="utf-8")
     firsts = [pd.Period(origin.replace(tzinfo=None), freq="h") for origin in judged.truth.origins]
     for model in (CANDIDATE, CHAMPION):
-        if not judged.asked[model].any():
+        if not judged.requested[model].any():
             continue
         (folder / model).mkdir()
         with (folder / model / INSTANCES).open("w", encoding="utf-8") as lines:
             for place, origin in judged.places(model):
                 instance = _before(series[place], firsts[origin], RECENT_HOURS)
-                beside = {name: row[-RELATED_HOURS:] for name, row in instance.related.items()}
-                instance = replace(instance, related=beside)
+                related = {name: row[-RELATED_HOURS:] for name, row in instance.related.items()}
+                instance = replace(instance, related=related)
                 lines.write(json.dumps(instance.document()) + "\n")
 
 
@@ -203,7 +203,7 @@ def _before(series: Series, hour: pd.Period, at_most: int | None = None) -> Seri
 
 
 def _steps(series: Series, hour: pd.Period) -> int:
-    """Steps from the begin of the series to an hour; 0 where it begins later."""
+    """Return the steps from the start of the series to an hour; 0 if it starts later."""
     return max(0, int((hour - series.start).n))
 
 
@@ -211,7 +211,9 @@ def _index(folder: Path) -> CategoryIndex:
     try:
         return CategoryIndex.from_json((folder / CATEGORIES).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{folder.name}/{CATEGORIES} is no index of categories: {error}") from None
+        raise DataError(
+            f"{folder.name}/{CATEGORIES}: not an index of categories: {error}"
+        ) from None
 
 
 def _hour(text: str) -> datetime | None:

@@ -1,10 +1,10 @@
-"""Channels to tune on: what is held out from training there lies before what the gate judges on.
+"""Writes the channels of a tuning job; its test days lie before the days that the gate judges on.
 
-A search keeps the values that did best on the hours it was shown, so its best loss is a little too
-good, and on the gate's hours it would be so in the gate. Hence the days before the gate's origins.
-One day's weather is no measure either: a series comes once an origin, each ending a day later, as
-https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html#deepar-best-practices advises for
-test channels.
+A search selects the values with the lowest loss on its test hours, so that loss is too optimistic.
+On the gate's hours, the gate would be too optimistic as well; therefore the test days come before
+its origins. A single day is not representative either: the test channel has each series once per
+origin, each ending a day later, as
+https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html#deepar-best-practices recommends.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ DAY = 24
 
 
 def holdout(arguments: Sequence[str]) -> str:
-    """Write the folders ``train`` and ``test``; what is in them is the job's ExitMessage."""
+    """Write the folders ``train`` and ``test``; return a summary, the job's ExitMessage."""
     parser = argparse.ArgumentParser(prog="holdout")
     parser.add_argument("--channel", type=Path, required=True, help="folder of whole series")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--origins", type=int, required=True, help="days to measure on")
+    parser.add_argument("--origins", type=int, required=True, help="days to test on")
     parser.add_argument("--kept", type=int, required=True, help="days after them, for the gate")
     options = parser.parse_args(arguments)
     series = read_channel(options.channel, pandas_frequency(FREQUENCY))
@@ -51,7 +51,7 @@ def holdout(arguments: Sequence[str]) -> str:
 
 
 def daily_origins(series: Sequence[Series], days: int, kept: int) -> list[pd.Period]:
-    """Midnights to forecast from: so many, all of them before the last `kept` whole days."""
+    """Return the midnights of `days` days, which are followed by `kept` whole days."""
     end = max(one.start + len(one.target) for one in series)
     first = end - end.hour - (days + kept) * DAY
     return [first + day * DAY for day in range(days)]
@@ -60,22 +60,21 @@ def daily_origins(series: Sequence[Series], days: int, kept: int) -> list[pd.Per
 def split(
     series: Sequence[Series], origins: Sequence[pd.Period]
 ) -> tuple[Iterator[Series], Iterator[Series]]:
-    """Series up to the first origin; and each series once an origin, to the end of its forecast.
+    """Return the series up to the first origin, and each series once per origin with its forecast.
 
-    Values are divided by what is usual for their pollutant in the held-out hours, so that the
-    algorithm's single loss over all values is the mean of the pollutants' losses, which the gate
-    looks at: in µg/m³ carbon monoxide would outweigh all others. The models scale each series
-    anyway.
+    Values are divided by the mean of their pollutant in the held-out hours, so that the algorithm's
+    loss over all values equals the mean of the pollutants' losses, which the gate uses; in µg/m³,
+    carbon monoxide would outweigh all others. The models scale each series anyway.
 
     Raises
     ------
     DataError
-        The series begin too late, or nothing was observed in the held-out hours.
+        The series start too late, or nothing was observed in the held-out hours.
     """
     cut = [one.before(_steps(one, origins[0]), horizon=0) for one in series]
     train = [one for one in cut if one.is_observed]
     test = [
-        one.before(end, horizon=0, at_most=RECENT_HOURS + HORIZON)  # what a request may bring
+        one.before(end, horizon=0, at_most=RECENT_HOURS + HORIZON)  # as long as in a request
         for one in series
         for end in (_steps(one, origin + HORIZON) for origin in origins)
         if _can_be_scored(one, end)
@@ -84,26 +83,26 @@ def split(
         when = "before" if not train else "in the days from"
         raise DataError(
             f"nothing was observed {when} {origins[0].to_timestamp()}: the channel needs more "
-            "days, or fewer may be held out"
+            "days, or fewer days must be held out"
         )
     usual = _usual(test)
     return _scaled(train, usual), _scaled(test, usual)
 
 
 def _steps(series: Series, end: pd.Period) -> int:
-    """Steps from the begin of the series to an hour; 0 where it begins later."""
+    """Return the steps from the start of the series to an hour; 0 if it starts later."""
     return max(0, int((end - series.start).n))
 
 
 def _can_be_scored(series: Series, end: int) -> bool:
-    """Whether the series reaches so far, with values in the last hours and before them."""
+    """Return whether the series reaches the end, with values in the last hours and before them."""
     history, truth = series.target[: end - HORIZON], series.target[end - HORIZON : end]
     reaches = HORIZON < end <= len(series.target)
     return bool(reaches and np.isfinite(history).any() and np.isfinite(truth).any())
 
 
 def _usual(test: Sequence[Series]) -> Mapping[int, float]:
-    """By pollutant, the sum of its held-out values; in parts of one number, so about its mean."""
+    """Return by pollutant the sum of its held-out values over an average count: about its mean."""
     amounts: dict[int, float] = defaultdict(float)
     count = 0
     for one in test:
@@ -114,7 +113,7 @@ def _usual(test: Sequence[Series]) -> Mapping[int, float]:
 
 
 def _scaled(series: Iterable[Series], usual: Mapping[int, float]) -> Iterator[Series]:
-    """Without the pollutants of which only zeros are held out: they have no weighted loss."""
+    """Scale the series; drop pollutants whose held-out values are all zero (no weighted loss)."""
     return (
         replace(one, target=(one.target / usual[_pollutant(one)]).astype(np.float32))
         for one in series
@@ -127,7 +126,7 @@ def _pollutant(series: Series) -> int:
 
 
 def _write(series: Iterable[Series], folder: Path) -> int:
-    """Write a channel series by series; how many there are."""
+    """Write a channel series by series; return their number."""
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
     with gzip.open(folder / "part-0.json.gz", "wt", encoding="utf-8") as lines:

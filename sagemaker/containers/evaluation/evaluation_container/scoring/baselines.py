@@ -1,7 +1,7 @@
-"""Forecasts that a model has to beat, with quantiles out of the series' own past.
+"""Baseline forecasts that a model must beat, with quantiles from the series' own history.
 
-Each takes the hourly values known before the origin, NaN for missing, and gives quantiles, by
-default those of `metrics.LEVELS`, for the next hours, shape (hours, quantiles), never below zero.
+Each takes the hourly values known before the origin, NaN for missing, and returns quantiles (by
+default `metrics.LEVELS`) for the next hours, shape (hours, quantiles), never below zero.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 from evaluation_container.scoring.metrics import LEVELS, SEASON, Floats
 
 LOOK_BACK_DAYS = 14
-"""Days in which the seasonal naive forecast looks for an hour that yesterday lacks."""
+"""Days that the seasonal naive forecast searches for an hour that is missing yesterday."""
 
 
 def persistence(history: Floats, hours: int, levels: Floats = LEVELS) -> Floats:
-    """The last observed value; for lead ``h`` plus the quantiles of past changes over ``h`` hours.
+    """Forecast the last observed value, plus for lead ``h`` the quantiles of ``h``-hour changes.
 
     Raises
     ------
     ValueError
-        Nothing was ever observed.
+        No value was observed.
     """
     observed = _observed(history)
     changes = np.array([change_quantiles(history, lead, levels) for lead in range(1, hours + 1)])
@@ -30,12 +30,12 @@ def persistence(history: Floats, hours: int, levels: Floats = LEVELS) -> Floats:
 
 
 def daily_seasonal_naive(history: Floats, hours: int, levels: Floats = LEVELS) -> Floats:
-    """The same hour of the last day that has it, plus the quantiles of past day-to-day changes.
+    """Forecast the hour's value on the last day that has it, plus quantiles of daily changes.
 
     Raises
     ------
     ValueError
-        Nothing was ever observed.
+        No value was observed.
     """
     mean = _observed(history).mean()
     recent = history[-LOOK_BACK_DAYS * SEASON :]
@@ -62,12 +62,12 @@ def _observed(history: Floats) -> Floats:
 
 
 def _not_negative(forecast: Floats) -> Floats:
-    """A concentration below zero cannot come."""
+    """Clip at zero, because a concentration cannot be negative."""
     return np.where(forecast > 0, forecast, 0.0)
 
 
 def change_quantiles(history: Floats, hours: int, levels: Floats = LEVELS) -> Floats:
-    """Quantiles of the changes over so many hours; zeros where no two hours lie so far apart."""
+    """Return quantiles of the changes over a number of hours; zeros without any such change."""
     changes = history[hours:] - history[: len(history) - hours]
     changes = changes[np.isfinite(changes)]
     if not len(changes):

@@ -1,6 +1,6 @@
-"""How far a week is from the months before: one number a pollutant, pooled over devices.
+"""Statistics of a week compared with the months before: one number per pollutant, over all devices.
 
-Rows are hourly values of one pollutant, shape (devices, hours), NaN where nothing was measured.
+Rows are hourly values of one pollutant, shape (devices, hours), NaN where a value is missing.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ WEEK = 7 * DAY
 TENTHS = np.arange(1, 10) / 10
 
 Hours = Mapping[str, tuple[tuple[str, ...], Floats]]
-"""By pollutant: devices, and their hours, shape (devices, hours), which all end at one time."""
+"""By pollutant: devices, and their hours, shape (devices, hours), with a common end."""
 
 LEAST_VALUES = 2 * DAY
-"""Values of which a device's deciles can be told."""
+"""Minimum number of values for a device's deciles."""
 
 
 def deciles(rows: Floats) -> Floats:
-    """Each device's own deciles, shape (devices, 9); NaN where it has too few values."""
+    """Return each device's deciles, shape (devices, 9); NaN for devices with too few values."""
     found = np.full((len(rows), len(TENTHS)), np.nan)
     for place, row in enumerate(rows):
         values = row[np.isfinite(row)]
@@ -33,11 +33,11 @@ def deciles(rows: Floats) -> Floats:
 
 
 def distance(week: Floats, usual: Floats) -> float:
-    """Largest gap between the shares of a week's values below a device's deciles and the tenths.
+    """Return the largest gap between tenths and the shares of a week's values below the deciles.
 
-    That is the Kolmogorov-Smirnov statistic of each value's rank among its own device's usual
-    values, so neither a device's level nor one that is silent moves it. A share is that of the
-    values below a decile or at it, whichever is nearer: ties are no gap.
+    This is the Kolmogorov-Smirnov statistic of each value's rank among its own device's usual
+    values, so neither a device's level nor a silent device affects it. The share counts the values
+    below a decile or up to it, whichever is nearer, so ties are not a gap.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def distance(week: Floats, usual: Floats) -> float:
 
     Returns
     -------
-    0 to 0.9; NaN where no device has both a value and deciles.
+    A number from 0 to 0.9; NaN if no device has both a value and deciles.
     """
     below, upto = _counts(week, usual)
     if not below.size:
@@ -55,19 +55,19 @@ def distance(week: Floats, usual: Floats) -> float:
 
 
 def shares(week: Floats, usual: Floats) -> Floats:
-    """Shares of a week's values up to each device's deciles, shape (9,); a tie counts by half."""
+    """Return the shares of a week's values up to the deciles, shape (9,); a tie counts half."""
     below, upto = _counts(week, usual)
     return (below + upto) / 2 if below.size else TENTHS
 
 
 def missing(week: Floats, usual: Floats) -> float:
-    """Share of hours without a value, over the devices that have deciles; NaN without any."""
+    """Return the share of hours without a value over devices with deciles; NaN without any."""
     known = np.isfinite(usual[:, 0])
     return float((~np.isfinite(week[known])).mean()) if known.any() else float("nan")
 
 
 def _counts(week: Floats, usual: Floats) -> tuple[Floats, Floats]:
-    """Shares of values below each decile and up to it; empty without values of known devices."""
+    """Return the shares of values below and up to each decile; empty without known devices."""
     there = np.isfinite(week) & np.isfinite(usual[:, :1])
     if not there.any():
         return np.empty(0), np.empty(0)

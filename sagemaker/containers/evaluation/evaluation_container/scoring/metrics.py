@@ -1,7 +1,7 @@
 """Errors of probabilistic forecasts, as GluonTS's ``Evaluator`` defines them.
 
-Forecasts are arrays of shape (series, hours, quantiles) with the quantiles of `LEVELS`; actual
-values are of shape (series, hours), NaN where nothing was observed, which counts nowhere.
+Forecasts have the shape (series, hours, quantiles) with the quantiles of `LEVELS`; actual values
+have the shape (series, hours), with NaN for missing values, which are ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 LEVELS = np.array([float(quantile) for quantile in QUANTILES])
 MEDIAN = int(np.flatnonzero(LEVELS == 0.5)[0])
 SEASON = 24
-"""Hours of a day, the season of `MASE`'s naive forecast."""
+"""Hours of a day, the season of the naive forecast in MASE."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Errors:
         Mean over series of the median's absolute error over that of the daily seasonal naive
         forecast in the series' history.
     coverage_80
-        Share of values from the 0.1 to the 0.9 quantile; ideally 0.8.
+        Share of values between the 0.1 and the 0.9 quantile; ideally 0.8.
     """
 
     weighted_quantile_loss: float
@@ -46,7 +46,7 @@ class Errors:
 
 
 def errors(actual: Floats, forecast: Floats, scales: Floats) -> Errors:
-    """Errors of forecasts of the same hours.
+    """Compute the errors of forecasts of the same hours.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def errors(actual: Floats, forecast: Floats, scales: Floats) -> Errors:
     Raises
     ------
     ValueError
-        Nothing was observed, so there is nothing to compare with.
+        No value was observed.
     """
     observed = np.isfinite(actual)
     total = float(np.abs(actual[observed]).sum())
@@ -74,13 +74,13 @@ def errors(actual: Floats, forecast: Floats, scales: Floats) -> Errors:
 
 
 def quantile_losses(actual: Floats, forecast: Floats) -> Floats:
-    """Mean over the quantiles of each value's loss, twice; in the shape of the actual values."""
-    missed = actual[..., None] - forecast
-    return np.asarray((2 * missed * (LEVELS - (missed < 0))).mean(axis=-1))
+    """Return twice each value's quantile loss, averaged over quantiles, in the values' shape."""
+    error = actual[..., None] - forecast
+    return np.asarray((2 * error * (LEVELS - (error < 0))).mean(axis=-1))
 
 
 def mean_errors(groups: Sequence[Errors]) -> Errors:
-    """Plain mean over groups, so that a pollutant with large numbers does not drown the others."""
+    """Return the plain mean over groups, so that no pollutant with large values dominates."""
     return Errors(
         *(
             float(np.mean([getattr(group, name) for group in groups]))
@@ -90,7 +90,7 @@ def mean_errors(groups: Sequence[Errors]) -> Errors:
 
 
 def naive_scale(history: Floats) -> float:
-    """Mean absolute change from one day to the next; NaN without two such hours."""
+    """Return the mean absolute change from one day to the next; NaN without such a pair."""
     if len(history) <= SEASON:
         return float("nan")
     changes = np.abs(history[SEASON:] - history[:-SEASON])
@@ -98,7 +98,7 @@ def naive_scale(history: Floats) -> float:
 
 
 def _scaled(absolute: Floats, scales: Floats) -> float:
-    """Mean over the series that have both an observed hour and a scale above 0."""
+    """Return the mean over series with an observed hour and a scale above 0."""
     usable = np.isfinite(absolute).any(axis=1) & (scales > 0)
     if not usable.any():
         return float("nan")

@@ -1,6 +1,6 @@
-"""How good forecasts from many origins were: by pollutant, by lead, by level and by series.
+"""Scores of forecasts from many origins: by pollutant, by lead, by level and by series.
 
-Forecasts are arrays of shape (series, origins, hours, levels), in the order of `Truth`.
+Forecasts have the shape (series, origins, hours, levels), in the order of `Truth`.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from evaluation_container.scoring import metrics
 from evaluation_container.scoring.metrics import LEVELS, Errors, Floats
 
 BANDS: Mapping[int, tuple[float, float]] = {50: (0.25, 0.75), 80: (0.1, 0.9), 95: (0.025, 0.975)}
-"""Quantiles that bound the band holding so many percent of what comes."""
+"""Quantiles that bound each band, by the band's nominal percentage."""
 
 OVERALL = "overall"
-"""The plain mean of the pollutants: one with large numbers does not drown the others."""
+"""Name of the plain mean over pollutants, in which no pollutant with large values dominates."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What was forecast, and what came.
+    """Series, origins and observed values that forecasts are compared with.
 
     Parameters
     ----------
     stations, pollutants
-        Of every series.
+        Station and pollutant of every series.
     origins
         First hours of the forecasts, ascending.
     actual
-        What came, shape (series, origins, hours); NaN where nothing was observed.
+        Observed values, shape (series, origins, hours); NaN is missing.
     before
-        What was known last, shape (series, origins, past hours), for pictures.
+        Latest values before each origin, shape (series, origins, past hours), for charts.
     scales
         `metrics.naive_scale` of each series' history, shape (series,).
     levels
-        Quantiles that the forecasts have, ascending; those of `metrics.LEVELS` among them.
+        Quantile levels of the forecasts, ascending, including those of `metrics.LEVELS`.
     """
 
     stations: Sequence[str]
@@ -50,11 +50,11 @@ class Truth:
     levels: Floats
 
     def series_of(self, pollutant: str) -> list[int]:
-        """Places of the series of a pollutant."""
+        """Return the indices of a pollutant's series."""
         return [place for place, name in enumerate(self.pollutants) if name == pollutant]
 
     def observed_pollutants(self) -> list[str]:
-        """Pollutants of which something other than zero came, in the order of the series."""
+        """Return the pollutants with an observed value other than zero, in series order."""
         return [
             name
             for name in dict.fromkeys(self.pollutants)
@@ -62,7 +62,7 @@ class Truth:
         ]
 
     def bands(self) -> dict[int, tuple[int, int]]:
-        """Of `BANDS`, those whose bounds were forecast: the places of these among the levels."""
+        """Return the indices of the bounds of each of `BANDS` whose bounds were forecast."""
         places = {round(float(level), 6): place for place, level in enumerate(self.levels)}
         return {
             band: (places[low], places[high])
@@ -71,13 +71,13 @@ class Truth:
         }
 
     def published(self, forecast: Floats) -> Floats:
-        """A forecast's quantiles of `metrics.LEVELS` only."""
+        """Return only the forecast quantiles of `metrics.LEVELS`."""
         return forecast[..., np.searchsorted(self.levels, LEVELS - 1e-9)]
 
 
 @dataclass(frozen=True)
 class Score:
-    """How good forecasts were.
+    """Errors and coverage of forecasts.
 
     Parameters
     ----------
@@ -90,26 +90,26 @@ class Score:
 
 
 def scores(truth: Truth, forecast: Floats) -> dict[str, Score]:
-    """Score by pollutant, and `OVERALL`; pollutants of which nothing came are left out.
+    """Score by pollutant and `OVERALL`; pollutants without observed values are left out.
 
     Raises
     ------
     ValueError
-        Nothing was observed in any hour that was forecast.
+        No value was observed in the forecast hours.
     """
     found = {}
     for pollutant in truth.observed_pollutants():
         mine = truth.series_of(pollutant)
-        came = truth.actual[mine].reshape(len(mine), -1)
-        told = forecast[mine].reshape(*came.shape, len(truth.levels))
-        errors = metrics.errors(came, truth.published(told), truth.scales[mine])
+        actual = truth.actual[mine].reshape(len(mine), -1)
+        flat = forecast[mine].reshape(*actual.shape, len(truth.levels))
+        errors = metrics.errors(actual, truth.published(flat), truth.scales[mine])
         coverage = {
-            band: _share(came, told[..., low], told[..., high])
+            band: _share(actual, flat[..., low], flat[..., high])
             for band, (low, high) in truth.bands().items()
         }
         found[pollutant] = Score(errors, coverage)
     if not found:
-        raise ValueError("nothing was observed in the hours that were forecast")
+        raise ValueError("nothing was observed in the forecast hours")
     found[OVERALL] = Score(
         metrics.mean_errors([score.errors for score in found.values()]),
         {
@@ -121,7 +121,7 @@ def scores(truth: Truth, forecast: Floats) -> dict[str, Score]:
 
 
 def loss_by_lead(truth: Truth, forecast: Floats) -> Floats:
-    """Weighted quantile loss of each hour ahead, the mean of the pollutants; shape (hours,)."""
+    """Return the weighted quantile loss by lead, averaged over pollutants; shape (hours,)."""
     found = []
     for pollutant in truth.observed_pollutants():
         mine = truth.series_of(pollutant)
@@ -135,9 +135,9 @@ def loss_by_lead(truth: Truth, forecast: Floats) -> Floats:
 
 
 def share_below(truth: Truth, forecast: Floats) -> Floats:
-    """Share of values at or below each quantile, the mean of the pollutants; shape (levels,).
+    """Return the share of values at or below each quantile, averaged over pollutants.
 
-    Where bands are right, it is the quantile's own level.
+    The shape is (levels,). For calibrated forecasts, the share equals the quantile's level.
     """
     found = []
     for pollutant in truth.observed_pollutants():
@@ -149,7 +149,7 @@ def share_below(truth: Truth, forecast: Floats) -> Floats:
 
 
 def loss_by_series(truth: Truth, forecast: Floats) -> Floats:
-    """Weighted quantile loss of each series, NaN where nothing came; shape (series,)."""
+    """Return the weighted quantile loss by series, NaN without values; shape (series,)."""
     losses = metrics.quantile_losses(truth.actual, truth.published(forecast))
     size = np.nansum(np.abs(truth.actual), axis=(1, 2))
     return np.asarray(np.nansum(losses, axis=(1, 2)) / np.where(size > 0, size, np.nan))
