@@ -1,8 +1,8 @@
 """The station's clock, which may not be set yet.
 
-A station without a battery-backed clock starts in 1970, or at its last shutdown's time, until it
-has reached a time server. What it measures until then is kept with the time since the kernel
-started, and dated once the clock is set: that works as long as it is the same start.
+A station without a battery-backed clock starts in 1970, or at the time of its last shutdown, until
+it has reached a time server. Readings taken before are stored with the uptime and dated once the
+clock is set, if the station has not been restarted in between.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from pathlib import Path
 from typing import Protocol
 
 CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)
-"""The year of this package: a clock that shows less was never set."""
+"""Start of the year of this package: a clock that shows an earlier time was never set."""
 
 _KERNEL_START = Path("/proc/sys/kernel/random/boot_id")
 
 
 def is_set(moment: datetime) -> bool:
-    """Whether a clock that shows this can be believed."""
+    """Return whether a clock that shows this time is set."""
     return moment >= CLOCK_FLOOR
 
 
 class Clock(Protocol):
-    """What the agent asks about time."""
+    """A source of the current time and the uptime."""
 
     @property
     def start(self) -> str:
-        """Which start of the kernel this is; uptimes of different starts can't be compared."""
+        """Id of the kernel's start; uptimes of different starts are not comparable."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time in UTC."""
 
     def uptime(self) -> float:
-        """Seconds since that start; setting the clock does not change it."""
+        """Return seconds since the kernel's start; setting the clock does not change them."""
 
 
 def _kernel_start() -> str:
     try:
         return _KERNEL_START.read_text(encoding="ascii").strip()
-    except OSError:  # not Linux: then only this process knows its own uptimes
+    except OSError:  # not Linux: uptimes are comparable only within this process
         return str(uuid.uuid4())
 
 
 @dataclass(frozen=True)
 class SystemClock:
-    """The machine's own."""
+    """The machine's clock."""
 
     start: str = field(default_factory=_kernel_start)
 
@@ -56,6 +56,6 @@ class SystemClock:
         return datetime.now(UTC)
 
     def uptime(self) -> float:
-        """On Linux with the time in which the station slept."""
+        """Return the uptime; on Linux, it includes the time in suspend."""
         boottime = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
         return time.clock_gettime(boottime)

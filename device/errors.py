@@ -1,4 +1,4 @@
-"""Failures that a user can mend: each message says what came and what to do."""
+"""Errors that a user can fix: each message says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from contracts.errors import LakecastError
 
 
 class DeviceError(LakecastError):
-    """Base of all failures that the command line reports in one line."""
+    """Base class of all errors that the command line reports in one line."""
 
 
 class RefusedError(DeviceError):
-    """The broker does not accept this device, or not on this topic; trying again is no use."""
+    """The broker does not accept this device, or not on this topic; retrying does not help."""
 
 
 class UnreachableError(DeviceError):
-    """The broker could not be reached in the time given."""
+    """The broker could not be reached before the timeout."""
 
 
 class KitError(DeviceError):
-    """A connection kit is missing, incomplete or belongs elsewhere."""
+    """A connection kit is missing, incomplete or for another device or environment."""
 
 
 class OutboxError(DeviceError):
@@ -38,4 +38,4 @@ class RecordingError(DeviceError):
 
 
 class ProvisioningError(DeviceError):
-    """The IoT API lacks something, or refused."""
+    """AWS IoT rejected a request, or a required resource does not exist."""

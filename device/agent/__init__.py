@@ -1,1 +1,1 @@
-"""The agent that runs on a station: takes readings, keeps them, and publishes them."""
+"""The agent that runs on a station: takes readings, stores them, and publishes them."""

@@ -1,7 +1,7 @@
-"""Several readings in one message, for links where a message costs more than its bytes.
+"""Combines several readings into one message, for links with a high cost per message.
 
-``telemetry_batch.v1.schema.json`` in contracts describes such a message. It is made when it is
-published: in the outbox every reading stands for itself, so that none is lost with another.
+``telemetry_batch.v1.schema.json`` in contracts describes the message. It is built when it is
+published: the outbox stores every reading separately, so that none is lost with another.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_BYTES = MAX_PAYLOAD_BYTES - 1024
 """Of one batch. Brokers count the topic and the header too; the difference is left to them."""
 
 MAX_READINGS = 400
-"""Of one batch."""
+"""Maximum number of readings in one batch."""
 
 _SHARED = ("schema_version", "device_id", "boot_id", "longitude", "latitude")
 _REQUIRED = frozenset(("schema_version", "device_id", "boot_id", "sequence", "timestamp"))
@@ -27,14 +27,14 @@ _REQUIRED = frozenset(("schema_version", "device_id", "boot_id", "sequence", "ti
 
 @dataclass(frozen=True)
 class Batching:
-    """When a message is full.
+    """Limits at which a batch is published.
 
     Parameters
     ----------
     readings
-        How many it holds at most; 1 sends each reading in a message of its own.
+        Maximum number of readings; 1 sends each reading in its own message.
     wait
-        How long its first reading waits for others; None waits until it is full.
+        Maximum time that the first reading waits for others; None waits until the batch is full.
 
     Raises
     ------
@@ -58,9 +58,9 @@ class Batch(NamedTuple):
     Parameters
     ----------
     numbers
-        Of its readings in the outbox, in their order.
+        Numbers of its readings in the outbox, in order.
     closed
-        Whether no later reading can join it.
+        Whether no more readings can be added.
     """
 
     numbers: list[int]
@@ -70,7 +70,7 @@ class Batch(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A message taken apart: what it may share, None where it is no reading; and the rest."""
+    """A parsed message: fields that a batch shares (None if it is not a reading), and the rest."""
 
     parcel: Parcel
     shared: dict[str, Any] | None
@@ -78,7 +78,7 @@ class _Part(NamedTuple):
 
 
 class _Open:
-    """A batch that may grow."""
+    """A batch that readings can be added to."""
 
     def __init__(self, first: _Part) -> None:
         self._parts = [first]
@@ -88,8 +88,8 @@ class _Open:
     def __len__(self) -> int:
         return len(self._parts)
 
-    def takes(self, part: _Part, limit: int) -> bool:
-        """Add a reading that shares the topic and all of `_SHARED`, while there is room."""
+    def add(self, part: _Part, limit: int) -> bool:
+        """Add a reading with the same topic and `_SHARED` fields; False if it does not fit."""
         first = self._parts[0]
         size = self._bytes + 1 + len(part.rest.encode())
         if (
@@ -104,7 +104,7 @@ class _Open:
         return True
 
     def batch(self, *, closed: bool) -> Batch:
-        """As it now is; ``closed`` where the next reading won't fit. What is no reading is."""
+        """Build the message; ``closed`` if the next reading does not fit, or for a non-reading."""
         first = self._parts[0]
         numbers = [part.parcel.number for part in self._parts]
         payload = first.parcel.payload if len(self) == 1 else self._payload()
@@ -115,18 +115,19 @@ class _Open:
 
 
 def batches(parcels: Iterable[Parcel], limit: int) -> Iterator[Batch]:
-    """Readings in batches of up to ``limit``, none reordered.
+    """Combine readings into batches of up to ``limit``, in order.
 
-    Only neighbours of the same topic, boot and place share a batch. What is no reading (a device
-    with a fault sends such things) travels alone and as it is, and so does a single reading.
+    Only consecutive readings of the same topic, boot and location share a batch. A message that is
+    not a reading (a faulty device may send one) is sent alone and unchanged, and so is a single
+    reading.
     """
     if limit == 1:
         yield from (Batch([p.number], p.topic, p.payload, True) for p in parcels)
         return
     growing: _Open | None = None
     for parcel in parcels:
-        part = _taken_apart(parcel)
-        if growing and growing.takes(part, limit):
+        part = _parsed(parcel)
+        if growing and growing.add(part, limit):
             continue
         if growing:
             yield growing.batch(closed=True)
@@ -135,13 +136,13 @@ def batches(parcels: Iterable[Parcel], limit: int) -> Iterator[Batch]:
         yield growing.batch(closed=len(growing) == limit)
 
 
-def _taken_apart(parcel: Parcel) -> _Part:
+def _parsed(parcel: Parcel) -> _Part:
     try:
         body = json.loads(parcel.payload)
         if not isinstance(body, dict) or not body.keys() >= _REQUIRED or "readings" in body:
             return _Part(parcel, None, "")
         shared = {key: body.pop(key) for key in _SHARED if key in body}
         rest = json.dumps(body, separators=(",", ":"), allow_nan=False)
-    except ValueError:  # no JSON; or a NaN, which JSON does not know
+    except ValueError:  # not JSON, or a NaN, which JSON does not allow
         return _Part(parcel, None, "")
     return _Part(parcel, shared, rest)

@@ -1,7 +1,4 @@
-"""The agent's loop: take readings, keep them in the outbox, have them published.
-
-One thread does all of it.
-"""
+"""The agent's loop, in one thread: takes readings, stores them in the outbox and publishes them."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ from device.outbox.store import Outbox
 from device.sensors.readings import Message, dated
 
 TAKE = 400
-"""Recorded readings put into the outbox in one transaction."""
+"""Number of recorded readings that are stored in the outbox in one transaction."""
 
 IDLE_SECONDS = 0.5
 NO_ROOM_SECONDS = 0.1
@@ -32,24 +29,24 @@ NO_ROOM_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Tally:
-    """What an agent did. Messages of this run and of earlier ones are counted apart.
+    """Counts of an agent's run. Messages of this run and of earlier runs are counted separately.
 
     Parameters
     ----------
     taken
-        Readings taken and put into the outbox.
+        Readings taken and stored in the outbox.
     sent
-        Of those, how many were published; of some the broker may not have said that it has them.
+        Of those, readings that were published, whether acknowledged or not.
     acknowledged
-        Of those, how many the broker has.
+        Of those, readings that the broker acknowledged.
     carried_over
-        Messages that an earlier run had left in the outbox and that the broker now has.
+        Messages of an earlier run in the outbox that the broker has now acknowledged.
     left
-        Messages that stay in the outbox.
+        Messages that remain in the outbox.
     dropped
-        Messages, of this run and of earlier ones, that the outbox had no room for or held too long.
+        Messages of this and earlier runs that were dropped for the outbox's size or age limit.
     first, last
-        When the earliest and the latest reading was taken.
+        Time of the earliest and of the latest reading.
     """
 
     taken: int = 0
@@ -63,20 +60,20 @@ class Tally:
 
 
 class Agent:
-    """Brings messages to the broker, by way of the outbox.
+    """Delivers messages to the broker through the outbox.
 
     Parameters
     ----------
     wake
-        Set by whoever has news for the agent: the connection, or a signal.
+        Event that the connection or a signal handler sets to wake the loop.
     progress
-        Told, now and then, what was done so far.
+        Function that regularly receives the counts so far.
     about
-        What every heartbeat says besides: boot, transport.
+        Additional fields of every heartbeat, such as boot and transport.
     batching
-        How many readings share a message; each has its own where none is given.
+        Limits of a batch; by default, each reading has its own message.
     sampling
-        Where the cloud says how often to take a reading; None keeps to the pace.
+        Shadow with the desired sampling interval; None uses the interval of ``pace``.
     """
 
     def __init__(
@@ -108,7 +105,7 @@ class Agent:
 
     @property
     def tally(self) -> Tally:
-        """What was done so far; also after `run` failed."""
+        """The counts so far; also available after `run` has failed."""
         return replace(
             self._tally,
             sent=self._publisher.sent,
@@ -119,18 +116,18 @@ class Agent:
         )
 
     def run(self, messages: Iterator[Message | None], stop: threading.Event) -> Tally:
-        """Work until the messages end or ``stop`` is set, then drain.
+        """Run until the messages end or ``stop`` is set, then drain the outbox.
 
-        None among the messages says that there is none at the moment.
+        A None among the messages means that there is no message at the moment.
 
-        Whatever was not acknowledged stays in the outbox and is sent first next time.
+        Unacknowledged messages remain in the outbox, and the next run sends them first.
 
         Raises
         ------
         RefusedError
-            The broker does not accept the device, or what it publishes.
+            The broker does not accept the device or its messages.
         UnreachableError
-            No session for longer than the pace's patience.
+            There was no session for longer than ``pace.patience``.
         """
         offline_since = time.monotonic()
         beat_due = offline_since + self._heartbeat
@@ -164,7 +161,7 @@ class Agent:
         return self._pace.heartbeat.total_seconds() if self._pace.heartbeat else float("inf")
 
     def _facts(self) -> dict[str, object]:
-        """What a heartbeat says; see ``telemetry_status.v1.schema.json`` in contracts."""
+        """Return the fields of a heartbeat; see ``telemetry_status.v1.schema.json``."""
         tally, drops = self.tally, self._outbox.drops
         rhythm = self._rhythm
         return self._about | {
@@ -187,10 +184,10 @@ class Agent:
             )
 
     def _finished(self, draining: float, stop: threading.Event) -> bool:
-        """Everything is acknowledged, or the time to drain is over.
+        """Return whether everything is acknowledged, or the drain timeout has expired.
 
-        A replay that nobody stopped drains as long as there is a session: its last window may be
-        slow, and patience bounds the rest.
+        A replay that is not stopped drains as long as there is a session: its last window may be
+        slow, and ``pace.patience`` limits the time without a session.
         """
         if not len(self._outbox):
             return True
@@ -199,12 +196,12 @@ class Agent:
 
     def _follow_shadow(self) -> None:
         if self._sampling:
-            self._sampling.tend(self._link)
+            self._sampling.follow(self._link)
             if self._rhythm and self._sampling.interval:
                 self._rhythm.interval = self._sampling.interval
 
     def _take_due(self, messages: Iterator[Message | None], now: float) -> bool:
-        """Take what it is time for; False once there will be no more."""
+        """Take the readings that are due; False at the end of the messages."""
         if self._pace.self_paced:
             return self._take_given(messages)
         if self._rhythm is None:
@@ -215,7 +212,7 @@ class Agent:
         return self._take(islice(messages, 1)) == 1
 
     def _take_given(self, messages: Iterator[Message | None]) -> bool:
-        """Take all there is at the moment; False once there will be no more."""
+        """Take all messages that are available now; False at the end of the messages."""
         batch: list[Message] = []
         try:
             for message in messages:
@@ -226,11 +223,11 @@ class Agent:
                     self._take(iter(batch))
                     batch.clear()
             return False
-        finally:  # also where the sensor failed
+        finally:  # also if the sensor failed
             self._take(iter(batch))
 
     def _take_ahead(self, messages: Iterator[Message | None]) -> bool:
-        """Keep the outbox one window ahead of the broker; False once there are no more."""
+        """Keep the outbox one window ahead of the broker; False at the end of the messages."""
         while len(self._outbox) - len(self._publisher.in_flight) < WINDOW:
             if self._take(islice(messages, TAKE)) < TAKE:
                 return False
@@ -251,13 +248,13 @@ class Agent:
         return len(batch)
 
     def _keep(self, batch: list[Message]) -> None:
-        """Put messages into the outbox; those without a date are held."""
+        """Store messages in the outbox; those without a date are held."""
         spare = self._publisher.in_flight
         undated = [(m.payload, m.uptime) for m in batch if m.uptime is not None]
         if undated:
             self._outbox.hold(self._topic, undated, self._clock.start, spare)
         if payloads := [message.payload for message in batch if message.uptime is None]:
-            self._date_held()  # or they would come out after later ones
+            self._date_held()  # otherwise they would be published after later ones
             self._outbox.put(self._topic, payloads, spare=spare)
 
     def _date_held(self) -> None:

@@ -1,4 +1,4 @@
-"""How fast the agent takes readings, how long it waits, and when the next reading is due."""
+"""Intervals and timeouts of the agent, and the schedule of its readings."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 MIN_DELAY = timedelta(milliseconds=250)
-"""Shortest time between two live readings."""
+"""Shortest interval between two live readings."""
 
 MAX_DELAY = timedelta(days=1)
-"""Longest that may be asked for from afar: a slip there must not silence a station for months."""
+"""Longest interval that the shadow may set: a mistake must not silence a station for months."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast, and with how much patience.
+    """Intervals and timeouts of the agent.
 
     Parameters
     ----------
     delay
-        Between two readings; None is as fast as the broker acknowledges.
+        Interval between two readings; None takes them as fast as the broker acknowledges.
     drain
-        How long after the last reading, or after being told to stop, to wait for acknowledgements.
-        None waits as long as the connection stands.
+        Time to wait for acknowledgements after the last reading or a stop.
     patience
-        How long to go without a session; None is for ever.
+        Maximum time without a session; None waits forever.
     heartbeat
-        How often to report how the device is; None is never.
+        Interval between status reports; None sends none.
     self_paced
-        Whether the sensor decides when there is a reading; the agent then takes each at once.
+        Whether the sensor decides when there is a reading; the agent then takes each immediately.
 
     Raises
     ------
@@ -52,7 +51,7 @@ class Pace:
 
 
 class Rhythm:
-    """When the next live reading is due, by the monotonic clock; the first one is at once."""
+    """The schedule of live readings, by the monotonic clock; the first one is due immediately."""
 
     def __init__(self, interval: timedelta) -> None:
         self.interval = interval
@@ -60,12 +59,14 @@ class Rhythm:
 
     @property
     def due(self) -> float:
-        """Moves at once when `interval` is set."""
+        """Time of the next reading; changes as soon as `interval` is set."""
         return self._last + self.interval.total_seconds()
 
     def taken(self, now: float) -> None:
-        """A reading was taken. One that comes late is followed by the next at its own time, but
-        those that were missed are not made up for."""
+        """Record that a reading was taken.
+
+        A late reading does not shift the schedule; missed readings are not made up for.
+        """
         self._last = max(self.due, now - self.interval.total_seconds())
 
 

@@ -1,6 +1,6 @@
-"""Publishes what waits in the outbox and deletes what the broker acknowledges.
+"""Publishes messages from the outbox and deletes them when the broker acknowledges them.
 
-One thread calls all of it; the MQTT client only reports acknowledgements into a queue.
+All methods are called by one thread; the MQTT client only puts acknowledgements into a queue.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from device.mqtt.link import FIRST_ERROR, NOT_AUTHORIZED, Link
 from device.outbox.store import Outbox
 
 WINDOW = MAX_READINGS
-"""Readings published and not yet acknowledged. The link holds further to what the broker allows
-(Receive Maximum; 100 messages on AWS)."""
+"""Maximum number of published readings without acknowledgement. The link also keeps the broker's
+limit (Receive Maximum; 100 messages on AWS)."""
 
 RETRY_SECONDS = 1.0
 
 
 class Publisher:
-    """Brings messages from the outbox to the broker.
+    """Publishes messages from the outbox to the broker.
 
     Parameters
     ----------
     batching
-        How many readings share a message.
+        Limits of a batch.
     wake
-        Set when the broker has answered.
+        Event that is set when the broker has acknowledged a message.
     """
 
     def __init__(
@@ -51,26 +51,26 @@ class Publisher:
         self._gathering = (0, 0.0)
         self._earlier = outbox.newest
         self.sent = 0
-        """Readings of this run that were published."""
+        """Number of readings of this run that were published."""
         self.acknowledged = 0
-        """Of those, how many the broker has."""
+        """Number of those that the broker acknowledged."""
         self.carried_over = 0
-        """Readings that an earlier run had left and that the broker now has."""
+        """Number of readings of an earlier run that the broker acknowledged in this one."""
 
     @property
     def in_flight(self) -> Collection[int]:
-        """Numbers of readings on their way to the broker."""
+        """Numbers of published readings without acknowledgement."""
         return self._in_flight
 
     def publish(self, now: float, *, hurry: bool) -> None:
-        """Publish what waits, oldest first, as far as the window and the link have room.
+        """Publish waiting readings, oldest first, while the window and the link have room.
 
         Parameters
         ----------
         now
-            By the monotonic clock.
+            Time by the monotonic clock.
         hurry
-            Whether a batch must not wait for more readings.
+            Whether to publish batches without waiting for more readings.
         """
         messages = self._link.room if self._link.connected else 0
         room = min(WINDOW - len(self._in_flight), messages * self._batching.readings)
@@ -81,14 +81,14 @@ class Publisher:
             failed, self._again = self._outbox.get(self._again[:room]), self._again[room:]
         fresh = self._outbox.after(self._published, room - len(failed))
         waiting = deque(batches(failed + fresh, self._batching.readings))
-        # None overtakes another: what follows `_published` was never sent.
+        # The order is kept: readings after `_published` were never sent.
         while waiting and self._link.room > 0 and (hurry or self._is_ripe(waiting[0], now)):
             self._send(waiting.popleft())
         left = [number for batch in waiting for number in batch.numbers]
         self._again = [number for number in left if number <= self._published] + self._again
 
     def _is_ripe(self, batch: Batch, now: float) -> bool:
-        """Whether a batch is closed, or its first reading has waited long enough for others."""
+        """Return whether a batch is closed, or its first reading has waited long enough."""
         if batch.closed:
             return True
         if batch.numbers[0] != self._gathering[0]:
@@ -108,12 +108,12 @@ class Publisher:
         self._wake.set()
 
     def settle(self) -> None:
-        """Delete what is acknowledged; note what must be published again.
+        """Delete acknowledged readings, and schedule failed ones to be published again.
 
         Raises
         ------
         RefusedError
-            The broker does not let the device publish there.
+            The device is not authorized to publish on the topic.
         """
         acknowledged: list[int] = []
         refused: Batch | None = None
@@ -136,5 +136,5 @@ class Publisher:
         if refused:
             raise RefusedError(
                 f"the broker does not let this device publish on {refused.topic} "
-                "(NOT_AUTHORIZED); see the policy attached to its certificate"
+                "(NOT_AUTHORIZED); check the policy attached to its certificate"
             )

@@ -1,8 +1,8 @@
-"""How often to sample, as the cloud desires it in the thing's shadow, and what holds reported back.
+"""Follows the sampling interval in the thing's shadow and reports the interval in effect.
 
-The whole shadow is asked for at the start of every session (``get``) and comes by itself at every
-change (``update/documents``). ``update/delta`` would tell only what differs: not that a wish was
-taken back, nor that one that was refused gave way to the interval that holds.
+The agent requests the whole shadow at the start of every session (``get``) and receives it at every
+change (``update/documents``). ``update/delta`` contains only differences: it does not show that a
+desired interval was removed, or that a refused one was replaced by the interval in effect.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from device.agent.pace import MAX_DELAY, MIN_DELAY
 from device.mqtt.kit import write_private
 from device.mqtt.link import FIRST_ERROR, Link
 
-_HEARD = ("get/accepted", "get/rejected", "update/documents", "update/rejected")
+_SUBSCRIBED = ("get/accepted", "get/rejected", "update/documents", "update/rejected")
 _NO_SHADOW = 404
 
 
 class RefusedIntervalError(ValueError):
-    """An interval that can't be sampled at."""
+    """The desired interval is not possible."""
 
 
 def interval_of(desired: object) -> timedelta:
-    """A desired interval.
+    """Parse a desired interval.
 
     Raises
     ------
     RefusedIntervalError
-        It is no number of seconds from `MIN_DELAY` to `MAX_DELAY`.
+        The value is not a number of seconds from `MIN_DELAY` to `MAX_DELAY`.
     """
     least, most = MIN_DELAY.total_seconds(), MAX_DELAY.total_seconds()
     number = isinstance(desired, int | float) and not isinstance(desired, bool)
@@ -48,14 +48,14 @@ def interval_of(desired: object) -> timedelta:
 
 
 def seconds_of(interval: timedelta) -> float:
-    """An interval as a shadow holds it; whole where it is."""
+    """Convert an interval to seconds for a shadow, as an integer if it is whole."""
     seconds = interval.total_seconds()
     return int(seconds) if seconds.is_integer() else seconds
 
 
 @dataclass(frozen=True)
 class _Shadow:
-    """What matters of the shadow's document."""
+    """The relevant fields of the shadow's document."""
 
     version: int
     desired: object
@@ -75,19 +75,19 @@ class _Shadow:
 
 
 class SamplingShadow:
-    """Follows a thing's shadow. The agent's thread calls it; the link's only leaves messages.
+    """Follows a thing's shadow, in the agent's thread; the link's thread only queues messages.
 
     Parameters
     ----------
     interval
-        What holds while nothing else is desired. None is a sensor that sets its own pace: then
-        whatever is desired is refused.
+        Interval while none is desired. None means a sensor that sets its own pace: then any desired
+        interval is refused.
     memory
-        File that keeps what was desired last, for a start without a connection.
+        File with the last desired interval, for a start without a connection.
     wake
-        Set when there is news.
+        Event that is set when there are new messages.
     tell
-        Told, a line each, of what changes and what can't be done.
+        Function that receives a line about each change and each error.
     """
 
     def __init__(
@@ -110,11 +110,11 @@ class SamplingShadow:
         self._desired = self._remembered()
         self._refused = self._adopt(self._desired)
 
-    def tend(self, link: Link) -> None:
-        """Subscribe where a session is new, or something got lost, and act on what came."""
+    def follow(self, link: Link) -> None:
+        """Subscribe in a new session or after a loss, and process the received messages."""
         if link.connected and link.sessions != self._session:
             self._session, self._version = link.sessions, 0
-            topics = [shadow_topic(self._thing_name, stub) for stub in _HEARD]
+            topics = [shadow_topic(self._thing_name, stub) for stub in _SUBSCRIBED]
             link.subscribe(topics, self._arrived).add_done_callback(self._subscribed)
         while not self._news.empty():
             self._news.get_nowait()(link)
@@ -123,17 +123,17 @@ class SamplingShadow:
         self._news.put(news)
         self._wake.set()
 
-    def _begin_anew(self, _: Link) -> None:
+    def _resubscribe(self, _: Link) -> None:
         self._session = 0
 
     def _subscribed(self, done: Future[Sequence[int]]) -> None:
-        if done.exception():  # no answer, or the session ended; not at once, so nobody is woken
-            self._news.put(self._begin_anew)
+        if done.exception():  # no SUBACK, or the session ended: retry at the next loop, no wake
+            self._news.put(self._resubscribe)
             return
 
         def ask(link: Link) -> None:
             if refused := [code for code in done.result() if code >= FIRST_ERROR]:
-                self._tell(self._unheard(f"SUBACK {refused[0]:#x}"))
+                self._tell(self._rejection(f"SUBACK {refused[0]:#x}"))
             else:
                 self._send(link, "get", {})
 
@@ -142,29 +142,29 @@ class SamplingShadow:
     def _send(self, link: Link, stub: str, document: dict[str, Any]) -> None:
         def note(done: Future[int]) -> None:
             if done.exception():
-                self._news.put(self._begin_anew)
+                self._news.put(self._resubscribe)
             elif done.result() >= FIRST_ERROR:
-                self._put(lambda _: self._tell(self._unheard(f"PUBACK {done.result():#x}")))
+                self._put(lambda _: self._tell(self._rejection(f"PUBACK {done.result():#x}")))
 
         topic = shadow_topic(self._thing_name, stub)
         link.publish(topic, json.dumps(document).encode()).add_done_callback(note)
 
-    def _unheard(self, code: str) -> str:
+    def _rejection(self, code: str) -> str:
         return (
-            f"the shadow can't be followed ({code}), its interval does not hold here; see that "
-            f"the device policy allows {shadow_topic(self._thing_name, '*')}"
+            f"the broker does not allow the shadow's topics ({code}), so its interval has no "
+            f"effect; check that the device policy allows {shadow_topic(self._thing_name, '*')}"
         )
 
     def _arrived(self, topic: str, payload: bytes) -> None:
-        def act(link: Link) -> None:
+        def process(link: Link) -> None:
             try:
-                self._heed(link, topic, json.loads(payload))
+                self._process(link, topic, json.loads(payload))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 self._tell(f"{topic}: not a shadow's document ({error!r}): {payload!r:.80}")
 
-        self._put(act)
+        self._put(process)
 
-    def _heed(self, link: Link, topic: str, document: dict[str, Any]) -> None:
+    def _process(self, link: Link, topic: str, document: dict[str, Any]) -> None:
         stub = topic.removeprefix(shadow_topic(self._thing_name, ""))
         if stub == "get/accepted":
             self._follow(link, _Shadow.of(document))
@@ -176,9 +176,9 @@ class SamplingShadow:
             self._tell(f"{topic}: {document['code']} {document['message']}")
 
     def _follow(self, link: Link, shadow: _Shadow) -> None:
-        """Sample as desired, and report whatever the shadow does not say yet."""
+        """Adopt the desired interval, and report the interval in effect if it has changed."""
         if shadow.version < self._version:
-            return  # MQTT repeats and reorders
+            return  # MQTT may repeat and reorder messages
         self._version = shadow.version
         before, self._refused = (self.interval, self._refused), self._adopt(shadow.desired)
         if not self._refused:
@@ -187,7 +187,7 @@ class SamplingShadow:
             self._tell(self._state())
         seconds = seconds_of(self.interval) if self.interval else None
         if (shadow.reported, shadow.refused) != (seconds, self._refused):
-            # null removes what a shadow holds
+            # null removes a field from the shadow
             reported = {SAMPLING_INTERVAL: seconds, REFUSED: self._refused}
             self._send(link, "update", {"state": {"reported": reported}})
 
@@ -197,7 +197,7 @@ class SamplingShadow:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            self._tell(f"{self._memory}: {error}; the shadow is asked once there is a connection")
+            self._tell(f"{self._memory}: {error}; the agent reads the shadow when it is connected")
             return None
 
     def _remember(self, desired: object) -> None:
@@ -207,16 +207,16 @@ class SamplingShadow:
         try:
             write_private(self._memory, json.dumps(desired))
         except OSError as error:
-            self._tell(f"{self._memory}: {error}; the interval is forgotten at the next start")
+            self._tell(f"{self._memory}: {error}; the interval will be lost at the next start")
 
     def _state(self) -> str:
         if self._refused:
             return f"the interval in its shadow is refused: {self._refused}"
-        pace = f"every {self.interval.total_seconds():g} s" if self.interval else "as it likes"
+        pace = f"every {self.interval.total_seconds():g} s" if self.interval else "at its own pace"
         return f"the sensor is read {pace}"
 
     def _adopt(self, desired: object) -> str | None:
-        """Take over what is desired; returns why not, and then the interval stays."""
+        """Adopt the desired interval; otherwise keep the present one and return the reason."""
         if desired is None:
             self.interval = self._own
             return None

@@ -1,1 +1,1 @@
-"""A device's certificate: claimed, confirmed and rotated."""
+"""Claims, confirms and rotates a device's certificate."""

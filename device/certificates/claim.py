@@ -1,7 +1,7 @@
-"""A new device becomes one: by a claim certificate that many share, and its own serial number.
+"""Provisions a new device with its serial number and a claim certificate that many devices share.
 
-Cut short at any point, a claim leaves no kit or a whole one, and is finished by saying it again:
-key and secret are on the disk before anything is asked, and AWS answers the same secret again.
+An interrupted claim leaves either no kit or a complete one, and running it again completes it: key
+and secret are on disk before the first request, and AWS accepts the same secret again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DRAFTS = ".claims"
 
 @dataclass(frozen=True)
 class ClaimKit:
-    """What a device is delivered with: a claim certificate, and where to claim.
+    """The files that a device is delivered with: a claim certificate, and the broker's address.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class ClaimKit:
         Raises
         ------
         KitError
-            It lacks something, or is none.
+            The folder is not a complete claim kit.
         """
         path = folder / CLAIM_SETTINGS
         try:
@@ -91,7 +91,7 @@ class ClaimKit:
 
     @classmethod
     def make(cls, iot: Any, names: Names, broker: Broker, folder: Path) -> ClaimKit:
-        """Register a new claim certificate, and write a kit of it.
+        """Register a new claim certificate, and write a kit with it.
 
         Parameters
         ----------
@@ -126,20 +126,20 @@ class ClaimKit:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a claim must not lose: the device's key, and the secret it is known by meanwhile."""
+    """Data of a claim in progress: the device's key, and the secret that identifies the device."""
 
     path: Path
     private_key: str = field(repr=False)
     token: str = field(repr=False)
 
     @classmethod
-    def begin(cls, kits: Path, serial_number: str) -> Draft:
-        """The draft that an earlier claim left, or a new one, on the disk when this returns.
+    def open(cls, kits: Path, serial_number: str) -> Draft:
+        """Read the draft of an earlier claim, or write a new one to disk.
 
         Raises
         ------
         KitError
-            It can't be read or written.
+            The draft can't be read or written.
         """
         path = kits / DRAFTS / f"{serial_number}.json"
         try:
@@ -162,16 +162,16 @@ def claim(
     kits
         Folder of the connection kits.
     again
-        Claim although the device has a kit; its outbox stays.
+        Whether to claim even if the device has a kit; its outbox is kept.
 
     Raises
     ------
     ProvisioningError
-        The serial number is none, may not be provisioned, or the template is not there.
+        The serial number is invalid or not allowed, or the template does not exist.
     KitError
-        There is a kit already, or it can't be written.
+        There is already a kit, or it can't be written.
     RefusedError, UnreachableError
-        The broker does not take the claim certificate, or does not answer.
+        The broker does not accept the claim certificate, or does not answer.
     """
     if not is_thing_name(serial_number):
         raise ProvisioningError(
@@ -183,7 +183,7 @@ def claim(
             f"{serial_number} has a kit in {kits / serial_number}; `lakecast device rotate` renews "
             "its certificate, --again claims another"
         )
-    draft = Draft.begin(kits, serial_number)
+    draft = Draft.open(kits, serial_number)
     parameters = {SERIAL_NUMBER: serial_number, REQUEST_TOKEN: draft.token}
     try:
         with Exchange(claim_kit, f"claim-{uuid.uuid4().hex}") as exchange:
@@ -204,15 +204,17 @@ def claim(
 
 
 def _write(kits: Path, issued: Issued, draft: Draft, broker: Broker) -> ConnectionKit:
-    told = issued.configuration
-    if missing := [name for name in ("environment", "account_id") if name not in told]:
-        raise ProvisioningError(f"the provisioning template does not tell {' and '.join(missing)}")
+    configuration = issued.configuration
+    if missing := [name for name in ("environment", "account_id") if name not in configuration]:
+        raise ProvisioningError(
+            f"the provisioning template's device configuration lacks {' and '.join(missing)}"
+        )
     folder = kits / issued.thing_name
     kit = ConnectionKit(
         folder=folder,
         thing_name=issued.thing_name,
-        environment=told["environment"],
-        account_id=told["account_id"],
+        environment=configuration["environment"],
+        account_id=configuration["account_id"],
         certificate_id=issued.certificate_id,
         host=broker.host,
         port=broker.port,

@@ -1,4 +1,4 @@
-"""A device's identity: a key that is made here and stays here, and AWS IoT's certificate for it."""
+"""A device's identity: a key that never leaves the device, and AWS IoT's certificate for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FOLDERS = "certificate-"
 
 
 def new_key() -> str:
-    """A private key on the curve P-256, PEM."""
+    """Generate a private key on the curve P-256, PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(
         serialization.Encoding.PEM,
@@ -27,15 +27,15 @@ def new_key() -> str:
 
 
 def signing_request(private_key: str, common_name: str, template: str) -> str:
-    """What AWS IoT signs: a certificate signing request (CSR), PEM, without the private key.
+    """Build a certificate signing request (CSR), PEM.
 
     Parameters
     ----------
     common_name
-        Of the certificate's subject; X.509 allows 64 characters, so the rest is left out.
+        Common name of the certificate's subject, truncated to X.509's limit of 64 characters.
     template
-        Provisioning template that the certificate is for: the subject's organization. A certificate
-        that no template was applied to can be told by nothing else.
+        Provisioning template of the certificate, in the subject's organization. Only this
+        identifies a certificate that no template was applied to.
     """
     key = serialization.load_pem_private_key(private_key.encode(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
@@ -51,7 +51,7 @@ def signing_request(private_key: str, common_name: str, template: str) -> str:
 
 
 def write_identity(folder: Path, certificate_id: str, certificate: str, private_key: str) -> str:
-    """Write certificate and key beside what the kit has; returns the name of their folder.
+    """Write certificate and key into a new folder of the kit; return the folder's name.
 
     The kit does not use them until its ``device.json`` names that folder.
 
@@ -73,12 +73,12 @@ def write_identity(folder: Path, certificate_id: str, certificate: str, private_
 
 
 def has_others(kit: ConnectionKit) -> bool:
-    """Whether the kit holds keys that it does not use: an exchange of them was cut short."""
+    """Return whether the kit has unused keys, which an interrupted rotation leaves."""
     return any(True for _ in _others(kit))
 
 
 def forget_others(kit: ConnectionKit) -> None:
-    """Delete all keys and certificates but those that the kit uses.
+    """Delete all keys and certificates that the kit does not use.
 
     Raises
     ------

@@ -1,9 +1,8 @@
-"""A device's next certificate, asked for with its present one.
+"""Replaces a device's certificate; the request is authenticated with the present one.
 
-At no point is the device without a certificate that works: the next one is proven by connecting
-with it before the kit names it, and the present one is switched off only on the word of a session
-with the next. Cut short, rotating again starts anew, and what was left behind is switched off with
-the rest.
+The device always has a valid certificate: it connects with the new certificate before the kit names
+it, and AWS deactivates the present one only after a session with the new one has confirmed it.
+After an interruption, a rotation starts from the beginning and also deactivates what was left.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from device.outbox.store import Outbox
 
 @dataclass(frozen=True)
 class Rotation:
-    """What became of a rotation; where none was due, the kit's certificate is what it was."""
+    """The result of a rotation; if none was due, the kit's certificate is unchanged."""
 
     kit: ConnectionKit
     renewed: bool
@@ -33,16 +32,16 @@ class Rotation:
 
 
 def rotate(kit: ConnectionKit, now: datetime, older_than: timedelta = timedelta(0)) -> Rotation:
-    """Renew the certificate if it is older than that; finish what was cut short in any case.
+    """Renew the certificate if it is older than ``older_than``; complete an interrupted rotation.
 
     Raises
     ------
     OutboxBusyError
         The agent runs: a second session of this device would end the agent's.
     ProvisioningError
-        AWS IoT refused. The device keeps the certificate it has.
+        AWS IoT rejected the request. The device keeps its certificate.
     RefusedError, UnreachableError
-        The broker did not take a certificate, or did not answer.
+        The broker did not accept a certificate, or did not answer.
     """
     try:
         with Outbox(kit.outbox, expire=False):
@@ -65,7 +64,7 @@ def _rotate(kit: ConnectionKit, *, due: bool) -> Rotation:
 
 
 def _renewed(kit: ConnectionKit) -> ConnectionKit:
-    """The kit with a new certificate that the broker has accepted."""
+    """Return the kit with a new certificate that the broker has accepted."""
     template = Names(kit.environment, kit.account_id, region="").rotation_template
     private_key = new_key()
     with Exchange(kit, kit.thing_name) as exchange:
@@ -80,7 +79,7 @@ def _renewed(kit: ConnectionKit) -> ConnectionKit:
         identity=write_identity(kit.folder, issued.certificate_id, issued.certificate, private_key),
     )
     with Exchange(renewed, kit.thing_name):
-        pass  # it is let in, so it may be relied on
+        pass  # the broker accepts the new certificate
     return renewed.save(Broker(kit.host, kit.port, kit.ca_file))
 
 

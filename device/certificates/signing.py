@@ -1,4 +1,4 @@
-"""AWS IoT's way to a certificate over MQTT: a signing request, a template, a confirmation.
+"""Requests a certificate from AWS IoT over MQTT: signing request, template, confirmation.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
 """
@@ -22,7 +22,7 @@ from device.mqtt.kit import ConnectionKit
 
 
 class NotAllowedError(ProvisioningError):
-    """AWS IoT's hook says no; it tells nobody but its log why."""
+    """AWS IoT's provisioning hook rejected the device; only the hook's log has the reason."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Issued:
     Parameters
     ----------
     configuration
-        What the template tells the device.
+        Device configuration from the template.
     """
 
     thing_name: str
@@ -48,16 +48,16 @@ def request_certificate(
     private_key: str,
     common_name: str,
 ) -> Issued:
-    """Have a key certified and a provisioning template applied to it.
+    """Request a certificate for a key and apply a provisioning template to it.
 
     Raises
     ------
     NotAllowedError
-        The template's hook refused.
+        The template's hook rejected the device.
     ProvisioningError
-        AWS IoT refused for another reason, such as a template that does not exist.
+        AWS IoT rejected the request for another reason, such as a template that does not exist.
     RefusedError, UnreachableError
-        The broker did not let us ask, or did not answer.
+        The broker did not allow the request, or did not answer.
     """
     made = _answered(
         exchange,
@@ -81,21 +81,20 @@ def request_certificate(
 
 
 def confirm(kit: ConnectionKit) -> list[str]:
-    """Prove the kit's certificate by connecting with it, and have the earlier ones switched off.
+    """Confirm the kit's certificate by connecting with it; AWS then deactivates the earlier ones.
 
     Returns
     -------
     list of str
-        Ids of the certificates that were switched off.
+        Ids of the deactivated certificates.
 
     Raises
     ------
     RefusedError, UnreachableError
-        The broker did not take it, or nobody answered. Confirming again does no harm.
+        The broker did not accept the certificate, or there was no response. Safe to repeat.
     """
-    answered_on = confirmed_topic(kit.thing_name)
     with Exchange(kit, kit.thing_name) as exchange:
-        answer = exchange.ask(confirm_topic(kit.thing_name), {}, [answered_on])
+        answer = exchange.ask(confirm_topic(kit.thing_name), {}, [confirmed_topic(kit.thing_name)])
     switched_off: list[str] = answer.document["switched_off"]
     return switched_off
 
@@ -106,5 +105,5 @@ def _answered(exchange: Exchange, topic: str, request: Mapping[str, object]) -> 
     if answer.topic == accepted:
         return answer.document
     code, message = answer.document.get("errorCode"), answer.document.get("errorMessage")
-    told = f"{topic}: {code}: {message}"
-    raise NotAllowedError(told) if code == "AccessDenied" else ProvisioningError(told)
+    reason = f"{topic}: {code}: {message}"
+    raise NotAllowedError(reason) if code == "AccessDenied" else ProvisioningError(reason)

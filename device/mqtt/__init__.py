@@ -1,1 +1,1 @@
-"""MQTT 5 connections to AWS IoT Core, by either of two libraries."""
+"""MQTT 5 connections to AWS IoT Core, with a choice of two libraries."""

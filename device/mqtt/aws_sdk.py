@@ -1,7 +1,7 @@
-"""MQTT 5 over mutual TLS, by the AWS IoT Device SDK.
+"""MQTT 5 over mutual TLS with the AWS IoT Device SDK.
 
-The SDK reconnects by itself with full-jitter exponential backoff and publishes again, over the new
-connection, what was not acknowledged.
+The SDK reconnects with full-jitter exponential backoff and publishes unacknowledged messages again
+over the new connection.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from device.mqtt.link import (
 PING_TIMEOUT_MS = 10_000
 ACK_TIMEOUT_SECONDS = 30
 
-Told = TypeVar("Told")
+Result = TypeVar("Result")
 
 _NO_NETWORK = ("AWS_IO_SOCKET_CONNECTION_REFUSED", "AWS_IO_SOCKET_TIMEOUT", "AWS_IO_DNS")
 
@@ -42,14 +42,14 @@ class Connection(Session):
     Parameters
     ----------
     within_quota
-        Keep AWS IoT Core's quotas of a connection (100 publishes and 512 KiB a second); the SDK
-        holds messages back.
+        Whether to keep AWS IoT Core's quotas per connection (100 publishes and 512 KiB per second);
+        the SDK then delays messages.
     on_change
-        Called, from the SDK's thread, when the session begins or ends.
+        Function that the SDK's thread calls when the session starts or ends.
     """
 
     room = 1_000_000
-    """The SDK takes any number and paces them itself."""
+    """No limit: the SDK accepts any number of messages and delays them."""
 
     def __init__(
         self,
@@ -94,22 +94,22 @@ class Connection(Session):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Say goodbye and disconnect in order, so that the broker does not send the will."""
+        """Publish the final status and disconnect, so that the broker does not send the will."""
         if self.connected:
             goodbye = self._client.publish(self._status_packet("stopped"))
-            wait([goodbye], timeout=STOP_SECONDS)  # the client drops what it has not sent
+            wait([goodbye], timeout=STOP_SECONDS)  # stop() drops unsent messages
         self._client.stop(mqtt5.DisconnectPacket())
         self._stopped.wait(STOP_SECONDS)
 
     def publish(self, topic: str, payload: bytes) -> Future[int]:
         packet = mqtt5.PublishPacket(topic=topic, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE)
-        return _told(self._client.publish(packet), lambda done: int(done.puback.reason_code))
+        return _mapped(self._client.publish(packet), lambda done: int(done.puback.reason_code))
 
     def subscribe(self, topics: Sequence[str], on_message: OnMessage) -> Future[Sequence[int]]:
         self._on_message = on_message
-        wanted = [mqtt5.Subscription(topic, mqtt5.QoS.AT_LEAST_ONCE) for topic in topics]
-        answer = self._client.subscribe(mqtt5.SubscribePacket(wanted))
-        return _told(answer, lambda done: [int(code) for code in done.reason_codes])
+        subscriptions = [mqtt5.Subscription(topic, mqtt5.QoS.AT_LEAST_ONCE) for topic in topics]
+        answer = self._client.subscribe(mqtt5.SubscribePacket(subscriptions))
+        return _mapped(answer, lambda done: [int(code) for code in done.reason_codes])
 
     def report(self, facts: Mapping[str, object]) -> None:
         self._facts = dict(facts)
@@ -148,18 +148,18 @@ class Connection(Session):
             self._failed(trouble, network=trouble.startswith(_NO_NETWORK), tls="TLS" in trouble)
 
 
-def _told(answer: Future[Any], tell: Callable[[Any], Told]) -> Future[Told]:
-    """What the SDK's answer tells, once it is there."""
-    told: Future[Told] = Future()
+def _mapped(answer: Future[Any], function: Callable[[Any], Result]) -> Future[Result]:
+    """Return a future of the function's value for the SDK's result."""
+    mapped: Future[Result] = Future()
 
-    def settle(done: Future[Any]) -> None:
+    def complete(done: Future[Any]) -> None:
         if (error := done.exception()) is not None:
-            told.set_exception(error)
+            mapped.set_exception(error)
         else:
-            told.set_result(tell(done.result()))
+            mapped.set_result(function(done.result()))
 
-    answer.add_done_callback(settle)
-    return told
+    answer.add_done_callback(complete)
+    return mapped
 
 
 def _text(error: BaseException | None) -> str:

@@ -1,7 +1,7 @@
-"""Requests to AWS IoT over MQTT, and their answers on topics of their own.
+"""Sends requests to AWS IoT over MQTT and waits for the responses, which have their own topics.
 
-By Paho alone, which runs wherever the agent does: these sessions are short, and need neither the
-agent's last will nor its reconnecting.
+Always uses Paho, which runs on every station: these sessions are short, and need neither the
+agent's last will nor its reconnection.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _GLANCE_SECONDS = 0.2
 
 
 class Credentials(Protocol):
-    """What connects: a connection kit, or a claim kit."""
+    """The credentials of a connection: a connection kit or a claim kit."""
 
     @property
     def host(self) -> str: ...
@@ -47,17 +47,17 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came on one of the topics that an answer may come on."""
+    """A response, with the topic that it was received on."""
 
     topic: str
     document: dict[str, Any]
 
 
 class Exchange:
-    """One MQTT session in which requests are answered; use it in a ``with`` block.
+    """One MQTT session for requests; a context manager.
 
-    Entering raises `UnreachableError` where there is no way to the broker and `RefusedError` where
-    it does not let this client in.
+    Entering raises `UnreachableError` if the broker can't be reached and `RefusedError` if it does
+    not accept this client.
     """
 
     def __init__(
@@ -114,27 +114,29 @@ class Exchange:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def ask(self, topic: str, request: Mapping[str, object], answered_on: Sequence[str]) -> Answer:
-        """Subscribe to the topics of the answer, publish a request, and wait for one of them.
+    def ask(
+        self, topic: str, request: Mapping[str, object], response_topics: Sequence[str]
+    ) -> Answer:
+        """Subscribe to the response topics, publish a request, and wait for a response.
 
         Raises
         ------
         RefusedError
-            The broker lets this client not subscribe or publish there.
+            The client is not authorized to subscribe or publish, or the session ended.
         UnreachableError
-            No answer came in time, or the session ended.
+            There was no response before the timeout.
         """
-        self._client.subscribe([(one, 1) for one in answered_on])
-        self._acknowledgement(f"subscribing to {', '.join(answered_on)}")
+        self._client.subscribe([(one, 1) for one in response_topics])
+        self._acknowledgement(f"subscribing to {', '.join(response_topics)}")
         self._client.publish(topic, json.dumps(request), qos=1)
         self._acknowledgement(f"publishing on {topic}")
         while True:
-            answer = self._next(self._answers, f"an answer to {topic}")
-            if answer.topic in answered_on:
+            answer = self._next(self._answers, f"response to {topic}")
+            if answer.topic in response_topics:
                 return answer
 
     def _acknowledgement(self, what: str) -> None:
-        for code in self._next(self._acknowledged, f"the broker's word on {what}"):
+        for code in self._next(self._acknowledged, f"acknowledgement of {what}"):
             if code >= _FIRST_ERROR:
                 raise RefusedError(
                     f"{self._credentials.host}:{self._credentials.port} refuses {what} to "
@@ -150,11 +152,11 @@ class Exchange:
                 pass
             if self._over.is_set() and source.empty():
                 raise RefusedError(
-                    f"{self._credentials.host}:{self._credentials.port} hung up before {what} "
-                    "came; see that the certificate is active and its policy allows this"
+                    f"{self._credentials.host}:{self._credentials.port} hung up: no {what}; "
+                    "check that the certificate is active and its policy allows this"
                 )
             if time.monotonic() > deadline:
-                raise UnreachableError(f"waited {self._timeout:.0f} s in vain for {what}")
+                raise UnreachableError(f"timed out after {self._timeout:.0f} s: no {what}")
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         self._answers.put(Answer(message.topic, json.loads(message.payload)))

@@ -1,4 +1,4 @@
-"""The connection kit: all that a device needs to connect, in a folder only its owner may read."""
+"""The connection kit: a folder, readable only by its owner, with all a device needs to connect."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 
 
 def is_thing_name(text: str) -> bool:
-    """Whether AWS IoT takes it for a thing's name."""
+    """Return whether the text is a valid thing name of AWS IoT."""
     return _THING_NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
 class Broker:
-    """Where to connect.
+    """The broker's address.
 
     Parameters
     ----------
     ca_file
-        Certificate authority that the broker's certificate must chain to. None is the system's
-        trust store, which holds Amazon Root CA 1 to 4 on current systems, so on AWS none is needed.
+        Certificate authority of the broker's certificate. None uses the system's trust store, which
+        has Amazon Root CA 1 to 4 on current systems, so AWS needs none.
     """
 
     host: str
@@ -47,18 +47,17 @@ class Broker:
 
 @dataclass(frozen=True)
 class ConnectionKit:
-    """A kit's folder and what its ``device.json`` says.
+    """A kit's folder and the content of its ``device.json``.
 
     Parameters
     ----------
     account_id, environment
-        Where the certificate is registered; a kit is of no use elsewhere.
+        Account and environment in which the certificate is registered.
     ca
-        Name of the CA file in the folder; None is the system's trust store.
+        Name of the CA file in the folder; None uses the system's trust store.
     identity
-        Folder, in the kit's, of certificate and key; empty where they lie beside ``device.json``.
-        A new identity is a new folder, so that ``device.json`` goes from one to the next in one
-        step.
+        Subfolder of certificate and key; empty if they are in the kit's folder. A new identity is a
+        new subfolder, so that replacing ``device.json`` switches to it atomically.
     """
 
     folder: Path
@@ -92,14 +91,14 @@ class ConnectionKit:
         return self.folder / DESIRED_INTERVAL
 
     def topic(self, *, basic_ingest: bool = False) -> str:
-        """Where readings go: to the broker's topic, or by Basic Ingest to the estate's rule."""
+        """Return the topic of readings: the broker's, or by Basic Ingest the estate's rule."""
         if basic_ingest:
             return basic_ingest_topic(topic_rule(self.environment), self.thing_name)
         return topic(self.thing_name)
 
     @classmethod
     def load(cls, folder: Path) -> ConnectionKit:
-        """Read a kit and see that it is whole.
+        """Read a kit and check that it is complete.
 
         Raises
         ------
@@ -115,16 +114,16 @@ class ConnectionKit:
             document = json.loads(path.read_text(encoding="utf-8"))
             kit = cls(folder=folder, **document)
         except (OSError, ValueError, TypeError) as error:
-            raise KitError(f"{path}: {error}; delete the folder and provision anew") from error
+            raise KitError(f"{path}: {error}; delete the folder and provision again") from error
         needed = [kit.certificate, kit.private_key, *([kit.ca_file] if kit.ca_file else [])]
         if missing := [file.name for file in needed if not file.is_file()]:
             raise KitError(
-                f"connection kit {folder} lacks {', '.join(missing)}; provision the device anew"
+                f"connection kit {folder} lacks {', '.join(missing)}; provision the device again"
             )
         return kit
 
     def save(self, broker: Broker) -> ConnectionKit:
-        """Write ``device.json`` and the CA file for a broker; returns the kit as it now is.
+        """Write ``device.json`` and the CA file for a broker; return the updated kit.
 
         Raises
         ------
@@ -147,10 +146,7 @@ class ConnectionKit:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else may read, and that appears whole or not at all.
-
-    When this returns, a power cut does not take it back.
-    """
+    """Write a file atomically and durably, readable only by its owner."""
     unfinished = path.with_name(f".{path.name}.new")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

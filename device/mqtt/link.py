@@ -1,7 +1,7 @@
-"""What the agent needs of a connection, whichever MQTT library makes it.
+"""The connection's interface to the agent, independent of the MQTT library.
 
-`Session` holds what both libraries' connections share: whether there is a session, whether trying
-again is any use, and what the device says of itself. AWS wants the thing's name for the client id:
+`Session` holds the common state of both libraries' connections: whether there is a session, whether
+a retry can succeed, and the device's status. AWS requires the thing's name as the client id:
 https://docs.aws.amazon.com/iot/latest/developerguide/thing-policy-variables.html
 """
 
@@ -26,11 +26,11 @@ MAX_RECONNECT_MS = 30_000
 STOP_SECONDS = 5.0
 
 UNEXPLAINED_FAILURES = 4
-"""So often the broker may hang up without a word before the first session; AWS does just that
-when a certificate is unknown or not active, or its policy does not let the device connect."""
+"""Number of times that the broker may close the connection without a reason before the first
+session. AWS does so if a certificate is unknown or inactive, or its policy denies connecting."""
 
 FIRST_ERROR = 0x80
-"""Reason codes of MQTT 5 below it tell success."""
+"""MQTT 5 reason codes below this mean success."""
 
 NOT_AUTHORIZED = 0x87
 SESSION_TAKEN_OVER = 0x8E
@@ -45,11 +45,11 @@ _NEVER = (
 
 
 OnMessage = Callable[[str, bytes], None]
-"""Takes a topic and a payload."""
+"""A function that receives a topic and a payload."""
 
 
 class Link(Protocol):
-    """What the agent needs of a connection."""
+    """A connection as the agent uses it."""
 
     @property
     def connected(self) -> bool:
@@ -57,38 +57,38 @@ class Link(Protocol):
 
     @property
     def refusal(self) -> str | None:
-        """Why trying again is no use; None while it may be."""
+        """Reason why a retry can't succeed; None while it may."""
 
     @property
     def trouble(self) -> str | None:
-        """Why there is no session now, as far as known."""
+        """Reason why there is no session now, if known."""
 
     @property
     def sessions(self) -> int:
-        """How many there have been so far."""
+        """Number of sessions so far."""
 
     @property
     def room(self) -> int:
-        """How many messages may be published at this moment."""
+        """Number of messages that may be published now."""
 
     def publish(self, topic: str, payload: bytes) -> Future[int]:
         """Publish at QoS 1; the result is the PUBACK's reason code."""
 
     def subscribe(self, topics: Sequence[str], on_message: OnMessage) -> Future[Sequence[int]]:
-        """Subscribe, for this session, at QoS 1; the result is the SUBACK's reason codes.
+        """Subscribe at QoS 1 for this session; the result is the SUBACK's reason codes.
 
-        ``on_message`` is called from the library's thread, with what comes on whichever topic.
+        The library's thread calls ``on_message`` for every message of any topic.
         """
 
     def report(self, facts: Mapping[str, object]) -> None:
-        """Publish how the device is, retained; its goodbye will say the same."""
+        """Publish the device's status, retained; the final status repeats these facts."""
 
 
 class Transport(Link, Protocol):
-    """A link that is open inside ``with``, and says goodbye at its end."""
+    """A link as a context manager, which publishes a final status at its end."""
 
     def __enter__(self) -> Link:
-        """Begin to connect."""
+        """Start to connect."""
 
     def __exit__(
         self,
@@ -96,11 +96,11 @@ class Transport(Link, Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Say goodbye and disconnect in order, so that the broker does not send the will."""
+        """Publish the final status and disconnect, so that the broker does not send the will."""
 
 
 class Session:
-    """A device's session, as far as it is known; base of the connections."""
+    """The known state of a device's session; base class of the connections."""
 
     def __init__(self, kit: ConnectionKit, on_change: Callable[[], None]) -> None:
         self._kit = kit
@@ -118,7 +118,7 @@ class Session:
         return self._connected.is_set()
 
     def _status(self, status: str) -> bytes:
-        """The status document; the last will can't know when it will be sent, or what then is."""
+        """Build the status document; a last will has no time or facts, as it is sent later."""
         document: dict[str, object] = {"thing_name": self._kit.thing_name, "status": status}
         if status != "lost":
             document |= {"at": rfc3339(datetime.now(UTC)), **self._facts}
@@ -132,7 +132,7 @@ class Session:
         self._on_change()
 
     def _ended(self, why: str, code: int | None = None) -> None:
-        """The session is over; ``code`` is the broker's DISCONNECT, None where there was none."""
+        """Record the end of a session; ``code`` is the DISCONNECT's reason code, if any."""
         self._connected.clear()
         self.trouble = why
         if code == NOT_AUTHORIZED:
@@ -147,14 +147,14 @@ class Session:
     def _failed(
         self, trouble: str, *, code: int | None = None, network: bool = False, tls: bool = False
     ) -> None:
-        """No session came about; before the first one, that may well be a refusal.
+        """Record a failed attempt to connect; before the first session, it may be a refusal.
 
         Parameters
         ----------
         code
-            The broker's CONNACK, None where there was none.
+            Reason code of the CONNACK; None without one.
         network, tls
-            Whether it was for a network that does not reach the broker, or for certificates.
+            Whether the network failed, or the TLS handshake.
         """
         self._failures += 1
         self.trouble = trouble
@@ -162,7 +162,7 @@ class Session:
             self.refusal = self._refused(f"the broker answered {trouble}")
         elif self.sessions or network:
             pass
-        elif not is_set(datetime.now(UTC)):  # to such a clock no certificate is valid yet
+        elif not is_set(datetime.now(UTC)):  # an unset clock shows a time before any certificate's
             self.trouble = f"the clock is not set ({trouble})"
         elif tls:
             self.refusal = (
@@ -178,15 +178,15 @@ class Session:
     def _refused(self, how: str) -> str:
         kit, will = self._kit, status_topic(self._kit.thing_name)
         return (
-            f"{kit.host}:{kit.port} refuses {kit.thing_name}: {how}; see that the certificate in "
+            f"{kit.host}:{kit.port} refuses {kit.thing_name}: {how}; check that the certificate in "
             f"{kit.folder} is registered, active and has the device policy, and that the policy "
-            f"allows {will}, the last will's topic, retained too"
+            f"allows {will}, the last will's topic, also retained"
         )
 
 
 def unusable(kit: ConnectionKit, error: Exception) -> str:
-    """What to say of a kit that the library refuses."""
+    """Return the error message for a kit that the library rejects."""
     return (
         f"connection kit {kit.folder}: its certificate, key or CA can't be used "
-        f"({error}); provision the device anew"
+        f"({error}); provision the device again"
     )

@@ -1,8 +1,8 @@
-"""MQTT 5 over mutual TLS, by Eclipse Paho: pure Python, so it runs where the AWS SDK has no wheel.
+"""MQTT 5 over mutual TLS with Eclipse Paho: pure Python, for platforms without the AWS SDK.
 
-Paho has no jitter in its own reconnecting, and hides why a connection failed; so a thread here
-connects, waits for the session to end, and connects again after a full-jitter exponential backoff.
-Paho publishes again, over the new connection, what was not acknowledged.
+Paho's own reconnection has no jitter and hides why a connection failed. Therefore a thread here
+connects, waits for the end of the session, and reconnects with full-jitter exponential backoff.
+Paho publishes unacknowledged messages again over the new connection.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from device.mqtt.link import (
 )
 
 RECEIVE_MAXIMUM = 100
-"""Of AWS IoT Core, messages unacknowledged at once; Paho does not heed the broker's own figure."""
+"""AWS IoT Core's limit of unacknowledged messages; Paho ignores the limit that the broker sends."""
 
-PUBLISHES_A_SECOND = 80
+PUBLISHES_PER_SECOND = 80
 BURST = 20
-"""Together they never pass 100 in any second: AWS IoT Core's quota of a connection."""
+"""Their sum is AWS IoT Core's quota per connection: 100 publishes in any second."""
 
-BYTES_A_SECOND = 320 * 1024
+BYTES_PER_SECOND = 320 * 1024
 BURST_BYTES = 64 * 1024
-"""Together, and with the one message that may overdraw them, they never pass 512 KiB in any second:
-the other quota of a connection."""
+"""Their sum, plus one message that may exceed the tokens, is within the quota of 512 KiB in any
+second."""
 
 _QUEUED = (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN)
-"""Without a session Paho says NO_CONN and keeps the message: that is no failure."""
+"""Without a session, Paho returns NO_CONN and keeps the message, so this is not a failure."""
 
 
-class Allowance:
-    """A token bucket: how many messages, or bytes, may go now."""
+class TokenBucket:
+    """A token bucket of messages or bytes."""
 
     def __init__(
         self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic
@@ -61,31 +61,31 @@ class Allowance:
 
     @property
     def room(self) -> int:
-        """Whole tokens there are."""
+        """Number of whole tokens."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
         return max(0, int(self._tokens))
 
     def take(self, tokens: int) -> None:
-        """Spend some, even more than there are: what was overdrawn must come back first."""
+        """Take tokens, even more than available; `room` is then 0 until they are refilled."""
         self._tokens -= tokens
 
 
 class Quota:
-    """What AWS IoT Core lets one connection publish."""
+    """AWS IoT Core's publishing quotas of one connection."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._publishes = Allowance(PUBLISHES_A_SECOND, BURST, clock)
-        self._bytes = Allowance(BYTES_A_SECOND, BURST_BYTES, clock)
+        self._publishes = TokenBucket(PUBLISHES_PER_SECOND, BURST, clock)
+        self._bytes = TokenBucket(BYTES_PER_SECOND, BURST_BYTES, clock)
 
     @property
     def room(self) -> int:
-        """Messages that may go now; none while the last ones have overdrawn the bytes."""
+        """Number of messages that may be published now; 0 while no byte tokens are left."""
         return self._publishes.room if self._bytes.room else 0
 
     def take(self, size: int) -> None:
-        """Publish a message of that many bytes."""
+        """Count a published message of ``size`` bytes."""
         self._publishes.take(1)
         self._bytes.take(size)
 
@@ -96,9 +96,9 @@ class PahoConnection(Session):
     Parameters
     ----------
     within_quota
-        Keep AWS IoT Core's quotas of a connection, 100 publishes and 512 KiB a second.
+        Whether to keep AWS IoT Core's quotas per connection, 100 publishes and 512 KiB per second.
     on_change
-        Called, from a thread of this connection, when the session begins or ends.
+        Function that a thread of this connection calls when the session starts or ends.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class PahoConnection(Session):
     ) -> None:
         super().__init__(kit, on_change)
         self._quota = Quota() if within_quota else None
-        self._books = threading.Lock()  # never held while Paho is called: Paho has locks too
+        self._books = threading.Lock()  # never held during a call of Paho, which has locks too
         self._unanswered: dict[int, Future[Any]] = {}
         self._early: dict[int, Any] = {}
         self._answered = False
@@ -150,12 +150,12 @@ class PahoConnection(Session):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Say goodbye and disconnect in order, so that the broker does not send the will."""
+        """Publish the final status and disconnect, so that the broker does not send the will."""
         if self.connected:
             wait([self._publish_status("stopped")], timeout=STOP_SECONDS)
         self._ending.set()
         self._client.disconnect()
-        self._over.set()  # after `_ending`, so that the keeper sees one of them
+        self._over.set()  # after `_ending`, so that the thread sees at least one of them
         self._keeper.join(STOP_SECONDS)
 
     def publish(self, topic: str, payload: bytes) -> Future[int]:
@@ -188,7 +188,7 @@ class PahoConnection(Session):
         return self._answer_to(sent.mid)
 
     def _answer_to(self, mid: int) -> Future[Any]:
-        """What the broker will answer to a packet, or has answered before this was called."""
+        """Return a future of the broker's response to a packet, which may already be there."""
         future: Future[Any] = Future()
         with self._books:
             answer = self._early.pop(mid, None)

@@ -1,4 +1,4 @@
-"""Connections by name: each transport is one MQTT library."""
+"""Selects a connection by name; each transport is one MQTT library."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from device.mqtt.kit import ConnectionKit
 from device.mqtt.link import Transport
 
 TRANSPORTS = ("awsiot", "paho")
-"""awsiot: the AWS IoT Device SDK, in C. paho: pure Python, for 32-bit ARM and wherever the SDK has
-no wheel."""
+"""``awsiot`` is the AWS IoT Device SDK, in C. ``paho`` is pure Python, for 32-bit ARM and other
+platforms without a wheel of the SDK."""
 
 
 def transport(
@@ -20,15 +20,15 @@ def transport(
     within_quota: bool,
     on_change: Callable[[], None] = lambda: None,
 ) -> Transport:
-    """The connection of that name in `TRANSPORTS`.
+    """Build the connection of a name in `TRANSPORTS`.
 
     Parameters
     ----------
     within_quota
-        Keep AWS IoT Core's quotas of a connection, 100 publishes and 512 KiB a second; a replay to
-        a broker without such quotas may go without.
+        Whether to keep AWS IoT Core's quotas per connection, 100 publishes and 512 KiB per second;
+        a replay to another broker may exceed them.
     on_change
-        Called, from the library's thread, when the session begins or ends.
+        Function that the library's thread calls when the session starts or ends.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def transport(
     ValueError
         There is no such transport.
     """
-    # Imported only where chosen: the SDK may not exist for this machine.
+    # Imported only when selected: the SDK may not exist for this machine.
     if name == "awsiot":
         try:
             from device.mqtt.aws_sdk import Connection  # noqa: PLC0415

@@ -1,1 +1,1 @@
-"""Operations on devices that need AWS credentials: never run on a station."""
+"""Operations on devices that need AWS credentials and never run on a station."""

@@ -1,6 +1,6 @@
-"""The serial numbers that may claim a certificate, as an operator keeps them.
+"""Maintains the allow-list of serial numbers that may claim a certificate.
 
-The table is in DynamoDB; AWS IoT's pre-provisioning hook takes from it what is claimed.
+The list is a DynamoDB table; AWS IoT's pre-provisioning hook reads it and marks claimed entries.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from device.errors import ProvisioningError
 from device.mqtt.kit import is_thing_name
 
 CLOSED = "nobody"
-"""Marks a serial number as used by no device that could ask again."""
+"""Value of ``used_by`` that lets no device claim the serial number again."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Entry:
     Parameters
     ----------
     thing_name
-        What the device is to be called.
+        Thing name of the device.
     expires_at
-        Until when it may claim; None is for ever.
+        Time until which it may claim; None does not expire.
     used_at
-        When it first claimed; None where it has not.
+        Time of the first claim; None before it.
     """
 
     serial_number: str
@@ -53,17 +53,17 @@ class AllowList:
         self._table = table
 
     def allow(self, entry: Entry, *, again: bool = False) -> None:
-        """Let a serial number claim.
+        """Allow a serial number to claim.
 
         Parameters
         ----------
         again
-            Also where it was used: the next device that claims it gets the thing.
+            Whether to allow a used serial number: the next device that claims it gets the thing.
 
         Raises
         ------
         ProvisioningError
-            Serial number or name are none, or it was used and ``again`` is not said.
+            The serial number or name is invalid, or the number was used and ``again`` is False.
         """
         for text in (entry.serial_number, entry.thing_name):
             if not is_thing_name(text):
@@ -83,17 +83,17 @@ class AllowList:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             raise ProvisioningError(
-                f"{entry.serial_number} was used; say --again to let another device claim it"
+                f"{entry.serial_number} was used; add --again to let another device claim it"
             ) from None
 
     def remove(self, serial_number: str) -> None:
-        """Take a serial number off the list; it may be none of it."""
+        """Remove a serial number from the list, if it is there."""
         self._dynamodb.delete_item(
             TableName=self._table, Key={"serial_number": {"S": serial_number}}
         )
 
     def entries(self) -> Iterator[Entry]:
-        """All of the list, in no order."""
+        """Yield all entries, in no particular order."""
         for page in self._dynamodb.get_paginator("scan").paginate(TableName=self._table):
             for item in page["Items"]:
                 expires = item.get("expires_at")
@@ -106,12 +106,12 @@ class AllowList:
                 )
 
     def close(self, thing_name: str, now: datetime) -> list[str]:
-        """Let no device claim that thing any more, not even the one that did.
+        """Prevent all further claims of a thing, also by the device that claimed it.
 
         Returns
         -------
         list of str
-            Its serial numbers.
+            Serial numbers of the thing.
         """
         closed = [entry.serial_number for entry in self.entries() if entry.thing_name == thing_name]
         for serial_number in closed:

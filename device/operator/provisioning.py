@@ -1,8 +1,8 @@
-"""Make a thing of a device: certificate, policy and connection kit through AWS IoT's API.
+"""Provisions a device through AWS IoT's API: thing, certificate, policy and connection kit.
 
-Thing type and policies belong to the estate (Terraform); the certificates belong to the devices and
-are made here, one each, so that one stolen device can be shut out alone. This is the way of who may
-use AWS's API; devices in the field have theirs, `device.certificates.claim`.
+Terraform creates the thing type and the policies. This module creates one certificate per device,
+so that a stolen device can be revoked alone. It needs AWS credentials; devices in the field use
+`device.certificates.claim` instead.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class Provisioner:
     broker: Broker
 
     def provision(self, thing_name: str, folder: Path) -> ConnectionKit:
-        """Register a device and write its kit; a kit whose certificate still holds is kept.
+        """Register a device and write its kit; a kit with an active certificate is kept.
 
-        A kept kit is brought up to date with the broker's address. A kit whose certificate is no
-        longer registered or active is given a new one; its outbox stays.
+        The broker's address in a kept kit is updated. If a kit's certificate is no longer
+        registered or active, it gets a new one and keeps its outbox.
 
         Raises
         ------
         ProvisioningError
-            The name is not a thing's name, or thing type or policies are missing, or AWS refused.
+            The thing name is invalid, thing type or policies are missing, or AWS returned an error.
         KitError
             The folder holds a kit of another thing, environment or account, or can't be written.
         """
@@ -83,7 +83,7 @@ class Provisioner:
             except self.iot.exceptions.ResourceNotFoundException as error:
                 raise ProvisioningError(
                     f"IoT {what} {next(iter(name.values()))} does not exist; "
-                    f"say `make apply ENV={self.names.environment}` first"
+                    f"run `make apply ENV={self.names.environment}` first"
                 ) from error
 
     def _certificate(self, certificate_id: str) -> dict[str, Any]:
@@ -134,12 +134,12 @@ class Provisioner:
 
 
 def broker_of(iot: Any, host: str | None, port: int, ca_file: Path | None) -> Broker:
-    """The broker that is named, or the account's own endpoint, signed by Amazon Trust Services.
+    """Return the given broker, or the account's endpoint signed by Amazon Trust Services.
 
     Raises
     ------
     ProvisioningError
-        AWS refused to say the endpoint.
+        AWS did not return the endpoint.
     """
     if host:
         return Broker(host, port, ca_file)

@@ -1,4 +1,4 @@
-"""Cutting a device off: its certificates are revoked, so its sessions end and none begins."""
+"""Revokes certificates, which ends a device's sessions and prevents new ones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from device.errors import ProvisioningError
 
 
 def revoke_thing(iot: Any, thing_name: str) -> list[str]:
-    """Revoke all certificates of a thing; returns their ids. Saying it twice does no harm.
+    """Revoke all certificates of a thing; return their ids. Safe to repeat.
 
-    AWS ends the sessions within a few minutes; nothing can connect from now on.
+    New connections are rejected immediately; AWS ends existing sessions within a few minutes.
     https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html
 
     Parameters
@@ -23,7 +23,7 @@ def revoke_thing(iot: Any, thing_name: str) -> list[str]:
     Raises
     ------
     ProvisioningError
-        There is no such thing.
+        The thing does not exist.
     """
     pages = iot.get_paginator("list_thing_principals").paginate(thingName=thing_name)
     try:
@@ -34,7 +34,7 @@ def revoke_thing(iot: Any, thing_name: str) -> list[str]:
 
 
 def revoke_claims(iot: Any, names: Names) -> list[str]:
-    """Revoke all claim certificates; returns their ids.
+    """Revoke all claim certificates; return their ids.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def revoke_claims(iot: Any, names: Names) -> list[str]:
     except iot.exceptions.ResourceNotFoundException as error:
         raise ProvisioningError(
             f"IoT policy {names.claim_policy} does not exist; "
-            f"say `make apply ENV={names.environment}` first"
+            f"run `make apply ENV={names.environment}` first"
         ) from error
     return _revoke(iot, targets)
 

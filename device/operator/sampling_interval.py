@@ -1,4 +1,4 @@
-"""The other side of the sampling shadow: what an operator desires of a device, over AWS's API."""
+"""Sets and reads a device's sampling shadow through AWS's API."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from device.agent.sampling import seconds_of
 
 @dataclass(frozen=True)
 class SamplingState:
-    """What the shadow holds; None is nothing.
+    """Content of the shadow; None is a missing field.
 
     Parameters
     ----------
     desired, reported
-        Seconds from one reading to the next.
+        Seconds between readings.
     refused
-        Why the device does not do what is desired.
+        Reason why the device does not use the desired interval.
     """
 
     desired: object = None
@@ -36,7 +36,7 @@ class SamplingState:
 
 
 def desire_interval(iot_data: Any, thing_name: str, interval: timedelta | None) -> None:
-    """Desire an interval of a device; None takes the wish back, and its own holds again.
+    """Set a device's desired interval; None removes it, and the device uses its own again.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def desire_interval(iot_data: Any, thing_name: str, interval: timedelta | None) 
 
 
 def sampling_state(iot_data: Any, thing_name: str) -> SamplingState:
-    """What is desired of a device, and what it reports."""
+    """Read a device's desired and reported interval."""
     try:
         answer = iot_data.get_thing_shadow(thingName=thing_name, shadowName=SAMPLING_SHADOW)
     except iot_data.exceptions.ResourceNotFoundException:

@@ -1,1 +1,1 @@
-"""The durable queue of messages that wait for the broker's acknowledgement."""
+"""The durable queue of messages until the broker acknowledges them."""

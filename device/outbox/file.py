@@ -1,4 +1,4 @@
-"""The outbox's SQLite file: opened by one process at a time, synced to the disk at every commit.
+"""Opens the outbox's SQLite file: for one process at a time, synced to disk at every commit.
 
 WAL mode with ``synchronous=FULL``: https://www.sqlite.org/pragma.html#pragma_synchronous
 """
@@ -28,20 +28,21 @@ CREATE TABLE IF NOT EXISTS drops (
 """
 
 
-def opened(path: Path) -> sqlite3.Connection:
-    """The file, made where there is none, with all tables; nobody else can open it until it is
-    closed, or this process has ended.
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open or create the file with all tables, with an exclusive lock.
+
+    The lock is held until the file is closed or this process ends.
 
     Raises
     ------
     OutboxError
-        As `explained` says.
+        See `outbox_errors`.
     """
-    with explained(path):
+    with outbox_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-        # Two agents on one outbox would publish everything twice, so the first keeps the lock
-        # until it ends, however it ends.
+        # Two agents with one outbox would publish everything twice, so the first one keeps the
+        # lock until its process ends.
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
@@ -49,20 +50,20 @@ def opened(path: Path) -> sqlite3.Connection:
             database.execute(statement)
         columns = {row[1] for row in database.execute("PRAGMA table_info(outbox)")}
         for column in ("put_at REAL NOT NULL DEFAULT 0", "start TEXT", "uptime REAL"):
-            if column.split()[0] not in columns:  # made by an earlier version of the agent
+            if column.split()[0] not in columns:  # created by an earlier version of the agent
                 database.execute(f"ALTER TABLE outbox ADD COLUMN {column}")
     return database
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Say what a failure of the file means.
+def outbox_errors(path: Path) -> Iterator[None]:
+    """Convert errors of the file into outbox errors.
 
     Raises
     ------
     OutboxError
-        Another process has it open (`OutboxBusyError`); the file is no outbox; or the disk is full
-        or read-only.
+        Another process has the file open (`OutboxBusyError`), it is not an outbox, or the disk is
+        full or read-only.
     """
     try:
         yield
@@ -72,5 +73,5 @@ def explained(path: Path) -> Iterator[None]:
                 f"outbox {path}: another agent runs with it; stop that one first"
             ) from error
         raise OutboxError(
-            f"outbox {path}: {error}; see that the folder can be written and the disk has room"
+            f"outbox {path}: {error}; check that the folder is writable and the disk has room"
         ) from error

@@ -1,4 +1,4 @@
-"""How much may wait in the outbox, what goes where that is too much, and what has gone so far."""
+"""Limits of the outbox, the messages to drop beyond them, and the counts of dropped messages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from device.clock import CLOCK_FLOOR
 
 @dataclass(frozen=True)
 class Limits:
-    """How much may wait; beyond it the oldest messages are dropped.
+    """Limits of the outbox; beyond them, the oldest messages are dropped.
 
     Parameters
     ----------
     max_bytes
-        Of all payloads together. The file needs about a third more, and up to 4 MB of log.
+        Maximum size of all payloads. The file needs about a third more, and up to 4 MB of log.
     max_age
-        Since a message was put in. What was put in while the clock was not set has no age.
+        Maximum time since a message was added. Messages added while the clock was not set have no
+        age.
 
     Raises
     ------
@@ -40,19 +41,19 @@ class Limits:
         now: float,
         spare: Collection[int],
     ) -> tuple[list[int], list[int]]:
-        """What must go for its age, and what for the size, oldest first.
+        """Return the messages to drop for their age, and those for the size, oldest first.
 
         Parameters
         ----------
         waiting
-            Number, bytes and when it was put in (seconds since 1970) of each message, oldest first;
-            read no further than needed.
+            Number, bytes and time of addition (seconds since 1970) of each message, oldest first;
+            consumed only as far as needed.
         size
-            Bytes of all that wait.
+            Bytes of all messages.
         now
             Seconds since 1970.
         spare
-            Numbers that never go.
+            Numbers of messages that are never dropped.
         """
         expired: list[int] = []
         surplus: list[int] = []
@@ -71,14 +72,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Drops:
-    """Messages that were dropped since the outbox was made.
+    """Numbers of messages dropped since the outbox was created.
 
     Parameters
     ----------
     age, size
-        For the limits.
+        Messages beyond the limits.
     undated
-        Held, and then the station started anew: nobody knows when they were taken.
+        Messages held for a date when the station restarted, so that their time is unknown.
     """
 
     age: int = 0

@@ -1,13 +1,13 @@
-"""Messages wait here, on disk, until the broker has acknowledged them.
+"""Stores messages on disk until the broker has acknowledged them.
 
-A message is committed before it is published and deleted after its PUBACK, so whatever dies in
-between, it is sent at least once.
+A message is committed before it is published and deleted after its PUBACK, so it is sent at least
+once, even if the agent or the station fails in between.
 
-What may wait is bounded. Where a bound is reached, the oldest messages go, and each one that goes
-is counted, by reason, in the same transaction: nothing is lost in silence.
+Size and age are limited. Beyond a limit, the oldest messages are dropped and counted by reason in
+the same transaction, so that nothing is lost silently.
 
-Messages of a station whose clock is not set are held: they wait with the others, but don't come out
-before they are dated.
+Messages of a station whose clock is not set are held: they are stored with the others, but not
+published before they are dated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from device.clock import Clock
-from device.outbox.file import explained, opened
+from device.outbox.file import open_database, outbox_errors
 from device.outbox.retention import Drops, Limits
 
 _COUNT_DROPS = """
@@ -33,7 +33,7 @@ _Row = tuple[str, bytes, float, str | None, float | None]
 
 
 class Parcel(NamedTuple):
-    """A message that waits, and its number; numbers grow and are never used twice."""
+    """A stored message and its number; numbers increase and are never reused."""
 
     number: int
     topic: str
@@ -48,13 +48,13 @@ class Outbox:
     clock
         Seconds since 1970, for the age of messages.
     expire
-        Whether to drop at once what is beyond the limits.
+        Whether to drop messages beyond the limits when opening.
 
     Raises
     ------
     OutboxError
-        Another process has it open (`OutboxBusyError`); the file is no outbox; or the disk is full
-        or read-only.
+        Another process has the file open (`OutboxBusyError`), it is not an outbox, or the disk is
+        full or read-only.
     """
 
     _waiting: int
@@ -74,50 +74,50 @@ class Outbox:
         self.path = path
         self._limits = limits or Limits()
         self._clock = clock
-        self._db = opened(path)
-        with explained(path):
+        self._db = open_database(path)
+        with outbox_errors(path):
             self._read_state()
         self._dropped_earlier = self._drops.total
-        with self._transaction():  # also where there is nothing to drop: can it be written?
+        with self._transaction():  # even with nothing to drop: checks that the file is writable
             if expire:
                 self._enforce(spare=())
 
     @property
     def newest(self) -> int:
-        """Number of the newest message that was ever put in; 0 when there was none."""
+        """Number of the newest message ever added; 0 without any."""
         return self._newest
 
     @property
     def held(self) -> int:
-        """How many of those that wait have no date yet."""
+        """Number of stored messages without a date."""
         return self._held
 
     @property
     def size(self) -> int:
-        """Bytes of all payloads that wait."""
+        """Bytes of all stored payloads."""
         return self._bytes
 
     @property
     def drops(self) -> Drops:
-        """What was dropped since the outbox was made, in this run and all before."""
+        """Numbers of messages dropped since the outbox was created."""
         return self._drops
 
     @property
     def dropped(self) -> int:
-        """Messages dropped since it was opened."""
+        """Number of messages dropped since the outbox was opened."""
         return self._drops.total - self._dropped_earlier
 
     def __len__(self) -> int:
         return self._waiting
 
     def put(self, topic: str, payloads: Sequence[bytes], *, spare: Collection[int] = ()) -> None:
-        """Add messages in one transaction: when this returns, they are on the disk.
+        """Add messages in one transaction; they are on disk when this returns.
 
         Parameters
         ----------
         spare
-            Numbers of messages that are on their way to the broker; others are dropped first, and
-            these never, so that no message counts as dropped that arrives.
+            Numbers of messages in flight to the broker, which are never dropped: a message that is
+            delivered must not count as dropped.
         """
         now = self._clock()
         self._insert([(topic, payload, now, None, None) for payload in payloads], spare)
@@ -129,24 +129,24 @@ class Outbox:
         start: str,
         spare: Collection[int],
     ) -> None:
-        """Add messages that have no date yet, each with the uptime at which it was taken.
+        """Add messages without a date, each with the uptime at which it was taken.
 
         Parameters
         ----------
         start
-            Which start of the station the uptimes belong to.
+            Id of the station's start that the uptimes belong to.
         """
         self._insert([(topic, payload, 0.0, start, uptime) for payload, uptime in payloads], spare)
 
     def date(self, clock: Clock, dated: Callable[[bytes, datetime], bytes]) -> None:
-        """Give all held messages the time at which they were taken, and let them come out.
+        """Date all held messages, so that they can be published.
 
         Parameters
         ----------
         clock
-            Has been set.
+            A clock that is set.
         dated
-            Writes a time into a payload.
+            Function that writes a time into a payload.
         """
         now, uptime = clock.now(), clock.uptime()
         query = "SELECT id, payload, start, uptime FROM outbox WHERE start IS NOT NULL ORDER BY id"
@@ -180,8 +180,8 @@ class Outbox:
             self._enforce(spare)
 
     def after(self, number: int, limit: int) -> list[Parcel]:
-        """Up to ``limit`` messages that were put in after the one of that number, oldest first."""
-        with explained(self.path):
+        """Return up to ``limit`` messages after a number, oldest first."""
+        with outbox_errors(self.path):
             rows = self._db.execute(
                 "SELECT id, topic, payload FROM outbox WHERE id > ? AND start IS NULL "
                 "ORDER BY id LIMIT ?",
@@ -190,9 +190,9 @@ class Outbox:
             return [Parcel(*row) for row in rows]
 
     def get(self, numbers: Iterable[int]) -> list[Parcel]:
-        """Messages of these numbers that still wait."""
+        """Return the messages of these numbers that are still stored."""
         query = "SELECT id, topic, payload FROM outbox WHERE id = ?"
-        with explained(self.path):
+        with outbox_errors(self.path):
             rows = (self._db.execute(query, (number,)).fetchone() for number in numbers)
             return [Parcel(*row) for row in rows if row]
 
@@ -202,13 +202,13 @@ class Outbox:
             self._delete(numbers)
 
     def oldest(self) -> datetime | None:
-        """When the oldest message that waits was put in, as the clock then was."""
-        with explained(self.path):
+        """Return the time at which the oldest stored message was added, by the clock then."""
+        with outbox_errors(self.path):
             row = self._db.execute("SELECT put_at FROM outbox ORDER BY id LIMIT 1").fetchone()
         return datetime.fromtimestamp(row[0], UTC) if row else None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()
 
     def __enter__(self) -> Outbox:
@@ -226,7 +226,7 @@ class Outbox:
         self._age_checked = float("-inf")
 
     def _enforce(self, spare: Collection[int]) -> None:
-        """Drop from the oldest on while a bound is passed."""
+        """Drop the oldest messages while a limit is exceeded."""
         now = self._clock()
         if self._bytes <= self._limits.max_bytes and (
             abs(now - self._age_checked) < _AGE_CHECK_SECONDS
@@ -239,7 +239,7 @@ class Outbox:
         self._drop(age=expired, size=surplus)
 
     def _drop(self, **numbers: Collection[int]) -> None:
-        """Delete messages and count them by the reason they go for."""
+        """Delete messages and count them by reason."""
         for reason, dropped in numbers.items():
             if dropped:
                 self._delete(dropped)
@@ -264,8 +264,8 @@ class Outbox:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All or nothing, in the file and in what is remembered of it."""
-        with explained(self.path):
+        """Run a transaction; after a failure, file and counts are as before."""
+        with outbox_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -1,4 +1,4 @@
-"""Many stations replayed at once: one thread, one connection and one outbox each."""
+"""Replays many stations at once, each with one thread, one connection and one outbox."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ _GLANCE_SECONDS = 0.2
 
 
 def thing_name_of(station: str) -> str:
-    """The thing that stands for a station: its name in lower case, words joined by hyphens."""
+    """Return a station's thing name: in lower case, words joined by hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", station.lower()).strip("-")
 
 
 @dataclass(frozen=True)
 class Replay:
-    """One station's part in a fleet.
+    """The replay of one station.
 
     Parameters
     ----------
     faulty
-        Also publish `broken_messages`, so that a trial shows what becomes of them.
+        Whether to publish `broken_messages` too, to show how they are handled.
     limits
-        Of the outbox; None is the outbox's own.
+        Limits of the outbox; None uses the defaults.
     transport
         One of `TRANSPORTS`.
     batching
-        How many readings share a message.
+        Limits of a batch.
     basic_ingest
-        Whether they go to the estate's rule alone.
+        Whether to publish by Basic Ingest.
     """
 
     kit: ConnectionKit
@@ -60,7 +60,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a replay; ``failure`` is None where it went well."""
+    """The result of a replay; ``failure`` is None if it succeeded."""
 
     replay: Replay
     tally: Tally = field(default_factory=Tally)
@@ -68,7 +68,7 @@ class Outcome:
     failure: str | None = None
 
     def document(self) -> dict[str, Any]:
-        """For the summary file."""
+        """Return the replay's entry in the summary file."""
         return {
             "station": self.replay.recording.station.name,
             "thing_name": self.replay.kit.thing_name,
@@ -86,7 +86,7 @@ class Outcome:
 
 
 def broken_messages(boot: Boot) -> Iterator[Message]:
-    """What a device with a fault may send: not JSON, without its time, text in a number."""
+    """Yield messages of a faulty device: invalid JSON, a missing time, text for a number."""
     body: dict[str, object] = {
         "schema_version": 1,
         "device_id": boot.device_id,
@@ -142,9 +142,9 @@ def replay_fleet(
     within_quota: bool = True,
     progress: Callable[[Mapping[str, Tally]], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Replay stations at once; returns what became of each, in the order given.
+    """Replay stations at once; return the result of each, in the given order.
 
-    ``progress`` is called from this thread with the tallies so far, by thing name.
+    This thread calls ``progress`` with the tallies so far, by thing name.
     """
     tallies: dict[str, Tally] = {}
     with ThreadPoolExecutor(max_workers=len(replays)) as pool:
@@ -161,15 +161,18 @@ def replay_fleet(
             )
         pending = set(runs)
         while pending:
-            # A short wait, so that this thread keeps answering signals.
+            # A short wait, so that this thread still handles signals.
             _, pending = wait(pending, timeout=_GLANCE_SECONDS, return_when=FIRST_COMPLETED)
             progress(dict(tallies))
         return [run.result() for run in runs]
 
 
 def summary(outcomes: Sequence[Outcome], started: datetime, finished: datetime) -> dict[str, Any]:
-    """What a fleet did. ``messages_sent`` counts distinct readings that the broker acknowledged;
-    ``carried_over`` what an earlier, interrupted run had left and this one delivered."""
+    """Build the summary of a fleet.
+
+    ``messages_sent`` counts distinct readings that the broker acknowledged, ``carried_over`` those
+    of an earlier, interrupted run that this one delivered.
+    """
     firsts = [outcome.tally.first for outcome in outcomes if outcome.tally.first]
     lasts = [outcome.tally.last for outcome in outcomes if outcome.tally.last]
     return {

@@ -1,1 +1,1 @@
-"""Sensors as plug-ins: computed, recorded, or read from standard input."""
+"""Sensor plug-ins: simulated, recorded, or read from standard input."""

@@ -1,4 +1,4 @@
-"""How the columns of CSV files are read, said in TOML."""
+"""Reads rows of CSV files by a column map, which is described in TOML."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from device.errors import RecordingError
 
 _SHIPPED_FOLDER = Path(__file__).with_name("column_maps")
 SHIPPED = tuple(sorted(path.stem for path in _SHIPPED_FOLDER.glob("*.toml")))
-"""Names of the maps that come with the agent."""
+"""Names of the maps that are shipped with the agent."""
 
 
 @dataclass(frozen=True)
 class ColumnMap:
-    """How to read a folder of CSV files.
+    """The format of a folder of CSV files.
 
     Parameters
     ----------
@@ -32,19 +32,19 @@ class ColumnMap:
         Column of each pollutant, values in µg/m³. Pollutants without one are not measured.
     time
         One column with ISO 8601 times, or the columns year, month, day and hour; with a
-        ``time_format``, any, joined by a space.
+        ``time_format``, any columns, joined by a space.
     time_format
-        As of `datetime.strptime`.
+        Format for `datetime.strptime`.
     utc_offset_hours
-        Of times that carry no offset of their own.
+        UTC offset of times without one.
     missing
-        What stands for a missing value; a number also where it is written otherwise (-200,0).
+        Texts that mean a missing value; a number also matches in another notation (-200,0).
     delimiter, decimal
-        What stands between columns, and before a number's decimals.
+        Column delimiter and decimal separator.
     factors
-        What a pollutant's column is multiplied with to give µg/m³.
+        Factors that convert a pollutant's column to µg/m³.
     optional
-        Whether a pollutant's column may be absent, which then is not measured.
+        Whether a pollutant's column may be missing; the pollutant is then not measured.
     """
 
     file_pattern: str
@@ -73,7 +73,7 @@ class ColumnMap:
 
     @classmethod
     def from_toml(cls, path: Path) -> ColumnMap:
-        """Read a description, keys as the parameters above.
+        """Read a map whose keys are the parameters above.
 
         Raises
         ------
@@ -92,12 +92,12 @@ class ColumnMap:
 
     @classmethod
     def named(cls, name: str) -> ColumnMap:
-        """The map of that name in ``column_maps/``, or else of that file.
+        """Read a shipped map by its name, or a map from a file.
 
         Raises
         ------
         RecordingError
-            There is neither, or it does not describe a folder of CSV files.
+            Neither exists, or the file does not describe a folder of CSV files.
         """
         if name in SHIPPED:
             return cls.from_toml(_SHIPPED_FOLDER / f"{name}.toml")
@@ -108,9 +108,9 @@ class ColumnMap:
         return cls.from_toml(Path(name))
 
     def describe(self) -> str:
-        """All that decides how a row is read, as one stable text.
+        """Return the whole map as one stable text.
 
-        It is part of a replay's identity: what is as it always was must not be told.
+        The text is part of a replay's identity, so later parameters are left out at their defaults.
         """
         text = f"{sorted(self.columns.items())} {self.time} {self.utc_offset_hours} {self.missing}"
         if self.factors:
@@ -121,12 +121,12 @@ class ColumnMap:
         return text
 
     def time_of(self, row: Mapping[str, str]) -> datetime:
-        """When a row was measured, in UTC.
+        """Parse the time of a row, in UTC.
 
         Raises
         ------
         ValueError
-            A part of the time is no number, or there is no such day.
+            A part of the time is not a number, or the day does not exist.
         """
         if self.time_format is not None:
             text = " ".join(row[column] for column in self.time)
@@ -141,7 +141,7 @@ class ColumnMap:
         return moment.astimezone(UTC)
 
     def concentrations_of(self, row: Mapping[str, str]) -> dict[str, float | None]:
-        """µg/m³ by pollutant; None where the file has nothing.
+        """Parse µg/m³ by pollutant; None for missing values.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class ColumnMap:
 
 
 def _float(text: str) -> float:
-    """The number, or NaN, which equals nothing."""
+    """Parse a number; NaN if it is not one."""
     try:
         return float(text)
     except ValueError:

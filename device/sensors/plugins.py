@@ -1,13 +1,13 @@
-"""Sensors as plug-ins: what `run` reads from is found by name among the entry points of a group.
+"""Loads sensor plug-ins by name from a group of entry points, and defines the built-in ones.
 
-A package brings its own sensor by an entry point of the group ``lakecast.sensors``, a function that
-makes a `readings.Sensor` of a `Setting`:
+A package adds a sensor with an entry point of the group ``lakecast.sensors``: a function from a
+`Setting` to a `readings.Sensor`.
 
     [project.entry-points."lakecast.sensors"]
     sds011 = "my_package:sensor"
 
-A sensor that is asked gives a reading each time. One that has readings when it likes (a pipe, a
-bus, an interrupt) says so by the attribute ``self_paced = True``: it may block, and ``--delay``
+By default, the agent requests each reading. A sensor that produces readings at its own pace (a
+pipe, a bus, an interrupt) has the attribute ``self_paced = True``: it may block, and ``--delay``
 does not apply to it.
 """
 
@@ -36,21 +36,21 @@ from device.sensors.simulation import SITES, LiveSimulation
 
 GROUP = "lakecast.sensors"
 BACKLOG = 10_000
-"""Readings of a self-paced sensor that the agent has not taken yet; then the sensor must wait."""
+"""Maximum number of queued readings of a self-paced sensor; beyond it, the sensor blocks."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a sensor is made of.
+    """The input of a sensor plug-in.
 
     Parameters
     ----------
     thing_name
-        The device.
+        Thing name of the device.
     options
-        What the user gave as ``--option KEY=VALUE``.
+        Options from ``--option KEY=VALUE``.
     clock
-        For the time of readings. It may not be set yet: say what it shows.
+        Clock for the time of readings. If it is not set yet, use the time that it shows.
     """
 
     thing_name: str
@@ -58,12 +58,12 @@ class Setting:
     clock: Clock
 
     def text(self, name: str, default: str | None = None) -> str:
-        """An option.
+        """Return an option.
 
         Raises
         ------
         SensorError
-            It was not given and has no default.
+            The option was not given and has no default.
         """
         value = self.options.get(name, default)
         if value is None:
@@ -71,7 +71,7 @@ class Setting:
         return value
 
     def number(self, name: str, default: float | None = None) -> float:
-        """An option that is a finite number; raises as `text`, and where it is none."""
+        """Return an option that is a finite number; raises `SensorError` as `text` does."""
         text = self.text(name, None if default is None else str(default))
         try:
             value = float(text)
@@ -83,17 +83,17 @@ class Setting:
 
 
 def names() -> list[str]:
-    """Sensors that are installed."""
+    """Return the names of the installed sensors."""
     return sorted(point.name for point in entry_points(group=GROUP))
 
 
 def open_sensor(name: str, setting: Setting) -> Sensor:
-    """The sensor of that name.
+    """Open the sensor of a name.
 
     Raises
     ------
     SensorError
-        There is none, it can't be loaded, or its options are not what it needs.
+        The sensor does not exist, can't be loaded, or has invalid options.
     """
     found = entry_points(group=GROUP, name=name)
     if not found:
@@ -106,23 +106,23 @@ def open_sensor(name: str, setting: Setting) -> Sensor:
         return make(setting)
     except DeviceError:
         raise
-    except Exception as error:  # a stranger's code: whatever it raises, say whose it is
+    except Exception as error:  # external code may raise anything; name the sensor
         raise SensorError(f"sensor {name}: {type(error).__name__}: {error}") from error
 
 
 def simulated(setting: Setting) -> Sensor:
-    """A station of the made-up city. Options: site (harbour), seed (0)."""
-    wanted = setting.text("site", SITES[0].station.name)
+    """Open a station of the simulated city. Options: site (harbour), seed (0)."""
+    name = setting.text("site", SITES[0].station.name)
     for site in SITES:
-        if site.station.name == wanted:
+        if site.station.name == name:
             return LiveSimulation(site, int(setting.number("seed", 0)), setting.clock.now)
     known = ", ".join(site.station.name for site in SITES)
-    raise SensorError(f"no site {wanted!r}; there are: {known}")
+    raise SensorError(f"no site {name!r}; there are: {known}")
 
 
 @dataclass(frozen=True)
 class Played:
-    """A recording's values one after the other, as if measured now."""
+    """A recording's values in sequence, with the current time."""
 
     recording: Recording
     clock: Clock
@@ -132,33 +132,32 @@ class Played:
         return self.recording.station
 
     def readings(self) -> Iterator[Reading]:
-        """Until the recording ends."""
+        """Yield readings until the recording ends."""
         for place, reading in enumerate(self.recording.readings()):
             yield Reading(place, self.clock.now(), reading.concentrations)
 
 
 def played_csv(setting: Setting) -> Sensor:
-    """Rows of a CSV file. Options: data (its folder), columns (uci-beijing), station (the first).
+    """Open a CSV file. Options: data (its folder), columns (uci-beijing), station (the first).
 
     The values are the file's, the time is now; ``lakecast device replay`` keeps the file's times.
     """
     columns = ColumnMap.named(setting.text("columns", "uci-beijing"))
     recordings = find_recordings(Path(setting.text("data")), columns)
-    wanted = setting.text("station", recordings[0].station.name)
+    name = setting.text("station", recordings[0].station.name)
     for recording in recordings:
-        if recording.station.name == wanted:
+        if recording.station.name == name:
             return Played(recording, setting.clock)
     known = ", ".join(recording.station.name for recording in recordings)
-    raise SensorError(f"no station {wanted!r}; there are: {known}")
+    raise SensorError(f"no station {name!r}; there are: {known}")
 
 
 @dataclass(frozen=True)
 class JsonLines:
-    """Readings from a pipe, a JSON object a line.
+    """Readings from a pipe, one JSON object per line.
 
-    Its keys are pollutants (µg/m³; null, or absent, is not measured) and, if the reading was not
-    taken just now, ``timestamp`` (ISO 8601 with its offset). A line that can't be read is told on
-    stderr and passed over.
+    The keys are pollutants (µg/m³; null or missing if not measured) and optionally ``timestamp``
+    (ISO 8601 with offset; default: now). An invalid line is reported on stderr and skipped.
     """
 
     station: Station
@@ -167,7 +166,7 @@ class JsonLines:
     self_paced = True
 
     def readings(self) -> Iterator[Reading]:
-        """Until the pipe is closed."""
+        """Yield readings until the pipe is closed."""
         place = 0
         for number, line in enumerate(self.lines, start=1):
             if not line.strip():
@@ -199,14 +198,14 @@ class JsonLines:
 
 
 def standard_input(setting: Setting) -> Sensor:
-    """JSON lines on standard input. Options: longitude, latitude (degrees)."""
+    """Open JSON lines on standard input. Options: longitude, latitude (degrees)."""
     station = Station(setting.thing_name, setting.number("longitude"), setting.number("latitude"))
-    # A file of its own: sys.stdin would be locked by the thread that waits for it at the end.
+    # A separate file: at exit, sys.stdin would be locked by the thread that still reads it.
     return JsonLines(station, os.fdopen(os.dup(0), "rb"), setting.clock)
 
 
 def guarded(messages: Iterable[Message]) -> Iterator[Message]:
-    """The same messages; whatever a sensor raises is a `SensorError`."""
+    """Yield the messages; convert any error of the sensor into a `SensorError`."""
     try:
         yield from messages
     except DeviceError:
@@ -216,12 +215,12 @@ def guarded(messages: Iterable[Message]) -> Iterator[Message]:
 
 
 class Feed(Iterator[Message | None]):
-    """Messages of a self-paced sensor, read by a thread of their own; None while there are none.
+    """Messages of a self-paced sensor, read by a separate thread; None while there are none.
 
     Parameters
     ----------
     on_message
-        Called, from that thread, when there is news.
+        Function that the thread calls when there is a message, or at the end.
     """
 
     def __init__(self, messages: Iterable[Message], on_message: Callable[[], None]) -> None:
@@ -251,7 +250,7 @@ class Feed(Iterator[Message | None]):
             for message in guarded(self._messages):
                 self._waiting.put(message)
                 self._on_message()
-        except DeviceError as error:  # it is raised where the agent asks
+        except DeviceError as error:  # raised when the agent takes the next message
             end = error
         self._waiting.put(end)
         self._on_message()

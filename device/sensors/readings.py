@@ -1,9 +1,9 @@
-"""What a sensor gives, and the telemetry message that is made of it.
+"""Readings of sensors, and the telemetry messages built from them.
 
-A message's identity is ``(device_id, boot_id, sequence)``. A live agent draws a new boot_id each
-time it starts and counts from 0. A replay must give the same reading the same identity however
-often it is run, or the lake would hold it several times: there, boot_id is derived from what is
-replayed and sequence is the reading's place in it.
+A message's identity is ``(device_id, boot_id, sequence)``. A live agent generates a new boot_id at
+each start and counts from 0. Every replay must give a reading the same identity, so that the lake
+holds it only once: boot_id is derived from the replayed source, and sequence is the reading's
+position in it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REPLAY_NAMESPACE = uuid.UUID("6a1f8c52-5f0e-4b7e-9d4c-2f3a70c1e9b5")
 
 @dataclass(frozen=True)
 class Station:
-    """Where a sensor stands; degrees, WGS 84."""
+    """The location of a sensor; degrees, WGS 84."""
 
     name: str
     longitude: float
@@ -38,13 +38,12 @@ class Reading:
     Parameters
     ----------
     place
-        Its place in what the sensor gives: 0, 1, 2 … since the start of a live sensor or of a
-        recording. It becomes the message's ``sequence``.
+        Position since the start of the live sensor or of the recording: 0, 1, 2 … It becomes the
+        message's ``sequence``.
     taken_at
-        With time zone.
+        Time of the reading, with time zone.
     concentrations
-        µg/m³ per pollutant, one of `contracts.messages.telemetry.POLLUTANTS`; None is not
-        measured.
+        µg/m³ per pollutant of `contracts.messages.telemetry.POLLUTANTS`; None is not measured.
     """
 
     place: int
@@ -53,36 +52,36 @@ class Reading:
 
 
 class Sensor(Protocol):
-    """Gives readings, one after the other; a live one for ever."""
+    """A source of readings; a live one is endless."""
 
     @property
     def station(self) -> Station:
-        """Where it stands."""
+        """Station of the sensor."""
 
     def readings(self) -> Iterator[Reading]:
-        """Begin to read."""
+        """Start to read."""
 
 
 class Recording(Sensor, Protocol):
-    """A sensor that gives the same readings again whenever it is asked."""
+    """A sensor that gives the same readings each time it is read."""
 
     @property
     def source(self) -> str:
-        """What is replayed. Equal for two recordings only when equal places hold equal readings."""
+        """Identity of the recording: equal only if equal places have equal readings."""
 
     @property
     def expected(self) -> int:
-        """About how many readings will come, for showing progress."""
+        """Approximate number of readings, to show progress."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is published: the payload, and for the books when its reading was taken.
+    """A message to publish: the payload, and the time of its reading for the agent's counts.
 
     Parameters
     ----------
     uptime
-        Where the clock was not set when it was taken, the station's uptime instead; None is dated.
+        Station's uptime at the reading if the clock was not set; None for a dated message.
     """
 
     payload: bytes
@@ -99,21 +98,21 @@ class Boot:
 
     @classmethod
     def new(cls, device_id: str) -> Boot:
-        """A start like no other, for live readings."""
+        """Return a new, unique start for live readings."""
         return cls(device_id, uuid.uuid4())
 
     @classmethod
     def of_recording(cls, device_id: str, source: str) -> Boot:
-        """The one start that stands for every replay of `source` by this device."""
+        """Return the start that all replays of `source` by this device share."""
         return cls(device_id, uuid.uuid5(REPLAY_NAMESPACE, f"{device_id}\n{source}"))
 
     def message(self, station: Station, reading: Reading) -> Message:
-        """The telemetry message of a reading.
+        """Build the telemetry message of a reading.
 
         Raises
         ------
         ValueError
-            A concentration is not a finite number: JSON knows no NaN and no infinity.
+            A concentration is not finite: JSON has no NaN or infinity.
         """
         body: dict[str, object] = {
             "schema_version": SCHEMA_VERSION,
@@ -129,13 +128,13 @@ class Boot:
         return Message(payload, reading.taken_at)
 
     def messages(self, station: Station, readings: Iterable[Reading]) -> Iterator[Message]:
-        """Messages of readings, made as they are asked for."""
+        """Build the messages of readings lazily."""
         return (self.message(station, reading) for reading in readings)
 
     def live_messages(
         self, station: Station, readings: Iterable[Reading], clock: Clock
     ) -> Iterator[Message]:
-        """Messages of readings that are being taken, by a clock that may not be set yet."""
+        """Build messages of live readings, whose clock may not be set yet."""
         for reading in readings:
             message = self.message(station, reading)
             if is_set(reading.taken_at):
@@ -145,13 +144,13 @@ class Boot:
 
 
 def dated(payload: bytes, moment: datetime) -> bytes:
-    """A message with its true time in place of what an unset clock showed."""
+    """Replace the time of an unset clock in a message by the correct time."""
     body = json.loads(payload) | {"timestamp": rfc3339(moment)}
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC with a ``Z``; milliseconds only where there are any.
+    """Format a time in UTC with ``Z``, and with milliseconds only if it has any.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Recorded sensors: CSV files, one a station, with a description of their columns.
+"""Recorded sensors: one CSV file per station, whose columns a `ColumnMap` describes.
 
-How a folder's columns are read is said by a `ColumnMap`; ``column_maps/`` holds some.
+``column_maps/`` contains examples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from device.sensors.readings import Reading, Station
 T = TypeVar("T")
 
 STATIONS_FILE = "stations.csv"
-"""Beside the recordings: columns station, longitude, latitude."""
+"""File in the recordings' folder with the columns station, longitude, latitude."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class CsvRecording:
 
     @property
     def source(self) -> str:
-        """The file's content and how it is read; its name and place do not matter."""
+        """Identity from the file's content and column map, not from its name and path."""
         return "\n".join(("csv 1", self.digest, str(self.station), self.columns.describe()))
 
     def readings(self) -> Iterator[Reading]:
-        """One reading a row; its place is the row's number from 0, whatever the window.
+        """Yield one reading per row; its place is the row's number from 0, for any window.
 
         Raises
         ------
         RecordingError
-            A row can't be read; says which.
+            A row can't be read; the message gives its number.
         """
         for place, (moment, row) in _parsed(self.path, self._timed_row, self.columns.delimiter):
             if row is not None:
@@ -63,7 +63,7 @@ class CsvRecording:
 def _parsed(
     path: Path, parse: Callable[[dict[str, str]], T], delimiter: str = ","
 ) -> Iterator[tuple[int, T]]:
-    """Parse every row of a file that is not blank; what fails says which row it was."""
+    """Parse every row of a file that is not blank; an error gives the row's number."""
     for place, row in enumerate(_rows(path, delimiter)):
         if not any(isinstance(value, str) and value.strip() for value in row.values()):
             continue
@@ -92,14 +92,14 @@ def find_recordings(
     days: int | None = None,
     limit: int | None = None,
 ) -> list[CsvRecording]:
-    """All stations of a folder, sorted by name.
+    """Find all stations of a folder, sorted by name.
 
     Parameters
     ----------
     days
-        Only that many days before the last reading of any station; None is everything.
+        Number of days before the last reading of any station; None is everything.
     limit
-        At most that many stations.
+        Maximum number of stations.
 
     Raises
     ------
@@ -107,7 +107,9 @@ def find_recordings(
         No file matches, two files hold one station, or coordinates are missing.
     """
     if not folder.is_dir():
-        raise RecordingError(f"{folder} is no folder; give one with CSV files and {STATIONS_FILE}")
+        raise RecordingError(
+            f"{folder} is not a folder; expected one with CSV files and {STATIONS_FILE}"
+        )
     files = _files_by_station(folder, columns)
     stations = _stations(folder / STATIONS_FILE)
     if unplaced := sorted(set(files) - set(stations)):
@@ -143,7 +145,7 @@ def _files_by_station(folder: Path, columns: ColumnMap) -> dict[str, Path]:
             raise RecordingError(f"two files hold station {name}: {files[name].name}, {path.name}")
         files[name] = path
     if not files:
-        raise RecordingError(f"no file in {folder} is named like {columns.file_pattern}")
+        raise RecordingError(f"no file in {folder} has a name like {columns.file_pattern}")
     return files
 
 
@@ -169,7 +171,7 @@ def _times(path: Path, columns: ColumnMap) -> list[datetime]:
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of the content, the same whether or not the file is compressed."""
+    """Return the SHA-256 of the uncompressed content."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rb") as content:
         return hashlib.sha256(content.read()).hexdigest()

@@ -1,17 +1,17 @@
-"""Computed sensors: six stations of a made-up city, with the habits of real air.
+"""Simulated sensors: six stations of a fictional city, with realistic air quality.
 
-The air of an hour depends on nothing but the seed, the station and the hour. So a replay of the
-last 60 days and one of the last 90 agree wherever they overlap, and a reading keeps its identity.
-That is why the weather is computed from a fixed first hour on (some microseconds an hour).
+The air of an hour depends only on the seed, the station and the hour. Therefore replays of the last
+60 and of the last 90 days agree where they overlap, and a reading keeps its identity. The weather
+is always computed from a fixed first hour (a few microseconds per hour).
 
-Concentrations are a base × what people do at that hour × the weather × noise:
+Concentrations are base × activity × weather × noise:
 
-- traffic has its peaks at 8 and 18 o'clock local time and rests at the weekend (NO₂, CO, PM2.5);
-- industry runs by day on workdays (SO₂);
-- sunlight makes ozone in the afternoon and in summer, and traffic's NO uses it up;
-- still air, the same over the whole city and lasting for days, gathers everything but ozone;
-- each station and each pollutant adds first-order autoregressive noise of its own;
-- now and then a station is silent for hours, or one of its sensors gives nothing.
+- traffic peaks at 8:00 and 18:00 local time and is lower at weekends (NO₂, CO, PM2.5);
+- industry works by day, mainly on workdays (SO₂);
+- sunlight produces ozone in the afternoon and in summer, and traffic's NO removes it;
+- still air, equal over the whole city and lasting for days, accumulates everything except ozone;
+- each station and each pollutant adds its own first-order autoregressive noise;
+- occasionally a station is silent for hours, or one of its sensors has no value.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from contracts.messages.telemetry import POLLUTANTS
 from device.sensors.readings import Reading, Station
 
 FIRST_HOUR = datetime(2025, 1, 1, tzinfo=UTC)
-"""Where the simulated weather begins, and place 0 of its readings."""
+"""Start of the simulated weather, and place 0 of its readings."""
 
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Site:
-    """A station and its surroundings; traffic and industry as shares of the city's busiest."""
+    """A station; traffic and industry nearby as shares of the city's maximum."""
 
     station: Station
     traffic: float
@@ -48,7 +48,7 @@ SITES = (
     Site(Station("riverside", 3.247, 51.188), traffic=0.3, industry=0.3),
     Site(Station("hillside", 3.151, 51.152), traffic=0.1, industry=0.1),
 )
-"""The made-up city. Further stations, when asked for, repeat these surroundings elsewhere."""
+"""Stations of the fictional city. Additional stations repeat these at other locations."""
 
 _UTC_OFFSET = timedelta(hours=1)
 _WEEKEND = (5, 6)
@@ -60,19 +60,19 @@ _BASE = {  # µg/m³ in still air without people
     "sulfur_dioxide": 3.0,
     "nitrogen_dioxide": 9.0,
 }
-_STILLNESS = {  # how strongly still air gathers (or, ozone, lessens) a pollutant
+_STILLNESS = {  # how strongly still air accumulates a pollutant, or reduces ozone
     "ozone": -0.35,
     "particulate_matter": 1.0,
     "carbon_monoxide": 0.6,
     "sulfur_dioxide": 0.5,
     "nitrogen_dioxide": 0.6,
 }
-_SILENT_STATION = (0.0015, 1, 8)  # chance an hour that it begins; shortest and longest, hours
+_SILENT_STATION = (0.0015, 1, 8)  # probability per hour of a start; shortest and longest, hours
 _SILENT_SENSOR = (0.0015, 1, 24)
 
 
 class _Noise:
-    """First-order autoregressive noise of given lag-1 correlation and standard deviation."""
+    """First-order autoregressive noise with a lag-1 correlation and a standard deviation."""
 
     def __init__(self, rng: random.Random, correlation: float, deviation: float) -> None:
         self._rng = rng
@@ -86,7 +86,7 @@ class _Noise:
 
 
 class _Outage:
-    """Stretches of silence that begin by chance."""
+    """Random periods of silence."""
 
     def __init__(self, rng: random.Random, kind: tuple[float, int, int]) -> None:
         self._rng = rng
@@ -102,7 +102,7 @@ class _Outage:
 
 
 def sites(count: int) -> list[Site]:
-    """The first ``count`` stations.
+    """Return the first ``count`` stations.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _site(number: int) -> Site:
 
 
 def _activity(site: Site, moment: datetime) -> dict[str, float]:
-    """What people and the sun multiply each pollutant's base with at that time."""
+    """Return the factors of people and sunlight on each pollutant's base at a time."""
     local = moment + _UTC_OFFSET
     hour = local.hour + local.minute / 60
     weekend = local.weekday() in _WEEKEND
@@ -146,13 +146,13 @@ def _activity(site: Site, moment: datetime) -> dict[str, float]:
 
 
 def _bump(hour: float, peak: float, width: float) -> float:
-    """1 at the peak, falling off like a bell; 24 h after is the same hour."""
+    """Return a bell curve over the 24 hours of a day, 1 at the peak."""
     distance = (hour - peak + 12) % 24 - 12
     return math.exp(-0.5 * (distance / width) ** 2)
 
 
 def _hours(site: Site, seed: int) -> Iterator[tuple[datetime, dict[str, float | None] | None]]:
-    """Air at every full hour from `FIRST_HOUR` on; None while the station is silent."""
+    """Yield the air at every full hour from `FIRST_HOUR`; None while the station is silent."""
 
     def rng(part: str) -> random.Random:
         return random.Random(f"{seed}/{part}")  # noqa: S311 - air, not secrets
@@ -195,7 +195,7 @@ class SimulatedRecording:
         if self.start < FIRST_HOUR:
             raise ValueError(
                 f"simulated weather begins at {FIRST_HOUR:%Y-%m-%d}; "
-                f"asked for {self.start:%Y-%m-%d}: take fewer days"
+                f"got a start at {self.start:%Y-%m-%d}: take fewer days"
             )
 
     @property
@@ -211,7 +211,7 @@ class SimulatedRecording:
         return int((self.end - self.start) / HOUR)
 
     def readings(self) -> Iterator[Reading]:
-        """One reading an hour; none for hours in which the station is silent."""
+        """Yield one reading per hour; none for hours in which the station is silent."""
         for place, (moment, air) in enumerate(_hours(self.site, self.seed)):
             if moment >= self.end:
                 return
@@ -220,15 +220,15 @@ class SimulatedRecording:
 
 
 def utc_now() -> datetime:
-    """The time, with time zone."""
+    """Return the time with its time zone."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class LiveSimulation:
-    """A simulated station read at any moment: each reading is the air of that moment.
+    """A simulated station whose readings are the air at the current time.
 
-    Between full hours the air changes evenly. While a sensor is silent its value is None.
+    Values between full hours are interpolated. While a sensor is silent, its value is None.
     """
 
     site: Site
@@ -240,17 +240,17 @@ class LiveSimulation:
         return self.site.station
 
     def readings(self) -> Iterator[Reading]:
-        """Readings without end, each taken when it is asked for."""
+        """Yield readings endlessly, each taken when it is requested."""
         hours = _hours(self.site, self.seed)
-        begin, before = next(hours)
+        start, before = next(hours)
         _, after = next(hours)
         place = 0
         while True:
             now = self.clock()
-            while now >= begin + HOUR:
-                begin, before = begin + HOUR, after
+            while now >= start + HOUR:
+                start, before = start + HOUR, after
                 _, after = next(hours)
-            share = max(0.0, (now - begin) / HOUR)  # a clock that is not set shows less
+            share = max(0.0, (now - start) / HOUR)  # an unset clock shows an earlier time
             yield Reading(place, now, _between(before, after, share))
             place += 1
 

@@ -1,11 +1,11 @@
-"""Send readings while everything is killed at random; then look for each of them in the lake.
+"""Sends readings while processes are killed at random, and checks that all arrive in the lake.
 
-Agents replay recordings over MQTT through the estate that Terraform has made. Meanwhile agents,
-connections, the local cloud (broker, rule and Firehose in one) and the ETL's Spark are killed, in
-an order that the seed decides, and Firehose refuses, doubles, delays and joins. At the end the
-identities that the sensors wrote down are compared with those in the lake, as Athena reads it.
+Agents replay recordings over MQTT through the estate that Terraform has applied. Meanwhile agents,
+connections, the local cloud (broker, rule and Firehose) and the ETL's Spark are killed, in an order
+that the seed determines, and Firehose refuses, duplicates, delays and joins records. At the end,
+the recorded identities are compared with those in the lake, as Athena reads it.
 
-Exit code 1 where a reading is lost, doubled, changed or made up::
+The exit code is 1 if a reading is lost, duplicated, changed or invented::
 
     make chaos [READINGS=200000] [DEVICES=20] [SEED=1]
 """
@@ -47,7 +47,7 @@ KINDS = ("device", "connections", "cloud", "Spark")
 
 @dataclass(frozen=True)
 class Kills:
-    """How many of each kind of kill."""
+    """Numbers of each kind of kill."""
 
     device: int
     connections: int
@@ -57,12 +57,12 @@ class Kills:
 
     @classmethod
     def of(cls, readings: int) -> Kills:
-        """More for more readings, but some of each in any case."""
+        """Return the numbers of kills for a number of readings."""
         large = readings >= 100_000
         return cls(12, 8, 5, 2, 3) if large else cls(3, 2, 1, 0, 1)
 
     def order(self, dice: random.Random) -> list[str]:
-        """Those that happen while readings are sent, in their order."""
+        """Return the kills that happen while readings are sent, in random order."""
         counts = (self.device, self.connections, self.cloud, self.spark)
         kinds = [kind for kind, count in zip(KINDS, counts, strict=True) for _ in range(count)]
         dice.shuffle(kinds)
@@ -78,9 +78,9 @@ def send(
     dice: random.Random,
     console: Console,
 ) -> Counter[str]:
-    """Run the fleet to its end and kill as ordered, evenly over the messages it sends."""
+    """Run the fleet to its end, with the kills spread over the messages that it sends."""
     killed: Counter[str] = Counter()
-    over = threading.Event()  # nothing is left to disturb
+    over = threading.Event()  # the fleet is done
     marks = sorted(dice.uniform(0.03, 0.9) * readings * MESSAGE for _ in order)
 
     def disturb(progress: Progress) -> None:
@@ -123,7 +123,7 @@ def send(
                 if disturbing.done() and disturbing.exception():
                     break
                 time.sleep(POLL)
-        finally:  # also where somebody interrupts
+        finally:  # also after an interrupt
             over.set()
             fleet.stop()
         disturbing.result()
@@ -132,7 +132,7 @@ def send(
 
 
 def run(home: Path, readings: int, devices: int, seed: int, console: Console) -> int:
-    """The whole trial; returns the exit code."""
+    """Run the whole trial; return the exit code."""
     dice = random.Random(seed)
     kills = Kills.of(readings)
     recorded = record(home / "recordings", devices, readings, dice)
@@ -141,26 +141,26 @@ def run(home: Path, readings: int, devices: int, seed: int, console: Console) ->
     trial = Trial(home / "cloud", logs)
     wire: Wire | None = None
     try:
-        began = time.monotonic()
+        started = time.monotonic()
         with console.status("applying the estate"):
             trial.apply()
             wire = Wire(trial.mqtt_port)
             trial.provision([one.thing_name for one in recorded], kits, wire.port)
-            trial.settle()
-        console.print(f"· the estate stands  [dim]{time.monotonic() - began:.0f} s[/]")
+            trial.restart()
+        console.print(f"· the estate is applied  [dim]{time.monotonic() - started:.0f} s[/]")
         FAULTS.order(trial.home)
-        began = time.monotonic()
+        started = time.monotonic()
         fleet = Fleet(recorded, kits, logs)
         killed = send(trial, fleet, wire, readings, kills.order(dice), dice, console)
-        sending = time.monotonic() - began
-        console.print(f"· all is sent  [dim]{sending:.0f} s[/]")
-        began = time.monotonic()
+        sending = time.monotonic() - started
+        console.print(f"· all readings are sent  [dim]{sending:.0f} s[/]")
+        started = time.monotonic()
         with console.status("transforming, while Spark is killed"):
             trial.await_delivery()
             for _ in range(kills.spark_at_the_end):
                 killed["Spark"] += trial.kill_spark(dice, dice.uniform(2, 12))
             trial.etl()
-        console.print(f"· all is transformed  [dim]{time.monotonic() - began:.0f} s[/]")
+        console.print(f"· all readings are transformed  [dim]{time.monotonic() - started:.0f} s[/]")
         expected = {key: value for one in recorded for key, value in one.ozone.items()}
         columns = "device_id, boot_id, sequence, ozone"
         verdict = judge(expected, trial.estate.query(f"SELECT {columns} FROM telemetry"))
@@ -176,26 +176,26 @@ def run(home: Path, readings: int, devices: int, seed: int, console: Console) ->
 def report(
     trial: Trial, verdict: Verdict, killed: Counter[str], carried: int, seconds: float, seed: int
 ) -> Table:
-    """What was done to the readings, and what became of them."""
+    """Build the table of the trial's faults and results."""
     (quarantined,) = trial.estate.query("SELECT count(*) AS n FROM quarantine")
     table = Table(title=f"Chaos, seed {seed}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
     rows = {
-        "readings that the sensors took": f"{verdict.sent:,}",
-        "seconds in which they were sent": f"{seconds:,.0f}",
-        "MB that devices sent to the broker": f"{carried / 1e6:,.1f}",
+        "readings recorded": f"{verdict.sent:,}",
+        "seconds of sending": f"{seconds:,.0f}",
+        "MB sent to the broker": f"{carried / 1e6:,.1f}",
         "agents killed": f"{killed['device']}",
         "connections cut": f"{killed['connections']}",
         "broker and Firehose killed": f"{killed['cloud']}",
         "Spark killed": f"{killed['Spark']}",
-        "lines that Firehose delivered": f"{trial.estate.raw_messages():,}",
-        "messages that only the error action kept": f"{trial.estate.rule_errors():,}",
+        "lines delivered by Firehose": f"{trial.estate.raw_messages():,}",
+        "messages stored only by the error action": f"{trial.estate.rule_errors():,}",
         "quarantined": quarantined["n"],
         "lost": f"{verdict.lost:,}",
-        "doubled": f"{verdict.doubled:,}",
+        "duplicated": f"{verdict.doubled:,}",
         "with another value": f"{verdict.changed:,}",
-        "made up": f"{verdict.invented:,}",
+        "invented": f"{verdict.invented:,}",
     }
     for name, value in rows.items():
         table.add_row(name, value)
@@ -213,7 +213,7 @@ def main(
     seed: int | None = None,
     keep: Path | None = None,
 ) -> int:
-    """Send readings while everything is killed at random; then look for each in the lake.
+    """Send readings while processes are killed at random; check that all arrive in the lake.
 
     Parameters
     ----------
@@ -222,9 +222,9 @@ def main(
     devices
         Devices that send them.
     seed
-        Seed of the kills; drawn where not given.
+        Seed of the kills; random by default.
     keep
-        New folder to leave everything in.
+        New folder in which all files are kept.
     """
     for name in ("READINGS", "DEVICES", "SEED"):  # not options of the verbs that are started here
         os.environ.pop(f"{PREFIX}{name}", None)

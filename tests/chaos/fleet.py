@@ -1,4 +1,4 @@
-"""The devices: one agent each, a process of its own, started again whenever it was killed."""
+"""Runs the devices' agents, one process each, and restarts them when they are killed."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from tests.chaos.recordings import Recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL = 0.1
-PATIENCE = "600"  # seconds without a broker before an agent gives up
+PATIENCE = "600"  # seconds without a broker before an agent stops
 
 
 class AgentFailedError(Exception):
-    """An agent ended by itself, and not well."""
+    """An agent ended by itself with an error."""
 
 
 class Fleet:
-    """Agents that replay their recordings until the broker has acknowledged all.
+    """Agents that replay their recordings until the broker has acknowledged all readings.
 
     Parameters
     ----------
     kits
         Folder of the devices' connection kits.
     logs
-        Folder for what the agents print.
+        Folder of the agents' output.
     """
 
     def __init__(self, recorded: list[Recorded], kits: Path, logs: Path) -> None:
@@ -45,16 +45,16 @@ class Fleet:
 
     @property
     def done(self) -> int:
-        """Devices whose every reading was acknowledged."""
+        """Number of devices with all readings acknowledged."""
         return len(self._done)
 
     def run(self) -> None:
-        """Start all agents and see them to their end.
+        """Start all agents and wait for their end.
 
         Raises
         ------
         AgentFailedError
-            Where one ends by itself with an error; the message is what it said last.
+            An agent ended by itself with an error; the message has its last output.
         """
         try:
             for thing_name in self._recorded:
@@ -67,7 +67,7 @@ class Fleet:
                 process.wait()
 
     def kill(self, dice: random.Random) -> int:
-        """Kill an agent that runs; how many were killed, one or none."""
+        """Kill a running agent; return the number of killed agents, 1 or 0."""
         with self._lock:
             if not self._running:
                 return 0
@@ -90,8 +90,8 @@ class Fleet:
                 elif code < 0:  # killed, by `kill`
                     self._start(thing_name)
                 else:
-                    said = (self._logs / f"{thing_name}.log").read_text().strip()
-                    raise AgentFailedError(f"{thing_name} exited with {code}: …{said[-500:]}")
+                    output = (self._logs / f"{thing_name}.log").read_text().strip()
+                    raise AgentFailedError(f"{thing_name} exited with {code}: …{output[-500:]}")
 
     def _start(self, thing_name: str) -> None:
         one = self._recorded[thing_name]

@@ -1,7 +1,7 @@
-"""What the sensors measured: files that the agents replay, and the identities that must arrive.
+"""Creates the recordings that the agents replay, and the identities that must arrive.
 
-The identities are written down here, from the files, before any agent has seen them. A killed
-agent begins its file anew and sends every reading under the identity that it had before.
+The identities are derived here from the files, independently of the agents. A restarted agent
+reads its file from the start and sends every reading with the same identity again.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ Identity = tuple[str, str, int]  # device, boot, sequence
 
 @dataclass(frozen=True)
 class Recorded:
-    """One sensor's file, and what must be in the lake of it.
+    """One sensor's file, and its values that must be in the lake.
 
     Parameters
     ----------
     thing_name
-        The device.
+        Thing name of the device.
     folder
-        Where its file is.
+        Folder of its file.
     columns
-        How to read it, for the agent's ``--columns``.
+        Column map for the agent's ``--columns``.
     ozone
-        µg/m³ by identity.
+        Ozone in µg/m³ by identity.
     """
 
     thing_name: str
@@ -53,7 +53,7 @@ class Recorded:
 
 
 def record(folder: Path, devices: int, readings: int, dice: random.Random) -> list[Recorded]:
-    """Let every device's sensor measure its share of the readings, evenly over `SPAN`."""
+    """Create each device's share of the readings, evenly spread over `SPAN`."""
     folder.mkdir(parents=True)
     columns = folder / "columns.toml"
     columns.write_text(COLUMNS)

@@ -1,4 +1,4 @@
-"""The estate under trial: the local cloud that is killed, and the jobs whose Spark is killed."""
+"""The estate under test: a local cloud that can be killed, and ETL jobs whose Spark can be."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LONGEST_ETL = 300.0
 
 
 class TrialError(Exception):
-    """The trial cannot go on; the message says what was expected and what came."""
+    """The trial cannot continue; the message gives the expected and the actual result."""
 
 
 class Trial:
@@ -38,9 +38,9 @@ class Trial:
     Parameters
     ----------
     home
-        Its home folder.
+        Home folder of the cloud.
     logs
-        Folder for what Terraform and the jobs print.
+        Folder of the output of Terraform and the jobs.
     """
 
     def __init__(self, home: Path, logs: Path) -> None:
@@ -65,20 +65,20 @@ class Trial:
             self._run(verb, "-m", "lakecast", "estate", verb, f"--state={self.home}")
 
     def provision(self, things: list[str], kits: Path, port: int) -> None:
-        """Give each device its certificate; it will look for the broker at that port."""
+        """Provision each device with the port of the broker."""
         names = Names.from_aws(_Session(self.estate), "local")
         broker = Broker(LOOPBACK, port, self._config.ca_file.absolute())
         provisioner = Provisioner(self.estate.client("iot"), names, broker)
         for thing in things:
             provisioner.provision(thing, kits / thing)
 
-    def settle(self) -> None:
-        """Stop and start the cloud in order, so that the whole estate is on its disk."""
+    def restart(self) -> None:
+        """Stop and start the cloud in order, so that the whole estate is on disk."""
         launch.stop(self._config)
         self._cloud = launch.start(self._config)
 
     def kill_cloud(self, dice: random.Random) -> int:
-        """Kill broker, Firehose and all services at once, and start them anew."""
+        """Kill broker, Firehose and all services at once, and restart them."""
         with self._state:
             pid = self._cloud.pid
             os.kill(pid, signal.SIGKILL)
@@ -88,24 +88,24 @@ class Trial:
         return 1
 
     def await_delivery(self) -> None:
-        """Return when Firehose holds nothing back any more."""
+        """Wait until Firehose has delivered everything."""
         waiting = self.home / "firehose"
         deadline = time.monotonic() + DELIVERY_TIMEOUT
         while any(waiting.iterdir()):
             if time.monotonic() > deadline:
                 left = sorted(path.name for path in waiting.iterdir())
-                raise TrialError(f"expected Firehose to deliver all; it still holds {left}")
+                raise TrialError(f"expected Firehose to deliver everything; it still holds {left}")
             time.sleep(POLL)
 
     def etl(self) -> None:
-        """Take all that is in raw to the lake."""
+        """Run the ETL on everything in the raw bucket."""
         with self._one_etl:
             code = self._start_etl().wait(LONGEST_ETL)
         if code:
             raise TrialError(f"{TELEMETRY_TO_PARQUET} failed: {self._last_words('etl')}")
 
     def kill_spark(self, dice: random.Random, after: float) -> int:
-        """Start the ETL and kill its Spark after some seconds; 0 where it ended before."""
+        """Start the ETL and kill its Spark after some seconds; return 0 if it ended before."""
         with self._one_etl:
             client = self._start_etl()
             deadline = time.monotonic() + after
@@ -122,11 +122,11 @@ class Trial:
         return killed
 
     def close(self) -> None:
-        """End the cloud with all that it started."""
+        """Stop the cloud and all processes that it started."""
         launch.stop(self._config)
 
     def _spark(self) -> list[psutil.Process]:
-        """The job's Java virtual machine, and the Python that drives it."""
+        """Return the job's Java virtual machine and its Python driver."""
         with contextlib.suppress(psutil.NoSuchProcess):
             family = psutil.Process(self._cloud.pid).children(recursive=True)
             jvms = [one for one in family if _name(one) == "java"]
@@ -134,7 +134,7 @@ class Trial:
         return []
 
     def _start_etl(self) -> subprocess.Popen[bytes]:
-        # Not while the cloud is dead.
+        # waits while the cloud is down
         with self._state, (self._logs / "etl.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "lakecast", "lake", "etl", TELEMETRY_TO_PARQUET],
@@ -167,7 +167,7 @@ class Trial:
 
 
 class _Session:
-    """As much of a boto3 session as `Names.from_aws` asks for."""
+    """The part of a boto3 session that `Names.from_aws` uses."""
 
     def __init__(self, estate: Estate) -> None:
         self.client: Callable[[str], object] = estate.client

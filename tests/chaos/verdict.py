@@ -1,4 +1,4 @@
-"""What became of the readings: the identities that sensors wrote down beside those in the lake."""
+"""Compares the recorded identities with those in the lake."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.chaos.recordings import Identity
 
 @dataclass(frozen=True)
 class Verdict:
-    """Readings sent, and how many of them are missing, there again, or other than sent.
+    """Number of readings sent, and of those that are lost, duplicated or different.
 
     Parameters
     ----------
     changed
-        In the lake with another value.
+        Readings in the lake with another value.
     invented
-        In the lake though no sensor took them.
+        Readings in the lake that no sensor recorded.
     """
 
     sent: int
@@ -33,14 +33,14 @@ class Verdict:
 
 
 def judge(expected: Mapping[Identity, float], rows: Iterable[Mapping[str, str]]) -> Verdict:
-    """Compare what was written down with the lake's rows, as Athena gives them.
+    """Compare the recorded values with the lake's rows, as Athena returns them.
 
     Parameters
     ----------
     expected
         Ozone by identity.
     rows
-        Columns device_id, boot_id, sequence and ozone.
+        Rows with the columns device_id, boot_id, sequence and ozone.
     """
     found: Counter[Identity] = Counter()
     changed = 0

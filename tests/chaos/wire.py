@@ -14,12 +14,12 @@ RETRY = 0.1  # seconds
 
 
 class Wire:
-    """Runs in a thread of its own until `close`.
+    """A relay that runs in its own thread until `close`.
 
     Parameters
     ----------
     port
-        Of the broker, which may come and go.
+        Port of the broker, which may be down at times.
     """
 
     def __init__(self, port: int) -> None:
@@ -33,7 +33,7 @@ class Wire:
         self._thread.start()
 
     def cut(self, share: float, dice: random.Random) -> int:
-        """Break a share of the connections, at least one, without a word; how many."""
+        """Abort a share of the connections, at least one; return their number."""
 
         async def abort() -> int:
             devices = sorted(self._open, key=id)
@@ -55,9 +55,7 @@ class Wire:
             try:
                 source, broker = await asyncio.open_connection(LOOPBACK, self._broker)
                 break
-            except (
-                OSError
-            ):  # the broker is dead at this moment; to hang up would look like a refusal
+            except OSError:  # the broker is down; closing the connection would look like a refusal
                 await asyncio.sleep(RETRY)
         self._open.add(device)
         try:

@@ -1,4 +1,4 @@
-"""A local cloud with devices in it, an observer of their topics, and a wire that can be cut."""
+"""A local cloud with devices, an observer of their topics, and a relay that cuts connections."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ THING = "${iot:Connection.Thing.ThingName}"
 
 
 def await_that(condition: Callable[[], Any], what: str, timeout: float = TIMEOUT) -> Any:
-    """The condition's first true value."""
+    """Wait for a condition and return its first true value."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain: {what}"
+        assert time.monotonic() < deadline, f"timed out after {timeout:.0f} s: {what}"
         time.sleep(0.02)
     return value
 
 
 @dataclass
 class Field:
-    """The cloud, the names in it, and where kits are."""
+    """A local cloud, its names, and the folder of connection kits."""
 
     cloud: LocalCloud
     aws: boto3.Session
@@ -64,11 +64,11 @@ class Field:
         return Provisioner(self.aws.client("iot"), self.names, broker or self.broker)
 
     def kit(self, thing_name: str, broker: Broker | None = None) -> ConnectionKit:
-        """A provisioned device."""
+        """Provision a device."""
         return self.provisioner(broker).provision(thing_name, self.folder / thing_name)
 
     def allow(self, policy: str, allowed: dict[str, list[str]]) -> None:
-        """Make an IoT policy of actions and the resources they are allowed on."""
+        """Create an IoT policy of actions and their allowed resources."""
         statements = [
             {"Effect": "Allow", "Action": action, "Resource": resources}
             for action, resources in allowed.items()
@@ -96,7 +96,7 @@ class Field:
 
 @contextmanager
 def field_with_estate(home: Path) -> Iterator[Field]:
-    """A cloud with thing type and device policies, as the estate declares them."""
+    """Start a cloud with the estate's thing type and device policies."""
     with running(home=home / "cloud") as cloud:
         aws = session_of(cloud)
         names = Names.from_aws(aws, ENVIRONMENT)
@@ -104,7 +104,7 @@ def field_with_estate(home: Path) -> Iterator[Field]:
         site = Field(cloud, aws, names, home / "devices")
         arn = f"arn:aws:iot:{names.region}:{names.account_id}"
         shadow = shadow_topic(THING, "")
-        said = [
+        published = [
             topic(THING),
             basic_ingest_topic(names.topic_rule, THING),
             status_topic(THING),
@@ -115,7 +115,7 @@ def field_with_estate(home: Path) -> Iterator[Field]:
             names.device_policy,
             {
                 "iot:Connect": [f"{arn}:client/{THING}"],
-                "iot:Publish": [f"{arn}:topic/{one}" for one in said],
+                "iot:Publish": [f"{arn}:topic/{one}" for one in published],
                 "iot:RetainPublish": [f"{arn}:topic/{status_topic(THING)}"],
                 "iot:Subscribe": [f"{arn}:topicfilter/{shadow}*"],
                 "iot:Receive": [f"{arn}:topic/{shadow}*"],
@@ -128,16 +128,16 @@ def field_with_estate(home: Path) -> Iterator[Field]:
 
 
 def await_written(kit: ConnectionKit, readings: int) -> None:
-    """Until a running agent has put more readings on disk than that.
+    """Wait until a running agent has stored more than a number of readings.
 
-    Its lock keeps others from reading, but each reading makes the log longer.
+    Its lock prevents other processes from reading, but each reading makes the log longer.
     """
     log, sizes = kit.outbox.with_name(f"{kit.outbox.name}-wal"), set[int]()
 
     def written() -> bool:
         if log.exists():
             sizes.add(log.stat().st_size)
-        return len(sizes) > readings + 2  # the file's own beginnings
+        return len(sizes) > readings + 2  # two writes create the file
 
     await_that(written, "readings on disk")
 
@@ -149,7 +149,7 @@ class Observer:
     payloads: dict[str, list[bytes]] = field(default_factory=dict)
 
     def messages(self, thing_name: str) -> list[dict[str, Any]]:
-        """Telemetry that is JSON."""
+        """Return the telemetry messages that are JSON."""
         found = []
         for payload in list(self.payloads.get(f"telemetry/{thing_name}", ())):
             with suppress(json.JSONDecodeError):
@@ -157,7 +157,7 @@ class Observer:
         return found
 
     def readings(self, thing_name: str) -> list[dict[str, Any]]:
-        """What the messages hold, batches taken apart."""
+        """Return the readings of all messages, with batches split."""
         return [
             {**message, **reading}
             for message in self.messages(thing_name)
@@ -171,12 +171,12 @@ class Observer:
         return [document["status"] for document in self.status_documents(thing_name)]
 
     def status_documents(self, thing_name: str) -> list[dict[str, Any]]:
-        return [json.loads(told) for told in list(self.payloads.get(f"status/{thing_name}", ()))]
+        return [json.loads(body) for body in list(self.payloads.get(f"status/{thing_name}", ()))]
 
 
 @contextmanager
 def observing(site: Field) -> Iterator[Observer]:
-    """Subscribe as a thing that may read everything, by another MQTT library than the agent's."""
+    """Subscribe as a thing that may read everything, with another MQTT library than the agent's."""
     kit = site.kit("observer")
     iot = site.aws.client("iot")
     certificate = iot.describe_certificate(certificateId=kit.certificate_id)
@@ -205,12 +205,12 @@ def observing(site: Field) -> Iterator[Observer]:
 
 
 class Wire:
-    """A TCP relay to the broker that is cut, without a word, after so many bytes from the device.
+    """A TCP relay to the broker that cuts connections after a number of bytes from the device.
 
     Parameters
     ----------
     cuts
-        How many bytes each connection in turn may carry; later ones are left alone.
+        Maximum number of bytes of each connection in turn; later connections are not cut.
     """
 
     def __init__(self, broker: Broker, cuts: list[int]) -> None:
@@ -226,7 +226,7 @@ class Wire:
         return Broker("127.0.0.1", self.port, self._broker.ca_file)
 
     def close(self) -> None:
-        """From now on connections are refused."""
+        """Stop to accept connections."""
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
 

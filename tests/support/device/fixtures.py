@@ -1,4 +1,4 @@
-"""Fixtures of tests with devices in the field."""
+"""Fixtures of tests with devices."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tests.support.device.field import Field, Observer, field_with_estate, obser
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    """A local cloud with what devices need of an estate."""
+    """Start a local cloud with the estate's resources for devices."""
     with field_with_estate(tmp_path_factory.mktemp("field")) as opened:
         yield opened
 
 
 @pytest.fixture
 def observer(site: Field) -> Iterator[Observer]:
-    """Hears all that is published."""
+    """Start an observer of all published messages."""
     with observing(site) as watching:
         yield watching
 
 
 @pytest.fixture(params=TRANSPORTS)
 def by(request: pytest.FixtureRequest) -> str:
-    """The transport; both must keep the same promises."""
+    """Return the transport; both must behave the same."""
     return str(request.param)

@@ -1,4 +1,4 @@
-"""Certificates that no broker of ours knows."""
+"""Certificates of a foreign authority, for tests of refusals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def foreign(common_name: str, *, valid_days: int = 1) -> tuple[str, str]:
-    """A certificate that no broker knows, and its key."""
+    """Create a certificate that no broker accepts, and its key."""
     key, authority = (
         ec.generate_private_key(ec.SECP256R1()),
         ec.generate_private_key(ec.SECP256R1()),

@@ -1,4 +1,4 @@
-"""A broker in memory, behind the same small interface as the MQTT libraries."""
+"""A broker in memory with the interface of a link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUCCESS, NO_SUBSCRIBERS, QUOTA_EXCEEDED, NOT_AUTHORIZED = 0x00, 0x10, 0x97, 0x87
 
 @dataclass
 class Broker:
-    """Acknowledges each publish with what ``answer`` says; None leaves it unanswered."""
+    """Acknowledges each publish with the result of ``answer``; None does not acknowledge it."""
 
     answer: Callable[[bytes], int | Exception | None] = lambda _: SUCCESS
     connected: bool = True
@@ -61,7 +61,7 @@ class Broker:
         return future
 
     def deliver(self, topic: str, document: object) -> None:
-        """Send a message to whoever subscribed."""
+        """Send a message to the subscriber."""
         assert self.on_message
         payload = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.on_message(topic, payload)

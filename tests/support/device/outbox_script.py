@@ -1,8 +1,7 @@
-"""A fixed course of an outbox's life, and a process that lives it until it is killed.
+"""A fixed sequence of outbox operations, and a process that runs it until it is killed.
 
-The course puts, publishes and removes, and passes both bounds. `states` lives it to its end and
-says what an outbox holds after each step; whatever kills the process in between, the outbox must
-be found in one of these states.
+The sequence adds and removes messages and reaches both limits. `states` returns the outbox's state
+after each step. After a kill at any time, the outbox must be in one of these states.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ State = tuple[tuple[tuple[int, bytes], ...], int, int, int, int]
 
 
 class Course:
-    """Each step is one transaction, and the same one every time."""
+    """A reproducible sequence of steps; each is one transaction."""
 
     def __init__(self, path: Path) -> None:
         self._random = random.Random(7)
@@ -50,7 +49,7 @@ class Course:
 
 
 def state(outbox: Outbox) -> State:
-    """What an outbox holds, and what it says of itself."""
+    """Return the messages and the counts of an outbox."""
     parcels = tuple((parcel.number, parcel.payload) for parcel in outbox.after(0, 10_000))
     assert len(outbox) == len(parcels)
     assert outbox.size == sum(len(payload) for _, payload in parcels)
@@ -58,20 +57,20 @@ def state(outbox: Outbox) -> State:
 
 
 def states(path: Path) -> list[State]:
-    """The empty outbox, and what it holds after each step."""
+    """Return the state of the empty outbox and after each step."""
     course = Course(path)
     return [state(course.outbox), *(state(course.outbox) for _ in course.steps())]
 
 
 def reopened(path: Path) -> State:
-    """What is found after a crash, before time goes on."""
+    """Return the state after a crash, without the passing of time."""
     floor = CLOCK_FLOOR.timestamp()
     with Outbox(path, LIMITS, clock=lambda: floor) as outbox:
         return state(outbox)
 
 
 def main(path: str, last_instruction: str) -> None:
-    """Say each step when it is done; die at that instruction of SQLite's virtual machine."""
+    """Print each completed step; die at a given instruction of SQLite's virtual machine."""
     left = int(last_instruction)
     done = 0
 

@@ -1,4 +1,4 @@
-"""A field of devices with what the estate declares of provisioning, applied by real Terraform."""
+"""A local cloud with the estate's provisioning resources, applied by Terraform."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PARTS = ("provisioning_", "confirmation_", "ingestion_thing_type", "ingestion_d
 
 @contextmanager
 def field_with_provisioning(home: Path) -> Iterator[Field]:
-    """A cloud with thing type, policies, templates, hook and confirmation.
+    """Start a cloud with thing type, policies, templates, hook and confirmation.
 
-    Of the pipeline's stack all that provisioning is made of is applied; the allow-list, which
-    belongs to the data stack, is made here, without that stack's key.
+    The provisioning resources of the pipeline stack are applied. The allow-list belongs to the data
+    stack and is created here, without that stack's key.
     """
     with running(home=home / "cloud") as cloud, pytest.MonkeyPatch.context() as patch:
         for name, value in cloud.env.items():

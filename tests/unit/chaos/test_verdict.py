@@ -1,4 +1,4 @@
-"""The fault run's verdict finds whatever is wrong with the lake, and nothing else."""
+"""The verdict of `make chaos` finds every error in the lake, and nothing else."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def lake(readings: dict[tuple[str, str, int], float]) -> list[dict[str, str]]:
     ]
 
 
-def test_every_reading_has_an_identity_of_its_own(expected) -> None:
+def test_every_reading_has_a_unique_identity(expected) -> None:
     assert len(expected) == READINGS
     assert len({boot for _, boot, _ in expected}) == 3
 
 
-def test_a_lake_that_holds_each_once_is_clean(expected) -> None:
+def test_a_lake_with_each_reading_once_is_clean(expected) -> None:
     verdict = judge(expected, reversed(lake(expected)))
     assert verdict == Verdict(sent=READINGS, lost=0, doubled=0, changed=0, invented=0)
     assert verdict.is_clean
 
 
-def test_whatever_is_wrong_is_found_and_counted(expected) -> None:
+def test_every_error_is_found_and_counted(expected) -> None:
     rows = lake(expected)
     lost, doubled, changed = rows[0], rows[1], rows[2]
     changed["ozone"] = "0.0"

@@ -1,4 +1,4 @@
-"""A station whose clock is not set: what it measures is held, and dated once the clock is."""
+"""A station whose clock is not set: readings are held, and dated once the clock is set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VALIDATOR = Draft202012Validator(json_schema(), format_checker=FormatChecker())
 
 @dataclass
 class StationClock:
-    """Begins in 1970, as a station without a battery does."""
+    """A clock that starts in 1970, as on a station without a battery."""
 
     start: str = "first"
     seconds: float = 0.0
@@ -59,7 +59,7 @@ def live(clock: StationClock) -> Iterator[Message]:
 
 
 def taken(clock: StationClock, messages: Iterator[Message], count: int) -> list[Message]:
-    """That many readings, ten seconds apart."""
+    """Take a number of readings, ten seconds apart."""
     found = []
     for message in islice(messages, count):
         found.append(message)
@@ -77,12 +77,12 @@ def bodies(outbox: Outbox) -> list[dict]:
     return [json.loads(parcel.payload) for parcel in outbox.after(0, 100)]
 
 
-def test_the_clock_is_believed_from_the_packages_year_on():
+def test_a_clock_counts_as_set_from_the_packages_year_on():
     assert not is_set(CLOCK_FLOOR - timedelta(seconds=1))
     assert is_set(CLOCK_FLOOR)
 
 
-def test_readings_of_an_unset_clock_have_an_uptime_and_others_a_time(clock):
+def test_readings_of_an_unset_clock_have_an_uptime_instead_of_a_time(clock):
     messages = live(clock)
     [early] = taken(clock, messages, 1)
     clock.shown = SET_TO
@@ -91,7 +91,7 @@ def test_readings_of_an_unset_clock_have_an_uptime_and_others_a_time(clock):
     assert (late.taken_at, late.uptime) == (SET_TO, None)
 
 
-def test_held_readings_come_out_once_the_clock_is_set_with_their_true_times(clock, path):
+def test_held_readings_get_their_correct_times_once_the_clock_is_set(clock, path):
     messages = live(clock)
     with held(path, taken(clock, messages, 3), clock) as outbox:
         assert (len(outbox), outbox.held, outbox.after(0, 9)) == (3, 3, [])
@@ -113,7 +113,7 @@ def test_held_readings_come_out_once_the_clock_is_set_with_their_true_times(cloc
         VALIDATOR.validate(body)
 
 
-def test_an_agent_that_died_meanwhile_loses_none(clock, path):
+def test_held_readings_survive_a_crash_of_the_agent(clock, path):
     held(path, taken(clock, live(clock), 2), clock).close()
     clock.passes(3600)
     clock.shown = SET_TO
@@ -123,7 +123,7 @@ def test_an_agent_that_died_meanwhile_loses_none(clock, path):
     assert times == ["2026-06-01T10:59:40Z", "2026-06-01T10:59:50Z"]
 
 
-def test_what_was_held_before_the_power_went_cannot_be_dated_and_is_counted(clock, path):
+def test_readings_held_before_a_restart_are_dropped_and_counted(clock, path):
     held(path, taken(clock, live(clock), 2), clock).close()
     again = StationClock(start="second", seconds=5.0, shown=SET_TO)
     with Outbox(path) as outbox:
@@ -132,14 +132,14 @@ def test_what_was_held_before_the_power_went_cannot_be_dated_and_is_counted(cloc
         assert (outbox.drops, outbox.dropped) == (Drops(undated=2), 2)
 
 
-def test_held_readings_are_bounded_too(clock, path):
+def test_held_readings_count_towards_the_size_limit(clock, path):
     messages = taken(clock, live(clock), 3)
     limits = Limits(max_bytes=len(messages[0].payload) * 2)
     with held(path, messages, clock, limits=limits) as outbox:
         assert (len(outbox), outbox.held, outbox.drops) == (2, 2, Drops(size=1))
 
 
-def test_the_systems_clock_is_utc_and_its_uptime_only_grows():
+def test_the_system_clock_is_utc_and_its_uptime_does_not_decrease():
     clock = SystemClock()
     assert clock.now().tzinfo is UTC
     assert clock.uptime() <= clock.uptime()

@@ -1,4 +1,4 @@
-"""Batches: readings of one boot in one message, in their order, within the contract and 128 KB."""
+"""Batches: readings of one boot in one message, in order, valid by the schema and within 128 KB."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def parcels(payloads: Sequence[bytes], topic: str = TOPIC) -> list[Parcel]:
 
 
 def readings(batch: Batch) -> list[dict]:
-    """The messages that a batch stands for, as the contract says."""
+    """Return the single messages that a batch is equivalent to by its contract."""
     body = json.loads(batch.payload)
     if "readings" not in body:
         return [body]
@@ -45,7 +45,7 @@ def readings(batch: Batch) -> list[dict]:
     return [{**body, **reading} for reading in body.pop("readings")]
 
 
-def test_a_batch_is_what_the_contract_says_and_holds_each_reading_as_it_was():
+def test_a_batch_fulfils_the_contract_and_preserves_each_reading():
     payloads = [payload(n) for n in range(3)]
     [batch] = batches(parcels(payloads), 3)
     assert json.loads(batch.payload)["readings"][1] == {
@@ -61,11 +61,11 @@ def test_a_batch_is_what_the_contract_says_and_holds_each_reading_as_it_was():
     assert (batch.numbers, batch.topic, batch.closed) == ([1, 2, 3], TOPIC, True)
 
 
-def test_it_is_shorter_than_its_readings_alone():
+def test_a_batch_is_shorter_than_its_separate_messages():
     payloads = [payload(n) for n in range(30)]
     [batch] = batches(parcels(payloads), 30)
     assert len(batch.payload) < 0.6 * sum(map(len, payloads))
-    assert len(batch.payload) < 5 * 1024  # what AWS meters as one message
+    assert len(batch.payload) < 5 * 1024  # AWS meters this as one message
 
 
 def test_a_last_batch_that_is_not_full_may_still_grow():
@@ -91,20 +91,20 @@ def test_a_last_batch_that_is_not_full_may_still_grow():
         "boot",
         "place",
         "version",
-        "cut off",
-        "a list",
-        "no text",
+        "truncated",
+        "list",
+        "not text",
         "no identity",
         "NaN",
-        "a batch",
+        "batch",
     ],
 )
-def test_what_does_not_share_or_is_no_reading_travels_apart_and_as_it_is(other):
+def test_a_message_that_cannot_join_a_batch_is_sent_alone_and_unchanged(other):
     found = list(batches(parcels([payload(0), other, payload(2)]), 10))
     assert [batch.payload for batch in found] == [payload(0), other, payload(2)]
 
 
-def test_what_is_no_reading_waits_for_no_other():
+def test_a_message_that_is_not_a_reading_is_not_delayed():
     [batch] = batches(parcels([b"{"]), 10)
     assert (batch.payload, batch.closed) == (b"{", True)
 
@@ -114,7 +114,7 @@ def test_another_topic_is_another_message():
     assert len(list(batches([here, there._replace(topic="telemetry/b")], 10))) == 2
 
 
-def test_no_batch_passes_the_brokers_limit():
+def test_no_batch_exceeds_the_brokers_limit():
     long = [
         payload(n).replace(b'"ozone":', b'"note":"' + b"x" * 2000 + b'","ozone":')
         for n in range(200)
@@ -130,7 +130,7 @@ def test_no_batch_passes_the_brokers_limit():
     st.lists(st.tuples(st.sampled_from(BOOTS), st.sampled_from(PLACES)), max_size=25),
     st.integers(1, 6),
 )
-def test_whatever_comes_nothing_is_reordered_lost_or_mixed(kinds, limit):
+def test_no_reading_is_reordered_lost_or_put_into_another_boots_batch(kinds, limit):
     payloads = [payload(n, boot, place) for n, (boot, place) in enumerate(kinds)]
     found = list(batches(parcels(payloads), limit))
     assert [n for batch in found for n in batch.numbers] == list(range(1, len(payloads) + 1))
@@ -142,11 +142,11 @@ def test_whatever_comes_nothing_is_reordered_lost_or_mixed(kinds, limit):
 
 
 @pytest.mark.parametrize("readings", [0, -1, MAX_READINGS + 1])
-def test_a_batch_of_no_or_too_many_readings_is_refused(readings):
+def test_a_batch_size_of_zero_or_too_many_readings_is_rejected(readings):
     with pytest.raises(ValueError, match=f"1 to 400 readings; got {readings}"):
         Batching(readings)
 
 
-def test_a_wait_before_now_is_refused():
+def test_a_negative_wait_is_rejected():
     with pytest.raises(ValueError, match="can't wait"):
         Batching(10, timedelta(seconds=-1))

@@ -1,4 +1,4 @@
-"""The agent's loop against a broker in memory: acknowledged is removed, the rest stays."""
+"""The agent's loop with a broker in memory: only acknowledged messages leave the outbox."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run(outbox, broker, source, pace=FAST, stop=None):
     return agent.run(source, stop or threading.Event())
 
 
-def test_everything_is_published_in_order_and_the_outbox_ends_empty(outbox):
+def test_all_messages_are_published_in_order_and_the_outbox_is_empty_at_the_end(outbox):
     broker, count = Broker(), 2 * TAKE + 7
     tally = run(outbox, broker, messages(count))
     assert broker.published == [str(n).encode() for n in range(count)]
@@ -63,16 +63,16 @@ def test_everything_is_published_in_order_and_the_outbox_ends_empty(outbox):
     assert tally.last - tally.first == timedelta(hours=count - 1)
 
 
-def test_a_message_nobody_subscribes_to_is_acknowledged_too(outbox):
+def test_a_message_without_subscribers_is_acknowledged_too(outbox):
     assert run(outbox, Broker(lambda _: NO_SUBSCRIBERS), messages(3)).acknowledged == 3
 
 
-def test_no_readings_is_no_failure(outbox):
+def test_an_agent_without_readings_succeeds(outbox):
     assert run(outbox, Broker(), messages(0)).taken == 0
 
 
 @pytest.mark.parametrize("failure", [QUOTA_EXCEEDED, TimeoutError("no PUBACK")])
-def test_what_failed_is_published_again_until_acknowledged(outbox, failure):
+def test_a_failed_message_is_published_again_until_it_is_acknowledged(outbox, failure):
     refused = {b"3", b"5"}
 
     def answer(payload: bytes) -> int | Exception:
@@ -87,7 +87,7 @@ def test_what_failed_is_published_again_until_acknowledged(outbox, failure):
     assert (tally.acknowledged, tally.left) == (10, 0)
 
 
-def test_what_an_earlier_run_left_goes_first_and_is_counted_apart(outbox):
+def test_messages_of_an_earlier_run_are_sent_first_and_counted_separately(outbox):
     outbox.put(TOPIC, [b"old 1", b"old 2"])
     broker = Broker()
     tally = run(outbox, broker, messages(3))
@@ -95,7 +95,7 @@ def test_what_an_earlier_run_left_goes_first_and_is_counted_apart(outbox):
     assert (tally.carried_over, tally.acknowledged, tally.left) == (2, 3, 0)
 
 
-def test_no_more_than_a_window_is_unanswered(outbox):
+def test_at_most_one_window_is_unacknowledged(outbox):
     outbox.put(TOPIC, [b"left by an earlier run"] * 3 * WINDOW)
     broker, stop = Broker(lambda _: None), threading.Event()
     agent = Agent(
@@ -105,7 +105,7 @@ def test_no_more_than_a_window_is_unanswered(outbox):
     assert broker.most_unanswered == WINDOW
 
 
-def test_a_stopped_agent_keeps_what_was_not_acknowledged(outbox):
+def test_a_stopped_agent_keeps_unacknowledged_messages(outbox):
     broker, stop = Broker(lambda payload: SUCCESS if payload == b"0" else None), threading.Event()
     agent = Agent(
         outbox,
@@ -120,7 +120,7 @@ def test_a_stopped_agent_keeps_what_was_not_acknowledged(outbox):
     assert [parcel.payload for parcel in outbox.after(0, 10)] == [b"1", b"2", b"3", b"4"]
 
 
-def test_offline_readings_are_kept_and_patience_ends(outbox):
+def test_an_offline_agent_keeps_readings_and_stops_after_its_patience(outbox):
     broker = Broker(connected=False, trouble="AWS_IO_SOCKET_CONNECTION_REFUSED")
     pace = Pace(patience=timedelta(0))
     with pytest.raises(UnreachableError, match=r"CONNECTION_REFUSED.*3 messages stay in"):
@@ -170,7 +170,7 @@ def test_a_full_disk_ends_the_agent_before_anything_is_published(outbox, monkeyp
     assert broker.published == []
 
 
-def test_a_heartbeat_tells_how_the_device_is(tmp_path):
+def test_a_heartbeat_contains_the_devices_status(tmp_path):
     with Outbox(tmp_path / "small.sqlite3", Limits(max_bytes=2)) as outbox:
         outbox.put(TOPIC, [b"x", b"y", b"z"])
         broker, stop = Broker(lambda p: SUCCESS if p == b"z" else None, sessions=3), Event()
@@ -197,7 +197,7 @@ def test_a_heartbeat_tells_how_the_device_is(tmp_path):
     assert len(broker.reports) > 1
 
 
-def test_readings_of_an_unset_clock_are_published_once_it_is_set_and_in_order(outbox):
+def test_readings_of_an_unset_clock_are_published_in_order_once_it_is_set(outbox):
     @dataclass
     class Clock:
         shown: datetime = datetime(1970, 1, 1, tzinfo=UTC)
@@ -225,7 +225,7 @@ def test_readings_of_an_unset_clock_are_published_once_it_is_set_and_in_order(ou
     assert (tally.taken, tally.acknowledged, tally.left) == (3, 3, 0)
 
 
-def test_a_batch_that_is_not_full_goes_when_there_is_no_more_to_come(outbox):
+def test_a_batch_that_is_not_full_is_sent_at_the_end_of_the_readings(outbox):
     start = datetime(2026, 1, 1, tzinfo=UTC)
     place, readings = Station("harbour", 3.0, 51.0), [Reading(n, start, {}) for n in range(5)]
     source = Boot.new("harbour").messages(place, readings)
@@ -242,7 +242,7 @@ def test_a_replay_has_no_heartbeat(outbox):
     assert broker.reports == []
 
 
-def test_what_the_outbox_dropped_is_told(tmp_path):
+def test_dropped_messages_are_counted(tmp_path):
     with Outbox(tmp_path / "small.sqlite3", Limits(max_bytes=10)) as outbox:
         outbox.put(TOPIC, [b"left over"])
         broker = Broker(connected=False)

@@ -1,4 +1,4 @@
-"""The pace: no delay too short, and a rhythm that follows its interval at once."""
+"""The pace: the minimum delay, and a schedule that follows its interval immediately."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ TEN = timedelta(seconds=10)
 
 @pytest.fixture
 def rhythm(monkeypatch: pytest.MonkeyPatch) -> Rhythm:
-    """Made at 100 s."""
+    """Create a rhythm at 100 s."""
     monkeypatch.setattr("time.monotonic", lambda: 100.0)
     return Rhythm(TEN)
 
 
-def test_the_first_reading_is_due_at_once_and_the_next_an_interval_later(rhythm):
+def test_the_first_reading_is_due_immediately_and_the_next_an_interval_later(rhythm):
     assert rhythm.due == 100
     rhythm.taken(100.0)
     assert rhythm.due == 110
 
 
-def test_a_reading_that_comes_a_little_late_does_not_shift_the_rhythm(rhythm):
+def test_a_late_reading_does_not_shift_the_schedule(rhythm):
     rhythm.taken(100.0)
     rhythm.taken(110.4)
     assert rhythm.due == 120
 
 
-def test_readings_that_were_missed_are_not_made_up_for(rhythm):
+def test_missed_readings_are_not_made_up_for(rhythm):
     rhythm.taken(100.0)
     rhythm.taken(175.0)
     assert rhythm.due == 175
@@ -46,11 +46,11 @@ def test_a_new_interval_counts_from_the_last_reading(rhythm, interval, due):
 
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 249.9, -5])
-def test_a_delay_below_250_ms_is_refused(milliseconds):
+def test_a_delay_below_250_ms_is_rejected(milliseconds):
     with pytest.raises(ValueError, match=f"at least 250 ms; got {milliseconds:g} ms"):
         Pace(delay=timedelta(milliseconds=milliseconds))
 
 
 @pytest.mark.parametrize("milliseconds", [250, 1000])
-def test_a_delay_from_250_ms_on_is_fine(milliseconds):
+def test_a_delay_of_at_least_250_ms_is_accepted(milliseconds):
     assert Pace(delay=timedelta(milliseconds=milliseconds)).delay

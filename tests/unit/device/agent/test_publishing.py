@@ -1,4 +1,4 @@
-"""From the outbox to the broker: within the window, in order, and in batches where asked to."""
+"""Publishing from the outbox to the broker: within the window, in order, and in batches."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def put(outbox: Outbox, sequences: Sequence[int], boot: Boot = BOOT) -> None:
 
 
 def sequences(broker: Broker) -> list[list[int]]:
-    """Of each message, in the order in which they were published."""
+    """Return the sequence numbers of each message, in the order of publishing."""
     found = []
     for payload in broker.published:
         body = json.loads(payload)
@@ -54,14 +54,14 @@ def waiting(outbox: Outbox) -> list[int]:
     return [json.loads(parcel.payload)["sequence"] for parcel in outbox.after(0, 1000)]
 
 
-def test_no_more_is_published_than_the_link_has_room_for(outbox):
+def test_no_more_messages_are_published_than_the_link_has_room_for(outbox):
     put(outbox, range(5))
     broker = Broker(room=2)
     publisher(outbox, broker).publish(0.0, hurry=True)
     assert sequences(broker) == [[0], [1]]
 
 
-def test_what_is_on_its_way_to_the_broker_is_not_dropped(tmp_path):
+def test_messages_in_flight_are_not_dropped(tmp_path):
     with Outbox(tmp_path / "small.sqlite3", Limits(max_bytes=4)) as outbox:
         outbox.put(TOPIC, [b"0", b"1"])
         sending = publisher(outbox, Broker(lambda _: None))
@@ -94,7 +94,7 @@ def test_a_batch_waits_until_it_is_full(outbox):
     assert sequences(broker) == [[0, 1, 2], [3, 4]]
 
 
-def test_a_batch_goes_when_its_first_reading_has_waited_long_enough(outbox):
+def test_a_batch_is_sent_when_its_first_reading_has_waited_long_enough(outbox):
     broker = Broker()
     sending = publisher(outbox, broker, readings=100, wait=timedelta(seconds=10))
     for moment in (0, 4, 8, 10, 12, 21, 22):
@@ -117,8 +117,8 @@ def test_a_message_that_failed_is_published_again_with_all_its_readings(outbox):
     assert (len(outbox), sending.sent, sending.acknowledged) == (0, 6, 6)
 
 
-def test_a_link_whose_room_ends_amid_boots_leaves_no_gap(outbox):
-    """Each boot needs a message of its own, so fewer fit than the window would take."""
+def test_readings_beyond_the_links_room_are_sent_later_without_a_gap(outbox):
+    """Each boot needs its own message, so the link has room for fewer than the window allows."""
     for n in range(5):
         put(outbox, [n], Boot.new("harbour"))
     broker = Broker(room=2)
@@ -132,7 +132,7 @@ def test_a_link_whose_room_ends_amid_boots_leaves_no_gap(outbox):
     assert len(outbox) == 0
 
 
-def test_what_failed_keeps_its_place_where_the_link_has_no_room_for_it_yet(outbox):
+def test_failed_messages_keep_their_order_while_the_link_has_no_room(outbox):
     broker = Broker(lambda _: QUOTA_EXCEEDED)
     for n in range(3):
         put(outbox, [n], Boot.new("harbour"))
@@ -149,7 +149,7 @@ def test_what_failed_keeps_its_place_where_the_link_has_no_room_for_it_yet(outbo
     assert len(outbox) == 0
 
 
-def test_the_window_counts_readings_whatever_the_messages_hold(outbox):
+def test_the_window_counts_readings_not_messages(outbox):
     put(outbox, range(3 * WINDOW))
     broker = Broker(lambda _: None)
     sending = publisher(outbox, broker, readings=100)

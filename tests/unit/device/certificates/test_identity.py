@@ -1,4 +1,4 @@
-"""Keys, signing requests, and the folders that a kit's identities lie in."""
+"""Keys, signing requests, and the folders of a kit's identities."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kit_with(folder: Path, identity: str) -> ConnectionKit:
     return ConnectionKit(folder, "quay", "staging", "1", "c", "localhost", 8883, None, identity)
 
 
-def test_a_signing_request_holds_the_name_and_proves_the_key_without_holding_it():
+def test_a_signing_request_has_the_name_and_a_valid_signature_but_not_the_key():
     key = new_key()
 
     pem = signing_request(key, "n" * 70, "lakecast-staging-claim")
@@ -37,7 +37,7 @@ def test_a_signing_request_holds_the_name_and_proves_the_key_without_holding_it(
     assert "PRIVATE" not in pem
 
 
-def test_an_identity_lies_apart_until_the_kit_names_it(tmp_path):
+def test_an_identity_is_not_used_until_the_kit_names_it(tmp_path):
     first = write_identity(tmp_path, "a" * 64, "certificate 1", "key 1")
     kit = kit_with(tmp_path, first)
     second = write_identity(tmp_path, "b" * 64, "certificate 2", "key 2")
@@ -51,7 +51,7 @@ def test_an_identity_lies_apart_until_the_kit_names_it(tmp_path):
     assert not kit.private_key.exists()
 
 
-def test_what_lay_beside_the_settings_is_forgotten_once_an_identity_is_named(tmp_path):
+def test_a_first_identity_in_the_kits_folder_is_deleted_once_another_is_named(tmp_path):
     for name in ("certificate.pem", "private.key", "outbox.sqlite3"):
         (tmp_path / name).write_text(name)
     provisioned = kit_with(tmp_path, "")
@@ -63,24 +63,24 @@ def test_what_lay_beside_the_settings_is_forgotten_once_an_identity_is_named(tmp
     assert provisioned.outbox.exists()
 
 
-def test_a_draft_is_kept_until_its_claim_is_done(tmp_path):
-    draft = Draft.begin(tmp_path, "sn-1")
+def test_a_draft_is_kept_until_its_claim_is_complete(tmp_path):
+    draft = Draft.open(tmp_path, "sn-1")
 
-    assert Draft.begin(tmp_path, "sn-1") == draft
-    assert Draft.begin(tmp_path, "sn-2").private_key != draft.private_key
+    assert Draft.open(tmp_path, "sn-1") == draft
+    assert Draft.open(tmp_path, "sn-2").private_key != draft.private_key
     assert draft.path.stat().st_mode & 0o777 == 0o600
     assert draft.path.parent.stat().st_mode & 0o777 == 0o700
     assert draft.token not in repr(draft) and draft.private_key not in repr(draft)
 
 
-def test_a_draft_that_can_not_be_read_is_said(tmp_path):
-    Draft.begin(tmp_path, "sn-1").path.write_text("{")
+def test_an_unreadable_draft_is_named(tmp_path):
+    Draft.open(tmp_path, "sn-1").path.write_text("{")
 
     with pytest.raises(KitError, match=r"sn-1\.json"):
-        Draft.begin(tmp_path, "sn-1")
+        Draft.open(tmp_path, "sn-1")
 
 
-def test_a_claim_kit_that_lacks_something_is_said(tmp_path):
+def test_missing_files_of_a_claim_kit_are_named(tmp_path):
     with pytest.raises(KitError, match="an operator makes one by `claim-kit`"):
         ClaimKit.load(tmp_path)
     settings = '{"template": "t", "host": "h", "port": 1, "ca": "ca.pem"}'

@@ -1,4 +1,4 @@
-"""Whatever kills the agent or the station, the outbox is found as some whole step left it."""
+"""After a kill or a power cut, the outbox is in the state after some complete step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> list[State]:
 
 
 def live(path: Path, last_instruction: int) -> list[str]:
-    """What the process said until it ended or was killed."""
+    """Run the process until it ends or is killed; return its output."""
     done = subprocess.run(
         [sys.executable, outbox_script.__file__, str(path), str(last_instruction)],
         stdout=subprocess.PIPE,
@@ -35,7 +35,7 @@ def live(path: Path, last_instruction: int) -> list[str]:
     return done.stdout.split()
 
 
-def test_the_course_passes_both_bounds_and_counts_every_message(course):
+def test_the_course_reaches_both_limits_and_counts_every_message(course):
     _, newest, age, size, waiting = course[-1]
     assert age > 0 and size > 0 and waiting > 0
     removed = newest - waiting - age - size
@@ -44,17 +44,17 @@ def test_the_course_passes_both_bounds_and_counts_every_message(course):
         assert [number for number, _ in held] == sorted(number for number, _ in held)
 
 
-def test_killed_at_any_instruction_it_has_all_that_it_said_and_nothing_by_half(course, tmp_path):
+def test_a_kill_at_any_instruction_leaves_all_reported_steps_and_no_partial_one(course, tmp_path):
     *steps, _, instructions = live(tmp_path / "whole.sqlite3", 0)
     assert len(steps) == outbox_script.STEPS
     for last in random.Random(11).sample(range(1, int(instructions)), KILLS):
         path = tmp_path / f"{last}.sqlite3"
-        said = len(live(path, last))
-        assert reopened(path) in course[said : said + 2], f"killed at instruction {last}"
+        reported = len(live(path, last))
+        assert reopened(path) in course[reported : reported + 2], f"killed at instruction {last}"
 
 
-def test_a_power_cut_in_the_middle_of_any_write_takes_back_whole_steps_only(course, tmp_path):
-    """What had not reached the disk is missing from the log's end, at whichever byte."""
+def test_a_power_cut_during_any_write_undoes_whole_steps_only(course, tmp_path):
+    """Data that had not reached the disk is missing from the end of the log, at any byte."""
     living = outbox_script.Course(tmp_path / "living.sqlite3")
     for _ in living.steps():
         pass

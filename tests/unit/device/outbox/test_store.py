@@ -1,4 +1,4 @@
-"""The outbox: what was put in stays until it is removed, whatever dies in between."""
+"""The outbox: a message stays until it is removed, even after a crash."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def payloads(outbox: Outbox, number: int = 0) -> list[bytes]:
     return [parcel.payload for parcel in outbox.after(number, limit=1_000_000)]
 
 
-def test_messages_come_out_in_the_order_they_went_in(path):
+def test_messages_are_returned_in_the_order_of_addition(path):
     with Outbox(path) as outbox:
         outbox.put(TOPIC, [b"1", b"2"])
         outbox.put(TOPIC, [b"3"])
@@ -37,7 +37,7 @@ def test_messages_come_out_in_the_order_they_went_in(path):
         assert len(outbox) == 3
 
 
-def test_a_message_that_was_removed_is_gone_and_others_stay(path):
+def test_only_the_removed_message_is_gone(path):
     with Outbox(path) as outbox:
         outbox.put(TOPIC, [b"1", b"2", b"3"])
         outbox.remove([outbox.after(0, 2)[1].number])
@@ -54,7 +54,7 @@ def test_removing_twice_counts_once(path):
         assert len(outbox) == 1
 
 
-def test_numbers_are_never_used_again(path):
+def test_numbers_are_never_reused(path):
     with Outbox(path) as outbox:
         outbox.put(TOPIC, [b"1"])
         used = outbox.newest
@@ -65,7 +65,7 @@ def test_numbers_are_never_used_again(path):
         assert outbox.newest == used + 1
 
 
-def test_after_and_get_find_what_waits(path):
+def test_after_and_get_return_stored_messages(path):
     with Outbox(path) as outbox:
         outbox.put(TOPIC, [b"1", b"2", b"3"])
         first, second, third = outbox.after(0, 10)
@@ -77,14 +77,14 @@ def test_after_and_get_find_what_waits(path):
 def test_a_crash_between_publishing_and_removing_leaves_the_message(path):
     outbox = Outbox(path)
     outbox.put(TOPIC, [b"1"])
-    assert outbox.after(0, 1)  # published, and no more than that
+    assert outbox.after(0, 1)  # published, but not removed
     outbox.close()
     with Outbox(path) as after_crash:
         assert payloads(after_crash) == [b"1"]
         assert len(after_crash) == 1
 
 
-def test_a_killed_process_loses_nothing_that_it_had_put_in(path):
+def test_a_killed_process_loses_no_added_message(path):
     program = (
         "import sys; from pathlib import Path; from device.outbox.store import Outbox\n"
         "outbox = Outbox(Path(sys.argv[1]))\n"
@@ -100,16 +100,16 @@ def test_a_killed_process_loses_nothing_that_it_had_put_in(path):
             if int(line) > 200:
                 break
         process.send_signal(signal.SIGKILL)
-        said = [line, *process.stdout]
-    last = max(int(number) for number in said if re.fullmatch(r"\d+\n", number))
+        lines = [line, *process.stdout]
+    last = max(int(number) for number in lines if re.fullmatch(r"\d+\n", number))
     with Outbox(path) as outbox:
         found = [int(payload) for payload in payloads(outbox)]
     assert found == list(range(len(found)))
     assert len(found) > last
-    assert len(found) % 2 == 0  # a batch is there as a whole or not at all
+    assert len(found) % 2 == 0  # batches are atomic
 
 
-def test_a_failing_batch_leaves_nothing_behind(path):
+def test_a_failing_batch_adds_nothing(path):
     with Outbox(path) as outbox:
         with pytest.raises(OutboxError):
             outbox.put(TOPIC, [b"1", None])  # type: ignore[list-item]
@@ -117,7 +117,7 @@ def test_a_failing_batch_leaves_nothing_behind(path):
         assert len(outbox) == 0
 
 
-def test_over_its_size_the_oldest_are_dropped_and_counted(path):
+def test_the_oldest_messages_beyond_the_size_limit_are_dropped_and_counted(path):
     with Outbox(path, Limits(max_bytes=5)) as outbox:
         outbox.put(TOPIC, [b"11", b"22"])
         assert (outbox.size, outbox.drops) == (4, Drops())
@@ -126,7 +126,7 @@ def test_over_its_size_the_oldest_are_dropped_and_counted(path):
         assert (len(outbox), outbox.size, outbox.drops) == (2, 4, Drops(size=2))
 
 
-def test_beyond_their_age_messages_are_dropped_and_counted_also_at_the_start(path):
+def test_messages_beyond_the_age_limit_are_dropped_and_counted_also_at_the_start(path):
     now = CLOCK_FLOOR.timestamp()
     limits = Limits(max_age=timedelta(hours=2))
     with Outbox(path, limits, clock=lambda: now) as outbox:
@@ -143,7 +143,7 @@ def test_beyond_their_age_messages_are_dropped_and_counted_also_at_the_start(pat
         assert (outbox.drops, outbox.dropped) == (Drops(age=3), 1)
 
 
-def test_what_was_put_in_while_the_clock_was_unset_has_no_age(path):
+def test_a_message_added_while_the_clock_was_unset_has_no_age(path):
     now = 5.0
     with Outbox(path, clock=lambda: now) as outbox:
         outbox.put(TOPIC, [b"1"])
@@ -152,14 +152,14 @@ def test_what_was_put_in_while_the_clock_was_unset_has_no_age(path):
         assert payloads(outbox) == [b"1"]
 
 
-def test_what_is_on_its_way_is_spared(path):
+def test_messages_in_flight_are_spared(path):
     with Outbox(path, Limits(max_bytes=4)) as outbox:
         outbox.put(TOPIC, [b"1", b"2", b"3"])
         outbox.put(TOPIC, [b"4", b"5", b"6"], spare={1, 3})
         assert payloads(outbox) == [b"1", b"3", b"5", b"6"]
 
 
-def test_the_file_stays_bounded_however_much_goes_through(path):
+def test_the_file_size_stays_bounded(path):
     with Outbox(path, Limits(max_bytes=200_000)) as outbox:
         for _ in range(100):
             outbox.put(TOPIC, [b"x" * 300] * 200)
@@ -168,7 +168,7 @@ def test_the_file_stays_bounded_however_much_goes_through(path):
     assert path.stat().st_size < 500_000
 
 
-def test_an_outbox_from_before_the_bounds_is_taken_over(path):
+def test_an_outbox_of_an_earlier_version_is_migrated(path):
     path.parent.mkdir()
     with sqlite3.connect(path) as old:
         old.execute(
@@ -183,25 +183,25 @@ def test_an_outbox_from_before_the_bounds_is_taken_over(path):
 
 
 @pytest.mark.parametrize("limits", [{"max_bytes": 0}, {"max_age": timedelta(0)}])
-def test_bounds_that_let_nothing_wait_are_refused(limits):
+def test_limits_must_be_positive(limits):
     with pytest.raises(ValueError, match="must be positive"):
         Limits(**limits)
 
 
-def test_a_second_agent_is_turned_away(path):
+def test_a_second_agent_is_rejected(path):
     with Outbox(path), pytest.raises(OutboxError, match="another agent runs with it"):
         Outbox(path)
     Outbox(path).close()
 
 
-def test_a_file_that_is_no_outbox_is_told(path):
+def test_a_file_that_is_not_an_outbox_is_named(path):
     path.parent.mkdir()
     path.write_text("this is no database, " * 100)
     with pytest.raises(OutboxError, match=re.escape(str(path))):
         Outbox(path)
 
 
-def test_a_full_disk_is_told(path):
+def test_a_full_disk_is_reported(path):
     with Outbox(path) as outbox:
         pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
         outbox._db.execute(f"PRAGMA max_page_count={pages + 2}")
@@ -216,7 +216,7 @@ def test_every_commit_is_synced_to_the_disk(path):
         assert outbox._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
-def test_what_waits_can_be_read_by_any_sqlite(path):
+def test_the_file_can_be_read_by_any_sqlite(path):
     with Outbox(path) as outbox:
         outbox.put(TOPIC, [b"1"])
     with sqlite3.connect(path) as database:

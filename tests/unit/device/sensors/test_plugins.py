@@ -1,4 +1,4 @@
-"""Sensors are found by name, are told their options, and fail in one line."""
+"""Sensors are loaded by name, receive their options, and fail with a one-line error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Noon:
-    """A clock that stands still."""
+    """A clock that always shows noon."""
 
     start: str = "first"
 
@@ -45,38 +45,38 @@ def jsonl(*lines: str) -> list[Reading]:
     return list(JsonLines(Station("harbour", 0, 0), pipe, Noon()).readings())
 
 
-def test_three_sensors_come_with_the_agent():
+def test_three_sensors_are_built_in():
     assert {"simulated", "csv", "stdin"} <= set(names())
 
 
-def test_an_unknown_sensor_is_told_with_those_there_are():
+def test_an_unknown_sensor_is_an_error_that_lists_the_known_ones():
     with pytest.raises(SensorError, match=r"no sensor 'nose'.*csv, simulated, stdin"):
         open_sensor("nose", setting())
 
 
-def test_a_sensor_of_another_package_is_used(monkeypatch):
-    stranger = EntryPoint("stranger", f"{__name__}:stranger", GROUP)
-    monkeypatch.setattr("device.sensors.plugins.entry_points", lambda **_: EntryPoints([stranger]))
-    assert open_sensor("stranger", setting(port="/dev/tty1")).station.name == "harbour at /dev/tty1"
+def test_a_sensor_of_another_package_can_be_opened(monkeypatch):
+    external = EntryPoint("external", f"{__name__}:external", GROUP)
+    monkeypatch.setattr("device.sensors.plugins.entry_points", lambda **_: EntryPoints([external]))
+    assert open_sensor("external", setting(port="/dev/tty1")).station.name == "harbour at /dev/tty1"
     with pytest.raises(SensorError, match="needs --option port"):
-        open_sensor("stranger", setting())
-    with pytest.raises(SensorError, match="sensor stranger: OSError: no such port"):
-        open_sensor("stranger", setting(port="none"))
+        open_sensor("external", setting())
+    with pytest.raises(SensorError, match="sensor external: OSError: no such port"):
+        open_sensor("external", setting(port="none"))
 
 
-def stranger(made_of: Setting):
-    """As another package would write it."""
-    port = made_of.text("port")
+def external(given: Setting):
+    """Build a sensor as another package would."""
+    port = given.text("port")
     if port == "none":
         raise OSError("no such port")
 
-    class Stranger:
-        station = Station(f"{made_of.thing_name} at {port}", 0, 0)
+    class External:
+        station = Station(f"{given.thing_name} at {port}", 0, 0)
 
-    return Stranger()
+    return External()
 
 
-def test_a_simulated_sensor_reads_the_air_of_this_moment():
+def test_a_simulated_sensor_reads_the_air_at_the_current_time():
     sensor = open_sensor("simulated", setting(site="steelworks", seed="3"))
     assert sensor.station.name == "steelworks"
     first, second = itertools.islice(sensor.readings(), 2)
@@ -84,7 +84,7 @@ def test_a_simulated_sensor_reads_the_air_of_this_moment():
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "told"),
+    ("name", "options", "message"),
     [
         ("simulated", {"site": "moon"}, "no site 'moon'"),
         ("simulated", {"seed": "x"}, "option seed: expected a number; got 'x'"),
@@ -92,12 +92,12 @@ def test_a_simulated_sensor_reads_the_air_of_this_moment():
         ("stdin", {"longitude": "3"}, "needs --option latitude"),
     ],
 )
-def test_options_that_make_no_sense_are_told(name, options, told):
-    with pytest.raises(SensorError, match=told):
+def test_invalid_options_are_named(name, options, message):
+    with pytest.raises(SensorError, match=message):
         open_sensor(name, setting(**options))
 
 
-def test_a_recordings_values_are_played_as_if_measured_now(tmp_path):
+def test_a_recordings_values_are_played_with_the_current_time(tmp_path):
     (tmp_path / "stations.csv").write_text("station,longitude,latitude\na,1,2\nb,3,4\n")
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text("date,o3\n2020-01-01,1\n2020-01-02,NA\n")
@@ -112,7 +112,7 @@ def test_a_recordings_values_are_played_as_if_measured_now(tmp_path):
         open_sensor("csv", setting(**options, station="c"))
 
 
-def test_json_lines_become_readings_with_their_time_or_now():
+def test_json_lines_become_readings_with_their_own_or_the_current_time():
     timed = {"ozone": 41.5, "timestamp": "2026-06-01T10:00:00+02:00"}
     assert jsonl(json.dumps(timed), "", '{"ozone": null}') == [
         Reading(0, NOON - timedelta(hours=4), {"ozone": 41.5}),
@@ -121,7 +121,7 @@ def test_json_lines_become_readings_with_their_time_or_now():
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("ozone 5", "Expecting value"),
         ("[1]", "expected a JSON object"),
@@ -133,13 +133,13 @@ def test_json_lines_become_readings_with_their_time_or_now():
         ('{"timestamp": 5}', "fromisoformat"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_told_and_takes_no_place(line, told, capsys):
+def test_an_invalid_line_is_reported_and_skipped(line, message, capsys):
     assert jsonl(line, '{"ozone": 1}') == [Reading(0, NOON, {"ozone": 1})]
-    said = capsys.readouterr().err
-    assert said.startswith("lakecast device: line 1: ") and told in said
+    output = capsys.readouterr().err
+    assert output.startswith("lakecast device: line 1: ") and message in output
 
 
-def test_whatever_a_sensor_raises_is_told_in_one_line():
+def test_any_error_of_a_sensor_is_reported_in_one_line():
     def messages() -> Iterator[Message]:
         yield Message(b"1", NOON)
         raise KeyError("port")
@@ -150,7 +150,7 @@ def test_whatever_a_sensor_raises_is_told_in_one_line():
         next(given)
 
 
-def test_a_self_paced_sensor_is_read_at_once_and_what_it_gave_before_it_failed_is_kept(tmp_path):
+def test_readings_of_a_self_paced_sensor_are_taken_immediately_and_kept_if_it_fails(tmp_path):
     more, read = Event(), Event()
 
     def messages() -> Iterator[Message]:
@@ -177,7 +177,7 @@ def test_a_self_paced_sensor_is_read_at_once_and_what_it_gave_before_it_failed_i
         assert len(outbox) == 1001
 
 
-def test_a_feed_without_news_says_so_and_ends_with_its_sensor():
+def test_a_feed_returns_none_without_a_message_and_ends_with_its_sensor():
     gate, news = Event(), Event()
 
     def messages() -> Iterator[Message]:

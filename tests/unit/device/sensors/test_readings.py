@@ -1,4 +1,4 @@
-"""The telemetry message that is made of a reading."""
+"""The telemetry message of a reading."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def reading(**concentrations: float | None) -> Reading:
     return Reading(7, NOON, concentrations)
 
 
-def test_a_message_carries_identity_time_place_and_every_pollutant():
+def test_a_message_has_identity_time_location_and_every_pollutant():
     boot = Boot.new("harbour")
     message = json.loads(boot.message(STATION, reading(ozone=41.5)).payload)
     assert message == {
@@ -50,16 +50,16 @@ def test_recorded_and_live_messages_fulfil_the_contract():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_json_cannot_say_is_never_sent(value):
+def test_nan_and_infinity_are_rejected(value):
     with pytest.raises(ValueError, match="JSON compliant"):
         Boot.new("harbour").message(STATION, reading(ozone=value))
 
 
-def test_every_start_is_another_boot():
+def test_every_start_has_a_new_boot_id():
     assert Boot.new("harbour") != Boot.new("harbour")
 
 
-def test_replays_of_one_source_are_the_same_boot_and_others_are_not():
+def test_replays_share_a_boot_only_if_device_and_source_are_equal():
     assert Boot.of_recording("harbour", "a") == Boot.of_recording("harbour", "a")
     assert Boot.of_recording("harbour", "a") != Boot.of_recording("harbour", "b")
     assert Boot.of_recording("harbour", "a") != Boot.of_recording("hillside", "a")
@@ -87,12 +87,12 @@ def test_times_are_written_in_utc(moment, text):
     assert rfc3339(moment) == text
 
 
-def test_a_time_without_zone_is_refused():
+def test_a_time_without_zone_is_rejected():
     with pytest.raises(ValueError, match="with its time zone"):
         rfc3339(datetime(2026, 6, 1))  # noqa: DTZ001
 
 
-def test_broken_messages_are_each_broken_in_their_own_way():
+def test_each_broken_message_has_another_error():
     not_json, without_time, text_in_number = (
         message.payload for message in broken_messages(Boot.new("harbour"))
     )
@@ -109,5 +109,5 @@ def test_broken_messages_are_each_broken_in_their_own_way():
     ("station", "thing"),
     [("Gucheng", "gucheng"), ("Ring Road (N)", "ring-road-n"), ("harbour-2", "harbour-2")],
 )
-def test_a_station_gives_its_thing_its_name(station, thing):
+def test_a_thing_name_is_derived_from_its_stations(station, thing):
     assert thing_name_of(station) == thing

@@ -1,4 +1,4 @@
-"""Replay of CSV files: UCI Beijing as it is, and any other folder by its column map."""
+"""Recordings from CSV files: UCI Beijing, and other folders by their column map."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ def test_days_end_with_the_last_reading_of_any_station(folder):
     assert (gucheng.expected, dongsi.expected) == (3, 1)
 
 
-def test_a_reading_keeps_its_place_whatever_the_window(folder):
+def test_a_reading_has_the_same_place_in_any_window(folder):
     write(folder, "Gucheng", "".join(row(day, 0) for day in range(1, 11)))
     [short], [long] = find_recordings(folder, days=2), find_recordings(folder, days=5)
     assert list(short.readings()) == list(long.readings())[-2:]
     assert short.source == long.source
 
 
-def test_text_in_a_number_is_told_with_its_row_and_column(folder):
+def test_an_invalid_number_is_reported_with_its_row_and_column(folder):
     write(folder, "Gucheng", row(1, 0) + row(1, 1, "6,18,broken,7,800,88"))
     [recording] = find_recordings(folder)
     with pytest.raises(RecordingError, match=r"row 2: column SO2: expected a number.*'broken'"):
@@ -107,56 +107,56 @@ def test_text_in_a_number_is_told_with_its_row_and_column(folder):
 
 
 @pytest.mark.parametrize("odd", ["nan", "inf", "-inf"])
-def test_what_json_cannot_say_is_refused(folder, odd):
+def test_nan_and_infinity_are_rejected(folder, odd):
     write(folder, "Gucheng", row(1, 0, f"6,18,{odd},7,800,88"))
     [recording] = find_recordings(folder)
     with pytest.raises(RecordingError, match="column SO2"):
         list(recording.readings())
 
 
-def test_an_impossible_date_is_told_with_its_row(folder):
+def test_an_impossible_date_is_reported_with_its_row(folder):
     write(folder, "Gucheng", row(1, 0) + row(32, 0))
     with pytest.raises(RecordingError, match=r"row 2: day"):
         find_recordings(folder)
 
 
-def test_a_missing_column_is_told(folder):
+def test_a_missing_column_is_reported(folder):
     path = folder / "PRSA_Data_Gucheng_x.csv"
     path.write_text("year,month,day,PM2.5\n2016,1,1,5\n")
     with pytest.raises(RecordingError, match="row 1: no column 'hour'"):
         find_recordings(folder)
 
 
-def test_a_damaged_archive_is_told(folder):
+def test_a_damaged_archive_is_reported(folder):
     path = write(folder, "Gucheng", row(1, 0) * 1000, compressed=True)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(RecordingError, match=path.name):
         find_recordings(folder)
 
 
-def test_missing_coordinates_are_told(folder):
+def test_missing_coordinates_are_reported(folder):
     write(folder, "Nowhere", row(1, 0))
     with pytest.raises(RecordingError, match=r"stations\.csv lacks Nowhere"):
         find_recordings(folder)
 
 
-def test_a_missing_stations_file_is_told(tmp_path):
+def test_a_missing_stations_file_is_reported(tmp_path):
     write(tmp_path, "Gucheng", row(1, 0))
     with pytest.raises(RecordingError, match=r"stations\.csv is missing.*longitude"):
         find_recordings(tmp_path)
 
 
-def test_a_folder_without_recordings_is_told(folder):
-    with pytest.raises(RecordingError, match="is named like"):
+def test_a_folder_without_recordings_is_reported(folder):
+    with pytest.raises(RecordingError, match="has a name like"):
         find_recordings(folder)
 
 
-def test_no_folder_is_told(tmp_path):
-    with pytest.raises(RecordingError, match="is no folder"):
+def test_a_missing_folder_is_reported(tmp_path):
+    with pytest.raises(RecordingError, match="is not a folder"):
         find_recordings(tmp_path / "absent")
 
 
-def test_two_files_of_one_station_are_refused(folder):
+def test_two_files_of_one_station_are_rejected(folder):
     write(folder, "Gucheng", row(1, 0))
     write(folder, "Gucheng", row(1, 0), compressed=True)
     with pytest.raises(RecordingError, match="two files hold station Gucheng"):
@@ -192,7 +192,7 @@ def test_any_folder_can_be_described_by_a_column_map(folder):
 
 
 @pytest.mark.parametrize(
-    ("toml", "told"),
+    ("toml", "message"),
     [
         ("time = 'x'\n[columns]\nozone = 'O3'", "file_pattern"),
         ("file_pattern = 'a'\ntime = 'x'\ncolumns = {}", "no group"),
@@ -203,10 +203,10 @@ def test_any_folder_can_be_described_by_a_column_map(folder):
         ("not toml", "columns.toml"),
     ],
 )
-def test_a_bad_column_map_is_told(tmp_path, toml, told):
+def test_an_invalid_column_map_is_reported(tmp_path, toml, message):
     path = tmp_path / "columns.toml"
     path.write_text(toml)
-    with pytest.raises(RecordingError, match=told):
+    with pytest.raises(RecordingError, match=message):
         ColumnMap.from_toml(path)
 
 
@@ -217,7 +217,7 @@ ITALY = """Date;Time;CO(GT);PT08.S1(CO);NMHC(GT);NO2(GT);T;;
 """
 
 
-def test_uci_air_quality_of_italy_is_read_as_it_is(tmp_path):
+def test_uci_air_quality_of_italy_is_read_unchanged(tmp_path):
     (tmp_path / "AirQualityUCI.csv").write_text(ITALY)
     (tmp_path / "stations.csv").write_text("station,longitude,latitude\nAirQualityUCI,9.19,45.46\n")
     [recording] = find_recordings(tmp_path, ColumnMap.named("uci-air-quality"))
@@ -228,7 +228,7 @@ def test_uci_air_quality_of_italy_is_read_as_it_is(tmp_path):
     assert recording.expected == 2
 
 
-def test_london_style_files_are_read_each_with_the_columns_it_has(tmp_path):
+def test_london_style_files_may_have_different_columns(tmp_path):
     (tmp_path / "stations.csv").write_text(
         "station,longitude,latitude\nmy1,-0.15,51.52\nkc1,0,51\n"
     )
@@ -245,15 +245,15 @@ def test_london_style_files_are_read_each_with_the_columns_it_has(tmp_path):
     assert [r.concentrations for r in kensington.readings()] == [{"particulate_matter": None}]
 
 
-def test_the_maps_that_are_shipped_can_be_read_and_others_are_told():
+def test_shipped_maps_are_valid_and_an_unknown_name_is_an_error():
     assert SHIPPED == ("london", "uci-air-quality", "uci-beijing")
     assert all(ColumnMap.named(name).columns for name in SHIPPED)
     with pytest.raises(RecordingError, match="no such file, and none of london, uci-air-quality"):
         ColumnMap.named("paris")
 
 
-def test_what_identifies_a_replay_of_beijing_never_changes():
-    """Else a replay after an upgrade would put every reading into the lake a second time."""
+def test_the_identity_of_a_beijing_replay_never_changes():
+    """Otherwise a replay after an upgrade would add every reading to the lake a second time."""
     assert UCI_BEIJING.describe() == (
         "[('carbon_monoxide', 'CO'), ('nitrogen_dioxide', 'NO2'), ('ozone', 'O3'), "
         "('particulate_matter', 'PM2.5'), ('sulfur_dioxide', 'SO2')] "
@@ -261,7 +261,7 @@ def test_what_identifies_a_replay_of_beijing_never_changes():
     )
 
 
-def test_another_way_to_read_a_file_is_another_recording():
+def test_each_parameter_of_a_column_map_changes_the_recordings_identity():
     plain = ColumnMap("(?P<station>.)", {"ozone": "O3"}, ("t",))
     others = [
         ColumnMap("(?P<station>.)", {"ozone": "O3"}, ("t",), **other)
@@ -277,8 +277,8 @@ def test_another_way_to_read_a_file_is_another_recording():
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not DATA.is_dir(), reason="Beijing CSV files are not here")
-def test_beijing_files_are_read_as_they_are():
+@pytest.mark.skipif(not DATA.is_dir(), reason="no Beijing CSV files: set LAKECAST_DATA")
+def test_beijing_files_are_read_unchanged():
     [recording] = find_recordings(DATA, UCI_BEIJING, days=120, limit=1)
     readings = list(recording.readings())
     assert len(readings) == 120 * 24 == recording.expected

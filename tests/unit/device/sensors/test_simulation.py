@@ -1,4 +1,4 @@
-"""Simulated stations: the same seed gives the same air, and the air has the habits of real air."""
+"""Simulated stations: the same seed gives the same air, and the air has realistic patterns."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def recording(days: int, site=RING_ROAD, end=END, seed=0) -> list[Reading]:
 
 @pytest.fixture(scope="module")
 def summer() -> list[Reading]:
-    """120 days of the ring road."""
+    """Return 120 days of the ring road."""
     return recording(120)
 
 
 def values(
     readings: list[Reading], pollutant: str, when: Callable[[datetime], bool]
 ) -> list[float]:
-    """Measured values at local times (UTC+1) that fulfil a condition."""
+    """Return measured values at local times (UTC+1) that fulfil a condition."""
     return [
         value
         for reading in readings
@@ -48,7 +48,7 @@ def test_another_seed_gives_other_readings(summer):
     assert recording(120, seed=1) != summer
 
 
-def test_a_longer_window_holds_the_shorter_one(summer):
+def test_a_longer_window_contains_the_shorter_one(summer):
     week = recording(7)
     assert week == summer[-len(week) :]
 
@@ -70,19 +70,19 @@ def test_traffic_has_its_rush_hour(summer):
     assert mean(rush) > 2 * mean(night)
 
 
-def test_traffic_rests_at_the_weekend(summer):
+def test_traffic_is_lower_at_the_weekend(summer):
     workday = values(summer, "nitrogen_dioxide", lambda t: t.weekday() < 5 and t.hour == 8)
     weekend = values(summer, "nitrogen_dioxide", lambda t: t.weekday() >= 5 and t.hour == 8)
     assert mean(weekend) < 0.8 * mean(workday)
 
 
-def test_ozone_comes_in_the_afternoon(summer):
+def test_ozone_peaks_in_the_afternoon(summer):
     afternoon = values(summer, "ozone", lambda t: t.hour in (13, 14, 15))
     morning = values(summer, "ozone", lambda t: t.hour in (5, 6, 7))
     assert mean(afternoon) > 1.5 * mean(morning)
 
 
-def test_still_air_gathers_particles_and_carbon_monoxide_together(summer):
+def test_particles_and_carbon_monoxide_are_correlated(summer):
     pairs = [
         (reading.concentrations["particulate_matter"], reading.concentrations["carbon_monoxide"])
         for reading in summer
@@ -101,14 +101,14 @@ def test_neighbouring_stations_share_the_weather():
     assert correlation(*zip(*pairs, strict=True)) > 0.5
 
 
-def test_now_and_then_something_is_missing_but_not_much(summer):
+def test_a_few_readings_and_values_are_missing(summer):
     silent_hours = 120 * 24 - len(summer)
     nulls = sum(value is None for reading in summer for value in reading.concentrations.values())
     assert 0 < silent_hours < 0.05 * 120 * 24
     assert 0 < nulls < 0.05 * len(summer) * len(POLLUTANTS)
 
 
-def test_concentrations_are_positive_and_of_a_citys_size(summer):
+def test_concentrations_are_positive_and_realistic(summer):
     limits = dict(zip(POLLUTANTS, (400, 300, 5000, 150, 400), strict=True))
     for reading in summer:
         assert tuple(reading.concentrations) == POLLUTANTS
@@ -116,23 +116,23 @@ def test_concentrations_are_positive_and_of_a_citys_size(summer):
             assert value is None or 0 < value < limits[pollutant]
 
 
-def test_more_stations_than_sites_have_names_and_places_of_their_own():
+def test_additional_stations_have_unique_names_and_locations():
     stations = [site.station for site in sites(14)]
     assert len({station.name for station in stations}) == 14
     assert len({(station.longitude, station.latitude) for station in stations}) == 14
 
 
-def test_no_station_is_refused():
+def test_a_count_of_zero_stations_is_rejected():
     with pytest.raises(ValueError, match="at least one station; got 0"):
         sites(0)
 
 
-def test_weather_before_the_first_hour_is_refused():
+def test_a_start_before_the_first_hour_is_rejected():
     with pytest.raises(ValueError, match=r"begins at 2025-01-01.*take fewer days"):
         SimulatedRecording(RING_ROAD, FIRST_HOUR - HOUR, END)
 
 
-def test_a_live_reading_at_a_full_hour_is_that_hours_air():
+def test_a_live_reading_at_a_full_hour_equals_the_recorded_one():
     moments = [END - 3 * HOUR, END - 2 * HOUR]
     clock = iter(moments)
     live = islice(LiveSimulation(RING_ROAD, clock=lambda: next(clock)).readings(), 2)
@@ -140,7 +140,7 @@ def test_a_live_reading_at_a_full_hour_is_that_hours_air():
     assert [reading.concentrations for reading in live] == hourly
 
 
-def test_live_readings_lie_between_their_hours_and_count_from_zero(summer):
+def test_live_readings_are_interpolated_and_count_from_zero(summer):
     hour, next_hour = next(
         pair
         for pair in pairwise(summer)
@@ -155,7 +155,7 @@ def test_live_readings_lie_between_their_hours_and_count_from_zero(summer):
         assert all(low <= reading.concentrations[pollutant] <= high for reading in live)
 
 
-def test_a_silent_station_measures_nothing_live():
+def test_a_live_reading_of_a_silent_station_has_no_values():
     hours = {reading.place for reading in recording(120)}
     silent = next(place for place in range(min(hours), max(hours)) if place not in hours)
     sensor = LiveSimulation(RING_ROAD, clock=lambda: FIRST_HOUR + silent * HOUR)
