@@ -1,7 +1,7 @@
-"""Glue on the laptop: job runs that really run under Spark, crawlers that really read.
+"""Glue on the laptop: runs jobs under Spark and crawls S3.
 
-The data catalogue, triggers and workflows stay ministack's. `definitions` keeps jobs and crawlers
-as AWS keeps them, `job_runs` and `job_run` run jobs, `crawlers` and `inference` crawl.
+ministack serves the data catalogue, triggers and workflows. `definitions` stores jobs and crawlers
+as AWS does, `runs` runs jobs, `crawlers` crawls.
 """
 
 from __future__ import annotations
@@ -13,5 +13,5 @@ __all__ = ["register"]
 
 
 def register(context: CloudContext) -> Service:
-    """The service, ready to be started."""
+    """Returns the service, not yet started."""
     return Glue(context)

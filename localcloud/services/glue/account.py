@@ -1,4 +1,4 @@
-"""The account that Glue works in: clients, and the role that a job or a crawler acts as."""
+"""Clients and role credentials that Glue's jobs and crawlers use."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _CONFIG = Config(max_pool_connections=16, retries={"max_attempts": 3, "mode": "s
 
 
 class Account:
-    """Everything that is the same for all jobs and crawlers.
+    """Clients and role credentials for all jobs and crawlers.
 
     Parameters
     ----------
     context
-        The cloud that Glue is part of.
+        Local cloud that Glue runs in.
     """
 
     def __init__(self, context: CloudContext) -> None:
         self.context = context
 
     def client(self, service: str, credentials: Mapping[str, str] | None = None) -> Any:
-        """A client of another service in this cloud; Glue's own rights, or those given."""
+        """Returns a client of another service; uses Glue's credentials unless others are given."""
         given = self.context.environment if credentials is None else credentials
         session = boto3.Session(
             aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
@@ -39,17 +39,17 @@ class Account:
         return session.client(service, endpoint_url=self.context.endpoint_url, config=_CONFIG)
 
     def assume(self, role: str) -> dict[str, str]:
-        """Credentials of a role, as environment variables.
+        """Returns a role's credentials as environment variables.
 
         Parameters
         ----------
         role
-            ARN, or name, as Glue takes either.
+            ARN or name; Glue accepts both.
 
         Raises
         ------
         RoleError
-            Where the role does not exist or does not trust Glue.
+            If the role does not exist or does not trust Glue.
         """
         if not role.startswith("arn:"):
             role = f"arn:aws:iam::{self.context.account_id}:role/{role}"

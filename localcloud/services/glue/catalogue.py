@@ -1,7 +1,7 @@
-"""Ministack's Glue, as its own code keeps it: what the operations here build on.
+"""Access to ministack's own Glue records.
 
-Ministack is pinned to one version, so its records may be reached into; this is the only module that
-does.
+This is the only Glue module that uses ministack's internals, which is safe because ministack is
+pinned to one version.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 
 def call(operation: str, request: Record) -> Record:
-    """Have ministack serve an operation; its refusals are raised."""
+    """Calls an operation of ministack and raises its error, if any."""
     status, _, body = glue._handle_request_sync(
         "POST", "/", {"x-amz-target": f"AWSGlue.{operation}"}, json.dumps(request).encode(), {}
     )
@@ -29,39 +29,39 @@ def call(operation: str, request: Record) -> Record:
 
 
 def job(name: str) -> Record:
-    """Definition of a job; changes to it are kept.
+    """Returns a job's stored definition; changes to the returned object are kept.
 
     Raises
     ------
     AwsError
-        ``EntityNotFoundException``.
+        ``EntityNotFoundException`` if there is no such job.
     """
     return _found(glue._jobs.get(name), f"Job {name} not found.")
 
 
 def put_job(name: str, definition: Record) -> None:
-    """Keep a job's definition in place of the one that was there."""
+    """Stores a job's definition, replacing the previous one."""
     glue._jobs[name] = definition
 
 
 def crawler(name: str) -> Record:
-    """A crawler; changes to it are kept. Raises as `job` does."""
+    """Returns a stored crawler; changes to the returned object are kept. Raises as `job` does."""
     return _found(glue._crawlers.get(name), f"Crawler with name {name} does not exist")
 
 
 def all_crawlers() -> list[Record]:
-    """Crawlers of the account and region of the request."""
+    """Returns the crawlers of the request's account and region."""
     return list(glue._crawlers.values())
 
 
 def tag(kind: str, name: str, tags: dict[str, str]) -> None:
-    """Give a resource its tags."""
+    """Sets a resource's tags."""
     if tags:
         glue._tags[glue._arn(kind, name)] = dict(tags)
 
 
 def untag(kind: str, name: str) -> None:
-    """Forget a resource's tags."""
+    """Removes a resource's tags."""
     glue._tags.pop(glue._arn(kind, name), None)
 
 

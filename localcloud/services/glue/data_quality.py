@@ -1,4 +1,4 @@
-"""Data quality rulesets: kept and given back. Only AWS evaluates them; starting that is refused."""
+"""Stores data quality rulesets. Only AWS can evaluate them; starting an evaluation is refused."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Request = dict[str, Any]
 
 KIND = "data-quality-ruleset"
 TAG_KIND = "dataQualityRuleset"
-_KEPT = ("Name", "Description", "Ruleset", "TargetTable", "DataQualitySecurityConfiguration")
+_MEMBERS = ("Name", "Description", "Ruleset", "TargetTable", "DataQualitySecurityConfiguration")
 
 
 class DataQuality:
-    """CreateDataQualityRuleset and the like.
+    """Operations on data quality rulesets.
 
     Parameters
     ----------
     store
-        Where they are kept.
+        Store of the rulesets.
     """
 
     def __init__(self, store: Store) -> None:
@@ -34,7 +34,7 @@ class DataQuality:
             raise AwsError("AlreadyExistsException", f"Data quality ruleset {name} exists already")
         _check(request["Ruleset"])
         now = time.time()
-        given = {key: request[key] for key in _KEPT if key in request}
+        given = {key: request[key] for key in _MEMBERS if key in request}
         self._store.put(KIND, name, {**given, "CreatedOn": now, "LastModifiedOn": now})
         catalogue.tag(TAG_KIND, name, request.get("Tags", {}))
         return {"Name": name}
@@ -43,7 +43,7 @@ class DataQuality:
         return self._found(request["Name"])
 
     def update_data_quality_ruleset(self, request: Request) -> Request:
-        """Changes what the request names."""
+        """Changes only the members that the request contains."""
         record = self._found(request["Name"])
         for key in ("Description", "Ruleset"):
             if key in request:
@@ -60,12 +60,12 @@ class DataQuality:
         return {}
 
     def list_data_quality_rulesets(self, request: Request) -> Request:
-        """By name; filters other than the target table are refused."""
-        wanted = dict(request.get("Filter", {}))
-        table = wanted.pop("TargetTable", None)
-        if wanted or request.get("Tags"):
+        """Lists rulesets by name. Refuses filters other than the target table."""
+        filters = dict(request.get("Filter", {}))
+        table = filters.pop("TargetTable", None)
+        if filters or request.get("Tags"):
             raise AwsError(
-                "InvalidInputException", "the local cloud lists rulesets by TargetTable alone"
+                "InvalidInputException", "the local cloud filters rulesets by TargetTable only"
             )
         found = [
             {key: value for key, value in record.items() if key != "Ruleset"}
@@ -87,7 +87,7 @@ class DataQuality:
 
 
 def _check(ruleset: str) -> None:
-    """What can be told without DQDL's grammar."""
+    """Checks what is possible without a DQDL parser."""
     text = ruleset.strip()
     if not (text.startswith("Rules") and text.endswith("]") and text.count('"') % 2 == 0):
         raise AwsError(

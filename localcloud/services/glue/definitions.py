@@ -1,7 +1,7 @@
-"""Definitions of jobs and crawlers, kept as AWS keeps them.
+"""Stores the definitions of jobs and crawlers as AWS does.
 
-Ministack drops members that it does not know and answers empty ones for those that were never
-given, so Terraform would find a difference right after it applied.
+ministack drops members that it does not know and returns empty values for members that were never
+set, so Terraform would see drift right after an apply.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from localcloud.services.glue import catalogue
 
 Request = dict[str, Any]
 
-_NOT_OF_THE_DEFINITION = ("Name", "Tags")
-_DPU_A_WORKER = {
+_NOT_IN_DEFINITION = ("Name", "Tags")
+_DPU_PER_WORKER = {
     "G.025X": 0.25,
     "Standard": 1.0,
     "G.1X": 1.0,
@@ -34,20 +34,20 @@ _DEFAULTS: dict[str, Any] = {
 
 
 class Runs(Protocol):
-    """Who must know that a job is gone."""
+    """Runs of jobs, which must end when their job is deleted."""
 
     def forget(self, job: str) -> None:
-        """End and forget the runs of a job."""
+        """Stops and deletes the runs of a job."""
         ...
 
 
 class Definitions:
-    """CreateJob, UpdateJob, DeleteJob and the like for crawlers.
+    """Operations that create, update and delete jobs and crawlers.
 
     Parameters
     ----------
     runs
-        The jobs' runs.
+        Runs of the jobs.
     """
 
     def __init__(self, runs: Runs) -> None:
@@ -64,7 +64,7 @@ class Definitions:
         return {"Job": catalogue.job(request["JobName"])}
 
     def update_job(self, request: Request) -> Request:
-        """Replaces the definition: what an update does not name goes back to its default."""
+        """Replaces the definition: a member that the update omits returns to its default."""
         name = request["JobName"]
         created = catalogue.job(name)["CreatedOn"]
         catalogue.put_job(
@@ -80,10 +80,10 @@ class Definitions:
 
     def create_crawler(self, request: Request) -> Request:
         name = request["Name"]
-        # Glue takes a role's name as well as its ARN, ministack the ARN only.
+        # Glue accepts a role's name or its ARN, ministack only the ARN.
         answer = catalogue.call("CreateCrawler", {**request, "Role": ""})
         catalogue.crawler(name)["Role"] = request["Role"]
-        _leave_out_empty(catalogue.crawler(name))
+        _remove_empty_members(catalogue.crawler(name))
         catalogue.tag("crawler", name, request.get("Tags", {}))
         return answer
 
@@ -91,7 +91,7 @@ class Definitions:
         if catalogue.crawler(request["Name"])["State"] != "READY":
             raise AwsError("CrawlerRunningException", f"Crawler {request['Name']} is running")
         answer = catalogue.call("UpdateCrawler", request)
-        _leave_out_empty(catalogue.crawler(request["Name"]))
+        _remove_empty_members(catalogue.crawler(request["Name"]))
         return answer
 
     def delete_crawler(self, request: Request) -> Request:
@@ -105,18 +105,18 @@ def _definition(request: Request) -> Request:
     given = {
         name: value
         for name, value in request.items()
-        if name not in _NOT_OF_THE_DEFINITION and value not in (None, {}, [])
+        if name not in _NOT_IN_DEFINITION and value not in (None, {}, [])
     }
     definition = {**_DEFAULTS, **given, "LastModifiedOn": time.time()}
     if "MaxCapacity" not in definition:
-        dpu = _DPU_A_WORKER.get(definition.get("WorkerType", "G.1X"), 1.0)
+        dpu = _DPU_PER_WORKER.get(definition.get("WorkerType", "G.1X"), 1.0)
         definition["MaxCapacity"] = dpu * definition.get("NumberOfWorkers", 10)
     definition["AllocatedCapacity"] = int(definition["MaxCapacity"])
     return definition
 
 
-def _leave_out_empty(record: Request) -> None:
-    """AWS answers no member that was never given."""
+def _remove_empty_members(record: Request) -> None:
+    """Removes empty members, because AWS omits members that were never set."""
     for name in [name for name, value in record.items() if value in ("", None, {}, [])]:
         del record[name]
     record.setdefault("RecrawlPolicy", {"RecrawlBehavior": "CRAWL_EVERYTHING"})

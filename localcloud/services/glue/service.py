@@ -1,4 +1,4 @@
-"""Glue as one of the cloud's services: put together, started and stopped."""
+"""Assembles, starts and stops the Glue service."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from localcloud.services.glue.runs.job_runs import JobRuns
 
 
 class Glue:
-    """What ministack only pretends to do, in front of what it does.
+    """Glue service that handles runs, crawls and definitions and forwards the rest to ministack.
 
     Parameters
     ----------
     context
-        The cloud it is part of; its state is kept in ``<home>/glue``.
+        Local cloud that Glue runs in; its state is stored in ``<home>/glue``.
     """
 
     def __init__(self, context: CloudContext) -> None:
@@ -46,12 +46,12 @@ class Glue:
         return {"glue": self._api}
 
     async def start(self) -> None:
-        """Give runs and crawls that the last stop or crash cut off their final state."""
+        """Fails the runs and crawls that the last stop or crash interrupted."""
         await asyncio.to_thread(self._runs.start)
         await asyncio.to_thread(self._crawlers.start)
 
     async def stop(self) -> None:
-        """End all runs and crawls."""
+        """Stops all runs and crawls."""
         await asyncio.gather(
             asyncio.to_thread(self._runs.close), asyncio.to_thread(self._crawlers.close)
         )

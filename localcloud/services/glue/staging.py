@@ -1,9 +1,9 @@
-"""A job's S3 locations on this disk: fetched before it runs, put back when it has ended.
+"""Copies a job's S3 locations to disk before it runs and uploads its changes afterwards.
 
-Spark has no S3 file system outside AWS that can be had from a package registry, so a job finds a
-``file://`` URI wherever it was given an ``s3://`` one. AWS's jobs read and write S3 as they go;
-here what a job writes appears when its script has ended, well or not, and not at all when the run
-was stopped.
+No S3 file system for Spark is available from a package registry, so each ``s3://`` URI in a job's
+arguments becomes a ``file://`` URI. On AWS, jobs read and write S3 while they run; here a job's
+output appears in S3 when its script ends, with or without an error. If the run is stopped, its
+output is discarded.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ LOG_ENTRY = re.compile(r"/_delta_log/\d{20}\.json$")
 IN_LOG = "/_delta_log/"
 EXISTS_ALREADY = ("PreconditionFailed", "ConditionalRequestConflict")
 CONNECTIONS = 8
-KEYS_A_DELETE = 1000
+KEYS_PER_DELETE = 1000
 
 Signature = tuple[int, int]
 
 
 class StagingError(Exception):
-    """What a job names in S3 can't be had or put; the message says where and why."""
+    """A job's inputs or output cannot be staged, or are not supported; the message says why."""
 
 
 class CommitLostError(StagingError):
-    """Another run has committed to the same table since this one's data was fetched."""
+    """Another run has committed to the same table since this run fetched its data."""
 
 
 class Staging:
-    """The S3 locations of one run below one folder, as ``<bucket>/<key>``.
+    """Local copies of the S3 locations of one run, at ``<folder>/<bucket>/<key>``.
 
     Parameters
     ----------
     s3
-        A client with the rights of the job's role.
+        Client with the permissions of the job's role.
     folder
-        Where to put them.
+        Folder of the copies.
     """
 
     def __init__(self, s3: Any, folder: Path) -> None:
@@ -54,14 +54,14 @@ class Staging:
         self._fetched: dict[Path, Signature] = {}
 
     def fetch(self, uri: str) -> str:
-        """Fetch an object, or all below a prefix; the ``file://`` URI that stands for it.
+        """Downloads an object, or all objects below a prefix, and returns its ``file://`` URI.
 
-        A prefix with nothing in it becomes an empty folder.
+        An empty prefix becomes an empty folder.
 
         Raises
         ------
         StagingError
-            Where it may not be read.
+            If it cannot be read.
         """
         bucket, key = split(uri)
         prefix = key if key.endswith("/") or not key else f"{key}/"
@@ -76,72 +76,72 @@ class Staging:
             with ThreadPoolExecutor(CONNECTIONS) as threads:
                 list(threads.map(lambda found: self._download(bucket, found), keys))
         except (ClientError, BotoCoreError) as error:
-            raise StagingError(f"{uri} can't be read as the job's role: {error}") from error
+            raise StagingError(f"the job's role cannot read {uri}: {error}") from error
         return f"file://{place}{'/' if uri.endswith('/') else ''}"
 
     def fetch_file(self, uri: str, target: Path) -> Path:
-        """Fetch one object to a path, such as a script.
+        """Downloads one object, such as a script, to a path.
 
         Raises
         ------
         StagingError
-            Where it does not exist or may not be read.
+            If it does not exist or cannot be read.
         """
         bucket, key = split(uri)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._s3.download_file(bucket, key, str(target))
         except (ClientError, BotoCoreError) as error:
-            raise StagingError(f"{uri} can't be read as the job's role: {error}") from error
+            raise StagingError(f"the job's role cannot read {uri}: {error}") from error
         return target
 
     def put_back(self) -> None:
-        """Put what is new or changed, then delete what is gone.
+        """Uploads new and changed files, then deletes the objects whose files are missing.
 
-        In this order, so that a reader never finds a day with neither its old files nor its new.
+        Uploading first ensures that a reader always finds either the old or the new files of a day.
 
         Raises
         ------
         CommitLostError
-            Where a table's log has come to hold another run's entry.
+            If another run has written the same entry to a table's log.
         StagingError
-            Where the job's role may not write.
+            If the job's role cannot write.
         """
         now = {path: _signature(path) for path in self._files()}
         changed = [path for path, signature in now.items() if self._fetched.get(path) != signature]
-        gone = [path for path in self._fetched if path not in now]
+        deleted = [path for path in self._fetched if path not in now]
         entries = [path for path in changed if LOG_ENTRY.search(path.as_posix())]
-        # Checkpoints speak of entries, so they come after them.
+        # Checkpoints refer to log entries, so they are uploaded after them.
         checkpoints = [p for p in changed if IN_LOG in p.as_posix() and p not in entries]
         try:
             self._upload_all(path for path in changed if IN_LOG not in path.as_posix())
             for path in sorted(entries, key=lambda path: now[path][1]):
                 self._upload_entry(path)
             self._upload_all(checkpoints)
-            self._delete(gone)
+            self._delete(deleted)
         except (ClientError, BotoCoreError, S3UploadFailedError) as error:
-            raise StagingError(f"what the job wrote can't be put: {error}") from error
+            raise StagingError(f"the job's role cannot write the job's output: {error}") from error
 
     def in_s3_terms(self, text: str) -> str:
-        """A text in which the staged places have their S3 addresses again."""
+        """Replaces local paths in a text by their S3 URIs."""
         return re.sub(rf"(?:file:/*)?{re.escape(str(self._folder))}/", "s3://", text)
 
     def _files(self) -> Iterator[Path]:
-        """Files below the staged roots, without what file systems add for themselves."""
+        """Yields the files below the staged roots, except hidden ones."""
         seen = set()
         for bucket, prefix in self._roots:
             for path in (self._folder / bucket / prefix).rglob("*"):
                 if path in seen or not path.is_file():
                     continue
                 seen.add(path)
-                if not path.name.startswith("."):  # checksums, drafts
+                if not path.name.startswith("."):  # checksums, temporary files
                     yield path
 
     def _keys(self, bucket: str, prefix: str) -> Iterator[str]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for page in pages:
             for item in page.get("Contents", []):
-                if not item["Key"].endswith("/"):  # a console's marker of an empty folder
+                if not item["Key"].endswith("/"):  # the S3 console's marker of an empty folder
                     yield item["Key"]
 
     def _exists(self, bucket: str, key: str) -> bool:
@@ -150,15 +150,15 @@ class Staging:
 
     def _download(self, bucket: str, key: str) -> None:
         path = self._folder / bucket / key
-        if path in self._fetched:  # two arguments name it
+        if path in self._fetched:  # named by two arguments
             return
         if not path.resolve().is_relative_to(self._folder.resolve()):
-            raise StagingError(f"s3://{bucket}/{key} would leave the run's folder")
+            raise StagingError(f"s3://{bucket}/{key} would be stored outside the run's folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         found = self._s3.get_object(Bucket=bucket, Key=key)
         path.write_bytes(found["Body"].read())
         put = found["LastModified"].timestamp()
-        os.utime(path, (put, put))  # a job may ask how old it is
+        os.utime(path, (put, put))  # a job may read the modification time
         self._fetched[path] = _signature(path)
 
     def _upload_all(self, paths: Iterable[Path]) -> None:
@@ -172,7 +172,7 @@ class Staging:
         except ClientError as error:
             if error.response["Error"]["Code"] not in EXISTS_ALREADY:
                 raise
-            raise CommitLostError(f"another run has put s3://{bucket}/{key} first") from error
+            raise CommitLostError(f"another run wrote s3://{bucket}/{key} first") from error
 
     def _upload(self, path: Path) -> None:
         bucket, key = self._address(path)
@@ -184,14 +184,14 @@ class Staging:
             bucket, key = self._address(path)
             by_bucket.setdefault(bucket, []).append(key)
         for bucket, keys in by_bucket.items():
-            for start in range(0, len(keys), KEYS_A_DELETE):
-                some = [{"Key": key} for key in keys[start : start + KEYS_A_DELETE]]
+            for start in range(0, len(keys), KEYS_PER_DELETE):
+                batch = [{"Key": key} for key in keys[start : start + KEYS_PER_DELETE]]
                 answer = self._s3.delete_objects(
-                    Bucket=bucket, Delete={"Objects": some, "Quiet": True}
+                    Bucket=bucket, Delete={"Objects": batch, "Quiet": True}
                 )
                 for error in answer.get("Errors", []):
                     raise StagingError(
-                        f"s3://{bucket}/{error['Key']} can't be deleted: {error['Message']}"
+                        f"s3://{bucket}/{error['Key']} cannot be deleted: {error['Message']}"
                     )
 
     def _address(self, path: Path) -> tuple[str, str]:
@@ -200,16 +200,16 @@ class Staging:
 
 
 def split(uri: str) -> tuple[str, str]:
-    """Bucket and key of an S3 URI.
+    """Splits an S3 URI into bucket and key.
 
     Raises
     ------
     StagingError
-        Where it is none.
+        If it is not an S3 URI.
     """
     match = S3_URI.match(uri)
     if match is None:
-        raise StagingError(f"expected an address beginning with s3://; got {uri!r}")
+        raise StagingError(f"expected a URI that starts with s3://; got {uri!r}")
     return match[1], match[2]
 
 

@@ -1,4 +1,4 @@
-"""Crawlers: what they make of objects in S3, and what the catalogue then says."""
+"""Tests of crawlers: the tables and partitions that they add to the catalogue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def glue(aws: boto3.Session):
     )
     client.create_database(DatabaseInput={"Name": DATABASE})
     trust = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}}
-    may = [
+    permissions = [
         {
             "Effect": "Allow",
             "Action": ["s3:GetObject", "s3:ListBucket"],
@@ -40,7 +40,7 @@ def glue(aws: boto3.Session):
         AssumeRolePolicyDocument=json.dumps({"Statement": [{**trust, "Action": "sts:AssumeRole"}]}),
     )
     iam.put_role_policy(
-        RoleName=ROLE, PolicyName="p", PolicyDocument=json.dumps({"Statement": may})
+        RoleName=ROLE, PolicyName="p", PolicyDocument=json.dumps({"Statement": permissions})
     )
     rows = [{"device_id": "a", "sequence": 1, "ozone": 1.5}, {"ozone": 2, "note": None}]
     lines = gzip.compress("".join(f"{json.dumps(row)}\n" for row in rows).encode())
@@ -55,7 +55,7 @@ def glue(aws: boto3.Session):
 
 
 def crawl(glue, name: str, path: str, **changes) -> dict:
-    """The crawler after a crawl."""
+    """Crawls a path and returns the crawler once it is ready again."""
     definition = {
         "Role": ROLE,
         "DatabaseName": DATABASE,
@@ -80,7 +80,7 @@ def columns(table: dict) -> dict[str, str]:
     return {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
 
 
-def test_json_lines_become_a_table_with_a_partition_an_hour(glue) -> None:
+def test_json_lines_become_a_table_with_a_partition_per_hour(glue) -> None:
     crawler = crawl(glue, "json", f"{BUCKET}/telemetry/")
     assert crawler["LastCrawl"]["Status"] == "SUCCEEDED", crawler
     table = glue.get_table(DatabaseName=DATABASE, Name="raw_telemetry")["Table"]
@@ -102,7 +102,7 @@ def test_json_lines_become_a_table_with_a_partition_an_hour(glue) -> None:
     assert location in {one["StorageDescriptor"]["Location"] for one in found}
 
 
-def test_a_second_crawl_adds_what_is_new(glue, aws: boto3.Session) -> None:
+def test_a_second_crawl_adds_new_columns_and_partitions(glue, aws: boto3.Session) -> None:
     crawl(glue, "json", f"{BUCKET}/telemetry/")
     aws.client("s3").put_object(
         Bucket=BUCKET, Key="telemetry/2026/06/03/12/y.json", Body=b'{"humidity": 40}\n'
@@ -131,7 +131,7 @@ def test_parquet_becomes_a_table_with_its_own_types_and_hive_partitions(glue) ->
         (f"{BUCKET}/telemetry/", {"DatabaseName": "nowhere"}, "nowhere"),
     ],
 )
-def test_a_crawl_that_can_not_be_done_says_why(glue, path: str, changes: dict, reason: str) -> None:
+def test_a_failed_crawl_reports_why(glue, path: str, changes: dict, reason: str) -> None:
     last = crawl(glue, "failing", path, **changes)["LastCrawl"]
     assert last["Status"] == "FAILED"
     assert any(word in last["ErrorMessage"] for word in reason.split("|")), last["ErrorMessage"]
@@ -143,7 +143,7 @@ def test_an_empty_target_makes_no_table(glue) -> None:
     assert "raw_nothing" not in names
 
 
-def test_crawlers_come_back_as_they_were_given(glue, aws: boto3.Session) -> None:
+def test_crawlers_are_returned_as_they_were_defined(glue, aws: boto3.Session) -> None:
     glue.create_crawler(
         Name="defined",
         Role=ROLE,
@@ -163,7 +163,7 @@ def test_crawlers_come_back_as_they_were_given(glue, aws: boto3.Session) -> None
         glue.get_crawler(Name="defined")
 
 
-def test_a_crawler_that_does_not_run_can_not_be_stopped(glue) -> None:
+def test_a_crawler_that_is_not_running_cannot_be_stopped(glue) -> None:
     crawl(glue, "idle", f"{BUCKET}/nothing/")
     with pytest.raises(glue.exceptions.CrawlerNotRunningException):
         glue.stop_crawler(Name="idle")

@@ -1,4 +1,4 @@
-"""Data quality rulesets as Glue's API keeps them."""
+"""Tests of data quality rulesets through Glue's API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TABLE = {"DatabaseName": "lake", "TableName": "readings"}
 RULES = ruleset(EXPECTATIONS["telemetry"])
 
 
-def test_a_ruleset_is_kept_changed_listed_and_deleted(aws: boto3.Session) -> None:
+def test_a_ruleset_is_created_changed_listed_and_deleted(aws: boto3.Session) -> None:
     glue = aws.client("glue")
     glue.create_data_quality_ruleset(
         Name="readings", Description="d", Ruleset=RULES, TargetTable=TABLE, Tags={"owner": "us"}
@@ -40,7 +40,7 @@ def test_a_ruleset_is_kept_changed_listed_and_deleted(aws: boto3.Session) -> Non
         glue.get_data_quality_ruleset(Name="readings")
 
 
-def test_what_is_no_dqdl_and_what_only_aws_does_is_refused(aws: boto3.Session) -> None:
+def test_invalid_dqdl_and_evaluation_runs_are_refused(aws: boto3.Session) -> None:
     glue = aws.client("glue")
     with pytest.raises(glue.exceptions.InvalidInputException, match="expected DQDL of the form"):
         glue.create_data_quality_ruleset(Name="broken", Ruleset="RowCount > 0")

@@ -1,4 +1,4 @@
-"""Job runs as Glue's API shows them: arguments, states, failures, limits, and who outlives whom."""
+"""Tests of job runs through Glue's API: arguments, states, failures, limits and interruptions."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def plain(estate: Estate, name: str, script: str, **changes) -> str:
 
 
 def pids(estate: Estate, run_id: str) -> list[int]:
-    """Processes of a run of `WAIT`, from its log."""
+    """Reads the process ids of a run of `WAIT` from its log."""
 
     log = until(lambda: estate.output(run_id), "the script's first line in CloudWatch Logs")
     return [int(word) for word in log.split()[1:]]
 
 
-def test_a_job_finds_its_folder_and_leaves_what_it_changed(estate: Estate) -> None:
+def test_a_job_reads_its_folder_and_its_changes_are_uploaded(estate: Estate) -> None:
     for key in ("place/kept", "place/same", "place/old/one", "elsewhere"):
         estate.put("curated", key, key.encode())
     bucket = estate.names.bucket("curated")
@@ -81,7 +81,7 @@ def test_a_job_finds_its_folder_and_leaves_what_it_changed(estate: Estate) -> No
     assert run["CompletedOn"] >= run["StartedOn"]
 
 
-def test_a_failed_job_says_why_and_leaves_what_it_wrote(estate: Estate) -> None:
+def test_a_failed_job_reports_why_and_keeps_its_output(estate: Estate) -> None:
     script = COPY + "\nraise LookupError(f'nothing in {folder}/here')\n"
     bucket = estate.names.bucket("curated")
     estate.put("curated", "failing/kept", b"as it was")
@@ -94,7 +94,7 @@ def test_a_failed_job_says_why_and_leaves_what_it_wrote(estate: Estate) -> None:
     assert "Traceback" in estate.log("/aws-glue/jobs/error", run["Id"])
 
 
-def test_spark_errors_are_told_in_one_line(estate: Estate) -> None:
+def test_spark_errors_are_reported_in_one_line(estate: Estate) -> None:
     script = """
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
@@ -113,18 +113,18 @@ spark.read.parquet("file:///nowhere")
     ("changes", "reason"),
     [
         ({"Role": "arn:aws:iam::000000000000:role/nobody"}, "role/nobody does not exist"),
-        ({"DefaultArguments": {"--in": "s3://no-such-bucket/x/"}}, "s3://no-such-bucket/x/ can't"),
-        ({"DefaultArguments": {"--additional-python-modules": "x"}}, "of the form name==version"),
-        ({"DefaultArguments": {"--additional-python-modules": "rich==0.1"}}, "asks for rich==0.1"),
+        ({"DefaultArguments": {"--in": "s3://no-such-bucket/x/"}}, "read s3://no-such-bucket/x/"),
+        ({"DefaultArguments": {"--additional-python-modules": "x"}}, "in the form name==version"),
+        ({"DefaultArguments": {"--additional-python-modules": "rich==0.1"}}, "requires rich==0.1"),
     ],
 )
-def test_what_is_missing_fails_the_run(estate: Estate, changes: dict, reason: str) -> None:
+def test_missing_inputs_fail_the_run(estate: Estate, changes: dict, reason: str) -> None:
     run = estate.ended(plain(estate, "missing", "print('never')", **changes))
     assert run["JobRunState"] == "FAILED"
     assert reason in run["ErrorMessage"]
 
 
-def test_a_role_reads_and_writes_what_it_may_only(estate: Estate) -> None:
+def test_a_role_cannot_write_to_other_buckets(estate: Estate) -> None:
     estate.s3.create_bucket(
         Bucket="foreign-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
@@ -136,8 +136,8 @@ def test_a_role_reads_and_writes_what_it_may_only(estate: Estate) -> None:
     assert "AccessDenied" in run["ErrorMessage"]
 
 
-def test_a_failed_job_commits_after_whoever_came_first(estate: Estate) -> None:
-    """As a run is failed for its quarantine after its commit, while another one commits, too."""
+def test_a_failed_job_commits_after_another_runs_commit(estate: Estate) -> None:
+    """Covers a run that fails for its quarantine after its commit, while another run commits."""
     script = """
 import sys, time
 from pathlib import Path
@@ -158,7 +158,7 @@ raise LookupError("too much in quarantine")
     arguments = {"--table": f"s3://{bucket}/contended/", "--bucket": bucket}
     job = plain(estate, "contended", script, DefaultArguments=arguments)
     run_id = estate.glue.start_job_run(JobName=job)["JobRunId"]
-    until(lambda: estate.output(run_id) == "sees 0", "the script, which has its copy of the table")
+    until(lambda: estate.output(run_id) == "sees 0", "the script's copy of the table")
     entry = "contended/_delta_log/{:020}.json"
     estate.put("curated", entry.format(0), b"another's")
     estate.put("curated", "go", b"")
@@ -221,7 +221,7 @@ def test_unknown_jobs_and_malformed_requests_are_refused(estate: Estate) -> None
     assert refused.value.response["Error"]["Code"] == "InvalidInputException"
 
 
-def test_definitions_come_back_as_they_were_given(estate: Estate) -> None:
+def test_definitions_are_returned_as_they_were_given(estate: Estate) -> None:
     definition = {
         "Description": "d",
         "Role": estate.names.role_arn("glue"),
@@ -248,7 +248,7 @@ def test_definitions_come_back_as_they_were_given(estate: Estate) -> None:
 
 
 @pytest.mark.parametrize("clean", [True, False], ids=["stopped", "crashed"])
-def test_a_run_that_the_cloud_did_not_outlive_is_failed(tmp_path: Path, clean: bool) -> None:
+def test_a_run_interrupted_by_the_clouds_end_is_failed(tmp_path: Path, clean: bool) -> None:
     config = CloudConfig(home=tmp_path, port=free_port(), mqtt_port=free_port())
     with running(config) as cloud:
         first = Estate(session_of(cloud)).build()
@@ -261,7 +261,7 @@ def test_a_run_that_the_cloud_did_not_outlive_is_failed(tmp_path: Path, clean: b
     assert_ended(processes)
     with running(config) as cloud:
         glue = session_of(cloud).client("glue")
-        if not clean:  # ministack keeps its own state at a clean end only; ours is always kept
+        if not clean:  # ministack saves its state only at a clean stop; runs are always saved
             role = "arn:aws:iam::000000000000:role/r"
             glue.create_job(Name=job, Role=role, Command={"Name": "glueetl", "ScriptLocation": "s"})
         run = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]

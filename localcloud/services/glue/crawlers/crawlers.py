@@ -1,7 +1,7 @@
-"""StartCrawler and StopCrawler: crawls that really list, read and catalogue.
+"""Serves StartCrawler and StopCrawler: lists and reads S3 objects and creates tables.
 
-One target becomes one table. AWS also splits a target whose folders hold different schemas and
-crawls on the crawler's schedule; neither is done here.
+One target becomes one table. Unlike AWS, this neither splits a target whose folders have different
+schemas nor crawls on a schedule.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 Request = dict[str, Any]
 
-PARTITIONS_A_CALL = 100
+PARTITIONS_PER_CALL = 100
 LOG_GROUP = "/aws-glue/crawlers"
 CUT_OFF = "the local cloud was stopped while the crawler ran"
 _FORMATS = {
@@ -46,11 +46,11 @@ _FORMATS = {
 
 
 class CrawlError(Exception):
-    """A crawl can't be done; the message says why."""
+    """A crawl failed; the message says why."""
 
 
 class CrawlStoppedError(Exception):
-    """The crawl is to end now."""
+    """A stop of the crawl was requested."""
 
 
 class Crawlers:
@@ -59,7 +59,7 @@ class Crawlers:
     Parameters
     ----------
     account
-        The cloud it is part of.
+        Clients and role credentials.
     """
 
     def __init__(self, account: Account) -> None:
@@ -68,13 +68,13 @@ class Crawlers:
         self._crawls: dict[str, tuple[threading.Thread, threading.Event]] = {}
 
     def start(self) -> None:
-        """Fail the crawls that were running when the cloud last ended."""
+        """Fails the crawls that were running when the cloud last stopped."""
         for crawler in catalogue.all_crawlers():
             if crawler["State"] != "READY":
                 _finish(crawler, "FAILED", CUT_OFF, time.time())
 
     def close(self) -> None:
-        """End all crawls."""
+        """Stops all crawls."""
         for thread, stop in list(self._crawls.values()):
             stop.set()
             thread.join()
@@ -87,7 +87,7 @@ class Crawlers:
                 raise AwsError("CrawlerRunningException", f"Crawler with name {name} is running")
             crawler["State"] = "RUNNING"
             stop = threading.Event()
-            context = contextvars.copy_context()  # ministack finds the account in it
+            context = contextvars.copy_context()  # holds the account for ministack
             thread = threading.Thread(
                 target=context.run, args=(self._crawl, crawler, stop), name=f"crawler-{name}"
             )
@@ -101,7 +101,7 @@ class Crawlers:
             crawler = catalogue.crawler(name)
             if crawler["State"] != "RUNNING":
                 raise AwsError(
-                    "CrawlerNotRunningException", f"Crawler with name {name} isn't running"
+                    "CrawlerNotRunningException", f"Crawler with name {name} is not running"
                 )
             crawler["State"] = "STOPPING"
             self._crawls[name][1].set()
@@ -122,7 +122,7 @@ class Crawlers:
             status, message = "FAILED", str(error)
         except (ClientError, BotoCoreError) as error:
             status, message = "FAILED", f"as {crawler['Role']}: {error}"
-        except Exception as error:  # a crawl must not hang because of a fault in here
+        except Exception as error:  # a defect in this code must not leave the crawl unfinished
             logger.exception("crawler %s failed", crawler["Name"])
             status, message = "FAILED", f"internal error of the local cloud: {error}"
         with self._lock:
@@ -159,7 +159,7 @@ def _crawl_target(
     prefix = f"{prefix.rstrip('/')}/" if prefix else ""
     sizes = dict(_objects(s3, bucket, prefix, target.get("Exclusions", []), stop))
     if not sizes:
-        return  # AWS catalogues nothing and calls it a success
+        return  # AWS creates no table and reports success
 
     def body(key: str) -> bytes:
         if stop.is_set():
@@ -178,7 +178,7 @@ def _crawl_target(
 def _objects(
     s3: Any, bucket: str, prefix: str, exclusions: list[str], stop: threading.Event
 ) -> Iterator[tuple[str, int]]:
-    """Keys below the prefix with their sizes, without what is hidden, excluded or empty."""
+    """Yields keys below the prefix and their sizes, except hidden, excluded and empty objects."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         if stop.is_set():
             raise CrawlStoppedError
@@ -245,7 +245,7 @@ def _put_table(glue: Any, crawler: Request, table: Request) -> None:
 def _put_partitions(glue: Any, database: str, description: Request, table: Table) -> None:
     names = {"DatabaseName": database, "TableName": description["Name"]}
     pages = glue.get_paginator("get_partitions").paginate(**names)
-    there = {tuple(found["Values"]) for page in pages for found in page["Partitions"]}
+    existing = {tuple(found["Values"]) for page in pages for found in page["Partitions"]}
     storage = description["StorageDescriptor"]
     new = [
         {
@@ -253,11 +253,11 @@ def _put_partitions(glue: Any, database: str, description: Request, table: Table
             "StorageDescriptor": {**storage, "Location": f"{storage['Location']}{folder}/"},
         }
         for values, folder in table.partitions.items()
-        if values not in there
+        if values not in existing
     ]
-    for first in range(0, len(new), PARTITIONS_A_CALL):
+    for first in range(0, len(new), PARTITIONS_PER_CALL):
         answer = glue.batch_create_partition(
-            **names, PartitionInputList=new[first : first + PARTITIONS_A_CALL]
+            **names, PartitionInputList=new[first : first + PARTITIONS_PER_CALL]
         )
         for error in answer.get("Errors", []):
             raise CrawlError(

@@ -1,6 +1,6 @@
-"""What table a prefix in S3 holds: format, columns, partitions.
+"""Infers the table below an S3 prefix: format, columns and partitions.
 
-Follows what Glue's built-in classifiers make of JSON Lines and Parquet:
+Follows Glue's built-in classifiers for JSON Lines and Parquet:
 https://docs.aws.amazon.com/glue/latest/dg/add-classifier.html
 """
 
@@ -28,12 +28,12 @@ Body = Callable[[str], bytes]
 
 
 class UnknownFormatError(Exception):
-    """None of the classifiers knows what an object holds."""
+    """No classifier recognises the format of an object."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table that a crawl has found.
+    """A table that a crawl found.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ class Table:
     compression
         ``gzip`` or ``none``.
     columns, partition_keys
-        Names with Hive's types.
+        Names and Hive types.
     partitions
-        Values of the partition keys, with the folder below the target that they are in.
+        Folder below the target, by the values of the partition keys.
     records
-        Rows in the sampled objects.
+        Number of rows in the sampled objects.
     """
 
     classification: str
@@ -58,27 +58,27 @@ class Table:
 
 
 def infer(keys: list[str], body: Body) -> Table:
-    """The table of the objects below a target.
+    """Infers the table of the objects below a target.
 
     Parameters
     ----------
     keys
-        Objects, relative to the target; at least one.
+        Object keys, relative to the target; at least one.
     body
-        Reads one of them.
+        Function that reads an object.
 
     Raises
     ------
     UnknownFormatError
-        Where an object is neither JSON Lines nor Parquet, or formats are mixed.
+        If an object is neither JSON Lines nor Parquet, or the formats differ.
     """
-    some = sample(keys)
-    found = [_classified(key, body(key)) for key in some]
+    sampled = sample(keys)
+    found = [_classify(key, body(key)) for key in sampled]
     formats = {(kind, compression) for kind, compression, _, _ in found if kind}
     if not formats:
-        raise UnknownFormatError(f"the objects hold nothing: {', '.join(some)}")
+        raise UnknownFormatError(f"the sampled objects are empty: {', '.join(sampled)}")
     if len({kind for kind, _ in formats}) > 1:
-        raise UnknownFormatError(f"the objects are of several formats: {sorted(formats)}")
+        raise UnknownFormatError(f"expected objects of one format; got {sorted(formats)}")
     partition_keys, partitions = partitions_of(keys)
     names = {name for name, _ in partition_keys}
     columns = merged(columns for _, _, columns, _ in found)
@@ -86,7 +86,7 @@ def infer(keys: list[str], body: Body) -> Table:
     return Table(
         classification=kind,
         compression=compression,
-        # what was null wherever it was seen may be anything
+        # a column that is null in every sampled row can have any type
         columns=tuple((name, type_ or "string") for name, type_ in columns if name not in names),
         partition_keys=partition_keys,
         partitions=partitions,
@@ -95,7 +95,7 @@ def infer(keys: list[str], body: Body) -> Table:
 
 
 def sample(keys: list[str]) -> list[str]:
-    """Objects to look into, spread evenly from the first to the last."""
+    """Selects objects to read, spread evenly from the first to the last."""
     if len(keys) <= SAMPLED_OBJECTS:
         return keys
     step = (len(keys) - 1) / (SAMPLED_OBJECTS - 1)
@@ -103,10 +103,10 @@ def sample(keys: list[str]) -> list[str]:
 
 
 def partitions_of(keys: Iterable[str]) -> tuple[tuple[Column, ...], dict[tuple[str, ...], str]]:
-    """Partition keys, and each partition's values with its folder.
+    """Returns the partition keys, and each partition's folder by its values.
 
-    ``name=value`` folders name their key; others are ``partition_0``, ``partition_1`` and so on.
-    Objects at another depth than most belong to no partition.
+    A ``name=value`` folder names its key; other keys are ``partition_0``, ``partition_1`` and so
+    on. Objects that are not at the most common depth belong to no partition.
     """
     folders = [key.rpartition("/")[0] for key in keys]
     depths = Counter(folder.count("/") + 1 if folder else 0 for folder in folders)
@@ -119,8 +119,8 @@ def partitions_of(keys: Iterable[str]) -> tuple[tuple[Column, ...], dict[tuple[s
         levels = [level.partition("=") for level in folder.split("/")]
         if len(levels) != depth:
             continue
-        here = [name if equals else "" for name, equals, _ in levels]
-        names = names or here
+        level_names = [name if equals else "" for name, equals, _ in levels]
+        names = names or level_names
         partitions[tuple(value if equals else name for name, equals, value in levels)] = folder
     keys_found = tuple(
         (identifier(name) if name else f"partition_{number}", "string")
@@ -130,12 +130,12 @@ def partitions_of(keys: Iterable[str]) -> tuple[tuple[Column, ...], dict[tuple[s
 
 
 def identifier(name: str) -> str:
-    """A name as Hive takes it."""
+    """Converts a name to a valid Hive identifier."""
     return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "data"
 
 
 def merged(schemas: Iterable[Iterable[Column]]) -> list[Column]:
-    """Columns of several rows or objects in the order of their first appearance."""
+    """Merges the columns of several rows or objects, in order of first appearance."""
     columns: dict[str, str] = {}
     for schema in schemas:
         for name, type_ in schema:
@@ -147,7 +147,7 @@ _WIDENING = ["int", "bigint", "double"]
 
 
 def common_type(one: str, other: str) -> str:
-    """The narrowest type that holds both; text where nothing else does. ``""`` is null's type."""
+    """Returns the narrowest type that holds both, else ``string``. ``""`` is the type of null."""
     if one == other or not other:
         return one
     if not one:
@@ -157,8 +157,8 @@ def common_type(one: str, other: str) -> str:
     return "string"
 
 
-def _classified(key: str, content: bytes) -> tuple[str, str, list[Column], int]:
-    """Classification, compression, columns and rows of one object; no classification if empty."""
+def _classify(key: str, content: bytes) -> tuple[str, str, list[Column], int]:
+    """Returns an object's classification (``""`` if empty), compression, columns and row count."""
     compression = "none"
     if content.startswith(GZIP_MAGIC):
         compression, content = "gzip", gzip.decompress(content)
@@ -176,7 +176,7 @@ def _classified(key: str, content: bytes) -> tuple[str, str, list[Column], int]:
 
 
 def _json_rows(content: bytes) -> list[dict[str, Any]]:
-    """Objects on the first lines; lines that hold none are another reader's business."""
+    """Parses the JSON objects in the first lines; ignores lines that hold none."""
     rows = []
     for line in content.decode(errors="replace").splitlines()[:SAMPLED_LINES]:
         try:
@@ -189,7 +189,7 @@ def _json_rows(content: bytes) -> list[dict[str, Any]]:
 
 
 def json_type(value: Any) -> str:
-    """Hive's type of a JSON value; ``""`` for null."""
+    """Returns the Hive type of a JSON value; ``""`` for null."""
     match value:
         case None:
             return ""
@@ -211,7 +211,7 @@ def json_type(value: Any) -> str:
 
 
 def arrow_type(type_: pa.DataType) -> str:
-    """Hive's type of a Parquet column."""
+    """Returns the Hive type of a Parquet column."""
     t = pa.types
     if t.is_timestamp(type_):
         return "timestamp"

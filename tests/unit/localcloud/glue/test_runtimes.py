@@ -1,4 +1,4 @@
-"""Which interpreter a GlueVersion gets, and the Java that Spark starts."""
+"""Tests of the interpreter for each GlueVersion and of the Java that Spark starts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def python(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("version", ["5.0", "5.1"])
-def test_glue_5_is_the_projects_own_environment(python: Path, version: str) -> None:
+def test_glue_5_uses_the_projects_own_environment(python: Path, version: str) -> None:
     assert python_of(version, python) == python
 
 
-def test_glue_6_is_the_environment_within_it(python: Path, tmp_path: Path) -> None:
-    with pytest.raises(StagingError, match="say `make setup-glue-6`"):
+def test_glue_6_uses_the_environment_within_it(python: Path, tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match="run `make setup-glue-6`"):
         python_of("6.0", python)
     lane = tmp_path / "glue-6/bin/python"
     lane.parent.mkdir(parents=True)
@@ -36,7 +36,7 @@ def test_another_version_is_refused(python: Path) -> None:
         python_of("4.0", python)
 
 
-def test_java_starts_although_spark_4_asks_for_a_module_that_it_lacks() -> None:
+def test_java_starts_although_it_lacks_a_module_that_spark_4_requests() -> None:
     settings = "-Dsaid=one word", "-XshowSettings:properties"
     started = subprocess.run(
         [

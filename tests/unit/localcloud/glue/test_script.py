@@ -1,4 +1,4 @@
-"""The script's process: Spark's settings, and failures told in one line."""
+"""Tests of the script's process: Spark's settings and failure messages in one line."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def settings(conf: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def test_the_jobs_own_settings_win() -> None:
-    ours = settings("")["spark.sql.shuffle.partitions"]
+def test_the_jobs_own_settings_override_the_defaults() -> None:
+    default = settings("")["spark.sql.shuffle.partitions"]
     given = settings("spark.sql.shuffle.partitions=77 --conf spark.a=b=c d")
-    assert ours != "77"
+    assert default != "77"
     assert (given["spark.sql.shuffle.partitions"], given["spark.a"]) == ("77", "b=c d")
 
 
@@ -50,7 +50,7 @@ def test_a_setting_without_a_value_is_refused() -> None:
         ("this is no Python", "SyntaxError"),
     ],
 )
-def test_a_script_succeeds_or_says_why(
+def test_a_script_succeeds_or_reports_why_it_failed(
     tmp_path: Path, script: str, message: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", [])

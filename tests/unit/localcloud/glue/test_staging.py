@@ -1,4 +1,4 @@
-"""Staging: a job sees its prefixes as folders, and S3 sees what the job did to them."""
+"""Tests of staging: a job sees its prefixes as folders, and its changes are uploaded to S3."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PUT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 class Bucket:
-    """S3 with one bucket, remembering the order of changes."""
+    """S3 with one bucket that records the order of changes."""
 
     def __init__(self, **objects: str) -> None:
         self.objects = {key.replace("__", "/"): text.encode() for key, text in objects.items()}
@@ -59,12 +59,12 @@ def folder(uri: str) -> Path:
     return Path(uri.removeprefix("file://"))
 
 
-def test_a_file_is_as_old_as_its_object(tmp_path: Path) -> None:
+def test_a_file_has_the_modification_time_of_its_object(tmp_path: Path) -> None:
     place = folder(Staging(Bucket(t__same="1"), tmp_path).fetch("s3://b/t/"))
     assert (place / "same").stat().st_mtime == PUT.timestamp()
 
 
-def test_what_changed_is_put_before_what_is_gone_is_deleted(tmp_path: Path) -> None:
+def test_changed_files_are_uploaded_before_missing_ones_are_deleted(tmp_path: Path) -> None:
     s3 = Bucket(t__same="1", t__changed="2", t__gone="3", other="4")
     staging = Staging(s3, tmp_path)
     place = folder(staging.fetch("s3://b/t/"))
@@ -81,7 +81,7 @@ def test_what_changed_is_put_before_what_is_gone_is_deleted(tmp_path: Path) -> N
 
 
 def commit(table: Path, version: int, at: int) -> None:
-    """What a job leaves of a commit: a file, and after it the entry that names it."""
+    """Writes what a commit consists of: a file, then the log entry that names it."""
     (table / f"file-{version}").write_text("rows")
     entry = table / f"_delta_log/{version:020}.json"
     entry.parent.mkdir(exist_ok=True)
@@ -109,7 +109,7 @@ def test_log_entries_follow_their_files_in_the_order_of_the_commits(tmp_path: Pa
     ]
 
 
-def test_no_run_puts_an_entry_where_another_has_put_one(tmp_path: Path) -> None:
+def test_a_run_does_not_overwrite_a_log_entry_of_another(tmp_path: Path) -> None:
     s3 = Bucket(t__x="1")
     one, other = (Staging(s3, tmp_path / name) for name in ("one", "other"))
     tables = [folder(staging.fetch("s3://b/t/")) for staging in (one, other)]
@@ -119,12 +119,12 @@ def test_no_run_puts_an_entry_where_another_has_put_one(tmp_path: Path) -> None:
         (table / "x").unlink()
     one.put_back()
     del s3.changes[:]
-    with pytest.raises(CommitLostError, match=rf"put s3://b/t/_delta_log/{0:020}\.json first"):
+    with pytest.raises(CommitLostError, match=rf"wrote s3://b/t/_delta_log/{0:020}\.json first"):
         other.put_back()
     assert sorted(s3.changes) == ["put t/file-0", "put t/file-1"]
 
 
-def test_two_arguments_may_name_one_place(tmp_path: Path) -> None:
+def test_two_arguments_can_name_overlapping_locations(tmp_path: Path) -> None:
     s3 = Bucket(t__a__x="1")
     staging = Staging(s3, tmp_path)
     outer, inner = (folder(staging.fetch(uri)) for uri in ("s3://b/t/", "s3://b/t/a/"))
@@ -134,7 +134,7 @@ def test_two_arguments_may_name_one_place(tmp_path: Path) -> None:
     assert s3.changes == ["put t/a/x"]
 
 
-def test_nothing_there_is_an_empty_folder_and_stays_nothing(tmp_path: Path) -> None:
+def test_an_empty_prefix_becomes_an_empty_folder_and_uploads_nothing(tmp_path: Path) -> None:
     s3 = Bucket()
     staging = Staging(s3, tmp_path)
     uri = staging.fetch("s3://b/none/")
@@ -144,31 +144,31 @@ def test_nothing_there_is_an_empty_folder_and_stays_nothing(tmp_path: Path) -> N
     assert s3.changes == []
 
 
-def test_one_object_may_be_named(tmp_path: Path) -> None:
+def test_a_uri_can_name_one_object(tmp_path: Path) -> None:
     staging = Staging(Bucket(t__one="1", t__one_more="2"), tmp_path)
     assert folder(staging.fetch("s3://b/t/one")).read_text() == "1"
 
 
-def test_a_prefix_takes_no_neighbour_that_begins_alike(tmp_path: Path) -> None:
+def test_a_prefix_excludes_folders_whose_names_start_with_it(tmp_path: Path) -> None:
     staging = Staging(Bucket(tab__x="1", table__y="2"), tmp_path)
     assert [p.name for p in folder(staging.fetch("s3://b/tab")).iterdir()] == ["x"]
     assert not (tmp_path / "b/table").exists()
 
 
-def test_keys_can_not_leave_the_runs_folder(tmp_path: Path) -> None:
+def test_keys_outside_the_runs_folder_are_refused(tmp_path: Path) -> None:
     staging = Staging(Bucket(**{"t__..__..__..__x": "1"}), tmp_path / "inner")
-    with pytest.raises(StagingError, match="would leave the run's folder"):
+    with pytest.raises(StagingError, match="would be stored outside the run's folder"):
         staging.fetch("s3://b/t/")
 
 
-def test_what_can_not_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StagingError, match=r"s3://elsewhere/x/ can't be read.*NoSuchBucket"):
+def test_an_unreadable_location_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match=r"cannot read s3://elsewhere/x/.*NoSuchBucket"):
         Staging(Bucket(), tmp_path).fetch("s3://elsewhere/x/")
-    with pytest.raises(StagingError, match="expected an address beginning with s3://"):
+    with pytest.raises(StagingError, match="expected a URI that starts with s3://"):
         split("/a/path")
 
 
-def test_messages_speak_of_s3_again(tmp_path: Path) -> None:
+def test_local_paths_in_messages_become_s3_uris(tmp_path: Path) -> None:
     staging = Staging(Bucket(), tmp_path)
     text = f"file:{tmp_path}/b/t/x and file://{tmp_path}/b/u and {tmp_path}/b/v"
     assert staging.in_s3_terms(text) == "s3://b/t/x and s3://b/u and s3://b/v"
