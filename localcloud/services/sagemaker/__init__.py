@@ -1,8 +1,8 @@
-"""SageMaker on the laptop: jobs and endpoints that really run, as processes.
+"""SageMaker on the laptop: runs jobs and endpoints as processes.
 
-One module a family of resources (`training_jobs`, `models`, `endpoint_configs`, `endpoints`), over
-what they share (`parts`); `container` knows SageMaker's container contract, `images` which folder
-stands for which image, `runtime` answers invocations.
+Each module serves one family of resources, such as `training_jobs` or `endpoints`; `parts` holds
+what they share. `container` implements SageMaker's container contract, `images` maps images to
+folders, `runtime` serves invocations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["register"]
 
 
 def register(context: CloudContext) -> Service:
-    """The service, ready to be started."""
+    """Returns the service, not yet started."""
     account = Account(context)
     admission.admit(account)
     return SageMaker(account, Settings.read(context.project, context.environment))

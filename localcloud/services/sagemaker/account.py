@@ -1,4 +1,4 @@
-"""The account and region that SageMaker works in: ARNs, clients, and roles that it assumes."""
+"""Builds ARNs and clients for SageMaker's account and region, and assumes roles."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from localcloud.services.sagemaker.refusals import validation
 logger = logging.getLogger(__name__)
 
 _PRINCIPAL = "sagemaker.amazonaws.com"
-# The cloud calls itself, and may still be busy with its own start.
+# The cloud calls itself and may still be starting.
 _CONFIG = Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=5)
 
 
 class Account:
-    """Everything that is the same for all resources.
+    """Account and region of all resources.
 
     Parameters
     ----------
     context
-        The cloud that SageMaker is part of.
+        Local cloud that SageMaker runs in.
     """
 
     def __init__(self, context: CloudContext) -> None:
@@ -38,24 +38,27 @@ class Account:
         self._session = boto3.Session(region_name=context.region)
 
     def arn(self, kind: str, name: str) -> str:
-        """ARN of a resource, which has its name in lower case as SageMaker's have."""
+        """Returns a resource's ARN, with its name in lower case as in SageMaker."""
         region, account = self.context.region, self.context.account_id
         return f"arn:aws:sagemaker:{region}:{account}:{kind}/{name.lower()}"
 
     def client(self, service: str) -> Any:
-        """A client of another service in this cloud, with the service's own rights."""
+        """Returns a client of another service, with SageMaker's own credentials."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._new_client(self.context.environment, service)
             return self._clients[service]
 
     def client_with(self, credentials: Mapping[str, str], service: str) -> Any:
-        """A client with the credentials that the environment variables in a mapping hold."""
+        """Returns a client with credentials given as environment variables."""
         with self._lock:
             return self._new_client(credentials, service)
 
     def _new_client(self, credentials: Mapping[str, str], service: str) -> Any:
-        """From one session for all, which reads botocore's large models once; not thread-safe."""
+        """Makes a client from a shared session, which loads botocore's large models only once.
+
+        Not thread-safe.
+        """
         return self._session.client(
             service,
             endpoint_url=self.context.endpoint_url,
@@ -67,19 +70,19 @@ class Account:
         )
 
     def assume(self, role_arn: str) -> Role:
-        """A role to act as.
+        """Returns a role after checking that it can be assumed.
 
         Raises
         ------
         AwsError
-            In SageMaker's words, where the role is missing or does not trust SageMaker.
+            If the role is missing or does not trust SageMaker; the wording is SageMaker's.
         """
         role = Role(self, role_arn)
         role.credentials()
         return role
 
     def environment(self) -> dict[str, str]:
-        """What makes boto3 in a container speak to this cloud; without credentials."""
+        """Returns the variables that point boto3 in a container to this cloud, no credentials."""
         region = self.context.region
         return {
             "AWS_ENDPOINT_URL": self.context.endpoint_url,
@@ -90,18 +93,18 @@ class Account:
 
 @dataclass(frozen=True)
 class Role:
-    """A role that a job or a model acts as; its sessions are short, so each use takes a new one."""
+    """A role of a job or a model; sessions are short, so each use assumes the role again."""
 
     account: Account
     arn: str
 
     def credentials(self) -> dict[str, str]:
-        """A session's credentials, as environment variables; `AwsError` as in `Account.assume`."""
+        """Returns credentials as environment variables; raises as `Account.assume` does."""
         region = self.account.context.region
         try:
             session = roles.assume(self.arn, _PRINCIPAL, "SageMaker", region)
         except roles.RoleError as error:
-            logger.info("SageMaker may not assume a role: %s", error)
+            logger.info("SageMaker cannot assume a role: %s", error)
             raise validation(
                 f"Could not assume role {self.arn}. Please ensure that the role exists and allows "
                 f"principal '{_PRINCIPAL}' to assume the role."
@@ -113,9 +116,9 @@ class Role:
         }
 
     def client(self, service: str) -> Any:
-        """A client with the role's rights."""
+        """Returns a client with the role's permissions."""
         return self.account.client_with(self.credentials(), service)
 
     def environment(self) -> dict[str, str]:
-        """What makes boto3 in a container speak to this cloud as the role."""
+        """Returns the variables that point boto3 in a container to this cloud, as the role."""
         return {**self.account.environment(), **self.credentials()}

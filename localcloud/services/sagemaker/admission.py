@@ -1,8 +1,8 @@
-"""Teaches ministack that there is SageMaker: which requests are for it, and who may make them.
+"""Registers SageMaker with ministack's router and authorisation.
 
-Without this its router would ask all of botocore's models, seconds of work at the first request,
-and its IAM would let requests for a service that it does not know pass unchecked: a Lambda could
-invoke an endpoint that its role does not allow.
+Without this, the router would search all of botocore's models, which takes seconds at the first
+request, and IAM would allow every request to a service that it does not know: a Lambda function
+could invoke an endpoint without permission.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from localcloud.services.sagemaker.account import Account
 
 _SERVICE = "sagemaker"
 _INVOCATION = re.compile(r"^/endpoints/([^/]+)/invocations")
-# The member that names the resource an action is checked on, by the end of the action's name.
+# Suffix of the action, member that names the resource to authorise, kind of the resource.
 _RESOURCES = (
     ("TrainingJob", "TrainingJobName", "training-job"),
     ("ProcessingJob", "ProcessingJobName", "processing-job"),
@@ -35,7 +35,7 @@ _RESOURCES = (
 
 
 def admit(account: Account) -> None:
-    """Have requests for SageMaker routed to it, and authorised where the cloud authorises."""
+    """Routes requests to SageMaker and authorises them like those to other services."""
     router.SERVICE_PATTERNS[_SERVICE] = {
         "target_prefixes": ["SageMaker."],
         "host_patterns": [r"api\.sagemaker\.", r"runtime\.sagemaker\."],
@@ -63,7 +63,7 @@ def admit(account: Account) -> None:
 
 
 def resource(account: Account, path: str, headers: Mapping[str, str], body: bytes) -> str:
-    """ARN that a request is checked on; ``*`` where the action has no resource."""
+    """Returns the ARN that a request is authorised for; ``*`` if the action has no resource."""
     invocation = _INVOCATION.match(path)
     if invocation:
         return account.arn("endpoint", unquote(invocation[1]))
@@ -71,7 +71,7 @@ def resource(account: Account, path: str, headers: Mapping[str, str], body: byte
     try:
         request = json.loads(body or b"{}")
     except ValueError:
-        return "*"  # refused as malformed later
+        return "*"  # the request is refused as malformed later
     if not isinstance(request, dict):
         return "*"
     if isinstance(request.get("ResourceArn"), str):

@@ -1,4 +1,4 @@
-"""Between S3 and a container's tree: channels in, models in and out."""
+"""Downloads channels and models from S3 to a container's tree, and uploads results."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from localcloud.services.sagemaker.container import Tree
 
 
 class ArtifactError(Exception):
-    """Data could not be had or kept; the message is fit for a FailureReason."""
+    """Data could not be read or written; the message can be used as a FailureReason."""
 
 
 def split(uri: str) -> tuple[str, str]:
-    """``s3://bucket/some/key`` -> ``("bucket", "some/key")``; `ArtifactError` otherwise."""
+    """Splits ``s3://bucket/some/key`` into bucket and key; raises `ArtifactError` otherwise."""
     if not uri.startswith("s3://"):
-        raise ArtifactError(f"expected an address like s3://bucket/prefix; got {uri}")
+        raise ArtifactError(f"expected a URI like s3://bucket/prefix; got {uri}")
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 def download_channel(role: Role, channel: Mapping[str, Any], tree: Tree) -> int:
-    """Fill ``input/data/<channel>`` and return the number of files.
+    """Downloads a channel to ``input/data/<channel>`` and returns the number of files.
 
     Raises
     ------
     ArtifactError
-        Where nothing is found, nothing may be read, or the channel is of a kind not served.
+        If there are no objects, they cannot be read, or the kind of channel is not supported.
     """
     source = channel["DataSource"].get("S3DataSource")
     if source is None or channel.get("InputMode", "File") == "Pipe":
         raise ArtifactError(
-            f"channel {channel['ChannelName']}: the local cloud serves S3 sources in File mode only"
+            f"channel {channel['ChannelName']}: the local cloud supports S3 in File mode only"
         )
     return download(role, source, tree.data / channel["ChannelName"])
 
 
 def download(role: Role, source: Mapping[str, Any], target: Path) -> int:
-    """Put all that an S3 data source names into a folder, and return the number of files.
+    """Downloads an S3 data source to a folder and returns the number of files.
 
     Raises
     ------
     ArtifactError
-        Where nothing is found or nothing may be read.
+        If there are no objects or they cannot be read.
     """
     s3 = role.client("s3")
     try:
@@ -60,21 +60,21 @@ def download(role: Role, source: Mapping[str, Any], target: Path) -> int:
 
 
 def upload(role: Role, folder: Path, uri: str) -> int:
-    """Put every file of a folder below an S3 address, and return their number.
+    """Uploads all files of a folder below an S3 URI and returns their number.
 
     Raises
     ------
     ArtifactError
-        Where the role may not write.
+        If the role cannot write.
     """
     bucket, prefix = split(uri)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     s3 = role.client("s3")
     try:
         for path in files:
-            place = PurePosixPath(prefix) / path.relative_to(folder).as_posix()
-            s3.upload_file(str(path), bucket, str(place))
-    except Exception as error:  # boto3's S3UploadFailedError is neither of botocore's
+            key = PurePosixPath(prefix) / path.relative_to(folder).as_posix()
+            s3.upload_file(str(path), bucket, str(key))
+    except Exception as error:  # boto3's S3UploadFailedError is not a botocore error
         raise ArtifactError(f"{error} ({uri}, as {role.arn})") from error
     return len(files)
 
@@ -82,14 +82,14 @@ def upload(role: Role, folder: Path, uri: str) -> int:
 def _objects(
     s3: Any, source: Mapping[str, Any], role: Role
 ) -> Iterator[tuple[str, str, PurePosixPath]]:
-    """Bucket, key and place below the channel's folder of each object."""
+    """Yields each object's bucket, key and path below the channel's folder."""
     uri, kind = source["S3Uri"], source["S3DataType"]
     bucket, prefix = split(uri)
     if kind == "ManifestFile":
         yield from _manifest(s3, bucket, prefix)
         return
     if kind != "S3Prefix":
-        raise ArtifactError(f"the local cloud does not serve S3DataType {kind}")
+        raise ArtifactError(f"the local cloud does not support S3DataType {kind}")
     found = False
     for key in _keys(s3, bucket, prefix):
         found = True
@@ -105,11 +105,11 @@ def _objects(
 
 
 def _manifest(s3: Any, bucket: str, key: str) -> Iterator[tuple[str, str, PurePosixPath]]:
-    """``[{"prefix": "s3://…/"}, "relative/key", …]``"""
+    """Reads a manifest of the form ``[{"prefix": "s3://…/"}, "relative/key", …]``."""
     entries = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     if not (entries and isinstance(entries[0], dict) and "prefix" in entries[0]):
         raise ArtifactError(
-            f's3://{bucket}/{key} is no manifest: expected [{{"prefix": …}}, "key", …]'
+            f's3://{bucket}/{key} is not a manifest: expected [{{"prefix": …}}, "key", …]'
         )
     source_bucket, prefix = split(entries[0]["prefix"])
     for entry in entries[1:]:
@@ -120,29 +120,29 @@ def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for item in page.get("Contents", []):
-            if not item["Key"].endswith("/"):  # a console's marker of an empty folder
+            if not item["Key"].endswith("/"):  # the S3 console's marker of an empty folder
                 yield item["Key"]
 
 
 def _below(key: str, prefix: str) -> PurePosixPath:
-    """Where SageMaker puts an object: below its prefix, taken as a folder where it can be."""
+    """Returns an object's path below its prefix, which is treated as a folder if possible."""
     folder = prefix.rstrip("/") + "/"
     if prefix and key.startswith(folder):
         return PurePosixPath(key.removeprefix(folder))
     return PurePosixPath(key[prefix.rfind("/") + 1 :])
 
 
-def _download(s3: Any, bucket: str, key: str, place: PurePosixPath, target: Path) -> int:
-    path = target / place
+def _download(s3: Any, bucket: str, key: str, relative: PurePosixPath, target: Path) -> int:
+    path = target / relative
     if not path.resolve().is_relative_to(target.resolve()):
-        raise ArtifactError(f"s3://{bucket}/{key} would leave the folder of its channel")
+        raise ArtifactError(f"s3://{bucket}/{key} would be stored outside its channel's folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     s3.download_file(bucket, key, str(path))
     return 1
 
 
 def upload_archive(role: Role, folder: Path, uri: str) -> None:
-    """Pack what is in a folder into a ``.tar.gz`` and put it at an S3 address."""
+    """Packs a folder's content into a ``.tar.gz`` archive and uploads it to an S3 URI."""
     bucket, key = split(uri)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         archive = Path(scratch) / PurePosixPath(key).name
@@ -151,12 +151,12 @@ def upload_archive(role: Role, folder: Path, uri: str) -> None:
                 tar.add(path, arcname=path.name)
         try:
             role.client("s3").upload_file(str(archive), bucket, key)
-        except Exception as error:  # boto3's S3UploadFailedError is neither of botocore's
+        except Exception as error:  # boto3's S3UploadFailedError is not a botocore error
             raise ArtifactError(f"{error} ({uri}, as {role.arn})") from error
 
 
 def model_source(container: Mapping[str, Any]) -> tuple[str, bool] | None:
-    """Address of a model's data and whether it is an archive; None for a model without data."""
+    """Returns the URI of a model's data and whether it is an archive; None if it has no data."""
     if "ModelDataUrl" in container:
         return container["ModelDataUrl"], True
     source = container.get("ModelDataSource", {}).get("S3DataSource")
@@ -166,7 +166,7 @@ def model_source(container: Mapping[str, Any]) -> tuple[str, bool] | None:
 
 
 def exists(s3: Any, uri: str, archived: bool) -> bool:
-    """Whether a model's archive, or anything below its prefix, is there for this client to see."""
+    """Whether a client can see a model's archive, or any object below its prefix."""
     bucket, key = split(uri)
     try:
         first = next(_keys(s3, bucket, key), None)
@@ -176,12 +176,12 @@ def exists(s3: Any, uri: str, archived: bool) -> bool:
 
 
 def fetch_model(s3: Any, container: Mapping[str, Any], tree: Tree) -> None:
-    """Fill ``model/`` anew.
+    """Replaces the content of ``model/`` by the model's data.
 
     Raises
     ------
     ArtifactError
-        Where the data is missing, may not be read, or is not a tar archive.
+        If the data is missing, cannot be read or is not a tar archive.
     """
     shutil.rmtree(tree.base, ignore_errors=True)
     tree.create()

@@ -1,4 +1,4 @@
-"""Logs and metrics to CloudWatch, in batches from one background thread."""
+"""Sends logs and metrics to CloudWatch in batches from a background thread."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from localcloud.services.sagemaker.account import Account
 
 logger = logging.getLogger(__name__)
 
-_EVENTS_A_CALL = 5_000  # AWS takes 10,000 events or 1 MiB a call
-_CHARACTERS_A_LINE = 16_000
-_METRICS_A_CALL = 150
-_VALUES_A_METRIC = 150
-_FLUSHES_A_METRIC_BATCH = 5
+_EVENTS_PER_CALL = 5_000  # AWS accepts 10,000 events or 1 MiB per call
+_CHARACTERS_PER_LINE = 16_000
+_METRICS_PER_CALL = 150
+_VALUES_PER_METRIC = 150
+_FLUSHES_PER_METRIC_BATCH = 5
 
 Stream = tuple[str, str]
 Metric = tuple[str, str, str, tuple[tuple[str, str], ...]]
 
 
 class Telemetry:
-    """Takes log lines and measurements at once and sends them a little later.
+    """Buffer of log lines and metric values.
 
-    What CloudWatch refuses is reported in the server's log and dropped: telemetry must not fail
-    what it tells about.
+    If CloudWatch refuses a batch, the server's log says so and the batch is dropped: telemetry must
+    not make a job fail.
 
     Parameters
     ----------
     interval
-        Seconds between batches of logs; metrics go every fifth time.
+        Seconds between batches of logs; metrics are sent every fifth time.
     """
 
     def __init__(self, account: Account, interval: float) -> None:
@@ -49,11 +49,11 @@ class Telemetry:
         self._thread = threading.Thread(target=self._run, name="sagemaker-telemetry", daemon=True)
 
     def start(self) -> None:
-        """Begin to send."""
+        """Starts sending."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Send what is left."""
+        """Sends everything that is buffered and stops."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -61,8 +61,11 @@ class Telemetry:
         self._send_metrics()
 
     def log(self, group: str, stream: str, line: str) -> None:
-        """A line of a container's output, now."""
-        event = {"timestamp": int(time.time() * 1000), "message": line[:_CHARACTERS_A_LINE] or " "}
+        """Buffers a line of a container's output with the current time."""
+        event = {
+            "timestamp": int(time.time() * 1000),
+            "message": line[:_CHARACTERS_PER_LINE] or " ",
+        }
         with self._lock:
             self._lines[(group, stream)].append(event)
 
@@ -74,26 +77,26 @@ class Telemetry:
         unit: str,
         dimensions: Mapping[str, str],
     ) -> None:
-        """A value of a metric, now."""
+        """Buffers a metric value."""
         key = (namespace, name, unit, tuple(dimensions.items()))
         with self._lock:
             self._values[key][value] += 1
 
     def flush(self) -> None:
-        """Send all log lines taken so far before returning."""
+        """Sends all buffered log lines before returning."""
         with self._sending:
             with self._lock:
                 lines, self._lines = self._lines, defaultdict(list)
             for (group, stream), events in lines.items():
-                for start in range(0, len(events), _EVENTS_A_CALL):
-                    self._put_events(group, stream, events[start : start + _EVENTS_A_CALL])
+                for start in range(0, len(events), _EVENTS_PER_CALL):
+                    self._put_events(group, stream, events[start : start + _EVENTS_PER_CALL])
 
     def _run(self) -> None:
         turn = 0
         while not self._stopped.wait(self._interval):
             turn += 1
             self.flush()
-            if turn % _FLUSHES_A_METRIC_BATCH == 0:
+            if turn % _FLUSHES_PER_METRIC_BATCH == 0:
                 self._send_metrics()
 
     def _put_events(self, group: str, stream: str, events: list[dict[str, Any]]) -> None:
@@ -120,24 +123,24 @@ class Telemetry:
         by_namespace: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for (namespace, name, unit, dimensions), measured in values.items():
             pairs = list(measured.items())
-            for start in range(0, len(pairs), _VALUES_A_METRIC):
-                some = pairs[start : start + _VALUES_A_METRIC]
+            for start in range(0, len(pairs), _VALUES_PER_METRIC):
+                batch = pairs[start : start + _VALUES_PER_METRIC]
                 by_namespace[namespace].append(
                     {
                         "MetricName": name,
                         "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions],
                         "Timestamp": time.time(),
-                        "Values": [value for value, _ in some],
-                        "Counts": [float(count) for _, count in some],
+                        "Values": [value for value, _ in batch],
+                        "Counts": [float(count) for _, count in batch],
                         "Unit": unit,
                     }
                 )
         for namespace, data in by_namespace.items():
-            for start in range(0, len(data), _METRICS_A_CALL):
-                batch = data[start : start + _METRICS_A_CALL]
+            for start in range(0, len(data), _METRICS_PER_CALL):
+                metrics = data[start : start + _METRICS_PER_CALL]
                 try:
                     self._account.client("cloudwatch").put_metric_data(
-                        Namespace=namespace, MetricData=batch
+                        Namespace=namespace, MetricData=metrics
                     )
                 except (ClientError, BotoCoreError):
-                    logger.exception("%d metrics of %s were lost", len(batch), namespace)
+                    logger.exception("%d metrics of %s were lost", len(metrics), namespace)

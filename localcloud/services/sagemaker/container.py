@@ -1,10 +1,10 @@
-"""SageMaker's container contract: the tree under ``/opt/ml``, the environment, the process.
+"""Implements SageMaker's container contract: folders below ``/opt/ml``, environment, process.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html and
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 
-There is no Docker here: the tree lies in a job's own folder, which SAGEMAKER_BASE_DIR names, and
-a model server binds to the port of SAGEMAKER_BIND_TO_PORT on SAGEMAKER_BIND_HOST.
+Containers run without Docker: SAGEMAKER_BASE_DIR names the job's own folder, which replaces
+``/opt/ml``, and a model server listens on SAGEMAKER_BIND_HOST at port SAGEMAKER_BIND_TO_PORT.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _LEASH = Path(leash.__file__)
 _LAST_LINES = 15
 _FAILURE_CHARACTERS = 1024  # SageMaker's limit for a FailureReason
 _ROOT = "/opt/ml"
-# Of the local cloud's own environment a container sees no more than this.
+# Variables of the local cloud's environment that a container inherits.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A container's ``/opt/ml``."""
+    """The folder that serves as a container's ``/opt/ml``."""
 
     base: Path
 
@@ -54,7 +54,7 @@ class Tree:
         return self.base / "output"
 
     def create(self) -> None:
-        """All folders of the contract."""
+        """Creates all folders of the contract."""
         folders = (self.data, self.configuration, self.model, self.output / "data")
         for folder in (*folders, self.base / "code", self.base / "checkpoints"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ class Tree:
         channels: Sequence[Mapping[str, Any]],
         instance_type: str,
     ) -> None:
-        """The three JSON files that a training container reads its job from."""
+        """Writes the three JSON files that describe the job to a training container."""
         self._write("hyperparameters", dict(hyperparameters))
         self._write(
             "inputdataconfig",
@@ -90,31 +90,31 @@ class Tree:
         )
 
     def failure(self) -> str:
-        """What the container wrote to ``output/failure``; empty where it wrote nothing."""
-        return self._said("failure")
+        """Reads ``output/failure``; returns an empty text if the container wrote none."""
+        return self._read_output("failure")
 
     def message(self) -> str:
-        """What a processing container wrote to ``output/message``, its exit message."""
-        return self._said("message")
+        """Reads ``output/message``, the exit message of a processing container."""
+        return self._read_output("message")
 
-    def place(self, path: str) -> Path:
-        """Where a path of the container, such as ``/opt/ml/processing/input``, lies here.
+    def local_path(self, path: str) -> Path:
+        """Converts a path of the container, such as ``/opt/ml/processing/input``, to a local one.
 
         Raises
         ------
         ValueError
-            The path is not below ``/opt/ml``.
+            If the path is not below ``/opt/ml``.
         """
-        place = (self.base / path.removeprefix(_ROOT).lstrip("/")).resolve()
-        if not path.startswith(f"{_ROOT}/") or not place.is_relative_to(self.base.resolve()):
+        local = (self.base / path.removeprefix(_ROOT).lstrip("/")).resolve()
+        if not path.startswith(f"{_ROOT}/") or not local.is_relative_to(self.base.resolve()):
             raise ValueError(f"expected a path below {_ROOT}; got {path}")
-        return place
+        return local
 
-    def in_here(self, text: str) -> str:
-        """A text in which the container's ``/opt/ml/`` is this tree."""
+    def to_local_paths(self, text: str) -> str:
+        """Replaces ``/opt/ml/`` in a text by the local folder."""
         return text.replace(f"{_ROOT}/", f"{self.base}/")
 
-    def _said(self, name: str) -> str:
+    def _read_output(self, name: str) -> str:
         path = self.output / name
         if not path.is_file():
             return ""
@@ -139,14 +139,14 @@ def _channel_configuration(channel: Mapping[str, Any]) -> dict[str, str]:
 def training_environment(
     tree: Tree, job: Mapping[str, Any], cloud: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of ``train``.
+    """Builds the environment of ``train``.
 
     Parameters
     ----------
     job
-        The job as DescribeTrainingJob has it.
+        Training job as in DescribeTrainingJob's response.
     cloud
-        The cloud's address, region and the credentials of the job's role.
+        Variables with the cloud's endpoint and region and the credentials of the job's role.
     """
     channels = [channel["ChannelName"] for channel in job.get("InputDataConfig", [])]
     instance_type = job.get("ResourceConfig", {}).get("InstanceType", "")
@@ -177,23 +177,24 @@ def training_environment(
 def processing_environment(
     tree: Tree, job: Mapping[str, Any], cloud: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of a processing container; paths of the container's are this machine's."""
+    """Builds the environment of a processing container, with local paths."""
     return {
         **_inherited(),
         **cloud,
         "SAGEMAKER_BASE_DIR": str(tree.base),
         "PROCESSING_JOB_NAME": job["ProcessingJobName"],
         "PROCESSING_JOB_ARN": job["ProcessingJobArn"],
-        **{name: tree.in_here(value) for name, value in job.get("Environment", {}).items()},
+        **{name: tree.to_local_paths(value) for name, value in job.get("Environment", {}).items()},
     }
 
 
 def serving_environment(
     tree: Tree, port: int, model: Mapping[str, str], cloud: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of ``serve``.
+    """Builds the environment of ``serve``.
 
-    One thread for numerics: with two under contention a forecast's p99 grows a hundredfold.
+    Limits numerical libraries to one thread: with two under contention, the p99 latency of a
+    forecast grows a hundredfold.
     """
     return {
         **_inherited(),
@@ -213,16 +214,16 @@ def _inherited() -> dict[str, str]:
 
 
 class Process:
-    """A container's script while it runs, with all processes that it starts.
+    """A running script of a container and all processes that it starts.
 
     Parameters
     ----------
     python
         Interpreter of the script.
     on_line
-        Called with each line that it prints, from a thread of its own.
+        Function called in a separate thread with each line of output.
     on_end
-        Called when it is gone and all its output is read, from a thread of its own.
+        Function called in a separate thread after the process ended and its output was read.
     """
 
     def __init__(
@@ -256,11 +257,11 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; 128 + N where signal N killed it, as Docker says it."""
+        """Exit code: None while it runs, 128 + N if signal N killed it, as in Docker."""
         return self._code if self._ended.is_set() else None
 
     def stop(self, grace: float) -> int:
-        """SIGTERM, and SIGKILL after ``grace`` seconds, as SageMaker stops a container."""
+        """Sends SIGTERM and, after ``grace`` seconds, SIGKILL, as SageMaker does."""
         if not self._ended.is_set():
             self._signal(signal.SIGTERM)
             if not self._ended.wait(grace):
@@ -270,7 +271,7 @@ class Process:
 
     def _await_end(self) -> None:
         code = self._popen.wait()
-        self._signal(signal.SIGKILL)  # what it left behind would keep its output open for ever
+        self._signal(signal.SIGKILL)  # remaining child processes would keep the output open
         self._reader.join()
         if self._popen.stdin:
             self._popen.stdin.close()
@@ -282,7 +283,7 @@ class Process:
         try:
             os.killpg(self._popen.pid, number)
         except (ProcessLookupError, PermissionError):
-            return  # all of it is gone already; macOS says so with a refusal
+            return  # all processes have ended; macOS reports this as PermissionError
 
     def _read(self) -> None:
         for raw in self._popen.stdout or ():

@@ -1,4 +1,4 @@
-"""The filters, order and pages that all of SageMaker's List operations share."""
+"""Filters, sorts and pages records for SageMaker's List operations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.utils import parse_to_aware_datetime
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker.refusals import validation
 
-PAGE = 10  # SageMaker's default; MaxResults may ask for up to 100
+PAGE_SIZE = 10  # SageMaker's default; the maximum of MaxResults is 100
 
 
 def page(
@@ -23,16 +23,16 @@ def page(
     name: str,
     status: str | None = None,
 ) -> tuple[list[Record], dict[str, Any]]:
-    """The records of one page, and the answer's members that lead to the next.
+    """Returns the records of one page and the response members that lead to the next page.
 
     Parameters
     ----------
     records
-        Documents with ``CreationTime`` and, perhaps, ``LastModifiedTime`` in epoch seconds.
+        Records with ``CreationTime`` and, optionally, ``LastModifiedTime`` in epoch seconds.
     request
-        The members of the List request.
+        List request.
     name, status
-        The documents' members that hold the name and the status.
+        Members of the records that hold the name and the status.
     """
     found = [record for record in records if _matches(record, request, name, status)]
     by = {"Name": name, "Status": status or name}.get(
@@ -41,7 +41,7 @@ def page(
     descending = request.get("SortOrder", "Descending") == "Descending"
     found.sort(key=lambda record: (record[by], record[name]), reverse=descending)
     start = _offset(request.get("NextToken"))
-    end = start + request.get("MaxResults", PAGE)
+    end = start + request.get("MaxResults", PAGE_SIZE)
     following = {"NextToken": _token(end)} if end < len(found) else {}
     return found[start:end], following
 
@@ -75,4 +75,4 @@ def _offset(token: str | None) -> int:
     try:
         return int(base64.urlsafe_b64decode(token))
     except (ValueError, binascii.Error):
-        raise validation("Invalid NextToken: take it from the previous answer.") from None
+        raise validation("Invalid NextToken: use the one of the previous response.") from None

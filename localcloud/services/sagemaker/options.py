@@ -1,4 +1,4 @@
-"""What can be set about SageMaker in the local cloud."""
+"""Settings of SageMaker in the local cloud."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits and patience; durations in seconds.
+    """Limits and timeouts; durations are in seconds.
 
     Parameters
     ----------
     containers
-        Folders in which each image has one with ``train`` and ``serve``; the first found wins.
+        Folders with one subfolder per image; the first that has the image's subfolder is used.
     concurrent_training_jobs
-        Further jobs wait in the secondary status Pending.
+        Maximum number of running jobs; others wait in the secondary status Pending.
     concurrent_processing_jobs, concurrent_transform_jobs, concurrent_tuning_jobs
-        Further jobs wait.
+        Maximum number of running jobs; others wait.
     endpoint_instances
-        The account's quota: processes that serve, over all endpoints.
+        Quota of the account: serving processes over all endpoints.
     stop_grace
-        From SIGTERM to SIGKILL; SageMaker gives 120.
+        Time from SIGTERM to SIGKILL; 120 in SageMaker.
     startup_timeout
-        Until ``/ping`` must have answered; SageMaker gives 480.
+        Time until the first healthy ``/ping``; 480 in SageMaker.
     startup_attempts
-        How often a container that dies before its first healthy ping is started.
+        Number of starts of a container that exits before its first healthy ping.
     ping_interval, ping_timeout, ping_failures
-        Health checks once in service, and after how many failures in a row it is started anew.
+        Health checks in service, and the number of consecutive failures before a restart.
     invocation_timeout
-        SageMaker gives a container 60 s for an answer.
+        Time for a container's response; 60 in SageMaker.
     publish_interval
-        Between batches of logs; metrics take five times that.
+        Time between batches of logs; metrics are sent every fifth time.
     """
 
     containers: tuple[Path, ...]
@@ -53,9 +53,11 @@ class Settings:
 
     @classmethod
     def read(cls, root: Path, environment: Mapping[str, str]) -> Settings:
-        """The repository's containers after those of ``LAKECAST_CONTAINERS``, a list like PATH.
+        """Reads the settings from environment variables.
 
-        ``LAKECAST_STARTUP_TIMEOUT`` shortens or lengthens the wait for a first healthy ping.
+        ``LAKECAST_CONTAINERS`` lists folders of containers, separated as in PATH, that take
+        precedence over the repository's. ``LAKECAST_STARTUP_TIMEOUT`` is the timeout of the first
+        healthy ping.
         """
         folders = environment.get("LAKECAST_CONTAINERS", "").split(os.pathsep)
         timeout = environment.get("LAKECAST_STARTUP_TIMEOUT")

@@ -1,4 +1,4 @@
-"""What every family of resources works with."""
+"""Objects that all families of resources share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localcloud.services.sagemaker.tags import Tags
 
 @dataclass(frozen=True)
 class Parts:
-    """One of each, shared by all families."""
+    """The shared objects."""
 
     account: Account
     store: Store

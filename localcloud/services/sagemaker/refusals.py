@@ -1,4 +1,4 @@
-"""Refusals in the words of SageMaker, which clients and people search for."""
+"""Builds SageMaker's errors in its own wording, which clients and people search for."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NOUNS = {
 
 
 def validation(message: str) -> AwsError:
-    """The request is well formed but cannot be carried out."""
+    """Returns the error for a well-formed request that cannot be carried out."""
     return AwsError("ValidationException", message)
 
 
 def not_found(kind: str, arn: str) -> AwsError:
-    """SageMaker names what it could not find by its ARN; of jobs it says no more than this."""
+    """Returns the error for a missing resource; SageMaker includes the ARN, except for jobs."""
     noun = NOUNS.get(kind)
     return validation(
         f'Could not find {noun} "{arn}".' if noun else "Requested resource not found."
@@ -27,7 +27,7 @@ def not_found(kind: str, arn: str) -> AwsError:
 
 
 def already_exists(kind: str, arn: str) -> AwsError:
-    """Jobs are in use; models, configurations and endpoints are invalid to create again."""
+    """Returns the error for an existing name: ResourceInUse for jobs, else ValidationException."""
     if kind.endswith("-job"):
         noun = kind.replace("-", " ")
         return AwsError(
@@ -39,21 +39,21 @@ def already_exists(kind: str, arn: str) -> AwsError:
 
 
 def in_progress(arn: str) -> AwsError:
-    """An endpoint that is being created, updated or deleted takes no other change."""
+    """Returns the error for changing an endpoint that is being created, updated or deleted."""
     return validation(f'Cannot update in-progress endpoint "{arn}".')
 
 
-def limit_exceeded(quota: str, limit: int, used: int, asked: int) -> AwsError:
-    """An account's quota would be passed; ``quota`` as in ``ml.m5.large for endpoint usage``."""
+def limit_exceeded(quota: str, limit: int, used: int, requested: int) -> AwsError:
+    """Returns the error for exceeding a quota, such as ``ml.m5.large for endpoint usage``."""
     return AwsError(
         "ResourceLimitExceeded",
         f"The account-level service limit '{quota}' is {limit} Instances, with current utilization "
-        f"of {used} Instances and a request delta of {asked} Instances. Please use AWS Service "
+        f"of {used} Instances and a request delta of {requested} Instances. Please use AWS Service "
         "Quotas to request an increase for this quota. If AWS Service Quotas is not available, "
         "contact AWS support to request an increase for this quota.",
     )
 
 
-def not_served(feature: str) -> AwsError:
-    """AWS has it, the local cloud does not; said rather than silently left out."""
-    return validation(f"The local cloud does not serve {feature}.")
+def not_supported(feature: str) -> AwsError:
+    """Returns the error for a feature of AWS that the local cloud lacks."""
+    return validation(f"The local cloud does not support {feature}.")

@@ -1,4 +1,4 @@
-"""SageMaker as one of the cloud's services: put together, started and stopped."""
+"""Assembles, starts and stops the SageMaker service."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from localcloud.services.sagemaker.tags import Tags
 
 
 class SageMaker:
-    """The control plane and the runtime behind the one name that both sign with.
+    """Control plane and runtime, which share one service name in request signatures.
 
     Parameters
     ----------
     account
-        The cloud it is part of; its state is kept in ``<home>/sagemaker``.
+        Account and region; the service's state is stored in ``<home>/sagemaker``.
     """
 
     def __init__(self, account: Account, settings: Settings) -> None:
@@ -67,7 +67,7 @@ class SageMaker:
         return {"sagemaker": self._handle}
 
     async def start(self) -> None:
-        """Bring back what was in service; returns before it is."""
+        """Restarts the endpoints that were in service; returns before they are ready."""
         self._telemetry.start()
         await self._runtime.start()
         for jobs in self._jobs:
@@ -75,7 +75,7 @@ class SageMaker:
         self._deployments.start()
 
     async def stop(self) -> None:
-        """End all jobs and instances and send their last words."""
+        """Stops all jobs and instances and sends their remaining logs and metrics."""
         await asyncio.gather(
             *(asyncio.to_thread(jobs.close) for jobs in self._jobs),
             asyncio.to_thread(self._deployments.close),

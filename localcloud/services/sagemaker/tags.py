@@ -1,4 +1,4 @@
-"""Tags of all of SageMaker's resources: AddTags, DeleteTags, ListTags."""
+"""Serves AddTags, DeleteTags and ListTags for all SageMaker resources."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from localcloud.cloud.store import Store
 from localcloud.services.sagemaker.refusals import validation
 
 _KIND = "tags"
-_MOST = 50
+_MAX_TAGS = 50
 
 
 class Tags:
-    """Tags by ARN; a resource with an entry here exists."""
+    """Tags by ARN, with an entry for each existing resource."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def set(self, arn: str, tags: list[dict[str, str]]) -> None:
-        """A resource was created with these."""
+        """Sets the tags of a new resource."""
         self._store.put(_KIND, arn, {"Tags": _merged([], tags)})
 
     def forget(self, arn: str) -> None:
-        """A resource is gone."""
+        """Removes the tags of a deleted resource."""
         self._store.delete(_KIND, arn)
 
     def add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +50,6 @@ class Tags:
 
 def _merged(old: list[dict[str, str]], new: list[dict[str, str]]) -> list[dict[str, str]]:
     merged = {tag["Key"]: tag["Value"] for tag in (*old, *new)}
-    if len(merged) > _MOST:
-        raise validation(f"A resource can have {_MOST} tags; got {len(merged)}.")
+    if len(merged) > _MAX_TAGS:
+        raise validation(f"A resource can have {_MAX_TAGS} tags; got {len(merged)}.")
     return [{"Key": key, "Value": value} for key, value in merged.items()]

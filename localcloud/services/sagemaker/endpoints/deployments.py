@@ -1,7 +1,7 @@
-"""How endpoints come into service, change and go: each in a thread of its own.
+"""Creates, updates and deletes endpoints, each in a separate thread.
 
-An update starts the new variants beside the old ones, which serve until all new ones are healthy.
-Where that fails, the old ones stay: InService, the old configuration, and a FailureReason.
+An update starts the new variants while the old ones serve until all new ones are healthy. If that
+fails, the endpoint stays InService with the old configuration and has a FailureReason.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _INTERRUPTED = "The local cloud was stopped while the endpoint was being {}."
 
 
 class Deployments:
-    """The fleets in service, and what is under way."""
+    """Fleets in service and deployments in progress."""
 
     def __init__(self, parts: Parts, records: EndpointRecords) -> None:
         self._parts = parts
@@ -37,27 +37,27 @@ class Deployments:
         self._closing = False
 
     def fleet(self, name: str) -> Fleet | None:
-        """What answers invocations of an endpoint; None while nothing does."""
+        """Returns the fleet that serves an endpoint; None if there is none."""
         return self._fleets.get(name)
 
     def create(self, name: str) -> None:
-        """Launch what the record says; InService or Failed in the end."""
+        """Launches the endpoint's deployment; the endpoint becomes InService or Failed."""
         self._in_background(name, self._create)
 
     def replace(self, name: str, deployment: Record) -> None:
-        """Launch another deployment and let it take over."""
+        """Launches another deployment and shifts all traffic to it."""
         self._in_background(name, partial(self._replace, deployment))
 
     def scale(self, name: str) -> None:
-        """Take the desired weights and counts in the record."""
+        """Applies the desired weights and counts in the record."""
         self._in_background(name, self._scale)
 
     def delete(self, name: str) -> None:
-        """Let invocations finish, then forget the endpoint."""
+        """Deletes the endpoint after its invocations have finished."""
         self._in_background(name, self._delete)
 
     def start(self) -> None:
-        """Settle what was under way when the cloud went down, and bring back what served."""
+        """Ends the changes that were interrupted when the cloud stopped, and restarts endpoints."""
         for record in self._records.all():
             name, status = record["EndpointName"], record["EndpointStatus"]
             if status == "Deleting":
@@ -69,7 +69,7 @@ class Deployments:
                 self._in_background(name, self._create)
 
     def close(self) -> None:
-        """Stop everything; the records stay as they are."""
+        """Stops all fleets; the records stay as they are."""
         self._closing = True
         fleets = [*self._launching.values(), *self._fleets.values()]
         stopping = [threading.Thread(target=fleet.stop) for fleet in fleets]
@@ -79,7 +79,7 @@ class Deployments:
             thread.join()
 
     def _settle(self, record: Record) -> None:
-        """AWS, too, has a status for an endpoint that it brings back by itself."""
+        """Sets SystemUpdating, AWS's status for an endpoint that AWS itself restarts."""
         changes: Record = {"EndpointStatus": "SystemUpdating"}
         if record["EndpointStatus"] == "Updating":
             for variant in record[DEPLOYMENT]["Variants"]:
@@ -107,7 +107,7 @@ class Deployments:
             shutil.rmtree(self._records.folder(name, deployment), ignore_errors=True)
             self._fail(name, str(error))
             return
-        gone, before = self._fleets[name], self._records.get(name)[DEPLOYMENT]
+        old, before = self._fleets[name], self._records.get(name)[DEPLOYMENT]
         self._fleets[name] = new
         self._change(
             name,
@@ -116,13 +116,13 @@ class Deployments:
             PendingDeploymentSummary=None,
             **{DEPLOYMENT: deployment},
         )
-        gone.retire()
+        old.retire()
         shutil.rmtree(self._records.folder(name, before), ignore_errors=True)
 
     def _scale(self, name: str) -> None:
         deployment = self._records.get(name)[DEPLOYMENT]
         fleet = self._fleets[name]
-        wanted = {
+        plans = {
             one["name"]: replace(
                 fleet.variants[one["name"]].plan,
                 weight=one["desired_weight"],
@@ -131,7 +131,7 @@ class Deployments:
             for one in deployment["Variants"]
         }
         try:
-            fleet.scale(wanted)
+            fleet.scale(plans)
         except FleetError as error:
             self._fail(name, str(error))
             return
@@ -162,14 +162,14 @@ class Deployments:
         self._launching[name] = fleet
         try:
             if self._closing:
-                raise FleetError("The local cloud is going down.")
+                raise FleetError("The local cloud is shutting down.")
             fleet.launch()
         finally:
             del self._launching[name]
         return fleet
 
     def _fail(self, name: str, reason: str) -> None:
-        """A change failed: what served before still does, and what never served is Failed."""
+        """Records a failed change: the endpoint stays InService if it was, else it is Failed."""
         reason = reason[:_REASON_CHARACTERS]
         if name not in self._fleets:
             self._change(name, EndpointStatus="Failed", FailureReason=reason)
@@ -187,14 +187,14 @@ class Deployments:
         )
 
     def _change(self, name: str, **members: Any) -> None:
-        if not self._closing:  # what was under way then is settled at the next start
+        if not self._closing:  # the next start ends the changes in progress
             self._records.change(name, members)
 
     def _in_background(self, name: str, work: Callable[[str], None]) -> None:
         def run() -> None:
             try:
                 work(name)
-            except Exception as error:  # no endpoint may stay Updating for ever
+            except Exception as error:  # an endpoint must not stay Updating
                 logger.exception("endpoint %s", name)
                 self._fail(name, f"InternalServerError: {error}")
             finally:

@@ -1,4 +1,4 @@
-"""Endpoint configurations: Create-, Describe-, List- and DeleteEndpointConfig."""
+"""Serves Create-, Describe-, List- and DeleteEndpointConfig."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from localcloud.cloud.store import Record
 from localcloud.services.sagemaker.endpoints.models import Models
 from localcloud.services.sagemaker.listing import page
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import already_exists, not_found, not_served, validation
+from localcloud.services.sagemaker.refusals import (
+    already_exists,
+    not_found,
+    not_supported,
+    validation,
+)
 
 KIND = "endpoint-config"
 _ECHOED = (
@@ -23,7 +28,7 @@ _ECHOED = (
 
 
 class EndpointConfigs:
-    """The operations on endpoint configurations, which never change once they exist."""
+    """Operations on endpoint configurations, which are immutable."""
 
     def __init__(self, parts: Parts, models: Models) -> None:
         self._account = parts.account
@@ -34,7 +39,7 @@ class EndpointConfigs:
     def create_endpoint_config(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["EndpointConfigName"]
         arn = self._account.arn(KIND, name)
-        _refuse_what_is_not_served(request)
+        _check_supported(request)
         names = [variant["VariantName"] for variant in request["ProductionVariants"]]
         if len(set(names)) < len(names):
             raise validation(f"Variant names must be unique in a configuration; got {names}.")
@@ -75,25 +80,25 @@ class EndpointConfigs:
         self._tags.forget(config["EndpointConfigArn"])
 
     def get(self, name: str) -> Record:
-        """The configuration; refused in SageMaker's words where there is none."""
+        """Returns the configuration; raises SageMaker's error if there is none."""
         config = self._store.get(KIND, name)
         if config is None:
             raise not_found(KIND, self._account.arn(KIND, name))
         return config
 
 
-def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+def _check_supported(request: dict[str, Any]) -> None:
     for member, feature in (
         ("ShadowProductionVariants", "shadow variants"),
         ("AsyncInferenceConfig", "asynchronous inference"),
         ("ExplainerConfig", "explainers"),
     ):
         if request.get(member):
-            raise not_served(feature)
+            raise not_supported(feature)
     if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-        raise not_served("data capture")
+        raise not_supported("data capture")
     for variant in request["ProductionVariants"]:
         if "ServerlessConfig" in variant:
-            raise not_served("serverless variants")
+            raise not_supported("serverless variants")
         if "ModelName" not in variant:
-            raise not_served("variants without a ModelName (inference components)")
+            raise not_supported("variants without a ModelName (inference components)")

@@ -1,4 +1,4 @@
-"""What is kept of an endpoint: DescribeEndpoint's members, and what runs under ``Deployment``."""
+"""Stores endpoints: DescribeEndpoint's members and, as ``Deployment``, the running variants."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEPLOYMENT = "Deployment"
 
 
 class EndpointRecords:
-    """Endpoints in the store, and their folders."""
+    """Endpoints in the store and their folders."""
 
     def __init__(self, parts: Parts) -> None:
         self._account = parts.account
@@ -28,16 +28,16 @@ class EndpointRecords:
         self._tags = parts.tags
 
     def status(self, name: str) -> str | None:
-        """The endpoint's status; None where there is none."""
+        """Returns the endpoint's status; None if there is no such endpoint."""
         record = self._store.get(KIND, name)
         return record["EndpointStatus"] if record else None
 
     def all(self) -> list[Record]:
-        """All endpoints."""
+        """Returns all endpoints."""
         return self._store.all(KIND)
 
     def add(self, name: str, members: Record, tags: list[dict[str, str]]) -> str:
-        """Keep a new endpoint and return its ARN; refused where the name is taken."""
+        """Stores a new endpoint and returns its ARN; raises an error if the name exists."""
         arn = self._account.arn(KIND, name)
         with self._store.lock:
             if self.status(name):
@@ -54,26 +54,26 @@ class EndpointRecords:
         return arn
 
     def get(self, name: str) -> Record:
-        """The endpoint; refused in SageMaker's words where there is none."""
+        """Returns the endpoint; raises SageMaker's error if there is none."""
         record = self._store.get(KIND, name)
         if record is None:
             raise not_found(KIND, self._account.arn(KIND, name))
         return record
 
     def settled(self, name: str) -> Record:
-        """The endpoint, if it can be changed now; refused otherwise."""
+        """Returns the endpoint; raises an error if it cannot be changed now."""
         record = self.get(name)
         if record["EndpointStatus"] == "Failed":
             raise validation(
-                f'Cannot update endpoint "{record["EndpointArn"]}" in status Failed: it can only '
-                "be deleted."
+                f'Cannot update endpoint "{record["EndpointArn"]}" in status Failed: delete it and '
+                "create it again."
             )
         if record["EndpointStatus"] != "InService":
             raise in_progress(record["EndpointArn"])
         return record
 
     def change(self, name: str, members: Record) -> None:
-        """Set members; None removes one."""
+        """Sets members; None removes a member."""
 
         def apply(record: Record) -> None:
             record.update(members)
@@ -84,11 +84,11 @@ class EndpointRecords:
         self._store.update(KIND, name, apply)
 
     def folder(self, name: str, deployment: Record) -> Path:
-        """Where a deployment's models are unpacked."""
+        """Returns the folder to which a deployment's models are extracted."""
         return self._home(name) / str(deployment["Folder"])
 
     def forget(self, name: str) -> None:
-        """The endpoint is gone, with all its folders."""
+        """Deletes the endpoint's record, tags and folders."""
         self._store.delete(KIND, name)
         self._tags.forget(self._account.arn(KIND, name))
         shutil.rmtree(self._home(name), ignore_errors=True)

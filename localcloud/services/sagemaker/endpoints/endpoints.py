@@ -1,4 +1,4 @@
-"""Endpoints: create, describe, list, update, weights and capacities, delete."""
+"""Serves operations on endpoints: create, describe, list, update, change weights, delete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from localcloud.services.sagemaker.parts import Parts
 from localcloud.services.sagemaker.refusals import (
     in_progress,
     limit_exceeded,
-    not_served,
+    not_supported,
     validation,
 )
 
@@ -26,7 +26,7 @@ _SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "
 
 
 class Endpoints:
-    """The operations on endpoints."""
+    """Operations on endpoints."""
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class Endpoints:
 
     def create_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["EndpointName"]
-        _refuse_what_is_not_served(request)
+        _check_supported(request)
         with self._store.lock:
             deployment = self._deployment(request["EndpointConfigName"])
-            self._see_that_quota_allows(name, deployment)
+            self._check_quota(name, deployment)
             members = {
                 "EndpointConfigName": request["EndpointConfigName"],
                 "EndpointStatus": "Creating",
@@ -76,7 +76,7 @@ class Endpoints:
 
     def update_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["EndpointName"]
-        _refuse_what_is_not_served(request)
+        _check_supported(request)
         with self._store.lock:
             record = self._records.settled(name)
             deployment = self._deployment(request["EndpointConfigName"])
@@ -86,7 +86,7 @@ class Endpoints:
                     record[DEPLOYMENT]["Variants"],
                     request.get("ExcludeRetainedVariantProperties", []),
                 )
-            self._see_that_quota_allows(name, deployment)
+            self._check_quota(name, deployment)
             self._records.change(
                 name,
                 {
@@ -108,18 +108,18 @@ class Endpoints:
         with self._store.lock:
             record = self._records.settled(name)
             deployment = record[DEPLOYMENT]
-            wanted = {one["VariantName"]: one for one in request["DesiredWeightsAndCapacities"]}
-            unknown = set(wanted) - {one["name"] for one in deployment["Variants"]}
+            requested = {one["VariantName"]: one for one in request["DesiredWeightsAndCapacities"]}
+            unknown = set(requested) - {one["name"] for one in deployment["Variants"]}
             if unknown:
                 raise validation(
                     f"The variant name(s) {sorted(unknown)} are not present within endpoint "
                     f'configuration "{record["EndpointConfigName"]}".'
                 )
             for variant in deployment["Variants"]:
-                desired = wanted.get(variant["name"], {})
+                desired = requested.get(variant["name"], {})
                 variant["desired_weight"] = desired.get("DesiredWeight", variant["weight"])
                 variant["desired_count"] = desired.get("DesiredInstanceCount", variant["count"])
-            self._see_that_quota_allows(name, deployment)
+            self._check_quota(name, deployment)
             self._records.change(
                 name,
                 {"EndpointStatus": "Updating", "FailureReason": None, DEPLOYMENT: deployment},
@@ -137,7 +137,7 @@ class Endpoints:
         self._deployments.delete(name)
 
     def _deployment(self, config_name: str) -> Record:
-        """A configuration and its models, resolved, so that deleting them changes nothing."""
+        """Copies a configuration and its models, so that deleting them changes nothing."""
         config = self._configs.get(config_name)
         return {
             "EndpointConfigName": config_name,
@@ -161,7 +161,7 @@ class Endpoints:
             "instance_type": variant.get("InstanceType", "ml.m5.large"),
         }
 
-    def _see_that_quota_allows(self, name: str, deployment: Record) -> None:
+    def _check_quota(self, name: str, deployment: Record) -> None:
         limit = self._settings.endpoint_instances
         used = sum(
             variant.get("desired_count", variant["count"])
@@ -169,10 +169,10 @@ class Endpoints:
             if record["EndpointName"] != name and record["EndpointStatus"] != "Failed"
             for variant in record[DEPLOYMENT]["Variants"]
         )
-        asked = sum(one.get("desired_count", one["count"]) for one in deployment["Variants"])
-        if used + asked > limit:
+        requested = sum(one.get("desired_count", one["count"]) for one in deployment["Variants"])
+        if used + requested > limit:
             quota = f"{deployment['Variants'][0]['instance_type']} for endpoint usage"
-            raise limit_exceeded(quota, limit, used, asked)
+            raise limit_exceeded(quota, limit, used, requested)
 
 
 def _last_deployment_config(request: dict[str, Any], record: Record) -> dict[str, Any]:
@@ -183,12 +183,12 @@ def _last_deployment_config(request: dict[str, Any], record: Record) -> dict[str
     return {"LastDeploymentConfig": None}
 
 
-def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+def _check_supported(request: dict[str, Any]) -> None:
     config = request.get("DeploymentConfig", {})
     routing = config.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
     if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
-        raise not_served(f"{routing['Type']} traffic shifting")
+        raise not_supported(f"{routing['Type']} traffic shifting")
     if "RollingUpdatePolicy" in config:
-        raise not_served("rolling updates")
+        raise not_supported("rolling updates")
     if config.get("AutoRollbackConfiguration", {}).get("Alarms"):
-        raise not_served("rollback on alarms")
+        raise not_supported("rollback on alarms")

@@ -1,4 +1,4 @@
-"""The processes behind an endpoint: instances of its production variants."""
+"""Runs an endpoint's processes: the instances of its production variants."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _DRAIN_POLL = 0.05
 
 
 class FleetError(Exception):
-    """The fleet cannot serve; the message is fit for a FailureReason."""
+    """The fleet cannot serve; the message can be used as a FailureReason."""
 
 
 @dataclass(frozen=True)
 class VariantPlan:
-    """What is to run for one production variant, resolved from configuration and model."""
+    """Container, weight and instance count of a variant, from its configuration and model."""
 
     name: str
     container: Mapping[str, Any]
@@ -46,7 +46,7 @@ class Variant:
         self._turn = itertools.count()
 
     def grow(self, count: int) -> list[Instance]:
-        """Start further instances until there are ``count``."""
+        """Starts instances until there are ``count`` and returns the new ones."""
         new = [Instance(self._serving) for _ in range(count - len(self.instances))]
         for instance in new:
             instance.start()
@@ -54,13 +54,13 @@ class Variant:
         return new
 
     def shrink(self, count: int) -> list[Instance]:
-        """Take instances out of service until there are ``count``; the caller stops them."""
-        gone = self.instances[count:]
+        """Removes instances until there are ``count`` and returns them for the caller to stop."""
+        removed = self.instances[count:]
         self.instances = self.instances[:count]
-        return gone
+        return removed
 
     def next_instance(self) -> Instance | None:
-        """A healthy instance, each in its turn."""
+        """Returns the next healthy instance in turn."""
         healthy = [instance for instance in self.instances if instance.healthy]
         return healthy[next(self._turn) % len(healthy)] if healthy else None
 
@@ -71,7 +71,7 @@ class Fleet:
     Parameters
     ----------
     folder
-        Where the models are unpacked; one that is there already is used as it is.
+        Folder of the extracted models; a model that is already there is not fetched again.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class Fleet:
         self._cancelled = threading.Event()
 
     def launch(self) -> None:
-        """Start all variants and wait until each instance is healthy.
+        """Starts all variants and waits until each instance is healthy.
 
         Raises
         ------
         FleetError
-            With SageMaker's reason; nothing of the fleet runs then.
+            If an instance does not become healthy; the whole fleet is stopped then.
         """
         try:
             started = [instance for plan in self.plans for instance in self._start(plan)]
@@ -100,7 +100,7 @@ class Fleet:
             raise
 
     def pick(self, target: str | None = None) -> Variant | None:
-        """A variant at random by weight, or the one that is asked for; None for an unknown one."""
+        """Returns a random variant by weight, or the requested one; None if it is unknown."""
         if target is not None:
             return self.variants.get(target)
         variants = list(self.variants.values())
@@ -109,39 +109,41 @@ class Fleet:
         weights = [variant.plan.weight for variant in variants]
         if not any(weights):
             weights = [1.0] * len(variants)
-        return random.choices(variants, weights)[0]  # noqa: S311 - shares of traffic, no secret
+        return random.choices(variants, weights)[0]  # noqa: S311 - distributes traffic, not a secret
 
-    def scale(self, wanted: Mapping[str, VariantPlan]) -> None:
-        """Take new weights and counts; on failure everything is as it was.
+    def scale(self, plans: Mapping[str, VariantPlan]) -> None:
+        """Applies new weights and counts; on failure, restores the previous ones.
 
         Raises
         ------
         FleetError
-            Where a new instance does not become healthy.
+            If a new instance does not become healthy.
         """
-        before = {name: len(self.variants[name].instances) for name in wanted}
+        before = {name: len(self.variants[name].instances) for name in plans}
         try:
             new = [
                 instance
-                for name, plan in wanted.items()
+                for name, plan in plans.items()
                 for instance in self.variants[name].grow(plan.count)
             ]
             self._await(new)
         except FleetError:
-            _stop(itertools.chain(*(self.variants[name].shrink(before[name]) for name in wanted)))
+            _stop(itertools.chain(*(self.variants[name].shrink(before[name]) for name in plans)))
             raise
-        for name, plan in wanted.items():
+        for name, plan in plans.items():
             self.variants[name].plan = plan
         self.plans = tuple(variant.plan for variant in self.variants.values())
-        gone = itertools.chain(*(self.variants[n].shrink(plan.count) for n, plan in wanted.items()))
-        self._retire(list(gone))
+        removed = itertools.chain(
+            *(self.variants[n].shrink(plan.count) for n, plan in plans.items())
+        )
+        self._retire(list(removed))
 
     def retire(self) -> None:
-        """Stop once no invocation is under way; new ones go to the fleet that took over."""
+        """Stops once no invocation is in flight; the new fleet receives new invocations."""
         self._retire(self._instances())
 
     def stop(self) -> None:
-        """Stop everything now."""
+        """Stops all instances now."""
         self._cancelled.set()
         _stop(self._instances())
 
@@ -198,7 +200,7 @@ class Fleet:
 
 
 def _stop(instances: Sequence[Instance] | Iterator[Instance]) -> None:
-    """Stop all at a time, so that the slowest one takes the time that all of them take."""
+    """Stops all instances concurrently, so that it takes as long as the slowest one."""
     threads = [threading.Thread(target=instance.stop) for instance in instances]
     for thread in threads:
         thread.start()

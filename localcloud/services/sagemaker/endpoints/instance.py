@@ -1,4 +1,4 @@
-"""One process that serves a model: started, watched, and started anew when it dies."""
+"""Starts and watches a process that serves a model, and restarts it if it fails."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ logger = logging.getLogger(__name__)
 
 _LOOPBACK = "127.0.0.1"
 _STARTUP_POLL = 0.1
-_LONGEST_PAUSE = 30.0
-_LAST_CHARACTERS = 600
+_MAX_PAUSE = 30.0
+_LOG_CHARACTERS = 600
 
 
 class InstanceError(Exception):
-    """A container did not become healthy; the message is fit for a FailureReason."""
+    """A container did not become healthy; the message can be used as a FailureReason."""
 
 
 @dataclass(frozen=True)
 class Serving:
-    """What all instances of a variant have in common.
+    """Properties shared by all instances of a variant.
 
     Parameters
     ----------
     log_group
-        CloudWatch's, which each instance has a stream in.
+        CloudWatch log group, with one stream per instance.
     """
 
     log_group: str
@@ -53,7 +53,7 @@ class Serving:
 
 
 class Instance:
-    """A container in service, with a thread that keeps it so."""
+    """A serving container, with a thread that keeps it healthy."""
 
     def __init__(self, serving: Serving) -> None:
         self.id = f"i-{secrets.token_hex(8)}"
@@ -63,30 +63,30 @@ class Instance:
         self._serving = serving
         self._settings = serving.settings
         self._stopped = threading.Event()
-        self._changed = threading.Event()  # it is to stop, or its process has ended
+        self._changed = threading.Event()  # stop requested or process ended
         self._settled = threading.Event()
         self._failure = ""
         self._process: Process | None = None
         self._keeper = threading.Thread(target=self._keep, name=f"instance-{self.id}", daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Starts the instance and returns at once."""
         self._keeper.start()
 
     def stop(self) -> None:
-        """End it, with SageMaker's grace; returns when it is gone."""
+        """Stops the instance, with a grace period as in SageMaker, and waits for its end."""
         self.healthy = False
         self._stopped.set()
         self._changed.set()
         self._keeper.join()
 
     def await_healthy(self, cancelled: threading.Event) -> None:
-        """Return at the first healthy ping.
+        """Waits for the first healthy ping.
 
         Raises
         ------
         InstanceError
-            When there is none in time, or the fleet is stopped meanwhile.
+            If there is none in time or the fleet is stopped.
         """
         while not self._settled.wait(_STARTUP_POLL):
             if cancelled.is_set():
@@ -95,8 +95,8 @@ class Instance:
             raise InstanceError(self._failure)
 
     @contextlib.contextmanager
-    def serving_one_more(self) -> Iterator[None]:
-        """While an invocation is under way."""
+    def counting_invocation(self) -> Iterator[None]:
+        """Counts an invocation as in flight while the context is open."""
         self.in_flight += 1
         try:
             yield
@@ -105,9 +105,9 @@ class Instance:
 
     def _keep(self) -> None:
         try:
-            self._first_start()
-            self._stay()
-        except Exception as error:  # whoever waits for this instance must hear of it
+            self._start_first_time()
+            self._keep_healthy()
+        except Exception as error:  # reported to the thread that waits for this instance
             logger.exception("instance %s of %s", self.id, self._serving.log_group)
             self._failure = f"InternalServerError: {error}"
         finally:
@@ -116,8 +116,8 @@ class Instance:
             if self._process:
                 self._process.stop(self._settings.stop_grace)
 
-    def _first_start(self) -> None:
-        """Until the first healthy ping, or give up."""
+    def _start_first_time(self) -> None:
+        """Starts the process until its first healthy ping or until the attempts are used up."""
         deadline = time.monotonic() + self._settings.startup_timeout
         for _ in range(self._settings.startup_attempts):
             if self._become_healthy(deadline):
@@ -126,15 +126,15 @@ class Instance:
             if self._stopped.is_set() or time.monotonic() >= deadline:
                 break
         lines = "\n".join(self._process.last_lines if self._process else ())
-        said = f" Last log lines: {lines[-_LAST_CHARACTERS:]}" if lines else ""
+        log = f" Last log lines: {lines[-_LOG_CHARACTERS:]}" if lines else ""
         self._failure = (
             f"The primary container for production variant {self._serving.variant} did not pass "
-            f"the ping health check. Please check CloudWatch logs for this endpoint.{said}"
+            f"the ping health check. Please check CloudWatch logs for this endpoint.{log}"
         )
         self._stopped.set()
 
-    def _stay(self) -> None:
-        """Watch it, and start it anew whenever it dies or falls silent."""
+    def _keep_healthy(self) -> None:
+        """Watches the process and restarts it whenever it exits or stops responding."""
         pause = 1.0
         while not self._stopped.is_set():
             since = time.monotonic()
@@ -142,16 +142,16 @@ class Instance:
             self.healthy = False
             if self._stopped.is_set():
                 return
-            if time.monotonic() - since > 10 * _LONGEST_PAUSE:
+            if time.monotonic() - since > 10 * _MAX_PAUSE:
                 pause = 1.0
-            self._log(f"[local cloud] {self.id} is not healthy; starting it anew")
+            self._log(f"[local cloud] {self.id} is not healthy; restarting it")
             while not self._become_healthy(time.monotonic() + self._settings.startup_timeout):
                 if self._stopped.wait(pause):
                     return
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(2 * pause, _MAX_PAUSE)
 
     def _become_healthy(self, deadline: float) -> bool:
-        """Start the process and ping until it answers, dies or the time is over."""
+        """Starts the process and pings it until it is healthy, exits or reaches the deadline."""
         if self._process:
             self._process.stop(self._settings.stop_grace)
         self._changed.clear()
@@ -182,11 +182,11 @@ class Instance:
         return False
 
     def _watch(self) -> None:
-        """Return when the process has died, is silent, or is to be stopped."""
+        """Returns when the process has exited, does not respond or must stop."""
         failures = 0
         while not self._stopped.is_set() and self._process and self._process.exit_code is None:
             if self._changed.wait(self._settings.ping_interval):
-                self._changed.clear()  # perhaps the late word of the process before this one
+                self._changed.clear()  # perhaps the end of the previous process, set late
                 continue
             failures = 0 if self._ping() else failures + 1
             if failures >= self._settings.ping_failures:

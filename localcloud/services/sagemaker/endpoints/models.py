@@ -1,4 +1,4 @@
-"""Models: CreateModel, DescribeModel, ListModels, DeleteModel."""
+"""Serves CreateModel, DescribeModel, ListModels and DeleteModel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from localcloud.cloud.store import Record
 from localcloud.services.sagemaker import artifacts
 from localcloud.services.sagemaker.listing import page
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import already_exists, not_found, not_served, validation
+from localcloud.services.sagemaker.refusals import (
+    already_exists,
+    not_found,
+    not_supported,
+    validation,
+)
 from localcloud.services.sagemaker.registry.model_packages import ModelPackages
 
 KIND = "model"
@@ -17,7 +22,7 @@ _ECHOED = ("ModelName", "ExecutionRoleArn", "VpcConfig", "InferenceExecutionConf
 
 
 class Models:
-    """The operations on models; a model is what to serve, and nothing runs yet."""
+    """Operations on models; creating a model starts no process."""
 
     def __init__(self, parts: Parts, packages: ModelPackages) -> None:
         self._account = parts.account
@@ -31,7 +36,7 @@ class Models:
         if self._store.get(KIND, name):
             raise already_exists(KIND, arn)
         container = self._only_container(request)
-        self._see_that_data_can_be_read(container, request.get("ExecutionRoleArn"))
+        self._check_model_data(container, request.get("ExecutionRoleArn"))
         with self._store.lock:
             if self._store.get(KIND, name):
                 raise already_exists(KIND, arn)
@@ -63,7 +68,7 @@ class Models:
         self._tags.forget(model["ModelArn"])
 
     def get(self, name: str) -> Record:
-        """The model; refused in SageMaker's words where there is none."""
+        """Returns the model; raises SageMaker's error if there is none."""
         model = self._store.get(KIND, name)
         if model is None:
             raise not_found(KIND, self._account.arn(KIND, name))
@@ -72,7 +77,7 @@ class Models:
     def _only_container(self, request: dict[str, Any]) -> Record:
         containers = request.get("Containers") or [request.get("PrimaryContainer")]
         if len(containers) != 1:
-            raise not_served("models of more than one container (inference pipelines)")
+            raise not_supported("models with more than one container (inference pipelines)")
         container: Record | None = containers[0]
         if container is None:
             raise validation("Model must have a PrimaryContainer or Containers.")
@@ -81,11 +86,11 @@ class Models:
         if "Image" not in container:
             raise validation("A container needs an Image or a ModelPackageName.")
         if container.get("Mode") == "MultiModel":
-            raise not_served("multi-model containers")
+            raise not_supported("multi-model containers")
         return {"Mode": "SingleModel", **container}
 
-    def _see_that_data_can_be_read(self, container: Record, role_arn: str | None) -> None:
-        """SageMaker looks for the data when the model is created, with the model's role."""
+    def _check_model_data(self, container: Record, role_arn: str | None) -> None:
+        """Checks that the model's role can read the data, as SageMaker does in CreateModel."""
         role = self._account.assume(role_arn) if role_arn else None
         try:
             source = artifacts.model_source(container)

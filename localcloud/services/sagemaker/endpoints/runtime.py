@@ -1,4 +1,4 @@
-"""InvokeEndpoint: a request to an endpoint, passed to an instance of one of its variants."""
+"""Serves InvokeEndpoint by forwarding requests to an instance of one of the variants."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from localcloud.services.sagemaker.endpoints.fleet import Variant
 from localcloud.services.sagemaker.parts import Parts
 
 _PATH = re.compile(r"^/endpoints/([^/]+)/invocations$")
-_LARGEST_BODY = 25 * 1024**2  # SageMaker's limit for a real-time endpoint
-_PASSED_ON = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes")
-_NOT_SERVED = {
+_MAX_BODY = 25 * 1024**2  # SageMaker's limit for a real-time endpoint
+_FORWARDED_HEADERS = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes")
+_NOT_SUPPORTED = {
     "x-amzn-sagemaker-target-model": "TargetModel",
     "x-amzn-sagemaker-target-container-hostname": "TargetContainerHostname",
     "x-amzn-sagemaker-inference-component": "InferenceComponentName",
@@ -33,7 +33,7 @@ _TIMED_OUT = (
 
 
 class InvocationError(Exception):
-    """An invocation that has no answer from a model, in the runtime's shape."""
+    """A failed invocation, with the response that SageMaker's runtime gives."""
 
     def __init__(self, code: str, status: int, message: str, **members: Any) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class InvocationError(Exception):
 
 
 class Runtime:
-    """The data plane; all of it runs on the event loop, over connections that are kept."""
+    """The data plane, which runs on the event loop with persistent connections."""
 
     def __init__(self, parts: Parts, records: EndpointRecords, deployments: Deployments) -> None:
         self._parts = parts
@@ -56,10 +56,10 @@ class Runtime:
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
-        """Open the pool of connections to the instances."""
+        """Opens the pool of connections to the instances."""
         self._session = aiohttp.ClientSession(
-            # Shorter than any server's: a connection that the container is about to close would
-            # be a failed invocation.
+            # Shorter than any server's timeout: an invocation would fail on a connection that the
+            # container is about to close.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2),
             timeout=aiohttp.ClientTimeout(total=self._parts.settings.invocation_timeout),
             auto_decompress=False,
@@ -67,33 +67,33 @@ class Runtime:
         )
 
     async def stop(self) -> None:
-        """Close it."""
+        """Closes the pool."""
         if self._session:
             await self._session.close()
 
     async def invoke(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> Response:
-        """Answer a request below ``/endpoints/``."""
+        """Serves a request below ``/endpoints/``."""
         started = time.perf_counter()
         match = _PATH.match(path)
         if not match or method != "POST":
-            message = f"The local cloud does not serve {method} {path}."
+            message = f"The local cloud does not support {method} {path}."
             return InvocationError("UnknownOperationException", 404, message).response()
         try:
             name = unquote(match[1])
             variant = self._variant(name, headers, body)
-            return await self._pass_on(name, variant, headers, body, started)
+            return await self._forward(name, variant, headers, body, started)
         except InvocationError as error:
             return error.response()
 
     def _variant(self, name: str, headers: Mapping[str, str], body: bytes) -> Variant:
-        for header, parameter in _NOT_SERVED.items():
+        for header, parameter in _NOT_SUPPORTED.items():
             if header in headers:
-                message = f"The local cloud does not serve {parameter}."
+                message = f"The local cloud does not support {parameter}."
                 raise InvocationError("ValidationError", 400, message)
-        if len(body) > _LARGEST_BODY:
-            message = f"The body has {len(body)} bytes; at most {_LARGEST_BODY} are taken."
+        if len(body) > _MAX_BODY:
+            message = f"The body has {len(body)} bytes; at most {_MAX_BODY} are accepted."
             raise InvocationError("ValidationError", 400, message)
         fleet = self._deployments.fleet(name)
         if fleet is None:
@@ -102,20 +102,20 @@ class Runtime:
         variant = fleet.pick(target)
         if variant is None:
             message = (
-                f"Variant {target} is not a production variant of endpoint {name}; it has "
-                f"{', '.join(fleet.variants)}."
+                f"Variant {target} is not a production variant of endpoint {name}; its variants "
+                f"are {', '.join(fleet.variants)}."
             )
             raise InvocationError("ValidationError", 400, message)
         return variant
 
     def _not_in_service(self, name: str) -> InvocationError:
-        """AWS calls an endpoint that has not served yet not found, too."""
+        """Returns AWS's error, which is "not found" also before an endpoint's first InService."""
         endpoint = f"Endpoint {name} of account {self._parts.account.context.account_id}"
         if self._records.status(name) == "SystemUpdating":
-            return InvocationError("ServiceUnavailable", 503, f"{endpoint} is being brought back.")
+            return InvocationError("ServiceUnavailable", 503, f"{endpoint} is being restarted.")
         return InvocationError("ValidationError", 400, f"{endpoint} not found.")
 
-    async def _pass_on(
+    async def _forward(
         self,
         name: str,
         variant: Variant,
@@ -123,15 +123,15 @@ class Runtime:
         body: bytes,
         started: float,
     ) -> Response:
-        asked = time.perf_counter()
-        status, answer_headers, answer = await self._ask(name, variant, headers, body)
+        sent = time.perf_counter()
+        status, answer_headers, answer = await self._send(name, variant, headers, body)
         answered = time.perf_counter()
-        self._measure(name, variant.plan.name, status, answered - asked, asked - started)
+        self._measure(name, variant.plan.name, status, answered - sent, sent - started)
         if status >= 400 or status == 0:
             raise self._model_error(name, status, answer)
         custom = "x-amzn-sagemaker-custom-attributes"
         answer_out = {
-            # in lower case, or ministack would replace it by the control plane's
+            # in lower case, because ministack would replace it by the control plane's otherwise
             "content-type": answer_headers.get("content-type", "application/octet-stream"),
             "x-Amzn-Invoked-Production-Variant": variant.plan.name,
         }
@@ -139,25 +139,25 @@ class Runtime:
             answer_out["X-Amzn-SageMaker-Custom-Attributes"] = answer_headers[custom]
         return 200, answer_out, answer
 
-    async def _ask(
+    async def _send(
         self, name: str, variant: Variant, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of the container's answer; status 0 where there is none."""
+        """Returns status, headers and body of the container's response; status 0 if none."""
         instance = variant.next_instance()
         if instance is None or self._session is None:
             self._measure(name, variant.plan.name, 503, 0.0, 0.0)
             raise InvocationError(
                 "ServiceUnavailable",
                 503,
-                f"No instance of variant {variant.plan.name} of endpoint {name} is healthy; it is "
-                "being started anew.",
+                f"No instance of variant {variant.plan.name} of endpoint {name} is healthy; the "
+                "instances are being restarted.",
             )
-        passed = {key: headers[key] for key in _PASSED_ON if key in headers}
-        passed.setdefault("content-type", "application/octet-stream")
+        forwarded = {key: headers[key] for key in _FORWARDED_HEADERS if key in headers}
+        forwarded.setdefault("content-type", "application/octet-stream")
         url = f"http://127.0.0.1:{instance.port}/invocations"
-        with instance.serving_one_more():
+        with instance.counting_invocation():
             try:
-                async with self._session.post(url, data=body, headers=passed) as answer:
+                async with self._session.post(url, data=body, headers=forwarded) as answer:
                     return answer.status, answer.headers, await answer.read()
             except TimeoutError:
                 return 0, {}, _TIMED_OUT.encode()
@@ -165,9 +165,9 @@ class Runtime:
                 return 0, {}, f"The container's connection broke: {error}".encode()
 
     def _model_error(self, name: str, status: int, answer: bytes) -> InvocationError:
-        """AWS answers 424 for whatever a container answers but success."""
+        """Returns AWS's error 424, which covers every unsuccessful response of a container."""
         context = self._parts.account.context
-        said = answer.decode(errors="replace")
+        text = answer.decode(errors="replace")
         side = "client" if 400 <= status < 500 else "server"
         group = f"/aws/sagemaker/Endpoints/{name}"
         where = (
@@ -177,15 +177,15 @@ class Runtime:
         return InvocationError(
             "ModelError",
             424,
-            f'Received {side} error ({status}) from primary with message "{said[:1024]}". See '
+            f'Received {side} error ({status}) from primary with message "{text[:1024]}". See '
             f"{where} in account {context.account_id} for more information.",
             OriginalStatusCode=status,
-            OriginalMessage=said,
+            OriginalMessage=text,
             LogStreamArn=f"arn:aws:logs:{context.region}:{context.account_id}:log-group:{group}",
         )
 
     def _measure(self, name: str, variant: str, status: int, model: float, overhead: float) -> None:
-        """AWS/SageMaker's metrics of an invocation; latencies in whole microseconds."""
+        """Publishes an invocation's metrics in AWS/SageMaker; latencies in whole microseconds."""
         dimensions = {"EndpointName": name, "VariantName": variant}
         failed = status == 0 or status >= 500
         for metric, value, unit in (

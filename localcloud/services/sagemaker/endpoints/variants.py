@@ -1,4 +1,4 @@
-"""Production variants as DescribeEndpoint shows them, and what an update keeps of them."""
+"""Describes production variants and retains their properties in updates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _RETAINABLE = {"DesiredWeight": "weight", "DesiredInstanceCount": "count"}
 
 
 def deployed_images(image: str) -> list[Record]:
-    """Which image runs; the local cloud has no digests to resolve it to."""
+    """Returns DeployedImages; the local cloud has no digests to resolve the image to."""
     return [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": time.time()}]
 
 
 def describe(deployment: Mapping[str, Any], *, pending: bool) -> list[Record]:
-    """ProductionVariants of a deployment; of one that is pending nothing is current yet."""
+    """Returns a deployment's ProductionVariants; a pending one has no current instances."""
     return [
         {
             "VariantName": variant["name"],
@@ -34,13 +34,12 @@ def describe(deployment: Mapping[str, Any], *, pending: bool) -> list[Record]:
 def retained(
     new: Iterable[Record], old: Iterable[Record], excluded: Iterable[Mapping[str, str]]
 ) -> list[Record]:
-    """New variants with the weights and counts that those of the same name have now.
+    """Returns the new variants with the current weights and counts of the same names.
 
-    What UpdateEndpoint does with RetainAllVariantProperties, less the properties in
-    ExcludeRetainedVariantProperties.
+    Implements UpdateEndpoint's RetainAllVariantProperties and ExcludeRetainedVariantProperties.
     """
-    left_out = {item["VariantPropertyType"] for item in excluded}
-    kept = [member for property_, member in _RETAINABLE.items() if property_ not in left_out]
+    excluded_types = {item["VariantPropertyType"] for item in excluded}
+    kept = [member for property_, member in _RETAINABLE.items() if property_ not in excluded_types]
     before = {variant["name"]: variant for variant in old}
     return [
         {**variant, **{member: before[variant["name"]][member] for member in kept}}

@@ -1,4 +1,4 @@
-"""One job on its way, in a thread of its own: what becomes of it, whatever happens."""
+"""Base class of running jobs: a thread per job that always sets a final status."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ Outcome = tuple[str, str | None]
 
 
 class JobRun(ABC):
-    """A thread that takes one job to a final state; it always ends with one.
+    """A thread that runs one job and always sets a final status.
 
-    A family of jobs says what the work is in `work`.
+    Subclasses implement `work`.
 
     Parameters
     ----------
     word
         ``Training``, ``Processing`` or ``Transform``.
     role
-        The job's role: its data is read and written with the role's rights.
+        Role of the job, with whose permissions its data is read and written.
     slots
-        How many jobs may run at a time.
+        Limit on concurrent jobs.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class JobRun(ABC):
         self.role = role
         self.parts = parts
         self.stopping = threading.Event()
-        self.changed = threading.Event()  # it is to stop, or its process has ended
+        self.changed = threading.Event()  # stop requested or process ended
         self.abandoned = False
         self._slots = slots
         self.log_group = f"/aws/sagemaker/{word}Jobs"
@@ -61,44 +61,44 @@ class JobRun(ABC):
 
     @abstractmethod
     def work(self, job: Record) -> Outcome:
-        """Do the job.
+        """Does the job's work and returns the outcome.
 
         Raises
         ------
         ArtifactError, UnknownImageError, AwsError
-            Which make it a failed job.
+            If the job failed.
         """
 
-    def waits(self) -> None:
-        """Told when other jobs have to end first."""
-        self.log("[local cloud] waiting until fewer such jobs run on this machine")
+    def on_waiting(self) -> None:
+        """Called when the job has to wait for other jobs."""
+        self.log("[local cloud] waiting for other jobs of this kind to end")
 
     def start(self) -> None:
-        """Begin."""
+        """Starts the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the job to end; it becomes Stopped."""
+        """Requests that the job stop; it becomes Stopped."""
         self.parts.store.update(self._kind, self.name, self.change_to_stopping)
         self.stopping.set()
         self.changed.set()
 
     def abandon(self) -> None:
-        """End the job because the cloud goes down; it becomes Failed."""
+        """Stops the job because the cloud shuts down; it becomes Failed."""
         self.abandoned = True
         self.stopping.set()
         self.changed.set()
 
     def join(self) -> None:
-        """Wait for the end."""
+        """Waits until the job has ended."""
         self._thread.join()
 
     def log(self, line: str) -> None:
-        """Put a line into the job's log."""
+        """Writes a line to the job's log."""
         self.parts.telemetry.log(self.log_group, self._stream, line)
 
     def update(self, **members: Any) -> None:
-        """Set members of the job's record."""
+        """Sets members of the job's record."""
 
         def change(job: Record) -> None:
             job.update(members)
@@ -107,7 +107,7 @@ class JobRun(ABC):
         self.parts.store.update(self._kind, self.name, change)
 
     def await_end(self, process: Process, seconds: float) -> tuple[int, bool]:
-        """Exit code of the job's process, and whether it ran longer than it may."""
+        """Waits for the process; returns its exit code and whether it exceeded its time limit."""
         in_time = self.changed.wait(seconds)
         code = process.exit_code
         if code is not None:
@@ -116,12 +116,12 @@ class JobRun(ABC):
         return process.stop(grace), not in_time
 
     def change_to_stopping(self, job: Record) -> None:
-        """Say in the record that the job is to end."""
+        """Sets the record's status to Stopping."""
         job[f"{self.word}JobStatus"] = "Stopping"
         job["LastModifiedTime"] = time.time()
 
     def end(self, job: Record, status: str, reason: str | None) -> None:
-        """Give the record its final state."""
+        """Sets the record's final status."""
         finish(job, self.word, status, reason)
 
     @property
@@ -130,14 +130,14 @@ class JobRun(ABC):
 
     def _run(self) -> None:
         try:
-            status, reason = self._through()
+            status, reason = self._run_in_slot()
         except images.UnknownImageError as error:
             status, reason = "Failed", f"ClientError: Cannot pull the image: {error}"
         except artifacts.ArtifactError as error:
             status, reason = "Failed", f"ClientError: {error}"
-        except AwsError as error:  # its role or its model was taken away meanwhile
+        except AwsError as error:  # its role or its model was deleted in the meantime
             status, reason = "Failed", f"ClientError: {error.message}"
-        except Exception as error:  # a job must not hang because of a fault in here
+        except Exception as error:  # a defect in this code must not leave the job unfinished
             logger.exception("%s %s failed", self._kind, self.name)
             status, reason = "Failed", f"InternalServerError: {error}"
         if self.abandoned:
@@ -146,28 +146,28 @@ class JobRun(ABC):
         self.parts.store.update(self._kind, self.name, lambda job: self.end(job, status, reason))
         shutil.rmtree(self.tree.base, ignore_errors=True)
 
-    def _through(self) -> Outcome:
+    def _run_in_slot(self) -> Outcome:
         if not self._slots.acquire(blocking=False):
-            self.waits()
+            self.on_waiting()
             while not self._slots.acquire(timeout=0.2):
                 if self.stopping.is_set():
                     return "Stopped", None
         try:
             job = self.parts.store.get(self._kind, self.name)
             if job is None:
-                raise LookupError("the job's record is gone")
+                raise LookupError("the job record does not exist")
             return self.work(job)
         finally:
             self._slots.release()
 
 
 def kind_of(word: str) -> str:
-    """Kind of a family's records and ARNs: ``hyper-parameter-tuning-job``."""
+    """Returns the kind in a family's records and ARNs, such as ``hyper-parameter-tuning-job``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", f"{word}Job").lower()
 
 
 def finish(job: Record, word: str, status: str, reason: str | None) -> None:
-    """Give a job its final state."""
+    """Sets a job's final status."""
     now = time.time()
     job[f"{word}JobStatus"] = status
     job[f"{word}EndTime"] = job["LastModifiedTime"] = now
@@ -176,6 +176,6 @@ def finish(job: Record, word: str, status: str, reason: str | None) -> None:
 
 
 def failure(code: int, written: str, process: Process) -> str:
-    """SageMaker's FailureReason of a container that exited with an error."""
-    said = written or "\n".join(process.last_lines)[-700:]
-    return f"AlgorithmError: {said or 'no output'}, exit code: {code}"
+    """Returns SageMaker's FailureReason for a container that exited with an error."""
+    message = written or "\n".join(process.last_lines)[-700:]
+    return f"AlgorithmError: {message or 'no output'}, exit code: {code}"

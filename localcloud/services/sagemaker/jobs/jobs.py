@@ -1,7 +1,7 @@
-"""What training, processing and transform jobs have in common: their records and their runs.
+"""Records and runs of all families of jobs.
 
-SageMaker names the members of all three alike: ``TrainingJobName``, ``ProcessingJobName`` and so
-on, so one class serves them all, given the word that differs.
+SageMaker names the members of all families alike: ``TrainingJobName``, ``ProcessingJobName`` and so
+on. One class therefore serves them all, parameterised by the word that differs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from localcloud.services.sagemaker.refusals import already_exists, not_found, va
 RUNNING = ("InProgress", "Stopping")
 _INTERRUPTED = (
     "InternalServerError: the local cloud was stopped while the job ran; "
-    "start it anew under another name."
+    "start it again under another name."
 )
 
 
@@ -34,7 +34,7 @@ class Family:
     word
         ``Training``, ``Processing``, ``Transform`` or ``HyperParameterTuning``.
     echoed
-        Members of the Create request that Describe gives back as they came.
+        Members of the Create request that Describe returns unchanged.
     """
 
     word: str
@@ -42,23 +42,23 @@ class Family:
 
     @property
     def kind(self) -> str:
-        """Kind of the record and of the ARN, as ``training-job``."""
+        """Kind in records and ARNs, such as ``training-job``."""
         return kind_of(self.word)
 
     def member(self, what: str) -> str:
-        """A member of the job, such as ``TrainingJobName`` for ``Name``."""
+        """Returns a member's full name, such as ``TrainingJobName`` for ``Name``."""
         return f"{self.word}Job{what}"
 
 
 class Jobs:
-    """The jobs of one family, and those that run now.
+    """All jobs of one family, with their runs.
 
     Parameters
     ----------
     concurrent
-        How many may run at a time; the others wait.
+        Maximum number of running jobs; others wait.
     end
-        Gives the record of a job its final state: the job, the word, status and reason.
+        Function of job, word, status and reason that sets a job's final status.
     """
 
     def __init__(
@@ -79,14 +79,14 @@ class Jobs:
     def create(
         self, request: dict[str, Any], members: Record, new_run: Callable[[str], JobRun]
     ) -> dict[str, Any]:
-        """Keep the job and begin with it; the answer to Create.
+        """Stores and starts a job, and returns the response to Create.
 
         Parameters
         ----------
         members
-            Of the job's record, beside those that the request gives.
+            Members of the job's record in addition to the request's.
         new_run
-            Makes the run, given the job's name.
+            Function that makes a run from the job's name.
         """
         family, now = self._family, time.time()
         name = request[family.member("Name")]
@@ -110,7 +110,7 @@ class Jobs:
         return {family.member("Arn"): arn}
 
     def describe(self, request: dict[str, Any]) -> Record:
-        """The job; refused in SageMaker's words where there is none."""
+        """Returns the job; raises SageMaker's error if there is none."""
         name = request[self._family.member("Name")]
         job = self._store.get(self._family.kind, name)
         if job is None:
@@ -118,12 +118,12 @@ class Jobs:
         return job
 
     def list(self, request: dict[str, Any], *further: str) -> dict[str, Any]:
-        """A page of summaries.
+        """Returns a page of summaries.
 
         Parameters
         ----------
         further
-            Members of a summary beside those that all families have.
+            Members of a summary in addition to those of all families.
         """
         family = self._family
         name, status = family.member("Name"), family.member("Status")
@@ -141,7 +141,7 @@ class Jobs:
         return {family.member("Summaries"): summaries, **following}
 
     def stop(self, request: dict[str, Any]) -> None:
-        """Ask a job to end."""
+        """Requests that a job stop."""
         with self._store.lock:
             job = self.describe(request)
             self._refuse_unless(job, running=True)
@@ -149,7 +149,7 @@ class Jobs:
         run.stop()
 
     def delete(self, request: dict[str, Any]) -> None:
-        """Forget a job that has ended."""
+        """Deletes a job that has ended."""
         with self._store.lock:
             job = self.describe(request)
             self._refuse_unless(job, running=False)
@@ -159,7 +159,7 @@ class Jobs:
             self._tags.forget(job[self._family.member("Arn")])
 
     def start(self) -> None:
-        """Jobs that were under way when the cloud went down have failed."""
+        """Fails the jobs that were running when the cloud last stopped."""
         for job in self._store.all(self._family.kind):
             if job[self._family.member("Status")] in RUNNING:
                 self._store.update(
@@ -169,7 +169,7 @@ class Jobs:
                 )
 
     def close(self) -> None:
-        """Kill what runs; returns when all of it is gone."""
+        """Stops all jobs and waits until they have ended."""
         runs = list(self._runs.values())
         for run in runs:
             run.abandon()

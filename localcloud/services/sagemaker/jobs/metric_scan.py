@@ -1,4 +1,4 @@
-"""Metrics out of a training job's log, by its metric definitions."""
+"""Extracts metrics from a training job's log by its metric definitions."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from localcloud.services.sagemaker.refusals import validation
 
 
 class MetricScan:
-    """Reads lines and keeps the last value of each metric.
+    """Scanner of log lines that keeps the last value of each metric.
 
     Parameters
     ----------
     definitions
-        ``{"Name": …, "Regex": …}`` each, with the value as the first group of the expression.
+        Mappings ``{"Name": …, "Regex": …}``; the first group of the expression is the value.
 
     Raises
     ------
     AwsError
-        For an expression that does not compile or has no group.
+        If an expression does not compile or has no group.
     """
 
     def __init__(self, definitions: Iterable[Mapping[str, str]]) -> None:
@@ -30,7 +30,7 @@ class MetricScan:
         self._last: dict[str, tuple[float, float]] = {}
 
     def read(self, line: str) -> list[tuple[str, float]]:
-        """Names and values of the metrics in a line."""
+        """Returns the names and values of the metrics in a line."""
         found = []
         for name, expression in self._expressions:
             match = expression.search(line)
@@ -41,7 +41,7 @@ class MetricScan:
         return found
 
     def final(self) -> list[dict[str, Any]]:
-        """DescribeTrainingJob's FinalMetricDataList."""
+        """Returns DescribeTrainingJob's FinalMetricDataList."""
         return [
             {"MetricName": name, "Value": value, "Timestamp": moment}
             for name, (value, moment) in self._last.items()

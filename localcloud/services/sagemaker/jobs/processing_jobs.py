@@ -1,4 +1,4 @@
-"""Processing jobs: CreateProcessingJob and its Describe, List, Stop and Delete.
+"""Serves Create-, Describe-, List-, Stop- and DeleteProcessingJob, and runs the jobs.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
 """
@@ -21,7 +21,7 @@ from localcloud.services.sagemaker.container import Process, processing_environm
 from localcloud.services.sagemaker.jobs.job_run import ABANDONED, JobRun, Outcome, failure
 from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import limit_exceeded, not_served
+from localcloud.services.sagemaker.refusals import limit_exceeded, not_supported
 
 FAMILY = Family(
     "Processing",
@@ -37,19 +37,19 @@ FAMILY = Family(
         "ExperimentConfig",
     ),
 )
-_LONGEST_SECONDS = 86400
+_MAX_SECONDS = 86400
 _PYTHON = re.compile(r"^(/usr/bin/|/usr/local/bin/)?python3?$")
 
 
 class ProcessingJobs:
-    """The operations on processing jobs."""
+    """Operations on processing jobs."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.jobs = Jobs(FAMILY, parts, parts.settings.concurrent_processing_jobs)
 
     def create_processing_job(self, request: dict[str, Any]) -> dict[str, Any]:
-        _refuse_what_is_not_served(request)
+        _check_supported(request)
         role = self._parts.account.assume(request["RoleArn"])
         return self.jobs.create(
             request, {}, lambda name: ProcessingRun(name, role, self._parts, self.jobs.slots)
@@ -69,7 +69,7 @@ class ProcessingJobs:
 
 
 class ProcessingRun(JobRun):
-    """A processing job on its way: inputs down, the script, outputs up."""
+    """A running processing job: downloads inputs, runs the script, uploads outputs."""
 
     def __init__(
         self, name: str, role: Role, parts: Parts, slots: threading.BoundedSemaphore
@@ -92,7 +92,7 @@ class ProcessingRun(JobRun):
             on_end=self.changed.set,
             arguments=arguments,
         )
-        seconds = job.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _LONGEST_SECONDS)
+        seconds = job.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _MAX_SECONDS)
         code, too_long = self.await_end(process, seconds)
         if self.abandoned:
             return "Failed", ABANDONED
@@ -120,34 +120,34 @@ class ProcessingRun(JobRun):
         for one in job.get("ProcessingInputs", []):
             source = one["S3Input"]
             try:
-                artifacts.download(self.role, source, self._place(source["LocalPath"]))
+                artifacts.download(self.role, source, self._local_path(source["LocalPath"]))
             except artifacts.ArtifactError as error:
                 raise artifacts.ArtifactError(f"input {one['InputName']}: {error}") from error
         for output in _outputs(job):
-            self._place(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
+            self._local_path(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
 
     def _command(
         self, application: Mapping[str, Any], image: images.Image
     ) -> tuple[Path, list[str]]:
-        """The script and its arguments: the request's entrypoint, else the image's ``process``."""
-        here = self.tree.in_here
-        arguments = [here(text) for text in application.get("ContainerArguments", [])]
+        """Returns the request's entrypoint, else the image's ``process``, and the arguments."""
+        localise = self.tree.to_local_paths
+        arguments = [localise(text) for text in application.get("ContainerArguments", [])]
         entrypoint = application.get("ContainerEntrypoint")
         if not entrypoint:
             return image.script("process"), arguments
         _, script, *first = entrypoint
-        inside = self._place(script) if script.startswith("/") else image.script(script)
+        inside = self._local_path(script) if script.startswith("/") else image.script(script)
         if not inside.is_file():
-            raise artifacts.ArtifactError(f"the entrypoint {script} is in none of the inputs")
-        return inside, [*map(here, first), *arguments]
+            raise artifacts.ArtifactError(f"the entrypoint {script} is not in any input")
+        return inside, [*map(localise, first), *arguments]
 
     def _upload(self, job: Record) -> None:
         for output in _outputs(job):
-            artifacts.upload(self.role, self._place(output["LocalPath"]), output["S3Uri"])
+            artifacts.upload(self.role, self._local_path(output["LocalPath"]), output["S3Uri"])
 
-    def _place(self, path: str) -> Path:
+    def _local_path(self, path: str) -> Path:
         try:
-            return self.tree.place(path)
+            return self.tree.local_path(path)
         except ValueError as error:
             raise artifacts.ArtifactError(str(error)) from error
 
@@ -157,17 +157,19 @@ def _outputs(job: Record) -> list[dict[str, Any]]:
     return [output["S3Output"] for output in outputs]
 
 
-def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+def _check_supported(request: dict[str, Any]) -> None:
     cluster = request["ProcessingResources"]["ClusterConfig"]
     if cluster["InstanceCount"] > 1:
         quota = f"{cluster['InstanceType']} for processing job usage"
-        raise limit_exceeded(quota, limit=1, used=0, asked=cluster["InstanceCount"])
+        raise limit_exceeded(quota, limit=1, used=0, requested=cluster["InstanceCount"])
     for one in request.get("ProcessingInputs", []):
         if "S3Input" not in one or one["S3Input"].get("S3InputMode", "File") != "File":
-            raise not_served(f"processing inputs other than S3 in File mode ({one['InputName']})")
+            raise not_supported(
+                f"processing inputs other than S3 in File mode ({one['InputName']})"
+            )
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     if any("S3Output" not in output for output in outputs):
-        raise not_served("processing outputs other than S3")
+        raise not_supported("processing outputs other than S3")
     entrypoint = request["AppSpecification"].get("ContainerEntrypoint")
     if entrypoint and (len(entrypoint) < 2 or not _PYTHON.match(entrypoint[0])):
-        raise not_served(f"entrypoints other than python3 and a script; got {entrypoint}")
+        raise not_supported(f"entrypoints other than python3 and a script; got {entrypoint}")

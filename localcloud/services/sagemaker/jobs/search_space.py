@@ -1,4 +1,4 @@
-"""A tuning job's ranges as Optuna knows them: the next values to try, as SageMaker writes them."""
+"""Converts a tuning job's parameter ranges to Optuna distributions and an Optuna study."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 import optuna
 
-from localcloud.services.sagemaker.refusals import not_served, validation
+from localcloud.services.sagemaker.refusals import not_supported, validation
 
 _SAMPLERS = ("Bayesian", "Random", "Grid")
-_WIDE = 100  # highest to lowest from which "Auto" means a logarithmic scale
+_LOGARITHMIC_RATIO = 100  # of highest to lowest, from which "Auto" means a logarithmic scale
 
 Distribution = optuna.distributions.BaseDistribution
 
 
 def study(configuration: Mapping[str, Any], space: Mapping[str, Distribution]) -> optuna.Study:
-    """An empty study with the job's strategy, direction and seed.
+    """Creates an empty study with the job's strategy, direction and seed.
 
     Raises
     ------
     AwsError
-        The strategy is not served, or there are no ranges.
+        If the strategy is not supported or there are no ranges.
     """
     strategy = configuration["Strategy"]
     if strategy not in _SAMPLERS:
-        raise not_served(f"the tuning strategy {strategy}")
+        raise not_supported(f"the tuning strategy {strategy}")
     if not space:
         raise validation("A tuning job needs at least one parameter range.")
     seed = configuration.get("RandomSeed")
@@ -43,15 +43,15 @@ def study(configuration: Mapping[str, Any], space: Mapping[str, Distribution]) -
 
 
 def search_space(ranges: Mapping[str, Any]) -> dict[str, Distribution]:
-    """Distributions by hyperparameter.
+    """Returns the distribution of each hyperparameter.
 
     Raises
     ------
     AwsError
-        A range is empty or not a number, or its kind is not served.
+        If a range is empty, not numeric or of an unsupported kind.
     """
     if ranges.get("AutoParameters"):
-        raise not_served("tuning with AutoParameters")
+        raise not_supported("tuning with AutoParameters")
     space: dict[str, Distribution] = {}
     for one in ranges.get("IntegerParameterRanges", []):
         low, high = _bounds(one)
@@ -72,7 +72,9 @@ def _choices(space: Mapping[str, Distribution]) -> dict[str, Any]:
     choices = {}
     for name, one in space.items():
         if not isinstance(one, optuna.distributions.CategoricalDistribution):
-            raise validation(f"The strategy Grid takes categorical ranges only; {name} is none.")
+            raise validation(
+                f"The strategy Grid accepts only categorical ranges; {name} is not categorical."
+            )
         choices[name] = one.choices
     return choices
 
@@ -82,7 +84,7 @@ def _bounds(one: Mapping[str, Any]) -> tuple[float, float]:
         low, high = float(one["MinValue"]), float(one["MaxValue"])
     except ValueError:
         raise validation(
-            f"The range of {one['Name']} must be of numbers; got {one['MinValue']!r} to "
+            f"The range of {one['Name']} must be numeric; got {one['MinValue']!r} to "
             f"{one['MaxValue']!r}."
         ) from None
     if not low < high:
@@ -93,7 +95,9 @@ def _bounds(one: Mapping[str, Any]) -> tuple[float, float]:
 def _is_logarithmic(one: Mapping[str, Any], low: float, high: float) -> bool:
     scaling = one.get("ScalingType", "Auto")
     if scaling == "ReverseLogarithmic":
-        raise not_served("the scaling ReverseLogarithmic")
+        raise not_supported("the scaling ReverseLogarithmic")
     if scaling == "Logarithmic" and low <= 0:
-        raise validation(f"A logarithmic range must be positive; {one['Name']} begins at {low}.")
-    return scaling == "Logarithmic" or (scaling == "Auto" and low > 0 and high / low >= _WIDE)
+        raise validation(f"A logarithmic range must be positive; {one['Name']} starts at {low}.")
+    return scaling == "Logarithmic" or (
+        scaling == "Auto" and low > 0 and high / low >= _LOGARITHMIC_RATIO
+    )

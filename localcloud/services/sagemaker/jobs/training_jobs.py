@@ -1,4 +1,4 @@
-"""Training jobs: CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
+"""Serves Create-, Describe-, List-, Stop- and DeleteTrainingJob."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
 from localcloud.services.sagemaker.jobs.metric_scan import MetricScan
 from localcloud.services.sagemaker.jobs.training_run import TrainingRun, finish
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import limit_exceeded, not_served
+from localcloud.services.sagemaker.refusals import limit_exceeded, not_supported
 
-_MOST_METRICS = 40
-_LONGEST_SECONDS = 86400
+_MAX_METRICS = 40
+_MAX_SECONDS = 86400
 
-# Members of the request that DescribeTrainingJob gives back as they came.
+# Members of the request that DescribeTrainingJob returns unchanged.
 _ECHOED = (
     "HyperParameters",
     "RoleArn",
@@ -39,9 +39,9 @@ FAMILY = Family("Training", _ECHOED)
 
 
 class TrainingJobs:
-    """The operations on training jobs.
+    """Operations on training jobs.
 
-    At most ``settings.concurrent_training_jobs`` run; the others are Pending.
+    At most ``settings.concurrent_training_jobs`` run; others are Pending.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -51,14 +51,14 @@ class TrainingJobs:
     def create_training_job(
         self, request: dict[str, Any], tuned: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Begin with a job.
+        """Creates and starts a job.
 
         Parameters
         ----------
         tuned
             Members that a tuning job adds to its training jobs.
         """
-        _refuse_what_is_not_served(request)
+        _check_supported(request)
         members = {**_described(request), **(tuned or {})}
         scan = MetricScan(members["AlgorithmSpecification"].get("MetricDefinitions", []))
         role = self._parts.account.assume(request["RoleArn"])
@@ -70,7 +70,7 @@ class TrainingJobs:
 
     def describe_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
         job = self.jobs.describe(request)
-        job.pop("TunedHyperParameters", None)  # which SageMaker tells of the tuning job only
+        job.pop("TunedHyperParameters", None)  # SageMaker returns them only for the tuning job
         return job
 
     def list_training_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class TrainingJobs:
         self.jobs.stop(request)
 
     def stop_if_running(self, name: str) -> None:
-        """Stop a job, unless it has ended or was told to."""
+        """Stops a job unless it has ended or is already stopping."""
         with contextlib.suppress(AwsError):
             self.jobs.stop({"TrainingJobName": name})
 
@@ -89,7 +89,7 @@ class TrainingJobs:
 
 
 def _described(request: dict[str, Any]) -> Record:
-    """What DescribeTrainingJob says in the first moment beside what was asked for."""
+    """Returns a new job's members in DescribeTrainingJob that the request does not contain."""
     now = time.time()
     algorithm = dict(request["AlgorithmSpecification"])
     known = {item["Name"] for item in algorithm.get("MetricDefinitions", [])}
@@ -98,11 +98,11 @@ def _described(request: dict[str, Any]) -> Record:
         item for item in built_in if item["Name"] not in known
     ]
     if definitions:
-        algorithm["MetricDefinitions"] = definitions[:_MOST_METRICS]
+        algorithm["MetricDefinitions"] = definitions[:_MAX_METRICS]
     return {
         "AlgorithmSpecification": algorithm,
         "StoppingCondition": {
-            "MaxRuntimeInSeconds": _LONGEST_SECONDS,
+            "MaxRuntimeInSeconds": _MAX_SECONDS,
             **request.get("StoppingCondition", {}),
         },
         "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
@@ -123,22 +123,22 @@ def _described(request: dict[str, Any]) -> Record:
 
 
 def model_artifacts(request: dict[str, Any]) -> str:
-    """Where the model will lie: ``<S3OutputPath>/<job>/output/model.tar.gz``."""
+    """Returns the model's future URI, ``<S3OutputPath>/<job>/output/model.tar.gz``."""
     path = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
     return f"{path}/{request['TrainingJobName']}/output/model.tar.gz"
 
 
-def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+def _check_supported(request: dict[str, Any]) -> None:
     for member in ("AlgorithmSpecification", "ResourceConfig"):
         if member not in request:
-            raise not_served(f"training jobs without {member}")
+            raise not_supported(f"training jobs without {member}")
     if "TrainingImage" not in request["AlgorithmSpecification"]:
-        raise not_served("training jobs without AlgorithmSpecification.TrainingImage")
+        raise not_supported("training jobs without AlgorithmSpecification.TrainingImage")
     resources = request["ResourceConfig"]
     if "InstanceType" not in resources:
-        raise not_served("training jobs without ResourceConfig.InstanceType")
+        raise not_supported("training jobs without ResourceConfig.InstanceType")
     count = resources.get("InstanceCount", 1)
     if count > 1:
         raise limit_exceeded(
-            f"{resources['InstanceType']} for training job usage", limit=1, used=0, asked=count
+            f"{resources['InstanceType']} for training job usage", limit=1, used=0, requested=count
         )

@@ -1,4 +1,4 @@
-"""One training job on its way: download, train, upload, and what became of it."""
+"""Runs a training job: downloads its channels, trains, uploads the model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from localcloud.services.sagemaker.parts import Parts
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _MESSAGES = {
-    "Pending": "Waiting until fewer training jobs run on this machine",
+    "Pending": "Waiting for other training jobs to end",
     "Starting": "Preparing the instances for training",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
@@ -32,12 +32,12 @@ _MESSAGES = {
 
 
 class TrainingRun(JobRun):
-    """A training job on its way, through SageMaker's secondary statuses.
+    """A running training job that passes through SageMaker's secondary statuses.
 
     Parameters
     ----------
     scan
-        Reads metrics out of the log.
+        Scanner for metrics in the log.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TrainingRun(JobRun):
         self._scan = scan
         self._ran_too_long = False
 
-    def waits(self) -> None:
+    def on_waiting(self) -> None:
         self._enter("Pending")
 
     def work(self, job: Record) -> Outcome:
@@ -116,7 +116,7 @@ class TrainingRun(JobRun):
             return
         if not written:
             self._on_line(
-                f"[local cloud] the container ended well but wrote nothing to {self.tree.model}; "
+                f"[local cloud] the container succeeded but wrote nothing to {self.tree.model}; "
                 "the model archive is empty"
             )
         further = self.tree.output / "data"
@@ -138,7 +138,7 @@ class TrainingRun(JobRun):
     def _enter(self, secondary: str, **members: Any) -> None:
         def change(job: Record) -> None:
             if job["TrainingJobStatus"] == "Stopping":
-                return  # a job that was told to stop does not go back to Training
+                return  # a stopping job does not return to Training
             enter(job, secondary)
             job.update(members)
 
@@ -146,7 +146,7 @@ class TrainingRun(JobRun):
 
 
 def enter(job: Record, secondary: str) -> None:
-    """Close the last secondary status and open another."""
+    """Ends the current secondary status and starts another."""
     now = time.time()
     transitions = job["SecondaryStatusTransitions"]
     transitions[-1]["EndTime"] = now
@@ -160,7 +160,7 @@ def enter(job: Record, secondary: str) -> None:
 def finish(
     job: Record, word: str, status: str, reason: str | None, secondary: str | None = None
 ) -> None:
-    """Give a training job its final state and its last secondary status, by default the same."""
+    """Sets a training job's final status and last secondary status, by default the same."""
     enter(job, secondary or status)
     last = job["SecondaryStatusTransitions"][-1]
     job_run.finish(job, word, status, reason)

@@ -1,4 +1,4 @@
-"""Batch transform: CreateTransformJob and its Describe, List and Stop."""
+"""Serves Create-, Describe-, List- and StopTransformJob."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from localcloud.services.sagemaker.endpoints.models import Models
 from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
 from localcloud.services.sagemaker.jobs.transform_run import TransformRun
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import limit_exceeded, not_served
+from localcloud.services.sagemaker.refusals import limit_exceeded, not_supported
 
 FAMILY = Family(
     "Transform",
@@ -28,7 +28,7 @@ FAMILY = Family(
 
 
 class TransformJobs:
-    """The operations on transform jobs."""
+    """Operations on transform jobs."""
 
     def __init__(self, parts: Parts, models: Models) -> None:
         self._parts = parts
@@ -36,10 +36,10 @@ class TransformJobs:
         self.jobs = Jobs(FAMILY, parts, parts.settings.concurrent_transform_jobs)
 
     def create_transform_job(self, request: dict[str, Any]) -> dict[str, Any]:
-        _refuse_what_is_not_served(request)
+        _check_supported(request)
         model = self._models.get(request["ModelName"])
         if "ExecutionRoleArn" not in model:
-            raise not_served("batch transform of models without an ExecutionRoleArn")
+            raise not_supported("batch transform of models without an ExecutionRoleArn")
         role = self._parts.account.assume(model["ExecutionRoleArn"])
         return self.jobs.create(
             request, {}, lambda name: TransformRun(name, role, model, self._parts, self.jobs.slots)
@@ -47,7 +47,7 @@ class TransformJobs:
 
     def describe_transform_job(self, request: dict[str, Any]) -> dict[str, Any]:
         job = self.jobs.describe(request)
-        del job["LastModifiedTime"]  # which SageMaker tells in its list only
+        del job["LastModifiedTime"]  # SageMaker returns it only in lists
         return job
 
     def list_transform_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -57,16 +57,16 @@ class TransformJobs:
         self.jobs.stop(request)
 
 
-def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+def _check_supported(request: dict[str, Any]) -> None:
     resources = request["TransformResources"]
     if resources["InstanceCount"] > 1:
         quota = f"{resources['InstanceType']} for transform job usage"
-        raise limit_exceeded(quota, limit=1, used=0, asked=resources["InstanceCount"])
+        raise limit_exceeded(quota, limit=1, used=0, requested=resources["InstanceCount"])
     source = request["TransformInput"]
     if source.get("SplitType", "None") not in ("None", "Line"):
-        raise not_served(f"SplitType {source['SplitType']}")
+        raise not_supported(f"SplitType {source['SplitType']}")
     if source.get("CompressionType", "None") not in ("None", "Gzip"):
-        raise not_served(f"CompressionType {source['CompressionType']}")
+        raise not_supported(f"CompressionType {source['CompressionType']}")
     for member in ("DataProcessing", "DataCaptureConfig"):
         if request.get(member):
-            raise not_served(f"batch transform with {member}")
+            raise not_supported(f"batch transform with {member}")

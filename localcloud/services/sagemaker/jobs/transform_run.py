@@ -1,4 +1,4 @@
-"""One transform job on its way: a model serves, and every input object is sent to it."""
+"""Runs a transform job: starts the model's container and sends it every input object."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _RETRIES = 3
 
 
 class TransformError(Exception):
-    """The model gave no answer to a part of the input."""
+    """The model did not answer a part of the input."""
 
 
 class TransformRun(JobRun):
-    """A transform job on its way.
+    """A running transform job.
 
     Parameters
     ----------
     model
-        As DescribeModel has it.
+        Model as in DescribeModel's response.
     """
 
     def __init__(
@@ -92,39 +92,39 @@ class TransformRun(JobRun):
         return "Completed", None
 
     def _transform(self, job: Record, port: int, source: Path, target: Path) -> None:
-        """Answer every file of ``source`` with a file of the same place in ``target``."""
+        """Writes the model's output for each file of ``source`` to the same path in ``target``."""
         assembled = job["TransformOutput"].get("AssembleWith", "None") == "Line"
         with ThreadPoolExecutor(max(1, job.get("MaxConcurrentTransforms", 1))) as pool:
             for path in sorted(path for path in source.rglob("*") if path.is_file()):
                 payloads = _payloads(job, path)
                 answers = pool.map(lambda payload: self._invoke(job, port, payload), payloads)
-                place = target / path.relative_to(source).with_name(f"{path.name}.out")
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with place.open("wb") as out:
+                output = target / path.relative_to(source).with_name(f"{path.name}.out")
+                output.parent.mkdir(parents=True, exist_ok=True)
+                with output.open("wb") as out:
                     for answer in answers:
                         out.write(answer)
                         if assembled and not answer.endswith(b"\n"):
                             out.write(b"\n")
 
     def _invoke(self, job: Record, port: int, payload: bytes) -> bytes:
-        """The model's answer, asked for again where the model is at fault."""
+        """Returns the model's response; retries server errors and broken connections."""
         client = job.get("ModelClientConfig", {})
         attempts = 1 + client.get("InvocationsMaxRetries", _RETRIES)
-        said = ""
+        problem = ""
         for _ in range(attempts):
             if self.stopping.is_set():
                 return b""
             try:
                 status, body = _post(job, port, payload)
             except (OSError, http.client.HTTPException) as error:
-                said = f"{type(error).__name__}: {error}"
+                problem = f"{type(error).__name__}: {error}"
                 continue
             if status == 200:
                 return body
-            said = f"status {status}: {body.decode(errors='replace')[:500]}"
+            problem = f"status {status}: {body.decode(errors='replace')[:500]}"
             if status < 500:
                 break
-        raise TransformError(f"the model refused a part of the input: {said}")
+        raise TransformError(f"the model refused a part of the input: {problem}")
 
 
 def _post(job: Record, port: int, payload: bytes) -> tuple[int, bytes]:
@@ -142,10 +142,10 @@ def _post(job: Record, port: int, payload: bytes) -> tuple[int, bytes]:
 
 
 def _payloads(job: Record, path: Path) -> Iterator[bytes]:
-    """Bodies of the requests that a file is sent in.
+    """Splits a file into request bodies.
 
-    ``MultiRecord`` puts as many lines into one as MaxPayloadInMB lets; a line longer than that is
-    refused, as SageMaker refuses it.
+    With ``MultiRecord``, a body contains as many lines as MaxPayloadInMB allows. A line that is
+    longer is refused, as in SageMaker.
     """
     source = job["TransformInput"]
     content = path.read_bytes()
@@ -153,17 +153,17 @@ def _payloads(job: Record, path: Path) -> Iterator[bytes]:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError) as error:
-            raise TransformError(f"{path.name} is no gzip file: {error}") from error
-    most = job.get("MaxPayloadInMB", _PAYLOAD_MB) * _MEGABYTE
+            raise TransformError(f"{path.name} is not a gzip file: {error}") from error
+    limit = job.get("MaxPayloadInMB", _PAYLOAD_MB) * _MEGABYTE
     lines = content.splitlines(keepends=True) if source.get("SplitType") == "Line" else [content]
     together = job.get("BatchStrategy", "MultiRecord") == "MultiRecord"
     payload = b""
     for line in lines:
-        if 0 < most < len(line):
+        if 0 < limit < len(line):
             raise TransformError(
-                f"{path.name} holds a record of {len(line):,} bytes; MaxPayloadInMB allows {most:,}"
+                f"{path.name} has a record of {len(line):,} bytes; MaxPayloadInMB allows {limit:,}"
             )
-        if payload and (not together or 0 < most < len(payload) + len(line)):
+        if payload and (not together or 0 < limit < len(payload) + len(line)):
             yield payload
             payload = b""
         payload += line

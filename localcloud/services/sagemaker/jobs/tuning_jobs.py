@@ -1,6 +1,7 @@
-"""Hyperparameter tuning: CreateHyperParameterTuningJob and its Describe, List and Stop.
+"""Serves Create-, Describe-, List- and StopHyperParameterTuningJob.
 
-Optuna chooses where SageMaker's own service would; the training jobs are ordinary ones.
+Optuna chooses the hyperparameters, in place of SageMaker's own optimiser; the training jobs are
+ordinary ones.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from localcloud.services.sagemaker.jobs.training_jobs import TrainingJobs
 from localcloud.services.sagemaker.jobs.tuning_run import TuningRun, counters, summary
 from localcloud.services.sagemaker.listing import page
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import not_served, validation
+from localcloud.services.sagemaker.refusals import not_supported, validation
 
 FAMILY = Family("HyperParameterTuning", ("HyperParameterTuningJobConfig", "TrainingJobDefinition"))
 
 
 class TuningJobs:
-    """The operations on tuning jobs."""
+    """Operations on tuning jobs."""
 
     def __init__(self, parts: Parts, training: TrainingJobs) -> None:
         self._parts = parts
@@ -28,7 +29,7 @@ class TuningJobs:
         self.jobs = Jobs(FAMILY, parts, parts.settings.concurrent_tuning_jobs)
 
     def create_hyper_parameter_tuning_job(self, request: dict[str, Any]) -> dict[str, Any]:
-        _refuse_what_is_not_served(request)
+        _check_supported(request)
         configuration = request["HyperParameterTuningJobConfig"]
         space = search_space(configuration.get("ParameterRanges", {}))
         trials = study(configuration, space)
@@ -63,8 +64,8 @@ class TuningJobs:
         for one in listed["HyperParameterTuningJobSummaries"]:
             job = self.jobs.describe(one)
             configuration = job["HyperParameterTuningJobConfig"]
-            told = {key: configuration[key] for key in ("Strategy", "ResourceLimits")}
-            one.update(told, **counters(self._children(job)))
+            members = {key: configuration[key] for key in ("Strategy", "ResourceLimits")}
+            one.update(members, **counters(self._children(job)))
         return listed
 
     def list_training_jobs_for_hyper_parameter_tuning_job(
@@ -97,19 +98,19 @@ def _value(one: Record) -> float:
     return value
 
 
-def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+def _check_supported(request: dict[str, Any]) -> None:
     for member in ("WarmStartConfig", "Autotune", "TrainingJobDefinitions"):
         if request.get(member):
-            raise not_served(f"tuning jobs with {member}")
+            raise not_supported(f"tuning jobs with {member}")
     configuration = request["HyperParameterTuningJobConfig"]
     if "TrainingJobDefinition" not in request:
         raise validation("A tuning job needs a TrainingJobDefinition.")
     if "HyperParameterTuningJobObjective" not in configuration:
         raise validation("A tuning job needs a HyperParameterTuningJobObjective.")
     if configuration.get("TrainingJobEarlyStoppingType", "Off") != "Off":
-        raise not_served("early stopping of a tuning job's training jobs")
+        raise not_supported("early stopping of a tuning job's training jobs")
     for member in configuration.get("TuningJobCompletionCriteria", {}):
         if member != "BestObjectiveNotImproving":
-            raise not_served(f"the completion criterion {member} of tuning jobs")
+            raise not_supported(f"the completion criterion {member} of tuning jobs")
     if "MaxNumberOfTrainingJobs" not in configuration["ResourceLimits"]:
         raise validation("ResourceLimits needs MaxNumberOfTrainingJobs.")

@@ -1,4 +1,4 @@
-"""One tuning job on its way: ask for values, train with them, tell how good they were."""
+"""Runs a tuning job: draws values, trains with them, reports the objective to the study."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _SUMMARY = (
 
 
 class TuningRun(JobRun):
-    """A tuning job on its way.
+    """A running tuning job.
 
     Parameters
     ----------
     training
-        Makes and stops the training jobs.
+        Operations on the training jobs.
     trials, space
-        What has been tried, and what may be.
+        Study of the trials, and ranges of the hyperparameters.
     """
 
     def __init__(
@@ -72,20 +72,20 @@ class TuningRun(JobRun):
                     self._training.stop_if_running(name)
                 return ("Failed", ABANDONED) if self.abandoned else ("Stopped", None)
             for name in [name for name in running if self._status(name) in _ENDED]:
-                progress.note(self._tell(job, running.pop(name), name))
-            if progress.has_ended:
-                left = 0  # what is under way may end
+                progress.add(self._report(job, running.pop(name), name))
+            if progress.is_exhausted:
+                left = 0  # running training jobs continue to their end
         if progress.best is None:
             return "Failed", "All training jobs failed; see their FailureReason."
         return "Completed", None
 
     def _train(self, job: Record, trial: optuna.trial.Trial) -> str:
-        """Start a training job with the trial's values; its name."""
+        """Starts a training job with the trial's values and returns its name."""
         definition = job["TrainingJobDefinition"]
         name = f"{self.name}-{trial.number + 1:03d}-{secrets.token_hex(4)}"
         values = {name: str(value) for name, value in trial.params.items()}
         request = {
-            **{key: value for key, value in definition.items() if key not in _OF_TUNING},
+            **{key: value for key, value in definition.items() if key not in _TUNING_ONLY},
             "TrainingJobName": name,
             "HyperParameters": {**definition.get("StaticHyperParameters", {}), **values},
         }
@@ -100,8 +100,8 @@ class TuningRun(JobRun):
         job = self.parts.store.get("training-job", name)
         return "Failed" if job is None else str(job["TrainingJobStatus"])
 
-    def _tell(self, job: Record, trial: optuna.trial.Trial, name: str) -> float | None:
-        """Tell the study what came of a trial; the objective's value, if it has one."""
+    def _report(self, job: Record, trial: optuna.trial.Trial, name: str) -> float | None:
+        """Reports a trial's result to the study and returns the objective's value, if any."""
         child = self.parts.store.get("training-job", name)
         value = None if child is None else objective(job, child)
         if value is None:
@@ -112,7 +112,7 @@ class TuningRun(JobRun):
 
 
 class Progress:
-    """Whether training jobs still get better: by a hundredth at least, as SageMaker counts.
+    """Progress of the best objective; an improvement is at least 1 %, as in SageMaker.
 
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BestObjectiveNotImproving.html
     """
@@ -124,24 +124,24 @@ class Progress:
         )
         minimize = configuration["HyperParameterTuningJobObjective"]["Type"] == "Minimize"
         self._sign = 1 if minimize else -1
-        self._without = 0
+        self._not_improving = 0
         self.best: float | None = None
 
-    def note(self, value: float | None) -> None:
-        """A training job has ended, with a value of the objective or without."""
+    def add(self, value: float | None) -> None:
+        """Adds the objective of a training job that ended, or None if it has none."""
         if value is not None and (
             self.best is None or self._sign * (self.best - value) >= 0.01 * abs(self.best)
         ):
-            self.best, self._without = value, 0
+            self.best, self._not_improving = value, 0
         else:
-            self._without += 1
+            self._not_improving += 1
 
     @property
-    def has_ended(self) -> bool:
-        return self._limit is not None and self._without >= self._limit
+    def is_exhausted(self) -> bool:
+        return self._limit is not None and self._not_improving >= self._limit
 
 
-_OF_TUNING = (
+_TUNING_ONLY = (
     "DefinitionName",
     "TuningObjective",
     "HyperParameterRanges",
@@ -151,21 +151,21 @@ _OF_TUNING = (
 
 
 def objective(job: Record, child: Record) -> float | None:
-    """The objective's final value; None where the training job has none."""
-    wanted = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]
+    """Returns the objective's final value; None if the training job has none."""
+    metric = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]
     if child["TrainingJobStatus"] != "Completed":
         return None
-    found = [one for one in child.get("FinalMetricDataList", []) if one["MetricName"] == wanted]
+    found = [one for one in child.get("FinalMetricDataList", []) if one["MetricName"] == metric]
     return float(found[0]["Value"]) if found else None
 
 
 def summary(job: Record, child: Record) -> Record:
-    """A training job as its tuning job lists it."""
+    """Returns a training job's summary for its tuning job."""
     value = objective(job, child)
-    wanted = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+    goal = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
     measured: dict[str, Any] = {}
     if value is not None:
-        measured["FinalHyperParameterTuningJobObjectiveMetric"] = {**wanted, "Value": value}
+        measured["FinalHyperParameterTuningJobObjectiveMetric"] = {**goal, "Value": value}
     status = "Pending"
     if child["TrainingJobStatus"] in _ENDED:
         status = "Failed" if value is None else "Succeeded"
@@ -178,7 +178,7 @@ def summary(job: Record, child: Record) -> Record:
 
 
 def counters(children: Sequence[Record]) -> dict[str, Any]:
-    """How many training jobs there are in which state."""
+    """Counts training jobs by status and by objective status."""
     states = Counter(one["TrainingJobStatus"] for one in children)
     objectives = Counter(one["ObjectiveStatus"] for one in children)
     return {

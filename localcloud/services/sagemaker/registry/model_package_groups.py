@@ -1,4 +1,4 @@
-"""Model package groups: Create-, Describe-, List- and DeleteModelPackageGroup."""
+"""Serves Create-, Describe-, List- and DeleteModelPackageGroup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SUMMARY = (
 
 
 class ModelPackageGroups:
-    """The operations on groups; a group numbers the versions of a model, and forgets no number."""
+    """Operations on groups, which number the versions of a model and never reuse a number."""
 
     def __init__(self, parts: Parts) -> None:
         self._account = parts.account
@@ -74,7 +74,7 @@ class ModelPackageGroups:
             self._tags.forget(group["ModelPackageGroupArn"])
 
     def get(self, name_or_arn: str) -> Record:
-        """The group; refused in SageMaker's words where there is none."""
+        """Returns the group; raises SageMaker's error if there is none."""
         name = name_or_arn.rpartition("/")[2]
         group = self._store.get(KIND, name)
         if group is None:
@@ -82,7 +82,7 @@ class ModelPackageGroups:
         return group
 
     def next_version(self, name: str) -> int:
-        """The number of a new version."""
+        """Reserves the number of a new version."""
 
         def count(group: Record) -> None:
             group["LastVersion"] += 1
@@ -94,7 +94,7 @@ class ModelPackageGroups:
         return version
 
     def _missing(self, name: str) -> AwsError:
-        """In words of its own, which Terraform knows a deleted group by."""
+        """Returns the error for a missing group, by whose wording Terraform detects deletion."""
         return validation(f"ModelPackageGroup {self._account.arn(KIND, name)} does not exist.")
 
     def _packages(self) -> list[Record]:

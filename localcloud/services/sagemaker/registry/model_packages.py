@@ -1,6 +1,6 @@
-"""Model packages: versions of a model with where they come from, how good they are, and approval.
+"""Serves model packages: versions of a model with origin, metrics and approval.
 
-A change of state is told to EventBridge as SageMaker tells it, so a rule can start what follows:
+Each change of state emits an event to EventBridge, as SageMaker does, so that rules can react:
 https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
 """
 
@@ -13,11 +13,16 @@ from localcloud.cloud.store import Record
 from localcloud.services.eventbridge import events
 from localcloud.services.sagemaker.listing import page
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import already_exists, not_found, not_served, validation
+from localcloud.services.sagemaker.refusals import (
+    already_exists,
+    not_found,
+    not_supported,
+    validation,
+)
 from localcloud.services.sagemaker.registry.model_package_groups import PACKAGE_KIND as KIND
 from localcloud.services.sagemaker.registry.model_package_groups import ModelPackageGroups
 
-# Members of the request that DescribeModelPackage gives back as they came.
+# Members of the request that DescribeModelPackage returns unchanged.
 _ECHOED = (
     "ModelPackageDescription",
     "InferenceSpecification",
@@ -55,7 +60,7 @@ _SUMMARY = (
 
 
 class ModelPackages:
-    """The operations on model packages."""
+    """Operations on model packages."""
 
     def __init__(self, parts: Parts, groups: ModelPackageGroups) -> None:
         self._account = parts.account
@@ -66,7 +71,7 @@ class ModelPackages:
     def create_model_package(self, request: dict[str, Any]) -> dict[str, Any]:
         for member in ("SourceAlgorithmSpecification", "ValidationSpecification"):
             if member in request:
-                raise not_served(f"model packages with {member}")
+                raise not_supported(f"model packages with {member}")
         if "InferenceSpecification" not in request:
             raise validation("A model package needs an InferenceSpecification.")
         with self._store.lock:
@@ -121,8 +126,8 @@ class ModelPackages:
         package = self._store.update(KIND, arn, change)
         if package is None:
             raise not_found(KIND, arn)
-        told = (*_UPDATED, "CustomerMetadataProperties")
-        self._announce(package, [member for member in told if member in request])
+        announced = (*_UPDATED, "CustomerMetadataProperties")
+        self._announce(package, [member for member in announced if member in request])
         return {"ModelPackageArn": arn}
 
     def delete_model_package(self, request: dict[str, Any]) -> None:
@@ -131,7 +136,7 @@ class ModelPackages:
         self._tags.forget(arn)
 
     def get(self, name_or_arn: str) -> Record:
-        """The package, by its ARN or, where it has no versions, its name."""
+        """Returns a package by its ARN or, if it has no versions, its name."""
         arn = (
             name_or_arn if name_or_arn.startswith("arn:") else self._account.arn(KIND, name_or_arn)
         )
@@ -141,10 +146,10 @@ class ModelPackages:
         return package
 
     def container(self, name_or_arn: str) -> Record:
-        """The first container of a package, as CreateModel takes it."""
+        """Returns a package's first container in the form that CreateModel accepts."""
         containers = self.get(name_or_arn)["InferenceSpecification"]["Containers"]
-        served = ("Image", "ModelDataUrl", "ModelDataSource", "Environment")
-        return {member: containers[0][member] for member in served if member in containers[0]}
+        members = ("Image", "ModelDataUrl", "ModelDataSource", "Environment")
+        return {member: containers[0][member] for member in members if member in containers[0]}
 
     def _versioned(self, request: dict[str, Any]) -> Record:
         group = self._groups.get(request["ModelPackageGroupName"])
@@ -168,16 +173,16 @@ class ModelPackages:
         return {"ModelPackageName": name, "ModelPackageArn": arn}
 
     def _announce(self, package: Record, updated: list[str] | None = None) -> None:
-        """Tell EventBridge, and which members were updated; the rollout's rule waits for this."""
-        told = ("ModelMetrics", "CustomerMetadataProperties", "ApprovalDescription")
-        detail = _summary(package) | {key: package[key] for key in told if key in package}
+        """Emits an event with the updated members; the rollout's rule listens for it."""
+        members = ("ModelMetrics", "CustomerMetadataProperties", "ApprovalDescription")
+        detail = _summary(package) | {key: package[key] for key in members if key in package}
         if updated is not None:
             detail["UpdatedModelPackageFields"] = updated
         events.emit("aws.sagemaker", _CHANGE, package["ModelPackageArn"], detail)
 
 
 def _summary(package: Record) -> Record:
-    """A version has a number in its group and no name of its own."""
+    """Returns a package's summary; a version has a number in its group instead of a name."""
     summary = {member: package[member] for member in _SUMMARY if member in package}
     if "ModelPackageVersion" in summary:
         del summary["ModelPackageName"]
@@ -185,7 +190,10 @@ def _summary(package: Record) -> Record:
 
 
 def _is_of_kind(package: Record, kind: str | None, group: str | None) -> bool:
-    """Versions are listed for their group or when asked for; alone, packages without versions."""
+    """Whether a package is listed.
+
+    Versions are listed by group or on request; by default, only packages without versions.
+    """
     if group is not None:
         return package.get("ModelPackageGroupName") == group
     is_versioned = "ModelPackageVersion" in package

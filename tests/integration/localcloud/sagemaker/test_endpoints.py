@@ -1,4 +1,4 @@
-"""Endpoints in the local cloud: variants, invocations, updates that succeed and that do not."""
+"""Tests of endpoints in the local cloud: variants, invocations, successful and failed updates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 @pytest.fixture(scope="module")
 def models(studio: Studio) -> None:
-    """Models ``old`` and ``new`` that serve, ``dead`` and ``deaf`` that never do."""
+    """Models ``old`` and ``new``, which serve, and ``dead`` and ``deaf``, which never do."""
     studio.model("old")
     studio.model("new")
     studio.model("dead", serve="die")
@@ -46,7 +46,7 @@ def models(studio: Studio) -> None:
 
 @pytest.fixture(scope="module")
 def endpoint(studio: Studio, models: None) -> str:
-    """An endpoint of two variants, left as it is by every test."""
+    """An endpoint with two variants, which no test changes."""
     studio.config("shared", champion=("old", 0.75), challenger=("new", 0.25))
     assert studio.deployed("shared", "shared")["EndpointStatus"] == "InService"
     return "shared"
@@ -54,7 +54,7 @@ def endpoint(studio: Studio, models: None) -> str:
 
 @pytest.fixture
 def changing(studio: Studio, models: None, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The name of an endpoint that the test makes and changes."""
+    """The name of an endpoint that the test creates and changes."""
     name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())[-50:].strip("-")
     yield name
     studio.settled(name)
@@ -68,7 +68,7 @@ def weights(description: dict) -> dict[str, float]:
 # --- invocations ---
 
 
-def test_container_serves_with_its_models_environment(studio: Studio, endpoint: str) -> None:
+def test_container_serves_with_the_environment_of_its_model(studio: Studio, endpoint: str) -> None:
     answer = studio.ask(endpoint)
     assert (answer["greeting"], answer["threads"]) == ("good day", "1")
 
@@ -85,7 +85,7 @@ def test_target_variant_gets_the_request(studio: Studio, endpoint: str) -> None:
         assert (answer["variant"], answer["model"]) == ("challenger", "new")
 
 
-def test_headers_reach_the_container_and_come_back(studio: Studio, endpoint: str) -> None:
+def test_headers_are_forwarded_to_the_container_and_back(studio: Studio, endpoint: str) -> None:
     answer = studio.runtime.invoke_endpoint(
         EndpointName=endpoint,
         Body=b"{}",
@@ -110,28 +110,28 @@ def test_containers_error_is_a_model_error(
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert response["OriginalStatusCode"] == status
     assert json.loads(response["OriginalMessage"]) == {"status": status}
-    said = f"Received {side} error ({status}) from primary with message"
-    assert response["Error"]["Message"].startswith(said)
+    expected = f"Received {side} error ({status}) from primary with message"
+    assert response["Error"]["Message"].startswith(expected)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reason"),
     [
         ({"EndpointName": "nowhere"}, f"Endpoint nowhere of account {ACCOUNT} not found."),
         ({"TargetVariant": "third"}, "Variant third is not a production variant"),
-        ({"TargetModel": "a.tar.gz"}, "does not serve TargetModel"),
+        ({"TargetModel": "a.tar.gz"}, "does not support TargetModel"),
     ],
 )
-def test_invocation_that_names_what_is_not_there_is_refused(
-    studio: Studio, endpoint: str, arguments: dict, said: str
+def test_invocation_of_an_unknown_target_is_refused(
+    studio: Studio, endpoint: str, arguments: dict, reason: str
 ) -> None:
     request = {"EndpointName": endpoint, "Body": b"{}", **arguments}
-    with pytest.raises(ClientError, match=said) as error:
+    with pytest.raises(ClientError, match=reason) as error:
         studio.runtime.invoke_endpoint(**request)
     assert error.value.response["Error"]["Code"] == "ValidationError"
 
 
-def test_container_that_dies_is_started_anew(studio: Studio, endpoint: str) -> None:
+def test_container_that_exits_is_restarted(studio: Studio, endpoint: str) -> None:
     before = studio.ask(endpoint, "champion")["pid"]
     with pytest.raises(studio.runtime.exceptions.ModelError, match=r"server error \(0\)"):
         studio.ask(endpoint, "champion", exit=3)
@@ -143,7 +143,7 @@ def test_container_that_dies_is_started_anew(studio: Studio, endpoint: str) -> N
             assert studio.endpoint(endpoint)["EndpointStatus"] == "InService"
             return None
         except studio.runtime.exceptions.ModelError:
-            return None  # it had not been noticed yet
+            return None  # its exit has not been noticed yet
 
     assert until(served_again, "the second start") != before
     assert studio.ask(endpoint, "challenger")["model"] == "new"
@@ -199,7 +199,7 @@ def test_role_invokes_only_the_endpoint_that_its_policy_allows(
 # --- updates ---
 
 
-def test_update_replaces_variants_without_a_refused_request(studio: Studio, changing: str) -> None:
+def test_update_replaces_variants_without_a_failed_request(studio: Studio, changing: str) -> None:
     studio.config(f"{changing}-1", all=("old", 1))
     studio.config(f"{changing}-2", all=("new", 1))
     studio.deployed(changing, f"{changing}-1")
@@ -218,12 +218,12 @@ def test_update_replaces_variants_without_a_refused_request(studio: Studio, chan
     asking.join()
     assert description["EndpointConfigName"] == f"{changing}-2"
     assert "FailureReason" not in description
-    assert served == sorted(served, reverse=True)  # old to the last, then new
+    assert served == sorted(served, reverse=True)  # all of old before all of new
 
 
-@pytest.mark.parametrize(("model", "said"), [("dead", "no model that can be served"), ("deaf", "")])
-def test_update_that_fails_leaves_the_old_variants_serving(
-    studio: Studio, changing: str, model: str, said: str
+@pytest.mark.parametrize(("model", "log"), [("dead", "no model that can be served"), ("deaf", "")])
+def test_old_variants_serve_after_a_failed_update(
+    studio: Studio, changing: str, model: str, log: str
 ) -> None:
     name = f"fails-{model}"
     studio.config(f"{name}-1", all=("old", 1))
@@ -250,7 +250,7 @@ def test_update_that_fails_leaves_the_old_variants_serving(
     assert description["EndpointStatus"] == "InService"
     assert description["EndpointConfigName"] == f"{name}-1"
     assert "did not pass the ping health check" in description["FailureReason"]
-    assert said in description["FailureReason"]
+    assert log in description["FailureReason"]
     assert studio.ask(changing)["model"] == "old"
 
 
@@ -273,7 +273,7 @@ def test_weights_and_capacities_change_in_service(studio: Studio, changing: str)
     assert len({studio.ask(changing)["pid"] for _ in range(10)}) == 2
 
 
-def test_update_retains_weights_when_asked_to(studio: Studio, changing: str) -> None:
+def test_update_retains_weights_on_request(studio: Studio, changing: str) -> None:
     studio.config(f"{changing}-1", a=("old", 1.0), b=("new", 1.0))
     studio.config(f"{changing}-2", a=("old", 1.0), b=("new", 1.0), c=("new", 0.5))
     studio.deployed(changing, f"{changing}-1")
@@ -293,10 +293,10 @@ def test_update_retains_weights_when_asked_to(studio: Studio, changing: str) -> 
     assert weights(description) == {"a": 1.0, "b": 1.0}
 
 
-# --- what goes wrong when it is made ---
+# --- failures of creation ---
 
 
-def test_endpoint_that_never_gets_healthy_fails_and_can_only_be_deleted(
+def test_endpoint_that_never_becomes_healthy_fails_and_cannot_be_updated(
     studio: Studio, changing: str
 ) -> None:
     studio.config(changing, all=("dead", 1))
@@ -306,11 +306,11 @@ def test_endpoint_that_never_gets_healthy_fails_and_can_only_be_deleted(
         "The primary container for production variant all did not pass the ping health check."
     )
     assert "tiny: no model that can be served" in description["FailureReason"]
-    with pytest.raises(ClientError, match="it can only be deleted"):
+    with pytest.raises(ClientError, match="delete it and create it again"):
         studio.sagemaker.update_endpoint(EndpointName=changing, EndpointConfigName=changing)
 
 
-def test_archive_that_is_none_fails_the_endpoint(studio: Studio, changing: str) -> None:
+def test_invalid_archive_fails_the_endpoint(studio: Studio, changing: str) -> None:
     studio.s3.put_object(Bucket=BUCKET, Key="archives/no.tar.gz", Body=b"not an archive")
     studio.sagemaker.create_model(
         ModelName="broken",
@@ -325,9 +325,9 @@ def test_archive_that_is_none_fails_the_endpoint(studio: Studio, changing: str) 
     assert "Failed to extract model data archive" in reason
 
 
-def test_names_that_are_not_there_are_refused(studio: Studio, endpoint: str) -> None:
+def test_unknown_names_are_refused(studio: Studio, endpoint: str) -> None:
     client = studio.sagemaker
-    for call, arguments, said in (
+    for call, arguments, reason in (
         (client.describe_endpoint, {"EndpointName": "no"}, 'Could not find endpoint "arn:'),
         (client.delete_endpoint, {"EndpointName": "no"}, 'Could not find endpoint "arn:'),
         (client.describe_model, {"ModelName": "no"}, 'Could not find model "arn:'),
@@ -342,20 +342,20 @@ def test_names_that_are_not_there_are_refused(studio: Studio, endpoint: str) -> 
             'Could not find endpoint configuration "arn:',
         ),
     ):
-        with pytest.raises(ClientError, match=said) as error:
+        with pytest.raises(ClientError, match=reason) as error:
             call(**arguments)
         assert error.value.response["Error"]["Code"] == "ValidationException"
     with pytest.raises(ClientError, match='Could not find model "arn:'):
         studio.config("of-nothing", all="nothing")
 
 
-def test_names_are_taken_once(studio: Studio, endpoint: str) -> None:
-    for make, said in (
+def test_existing_names_are_refused(studio: Studio, endpoint: str) -> None:
+    for make, reason in (
         (lambda: studio.model("old"), "Cannot create already existing model"),
         (lambda: studio.config("shared", a="old"), "already existing endpoint configuration"),
         (lambda: studio.deployed("shared", "shared"), 'already existing endpoint "arn:'),
     ):
-        with pytest.raises(ClientError, match=said):
+        with pytest.raises(ClientError, match=reason):
             make()
 
 
@@ -368,7 +368,7 @@ def test_model_data_must_exist(studio: Studio) -> None:
         )
 
 
-def test_quota_of_instances_is_kept(studio: Studio, models: None) -> None:
+def test_instance_quota_is_enforced(studio: Studio, models: None) -> None:
     studio.sagemaker.create_endpoint_config(
         EndpointConfigName="many",
         ProductionVariants=[
@@ -387,7 +387,7 @@ def test_quota_of_instances_is_kept(studio: Studio, models: None) -> None:
         studio.sagemaker.create_endpoint(EndpointName="many", EndpointConfigName="many")
 
 
-def test_what_is_not_served_is_said(studio: Studio, endpoint: str) -> None:
+def test_unsupported_traffic_shifting_is_refused(studio: Studio, endpoint: str) -> None:
     policy = {
         "TrafficRoutingConfiguration": {
             "Type": "CANARY",
@@ -395,7 +395,7 @@ def test_what_is_not_served_is_said(studio: Studio, endpoint: str) -> None:
             "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
         }
     }
-    with pytest.raises(ClientError, match="does not serve CANARY traffic shifting"):
+    with pytest.raises(ClientError, match="does not support CANARY traffic shifting"):
         studio.sagemaker.update_endpoint(
             EndpointName=endpoint,
             EndpointConfigName="shared",
@@ -403,10 +403,10 @@ def test_what_is_not_served_is_said(studio: Studio, endpoint: str) -> None:
         )
 
 
-# --- the cloud goes away ---
+# --- stop of the cloud ---
 
 
-def test_endpoint_serves_again_after_the_cloud_was_down(tmp_path: Path) -> None:
+def test_endpoint_serves_again_after_a_restart_of_the_cloud(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with cloud_with_tiny_containers(home) as cloud:
         studio = Studio(cloud).prepare()

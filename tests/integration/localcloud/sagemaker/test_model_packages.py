@@ -1,4 +1,4 @@
-"""The model registry: groups, numbered versions, approval, and models made of a version."""
+"""Tests of the model registry: groups, numbered versions, approval, and models from a version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANGE = "SageMaker Model Package State Change"
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with cloud_with_tiny_containers(tmp_path_factory.mktemp("registry")) as cloud:
         studio = Studio(cloud).prepare()
-        studio.model("original")  # puts the archive that the packages name
+        studio.model("original")  # uploads the archive that the packages refer to
         yield studio
 
 
@@ -38,7 +38,7 @@ def group(studio: Studio, request: pytest.FixtureRequest) -> str:
 
 
 def register(studio: Studio, group: str, **changes: object) -> str:
-    """A new version, and its ARN."""
+    """Registers a new version and returns its ARN."""
     container = {"Image": IMAGE, "ModelDataUrl": MODEL, "Environment": {"GREETING": "hello"}}
     request = {
         "ModelPackageGroupName": group,
@@ -69,12 +69,12 @@ def test_versions_count_up_and_wait_for_approval(studio: Studio, group: str) -> 
     assert versions(studio, group) == [2, 1]
 
 
-def test_a_deleted_versions_number_is_not_given_again(studio: Studio, group: str) -> None:
+def test_the_number_of_a_deleted_version_is_not_reused(studio: Studio, group: str) -> None:
     studio.sagemaker.delete_model_package(ModelPackageName=register(studio, group))
     assert register(studio, group).endswith("/2")
 
 
-def test_approval_is_kept_with_its_reason_and_can_be_asked_for(studio: Studio, group: str) -> None:
+def test_approval_has_a_reason_and_can_be_filtered_by(studio: Studio, group: str) -> None:
     register(studio, group)
     chosen = register(studio, group)
     studio.sagemaker.update_model_package(
@@ -91,7 +91,7 @@ def test_approval_is_kept_with_its_reason_and_can_be_asked_for(studio: Studio, g
     assert versions(studio, group, ModelApprovalStatus="PendingManualApproval") == [1]
 
 
-def test_eventbridge_hears_of_new_versions_and_of_approval(studio: Studio, group: str) -> None:
+def test_new_versions_and_approvals_emit_events(studio: Studio, group: str) -> None:
     events, sqs = studio.client("events"), studio.client("sqs")
     queue = sqs.create_queue(QueueName="registry")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
@@ -107,18 +107,18 @@ def test_eventbridge_hears_of_new_versions_and_of_approval(studio: Studio, group
     studio.sagemaker.update_model_package(
         ModelPackageArn=package, CustomerMetadataProperties={"seen": "yes"}
     )
-    heard: list[dict] = []
+    emitted: list[dict] = []
 
     def all_three() -> bool:
         received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-        heard.extend(json.loads(one["Body"]) for one in received.get("Messages", []))
-        return len(heard) >= 3
+        emitted.extend(json.loads(one["Body"]) for one in received.get("Messages", []))
+        return len(emitted) >= 3
 
     until(all_three, "three events")
-    statuses = {one["detail"]["ModelApprovalStatus"] for one in heard}
+    statuses = {one["detail"]["ModelApprovalStatus"] for one in emitted}
     assert statuses == {"PendingManualApproval", "Rejected"}
-    assert all(one["resources"] == [package] for one in heard)
-    updated = [one["detail"].get("UpdatedModelPackageFields") for one in heard]
+    assert all(one["resources"] == [package] for one in emitted)
+    updated = [one["detail"].get("UpdatedModelPackageFields") for one in emitted]
     assert updated == [None, ["ModelApprovalStatus"], ["CustomerMetadataProperties"]]
 
 
@@ -138,7 +138,7 @@ def test_model_of_a_version_serves(studio: Studio, group: str) -> None:
     studio.deleted("of-package")
 
 
-def test_a_group_with_versions_stays(studio: Studio, group: str) -> None:
+def test_a_group_with_versions_cannot_be_deleted(studio: Studio, group: str) -> None:
     package = register(studio, group)
     with pytest.raises(ClientError, match="still contains Model Packages"):
         studio.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
@@ -148,7 +148,7 @@ def test_a_group_with_versions_stays(studio: Studio, group: str) -> None:
         studio.sagemaker.describe_model_package_group(ModelPackageGroupName=group)
 
 
-def test_what_does_not_exist_or_exists_already_is_refused(studio: Studio, group: str) -> None:
+def test_unknown_and_existing_names_are_refused(studio: Studio, group: str) -> None:
     with pytest.raises(ClientError, match="Cannot create already existing model package group"):
         studio.sagemaker.create_model_package_group(ModelPackageGroupName=group)
     with pytest.raises(ClientError, match=r"ModelPackageGroup .* does not exist"):

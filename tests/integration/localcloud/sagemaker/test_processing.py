@@ -1,4 +1,4 @@
-"""Processing and transform jobs, with the containers of tests/containers."""
+"""Tests of processing and transform jobs with the containers in tests/containers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 
 def start(studio: Studio, name: str, *arguments: str, **changes: Any) -> None:
-    """A processing job over data/train; keyword arguments replace members of the request."""
+    """Starts a processing job on data/train; keyword arguments replace members of the request."""
     application = {"ImageUri": IMAGE, **({"ContainerArguments": [*arguments]} if arguments else {})}
     request = {
         "ProcessingJobName": name,
@@ -70,10 +70,10 @@ def start(studio: Studio, name: str, *arguments: str, **changes: Any) -> None:
     studio.sagemaker.create_processing_job(**request)
 
 
-def s3_input(name: str, key: str, place: str) -> dict[str, Any]:
+def s3_input(name: str, key: str, path: str) -> dict[str, Any]:
     source = {
         "S3Uri": f"s3://{BUCKET}/{key}",
-        "LocalPath": place,
+        "LocalPath": path,
         "S3DataType": "S3Prefix",
         "S3InputMode": "File",
     }
@@ -81,7 +81,7 @@ def s3_input(name: str, key: str, place: str) -> dict[str, Any]:
 
 
 def processed(studio: Studio, name: str) -> dict[str, Any]:
-    """The job, at its end."""
+    """Waits for the job's end and returns the job."""
 
     def ended() -> dict[str, Any] | None:
         job = studio.sagemaker.describe_processing_job(ProcessingJobName=name)
@@ -95,7 +95,7 @@ def body(studio: Studio, key: str) -> bytes:
 
 
 def transformed(studio: Studio, name: str, key: str, **changes: Any) -> dict[str, Any]:
-    """A transform job over a prefix, at its end."""
+    """Runs a transform job on a prefix and returns the job after its end."""
     split = changes.pop("split", "Line")
     request = {
         "TransformJobName": name,
@@ -129,7 +129,7 @@ def transformed(studio: Studio, name: str, key: str, **changes: Any) -> dict[str
 # --- processing ---
 
 
-def test_images_own_script_sees_inputs_and_leaves_outputs(studio: Studio) -> None:
+def test_script_of_the_image_reads_inputs_and_writes_outputs(studio: Studio) -> None:
     start(studio, "counts")
     job = processed(studio, "counts")
     assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Completed", "counted 2")
@@ -155,7 +155,7 @@ def test_script_among_the_inputs_runs_with_paths_of_the_container(studio: Studio
     assert body(studio, "processed/script/said.txt") == b"by the script"
 
 
-def test_failed_script_fails_the_job_with_what_it_said(studio: Studio) -> None:
+def test_failed_script_fails_the_job_with_its_message(studio: Studio) -> None:
     start(studio, "fails", "fail")
     job = processed(studio, "fails")
     assert job["ProcessingJobStatus"] == "Failed"
@@ -185,11 +185,11 @@ def test_job_that_is_stopped_or_too_slow_ends_as_stopped(studio: Studio) -> None
         (
             "unknown",
             {"AppSpecification": {"ImageUri": "nobody:1"}},
-            "no container of the local cloud stands for image nobody:1",
+            "the local cloud has no folder for image nobody:1",
         ),
     ],
 )
-def test_what_cannot_be_prepared_fails_the_job(
+def test_failed_preparation_fails_the_job(
     studio: Studio, name: str, changes: dict, reason: str
 ) -> None:
     start(studio, name, **changes)
@@ -198,7 +198,7 @@ def test_what_cannot_be_prepared_fails_the_job(
     assert reason in job["FailureReason"]
 
 
-def test_the_jobs_role_reads_and_writes(studio: Studio) -> None:
+def test_role_without_write_permission_fails_the_job(studio: Studio) -> None:
     reader = studio.new_role("reader", allow(["s3:GetObject", "s3:ListBucket"]))
     start(studio, "reader", RoleArn=reader)
     job = processed(studio, "reader")
@@ -206,19 +206,19 @@ def test_the_jobs_role_reads_and_writes(studio: Studio) -> None:
     assert "AccessDenied" in job["FailureReason"]
 
 
-def test_names_are_unique_and_what_is_not_served_is_refused(studio: Studio) -> None:
+def test_existing_names_and_unsupported_entrypoints_are_refused(studio: Studio) -> None:
     start(studio, "once")
     with pytest.raises(ClientError, match="Processing job names must be unique"):
         start(studio, "once")
     application = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sh", "-c", "true"]}
-    with pytest.raises(ClientError, match="does not serve entrypoints other than python3"):
+    with pytest.raises(ClientError, match="does not support entrypoints other than python3"):
         start(studio, "shell", AppSpecification=application)
 
 
 # --- batch transform ---
 
 
-def test_every_line_of_every_object_is_answered(studio: Studio) -> None:
+def test_every_line_of_every_object_gets_a_response(studio: Studio) -> None:
     job = transformed(studio, "lines", "batch/plain/", MaxConcurrentTransforms=2)
     assert job["TransformJobStatus"] == "Completed"
     lines = body(studio, "transformed/lines/a.jsonl.out").splitlines()
@@ -231,13 +231,13 @@ def test_every_line_of_every_object_is_answered(studio: Studio) -> None:
     assert "tiny: serving echo (fine)" in log
 
 
-def test_packed_input_is_unpacked(studio: Studio) -> None:
+def test_compressed_input_is_decompressed(studio: Studio) -> None:
     job = transformed(studio, "packed", "batch/gz/", source={"CompressionType": "Gzip"})
     assert job["TransformJobStatus"] == "Completed"
     assert len(body(studio, "transformed/packed/a.jsonl.gz.out").splitlines()) == 5
 
 
-def test_refused_record_fails_the_job_and_leaves_no_output(studio: Studio) -> None:
+def test_refused_record_fails_the_job_without_output(studio: Studio) -> None:
     job = transformed(studio, "refused", "batch/bad/")
     assert job["TransformJobStatus"] == "Failed"
     assert "refused a part of the input: status 400" in job["FailureReason"]
@@ -255,5 +255,5 @@ def test_model_that_does_not_serve_fails_the_job(studio: Studio) -> None:
 def test_unknown_model_and_split_are_refused(studio: Studio) -> None:
     with pytest.raises(ClientError, match=r'Could not find model ".*model/nobody"'):
         transformed(studio, "nobody", "batch/plain/", ModelName="nobody")
-    with pytest.raises(ClientError, match="does not serve SplitType RecordIO"):
+    with pytest.raises(ClientError, match="does not support SplitType RecordIO"):
         transformed(studio, "records", "batch/plain/", split="RecordIO")

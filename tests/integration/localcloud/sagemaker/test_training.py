@@ -1,4 +1,4 @@
-"""Training jobs in the local cloud: what a container sees, what becomes of it, and who may."""
+"""Tests of training jobs in the local cloud: container contract, outcomes and permissions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 
 def model_of(studio: Studio, job: dict) -> dict:
-    """What the container put into the job's model archive."""
+    """Reads the model that the container wrote from the job's model archive."""
     key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{BUCKET}/")
     archive = studio.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -42,7 +42,7 @@ def model_of(studio: Studio, job: dict) -> dict:
 
 
 def waiting(studio: Studio, name: str, folder: Path, **changes) -> list[int]:
-    """Start a job that goes on until stopped, and give its processes."""
+    """Starts a job that runs until it is stopped, and returns its process ids."""
     pids = folder / name
     studio.train(name, hyperparameters={"behaviour": "wait", "pids": str(pids)}, **changes)
     until(pids.exists, f"the start of {name}")
@@ -52,7 +52,7 @@ def waiting(studio: Studio, name: str, folder: Path, **changes) -> list[int]:
 # --- the container contract ---
 
 
-def test_container_gets_its_job_as_sagemaker_gives_it(studio: Studio) -> None:
+def test_container_gets_its_job_as_in_sagemaker(studio: Studio) -> None:
     studio.train(
         "contract",
         hyperparameters={"epochs": "3"},
@@ -89,14 +89,14 @@ def test_container_gets_its_job_as_sagemaker_gives_it(studio: Studio) -> None:
     assert environment["SM_CHANNEL_TRAIN"].endswith("/input/data/train")
 
 
-def test_container_acts_as_the_jobs_role_and_not_as_the_administrator(studio: Studio) -> None:
+def test_container_has_credentials_of_the_jobs_role_not_the_administrators(studio: Studio) -> None:
     job = studio.trained("whoami")
     environment = model_of(studio, job)["environment"]
     assert environment["AWS_ACCESS_KEY_ID"] != studio.cloud.env["AWS_ACCESS_KEY_ID"]
     assert environment["AWS_SESSION_TOKEN"]
 
 
-def test_job_tells_its_way_in_transitions(studio: Studio) -> None:
+def test_job_records_its_secondary_status_transitions(studio: Studio) -> None:
     job = studio.trained("transitions")
     transitions = job["SecondaryStatusTransitions"]
     assert [item["Status"] for item in transitions] == [
@@ -110,7 +110,7 @@ def test_job_tells_its_way_in_transitions(studio: Studio) -> None:
     assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
 
 
-def test_output_is_in_the_log_and_metrics_are_read_from_it(studio: Studio) -> None:
+def test_output_is_logged_and_metrics_are_read_from_it(studio: Studio) -> None:
     definitions = [{"Name": "accuracy", "Regex": "accuracy=(.*?);"}]
     algorithm = {
         "TrainingImage": IMAGE,
@@ -123,7 +123,7 @@ def test_output_is_in_the_log_and_metrics_are_read_from_it(studio: Studio) -> No
     assert (metric["MetricName"], metric["Value"]) == ("accuracy", 0.75)
 
 
-# --- what goes wrong ---
+# --- failures ---
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_output_is_in_the_log_and_metrics_are_read_from_it(studio: Studio) -> No
         ("kill", "exit code: 137"),
     ],
 )
-def test_failing_container_is_a_failed_job_with_a_reason(
+def test_failing_container_fails_the_job_with_a_reason(
     studio: Studio, behaviour: str, reason: str
 ) -> None:
     job = studio.trained(f"does-{behaviour}", hyperparameters={"behaviour": behaviour})
@@ -143,7 +143,7 @@ def test_failing_container_is_a_failed_job_with_a_reason(
     assert job["FailureReason"].startswith("AlgorithmError: ")
 
 
-def test_container_that_writes_nothing_leaves_an_empty_archive_and_says_so(studio: Studio) -> None:
+def test_container_without_output_makes_an_empty_archive_and_a_log_line(studio: Studio) -> None:
     job = studio.trained("nothing", hyperparameters={"behaviour": "empty"})
     assert job["TrainingJobStatus"] == "Completed"
     key = "models/nothing/output/model.tar.gz"
@@ -162,7 +162,7 @@ def test_channel_without_objects_fails_the_job(studio: Studio) -> None:
     )
 
 
-def test_role_without_rights_on_the_data_fails_the_job(studio: Studio) -> None:
+def test_role_without_permission_to_read_the_data_fails_the_job(studio: Studio) -> None:
     role = studio.new_role("without-rights", None)
     job = studio.trained("forbidden", RoleArn=role)
     assert job["TrainingJobStatus"] == "Failed"
@@ -170,24 +170,24 @@ def test_role_without_rights_on_the_data_fails_the_job(studio: Studio) -> None:
     assert "AccessDenied" in job["FailureReason"]
 
 
-def test_role_that_may_not_write_the_model_fails_the_job(studio: Studio) -> None:
+def test_role_without_permission_to_write_the_model_fails_the_job(studio: Studio) -> None:
     role = studio.new_role("reader", allow(["s3:GetObject", "s3:ListBucket"]))
     job = studio.trained("unwritable", RoleArn=role)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: Artifact upload failed: ")
 
 
-def test_unknown_image_fails_the_job_and_says_where_it_was_looked_for(studio: Studio) -> None:
+def test_unknown_image_fails_the_job(studio: Studio) -> None:
     algorithm = {"TrainingImage": "repository.example/unknown:1", "TrainingInputMode": "File"}
     job = studio.trained("unknown-image", AlgorithmSpecification=algorithm)
     assert job["TrainingJobStatus"] == "Failed"
-    assert "no container of the local cloud stands for image" in job["FailureReason"]
+    assert "the local cloud has no folder for image" in job["FailureReason"]
 
 
 @pytest.mark.parametrize(
     "role", ["arn:aws:iam::000000000000:role/nobody", "distrustful"], ids=["missing", "untrusting"]
 )
-def test_role_that_sagemaker_may_not_assume_is_refused(studio: Studio, role: str) -> None:
+def test_role_that_sagemaker_cannot_assume_is_refused(studio: Studio, role: str) -> None:
     if role == "distrustful":
         role = studio.new_role("for-lambda", allow("s3:*"), trusted="lambda.amazonaws.com")
     with pytest.raises(ClientError, match="Could not assume role arn:aws:iam:") as error:
@@ -203,7 +203,7 @@ def test_name_can_be_used_once(studio: Studio) -> None:
         studio.train("once")
 
 
-def test_second_instance_passes_the_quota(studio: Studio) -> None:
+def test_second_instance_exceeds_the_quota(studio: Studio) -> None:
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
     with pytest.raises(
         studio.sagemaker.exceptions.ResourceLimitExceeded, match="for training job usage' is 1"
@@ -211,15 +211,15 @@ def test_second_instance_passes_the_quota(studio: Studio) -> None:
         studio.train("two-instances", ResourceConfig=resources)
 
 
-def test_malformed_request_is_refused_in_awss_words(studio: Studio) -> None:
+def test_malformed_request_is_refused_in_awss_wording(studio: Studio) -> None:
     with pytest.raises(ClientError, match="1 validation error detected: Value 'no_underscores'"):
         studio.train("no_underscores")
 
 
-# --- how it ends early ---
+# --- stop before the end ---
 
 
-def test_stopped_job_keeps_what_its_model_folder_had(studio: Studio, tmp_path: Path) -> None:
+def test_stopped_job_keeps_the_content_of_its_model_folder(studio: Studio, tmp_path: Path) -> None:
     pids = waiting(studio, "halted", tmp_path)
     studio.sagemaker.stop_training_job(TrainingJobName="halted")
     job = studio.finished("halted")
@@ -231,14 +231,14 @@ def test_stopped_job_keeps_what_its_model_folder_had(studio: Studio, tmp_path: P
         studio.sagemaker.stop_training_job(TrainingJobName="halted")
 
 
-def test_job_that_runs_too_long_is_stopped(studio: Studio, tmp_path: Path) -> None:
+def test_job_that_exceeds_its_runtime_is_stopped(studio: Studio, tmp_path: Path) -> None:
     pids = waiting(studio, "too-long", tmp_path, StoppingCondition={"MaxRuntimeInSeconds": 1})
     job = studio.finished("too-long")
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert_ended(pids)
 
 
-def test_killed_process_fails_its_job_and_leaves_nothing_behind(
+def test_killed_process_fails_its_job_and_its_children_are_killed(
     studio: Studio, tmp_path: Path
 ) -> None:
     trainer, child = waiting(studio, "shot", tmp_path)
@@ -291,10 +291,10 @@ def test_tags_are_added_listed_and_deleted(studio: Studio) -> None:
         client.list_tags(ResourceArn=arn)
 
 
-# --- the cloud goes away ---
+# --- stop of the cloud ---
 
 
-def test_job_under_way_when_the_cloud_goes_down_has_failed(tmp_path: Path) -> None:
+def test_running_job_fails_when_the_cloud_stops(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with cloud_with_tiny_containers(home) as cloud:
         studio = Studio(cloud).prepare()
@@ -309,7 +309,7 @@ def test_job_under_way_when_the_cloud_goes_down_has_failed(tmp_path: Path) -> No
         assert studio.job("kept")["TrainingJobStatus"] == "Completed"
 
 
-def test_containers_die_with_a_cloud_that_is_killed(tmp_path: Path) -> None:
+def test_containers_end_when_the_cloud_is_killed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with cloud_with_tiny_containers(home) as cloud:
         pids = waiting(Studio(cloud).prepare(), "orphan", tmp_path)

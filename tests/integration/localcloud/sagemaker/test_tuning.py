@@ -1,4 +1,4 @@
-"""Hyperparameter tuning jobs, with the container that measures how far values are from the best."""
+"""Tests of tuning jobs with a container that measures the distance of values from the best ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 
 def start(studio: Studio, name: str, jobs: int = 4, **changes: Any) -> None:
-    """A tuning job; keyword arguments replace members of its configuration."""
+    """Starts a tuning job; keyword arguments replace members of its configuration."""
     behaviour = changes.pop("behaviour", "measure")
     configuration = {
         "Strategy": "Bayesian",
@@ -80,7 +80,7 @@ def trained(studio: Studio, name: str, **options: Any) -> list[dict[str, Any]]:
     )["TrainingJobSummaries"]
 
 
-def test_the_best_of_all_tried_values_is_told(studio: Studio) -> None:
+def test_the_best_of_all_trials_is_reported(studio: Studio) -> None:
     start(studio, "search", jobs=6)
     found = ended(studio, "search")
     assert found["HyperParameterTuningJobStatus"] == "Completed"
@@ -113,7 +113,7 @@ def test_grid_tries_every_combination_once(studio: Studio) -> None:
     assert len(tried) == 4
 
 
-def test_job_whose_trainings_all_fail_has_failed(studio: Studio) -> None:
+def test_job_fails_if_all_its_trainings_fail(studio: Studio) -> None:
     start(studio, "hopeless", jobs=2, behaviour="fail")
     found = ended(studio, "hopeless")
     assert found["HyperParameterTuningJobStatus"] == "Failed"
@@ -147,11 +147,11 @@ def test_stopped_job_stops_its_trainings(studio: Studio) -> None:
             },
             "The range of n is empty",
         ),
-        ({"Strategy": "Hyperband"}, "does not serve the tuning strategy Hyperband"),
-        ({"Strategy": "Grid"}, "takes categorical ranges only; number is none"),
-        ({"TrainingJobEarlyStoppingType": "Auto"}, "does not serve early stopping"),
+        ({"Strategy": "Hyperband"}, "does not support the tuning strategy Hyperband"),
+        ({"Strategy": "Grid"}, "only categorical ranges; number is not categorical"),
+        ({"TrainingJobEarlyStoppingType": "Auto"}, "does not support early stopping"),
     ],
 )
-def test_what_cannot_be_searched_is_refused(studio: Studio, changes: dict, reason: str) -> None:
+def test_unsupported_search_is_refused(studio: Studio, changes: dict, reason: str) -> None:
     with pytest.raises(ClientError, match=reason):
         start(studio, "refused", **changes)

@@ -32,7 +32,7 @@ ACCOUNT = Account(
         ("UpdateEndpointWeightsAndCapacities", {"EndpointName": "e"}, "endpoint/e"),
     ],
 )
-def test_action_is_checked_on_the_resource_that_it_names(
+def test_action_is_authorised_for_the_resource_that_it_names(
     action: str, request_: dict[str, str], arn: str
 ) -> None:
     headers = {"x-amz-target": f"SageMaker.{action}"}
@@ -40,17 +40,17 @@ def test_action_is_checked_on_the_resource_that_it_names(
     assert found == f"arn:aws:sagemaker:eu-west-1:000000000000:{arn}"
 
 
-def test_invocation_is_checked_on_its_endpoint() -> None:
+def test_invocation_is_authorised_for_its_endpoint() -> None:
     found = resource(ACCOUNT, "/endpoints/Forecast/invocations", {}, b"\x00 not JSON")
     assert found == "arn:aws:sagemaker:eu-west-1:000000000000:endpoint/forecast"
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"{", b'{"EndpointName": 1}'])
-def test_action_without_a_resource_is_checked_on_everything(body: bytes) -> None:
+def test_action_without_a_resource_is_authorised_for_all_resources(body: bytes) -> None:
     headers = {"x-amz-target": "SageMaker.ListEndpoints"}
     assert resource(ACCOUNT, "/", headers, body) == "*"
 
 
-def test_tags_are_checked_on_what_they_are_put_on() -> None:
+def test_tagging_is_authorised_for_the_tagged_resource() -> None:
     headers = {"x-amz-target": "SageMaker.AddTags"}
     assert resource(ACCOUNT, "/", headers, b'{"ResourceArn": "arn:x"}') == "arn:x"

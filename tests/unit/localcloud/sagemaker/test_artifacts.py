@@ -12,7 +12,7 @@ from localcloud.services.sagemaker.container import Tree
 
 
 @pytest.mark.parametrize(
-    ("key", "prefix", "place"),
+    ("key", "prefix", "path"),
     [
         ("data/train/a.json", "data/train/", "a.json"),
         ("data/train/a.json", "data/train", "a.json"),
@@ -22,13 +22,13 @@ from localcloud.services.sagemaker.container import Tree
         ("a.json", "", "a.json"),
     ],
 )
-def test_objects_lie_below_their_prefix(key: str, prefix: str, place: str) -> None:
-    assert artifacts._below(key, prefix) == PurePosixPath(place)
+def test_paths_are_relative_to_the_prefix(key: str, prefix: str, path: str) -> None:
+    assert artifacts._below(key, prefix) == PurePosixPath(path)
 
 
-def test_address_that_is_not_of_s3_is_refused() -> None:
+def test_uri_of_another_scheme_is_refused() -> None:
     assert artifacts.split("s3://bucket/some/key") == ("bucket", "some/key")
-    with pytest.raises(artifacts.ArtifactError, match="expected an address like s3://"):
+    with pytest.raises(artifacts.ArtifactError, match="expected a URI like s3://"):
         artifacts.split("https://bucket/key")
 
 
@@ -57,7 +57,7 @@ def fetch(content: bytes, tree: Tree) -> None:
     artifacts.fetch_model(OneObject(content), container, tree)
 
 
-def test_model_is_unpacked_in_place_of_what_was_there(tmp_path: Path) -> None:
+def test_extracted_model_replaces_the_previous_one(tmp_path: Path) -> None:
     tree = Tree(tmp_path / "tree")
     fetch(archive(old="1"), tree)
     fetch(archive(new="2", deep__er="3"), tree)
@@ -65,14 +65,14 @@ def test_model_is_unpacked_in_place_of_what_was_there(tmp_path: Path) -> None:
     assert found == ["deep/er", "new"]
 
 
-def test_archive_that_leaves_its_folder_is_refused(tmp_path: Path) -> None:
+def test_archive_with_paths_outside_its_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(artifacts.ArtifactError, match="Failed to extract model data archive"):
         fetch(archive(**{"..__..__evil": "x"}), Tree(tmp_path / "tree"))
     assert not (tmp_path / "evil").exists()
 
 
-def test_object_that_would_leave_its_channel_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(artifacts.ArtifactError, match="leave the folder"):
+def test_object_with_a_path_outside_its_channel_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(artifacts.ArtifactError, match="stored outside its channel's folder"):
         artifacts._download(
             OneObject(b""), "bucket", "../x", PurePosixPath("../x"), tmp_path / "channel"
         )

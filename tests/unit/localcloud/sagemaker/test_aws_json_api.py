@@ -40,20 +40,20 @@ def test_first_family_that_has_the_operation_serves_it() -> None:
     assert call("DeleteEndpoint", {"EndpointName": "a"}) == (200, {})
 
 
-def test_method_that_is_no_operation_cannot_be_reached() -> None:
+def test_method_that_is_not_an_operation_cannot_be_called() -> None:
     for name in ("Secret", "ListModels", ""):
         status, answer = call(name, {})
         assert (status, answer["__type"]) == (400, "UnknownOperationException")
 
 
-def test_refusal_has_awss_shape() -> None:
+def test_error_has_the_shape_of_awss_errors() -> None:
     assert call("DescribeModel", {"ModelName": "missing"}) == (
         400,
         {"__type": "ValidationException", "message": "Could not find model"},
     )
 
 
-def test_constraints_are_told_in_awss_words() -> None:
+def test_violated_constraints_are_reported_in_awss_wording() -> None:
     status, answer = call("DescribeModel", {"ModelName": "-"})
     assert status == 400
     assert answer["message"].startswith(
@@ -73,6 +73,6 @@ def test_body_that_is_not_json_is_refused() -> None:
     assert call("DescribeModel", b"{")[1]["__type"] == "SerializationException"
 
 
-def test_answer_that_breaks_the_model_is_our_fault() -> None:
+def test_response_that_violates_the_model_is_an_internal_failure() -> None:
     status, answer = call("DescribeModel", {"ModelName": "broken"})
     assert (status, answer["__type"]) == (500, "InternalFailure")

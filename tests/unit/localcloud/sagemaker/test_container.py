@@ -17,7 +17,7 @@ from tests.support.processes import assert_ended
 
 
 class Run:
-    """A script run as a container's, with all that it printed."""
+    """A script run as in a container, and its output."""
 
     def __init__(self, folder: Path, script: str) -> None:
         path = folder / "script"
@@ -49,7 +49,7 @@ class Run:
         ("import os, signal; print('out'); os.kill(os.getpid(), signal.SIGKILL)", 137),
     ],
 )
-def test_exit_code_is_the_commands_and_all_output_is_read(
+def test_exit_code_is_the_scripts_and_all_output_is_read(
     tmp_path: Path, script: str, code: int
 ) -> None:
     run = Run(tmp_path, script)
@@ -57,7 +57,7 @@ def test_exit_code_is_the_commands_and_all_output_is_read(
     assert run.lines == ["out"]
 
 
-def test_both_outputs_are_one_log_in_order(tmp_path: Path) -> None:
+def test_standard_output_and_error_are_one_log_in_order(tmp_path: Path) -> None:
     run = Run(tmp_path, "import sys; print(1); print(2, file=sys.stderr); print(3)")
     run.result()
     assert run.lines == ["1", "2", "3"]
@@ -78,7 +78,7 @@ def test_stop_lets_a_container_finish(tmp_path: Path) -> None:
     assert run.lines == ["ready", "saved"]
 
 
-def test_stop_kills_a_container_that_will_not_end(tmp_path: Path) -> None:
+def test_stop_kills_a_container_that_ignores_sigterm(tmp_path: Path) -> None:
     run = Run(
         tmp_path,
         "import signal, time\n"
@@ -100,7 +100,7 @@ def test_children_left_behind_are_killed(tmp_path: Path) -> None:
     assert_ended([int(run.lines[0])])
 
 
-def test_training_container_sees_its_job_and_not_the_administrator(
+def test_training_container_gets_its_job_and_no_administrator_credentials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the administrator's")
@@ -119,7 +119,7 @@ def test_training_container_sees_its_job_and_not_the_administrator(
     assert environment["PATH"] == os.environ["PATH"]
 
 
-def test_serving_container_is_told_where_to_listen(tmp_path: Path) -> None:
+def test_serving_container_gets_its_address(tmp_path: Path) -> None:
     environment = serving_environment(Tree(tmp_path), 1234, {"A": "1"}, {})
     assert environment["SAGEMAKER_BIND_TO_PORT"] == "1234"
     assert environment["SAGEMAKER_BIND_HOST"] == "127.0.0.1"

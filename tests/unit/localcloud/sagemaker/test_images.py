@@ -22,24 +22,24 @@ def test_repository_is_the_name_without_registry_and_version(uri: str, name: str
     assert images.repository(uri) == name
 
 
-def test_name_that_leads_out_of_the_folders_is_no_image(tmp_path: Path) -> None:
-    with pytest.raises(images.UnknownImageError, match="not the name of an image"):
+def test_name_with_a_path_outside_the_folders_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(images.UnknownImageError, match="not a valid image name"):
         images.find("registry/../../etc:1", [tmp_path])
 
 
-def test_deepar_is_found_in_its_own_folder_and_the_first_folder_wins(tmp_path: Path) -> None:
+def test_deepar_is_found_in_its_own_folder_below_the_first_match(tmp_path: Path) -> None:
     for folder in ("mine", "theirs"):
         (tmp_path / folder / "deepar").mkdir(parents=True)
     found = images.find(DEEPAR, [tmp_path / "none", tmp_path / "mine", tmp_path / "theirs"])
     assert found.folder == tmp_path / "mine" / "deepar"
 
 
-def test_unknown_image_is_told_with_the_places_looked_at(tmp_path: Path) -> None:
+def test_unknown_image_is_reported_with_the_searched_folders(tmp_path: Path) -> None:
     with pytest.raises(images.UnknownImageError, match=f"looked for {tmp_path}/other"):
         images.find("registry/other:1", [tmp_path])
 
 
-def test_image_without_a_script_says_which(tmp_path: Path) -> None:
+def test_missing_script_is_named(tmp_path: Path) -> None:
     (tmp_path / "deepar").mkdir()
     with pytest.raises(images.UnknownImageError, match="has no serve"):
         images.find(DEEPAR, [tmp_path]).script("serve")
@@ -64,5 +64,5 @@ def test_image_without_a_script_says_which(tmp_path: Path) -> None:
         ("anything else", []),
     ],
 )
-def test_deepars_metric_lines_are_read(line: str, metrics: list[tuple[str, float]]) -> None:
+def test_deepars_metrics_are_read_from_its_log(line: str, metrics: list[tuple[str, float]]) -> None:
     assert MetricScan(images.metric_definitions(DEEPAR)).read(line) == metrics

@@ -12,7 +12,7 @@ from localcloud.services.sagemaker.container import Tree
 from localcloud.services.sagemaker.endpoints.instance import Instance, InstanceError, Serving
 from localcloud.services.sagemaker.options import Settings
 
-# Healthy unless a file named `sick` lies in its model folder; takes the file away when it starts.
+# Healthy unless the model folder contains a file `sick`; if TURN is "recovers", a start removes it.
 SERVE = """
 import os
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -39,7 +39,7 @@ HTTPServer(address, Handler).serve_forever()
 
 @pytest.fixture
 def instance_of(tmp_path: Path) -> Iterator[Callable[..., Instance]]:
-    """Makes instances, and stops them in the end."""
+    """Makes instances and stops them at the end of the test."""
     made: list[Instance] = []
     script = tmp_path / "serve"
     script.write_text(SERVE)
@@ -76,7 +76,7 @@ def instance_of(tmp_path: Path) -> Iterator[Callable[..., Instance]]:
         instance.stop()
 
 
-def test_instance_that_falls_silent_is_started_anew(
+def test_instance_that_stops_responding_is_restarted(
     instance_of: Callable[..., Instance], tmp_path: Path
 ) -> None:
     instance = instance_of("recovers", startup_timeout=20)
@@ -89,7 +89,7 @@ def test_instance_that_falls_silent_is_started_anew(
     assert instance.lines.count("serving") == 2  # type: ignore[attr-defined]
 
 
-def test_instance_that_is_never_healthy_says_so_with_its_last_lines(
+def test_instance_that_is_never_healthy_reports_its_last_log_lines(
     instance_of: Callable[..., Instance], tmp_path: Path
 ) -> None:
     (tmp_path / "tree" / "model" / "sick").touch()

@@ -14,7 +14,7 @@ def test_last_value_of_each_metric_is_final() -> None:
     assert (metric["MetricName"], metric["Value"]) == ("loss", 2.5)
 
 
-@pytest.mark.parametrize(("regex", "said"), [("loss=(", "Invalid regex"), ("loss", "capturing")])
-def test_expression_that_cannot_give_a_value_is_refused(regex: str, said: str) -> None:
-    with pytest.raises(AwsError, match=said):
+@pytest.mark.parametrize(("regex", "reason"), [("loss=(", "Invalid regex"), ("loss", "capturing")])
+def test_invalid_expression_is_refused(regex: str, reason: str) -> None:
+    with pytest.raises(AwsError, match=reason):
         MetricScan([{"Name": "loss", "Regex": regex}])

@@ -31,14 +31,14 @@ def test_excluded_properties_are_not_retained() -> None:
     assert kept == [variant("a", 9.0, 1)]
 
 
-def test_pending_variants_have_nothing_current_yet() -> None:
+def test_pending_variants_have_no_current_weight_or_instances() -> None:
     (shown,) = describe({"Variants": [variant("a", 2.0, 3)]}, pending=True)
     assert (shown["CurrentWeight"], shown["DesiredWeight"]) == (0.0, 2.0)
     assert (shown["CurrentInstanceCount"], shown["DesiredInstanceCount"]) == (0, 3)
 
 
 def fleet_of(**weights: float) -> fleet.Fleet:
-    """A fleet of which nothing runs."""
+    """Makes a fleet without running instances."""
     made = fleet.Fleet("endpoint", None, [], None)  # type: ignore[arg-type]
     for name, weight in weights.items():
         plan = SimpleNamespace(name=name, weight=weight)
@@ -53,12 +53,12 @@ def test_variant_without_weight_gets_no_traffic_but_can_be_targeted() -> None:
     assert made.pick("c") is None
 
 
-def test_variants_that_all_have_no_weight_share_evenly() -> None:
+def test_variants_share_traffic_evenly_if_all_weights_are_zero() -> None:
     made = fleet_of(a=0.0, b=0.0)
     assert {made.pick().plan.name for _ in range(200)} == {"a", "b"}
 
 
-def test_instances_that_are_healthy_take_turns() -> None:
+def test_healthy_instances_take_turns() -> None:
     one = fleet_of(a=1.0).variants["a"]
     sick, first, second = (SimpleNamespace(healthy=healthy) for healthy in (False, True, True))
     one.instances = [sick, first, second]  # type: ignore[list-item]
@@ -68,5 +68,5 @@ def test_instances_that_are_healthy_take_turns() -> None:
 
 
 @pytest.mark.parametrize("weights", [{"only": 1.0}, {"only": 0.0}])
-def test_only_variant_gets_everything(weights: dict[str, float]) -> None:
+def test_only_variant_gets_all_traffic(weights: dict[str, float]) -> None:
     assert fleet_of(**weights).pick().plan.name == "only"
