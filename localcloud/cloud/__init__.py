@@ -1,1 +1,1 @@
-"""A local cloud: its home folder, its store, and how it is started and found."""
+"""Home folder, store, API protocol and process control of the local cloud."""

@@ -1,14 +1,14 @@
-"""AWS's JSON protocol in front of plain Python methods, held to botocore's service model.
+"""Serves Python methods over AWS's JSON protocol, validated against botocore's service model.
 
-A service is an object with one method an operation, named as boto3 names it, that takes the
-request's parameters and returns the response's members, both as dictionaries:
+A service is an object with one method per operation, named as in boto3, that takes the request and
+returns the response, both as dictionaries:
 
 >>> class Clock:
 ...     def get_caller_identity(self, request: dict[str, Any]) -> dict[str, Any]:
 ...         return {"Account": "000000000000"}
 
-Requests that break the service model are refused as AWS refuses them, and so are answers, so a
-client generated from the same model can rely on both.
+Requests that violate the service model are refused as by AWS, and invalid responses are an internal
+error, so a client generated from the same model can rely on both.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class AwsError(Exception):
     Parameters
     ----------
     code
-        AWS's name of the error, for example ``ResourceNotFoundException``.
+        AWS's error code, for example ``ResourceNotFoundException``.
     message
-        What was expected and what came.
+        Message with the expected and the actual value.
     status
         HTTP status.
     """
@@ -60,24 +60,24 @@ class AwsError(Exception):
 
 
 def service_model(service: str) -> ServiceModel:
-    """Botocore's model of a service, by boto3's name of it."""
+    """Returns botocore's model of a service by boto3's name of the service."""
     return botocore.session.get_session().get_service_model(service)
 
 
 class JsonApi:
-    """A ministack handler that serves operations of one JSON-protocol service.
+    """A ministack handler of one service that uses the JSON protocol.
 
     Parameters
     ----------
     service
-        Boto3's name of the service.
+        boto3's name of the service.
     operations
-        The object with a method for each operation that is served, or a tuple of such objects,
-        of which the first that has the method serves it.
+        Object with a method per supported operation, or a tuple of such objects, of which the first
+        that has the method is used.
     validation_error
-        The code with which this service refuses malformed requests.
+        Error code of this service for malformed requests.
     fallback
-        Handler of the operations that `operations` lacks; without one they are refused by name.
+        Handler of all other operations; without one they are refused.
     """
 
     def __init__(
@@ -92,8 +92,8 @@ class JsonApi:
         self._operations = operations if isinstance(operations, tuple) else (operations,)
         self._validation_error = validation_error
         self._fallback = fallback
-        # Not asyncio's shared pool: there, Lambdas that wait for this service could take up every
-        # thread, and none would be left to answer them.
+        # Not asyncio's shared pool: Lambda functions that wait for this service could occupy every
+        # thread, leaving none to serve them.
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix=f"{service}-api")
 
     async def __call__(
@@ -111,7 +111,7 @@ class JsonApi:
                 return await self._fallback(method, path, headers, body, query_params)
             service = self._model.service_name
             return AwsError(
-                "UnknownOperationException", f"the local cloud does not serve {service}:{name}"
+                "UnknownOperationException", f"the local cloud does not support {service}:{name}"
             ).response()
         operation = self._model.operation_model(name)
         try:
@@ -142,12 +142,12 @@ class JsonApi:
         shape = operation.input_shape
         if shape is None:
             return {}
-        complaints = violations(request, shape)
-        if complaints:
-            errors = "error" if len(complaints) == 1 else "errors"
+        found = violations(request, shape)
+        if found:
+            errors = "error" if len(found) == 1 else "errors"
             raise AwsError(
                 self._validation_error,
-                f"{len(complaints)} validation {errors} detected: {'; '.join(complaints)}",
+                f"{len(found)} validation {errors} detected: {'; '.join(found)}",
             )
         parsed: dict[str, Any] = request
         return parsed
@@ -156,63 +156,61 @@ class JsonApi:
         members = answer or {}
         shape = operation.output_shape
         if shape is not None:
-            complaints = violations(members, shape)
-            if complaints:
-                raise RuntimeError(f"the answer breaks the model: {'; '.join(complaints)}")
+            found = violations(members, shape)
+            if found:
+                raise RuntimeError(f"the response violates the model: {'; '.join(found)}")
         body = json.dumps(members, default=_to_json).encode()
         return 200, {"Content-Type": "application/x-amz-json-1.1"}, body
 
 
 def violations(value: Any, shape: Shape) -> list[str]:
-    """What in ``value`` breaks a shape of the service model; empty where nothing does."""
+    """Lists the ways in which ``value`` violates a shape of the service model."""
     report = ParamValidator().validate(value, shape)
-    complaints = [report.generate_report()] if report.has_errors() else []
-    return complaints or _constraint_violations(value, shape, "")
+    found = [report.generate_report()] if report.has_errors() else []
+    return found or _constraint_violations(value, shape, "")
 
 
 def _constraint_violations(value: Any, shape: Shape, where: str) -> list[str]:
-    """Enumerations, patterns and upper bounds, which botocore leaves to the service."""
+    """Checks enumerations, patterns and upper bounds, which botocore does not check."""
     if value is None:
         return []
-    complaints = _bound_violations(value, shape, where)
+    found = _bound_violations(value, shape, where)
     if isinstance(shape, StructureShape):
         for name, member in shape.members.items():
             if name in value:
-                place = f"{where}.{_camel(name)}" if where else _camel(name)
-                complaints += _constraint_violations(value[name], member, place)
+                path = f"{where}.{_camel(name)}" if where else _camel(name)
+                found += _constraint_violations(value[name], member, path)
     elif isinstance(shape, ListShape):
         for number, item in enumerate(value, start=1):
-            complaints += _constraint_violations(item, shape.member, f"{where}.{number}.member")
+            found += _constraint_violations(item, shape.member, f"{where}.{number}.member")
     elif isinstance(shape, MapShape):
         for key, item in value.items():
-            complaints += _constraint_violations(key, shape.key, f"{where}.key")
-            complaints += _constraint_violations(item, shape.value, f"{where}.{key}.member")
+            found += _constraint_violations(key, shape.key, f"{where}.key")
+            found += _constraint_violations(item, shape.value, f"{where}.{key}.member")
     elif isinstance(value, str):
         allowed = getattr(shape, "enum", None)
         pattern = shape.metadata.get("pattern")
         if allowed and value not in allowed:
-            complaints.append(_refused(value, where, f"satisfy enum value set: {sorted(allowed)}"))
+            found.append(_violation(value, where, f"satisfy enum value set: {sorted(allowed)}"))
         if pattern and not _matches(pattern, value):
-            complaints.append(
-                _refused(value, where, f"satisfy regular expression pattern: {pattern}")
-            )
-    return complaints
+            found.append(_violation(value, where, f"satisfy regular expression pattern: {pattern}"))
+    return found
 
 
 def _bound_violations(value: Any, shape: Shape, where: str) -> list[str]:
     upper = shape.metadata.get("max")
-    if upper is None or shape.type_name == "blob":  # a blob comes as base64, which is longer
+    if upper is None or shape.type_name == "blob":  # a blob is sent as base64, which is longer
         return []
     if isinstance(value, str | list | dict) and len(value) > upper:
-        return [_refused(value, where, f"have length less than or equal to {upper}")]
+        return [_violation(value, where, f"have length less than or equal to {upper}")]
     if isinstance(value, int | float) and value > upper:
-        return [_refused(value, where, f"have value less than or equal to {upper}")]
+        return [_violation(value, where, f"have value less than or equal to {upper}")]
     return []
 
 
-def _refused(value: Any, where: str, demand: str) -> str:
-    """AWS's wording of a constraint that a request broke."""
-    return f"Value '{value}' at '{where}' failed to satisfy constraint: Member must {demand}"
+def _violation(value: Any, where: str, constraint: str) -> str:
+    """Describes a violated constraint in AWS's wording."""
+    return f"Value '{value}' at '{where}' failed to satisfy constraint: Member must {constraint}"
 
 
 def _camel(name: str) -> str:
@@ -222,7 +220,7 @@ def _camel(name: str) -> str:
 def _matches(pattern: str, value: str) -> bool:
     try:
         return re.fullmatch(pattern, value) is not None
-    except re.error:  # some of AWS's patterns are Java's, not Python's
+    except re.error:  # some of AWS's patterns are valid in Java but not in Python
         return True
 
 

@@ -1,4 +1,4 @@
-"""What the local cloud gives to each service that it adds beside ministack, and asks of it."""
+"""Interface between the local cloud and the services that it adds to ministack."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from localcloud.cloud.aws_api import Handler
 
 @dataclass(frozen=True)
 class CloudContext:
-    """The running cloud, as seen by a service in it.
+    """Properties of the running cloud that services need.
 
     Parameters
     ----------
     home
-        Folder with all of the cloud's state. A service keeps its own below ``home / <service>``.
+        Folder with all of the cloud's state. A service stores its own in ``home / <service>``.
     endpoint_url
-        Where this cloud answers AWS's API.
+        Endpoint of AWS's API.
     region, account_id
-        The one region and account that it plays.
+        The only region and account of the cloud.
     project
-        Root of the repository: where ``sagemaker/containers`` lies.
+        Root folder of the repository, which contains ``sagemaker/containers``.
     python
-        The interpreter that runs jobs and model servers.
+        Interpreter of jobs and model servers.
     environment
-        Environment of child processes: the server's own, with the AWS settings
-        (``AWS_ENDPOINT_URL``, region, administrator's credentials) that make boto3 speak to this
-        cloud.
+        Environment of child processes: the server's environment with the AWS settings
+        (``AWS_ENDPOINT_URL``, region, administrator's credentials) that point boto3 to this cloud.
     """
 
     home: Path
@@ -42,17 +41,17 @@ class CloudContext:
 
 
 class Service(Protocol):
-    """A service beside ministack; a module offers it as ``register(context) -> Service``."""
+    """A service added to ministack; its module provides ``register(context) -> Service``."""
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
-        """Handlers by ministack's name of the service (``sagemaker``, ``glue``)."""
+        """Handlers by ministack's name of the service, such as ``glue``."""
         ...
 
     async def start(self) -> None:
-        """Take up the work left from the last run; called when ministack's state is loaded."""
+        """Resumes the work of the last run; called after ministack has loaded its state."""
         ...
 
     async def stop(self) -> None:
-        """End all child processes and save the state; the server still answers meanwhile."""
+        """Ends all child processes and saves the state, while the server still accepts requests."""
         ...

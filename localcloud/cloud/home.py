@@ -18,12 +18,12 @@ ACCOUNT_ID = "000000000000"
 
 @dataclass(frozen=True)
 class CloudConfig:
-    """How a local cloud is started.
+    """Settings of a local cloud.
 
     Parameters
     ----------
     home
-        Folder of its state; a second cloud needs another one.
+        Folder of the cloud's state; each cloud needs its own.
     port
         Port of AWS's HTTP API on 127.0.0.1.
     mqtt_port
@@ -42,12 +42,12 @@ class CloudConfig:
 
     @property
     def environment_file(self) -> Path:
-        """What an AWS client sources to speak to this cloud."""
+        """Shell file with the variables that an AWS client needs."""
         return self.home / "local.env"
 
     @property
     def ca_file(self) -> Path:
-        """Certificate authority of the MQTT broker, PEM."""
+        """Certificate authority of the MQTT broker in PEM."""
         return self.home / "mqtt-ca.pem"
 
     @property
@@ -56,12 +56,12 @@ class CloudConfig:
 
     @property
     def lock_file(self) -> Path:
-        """Locked by the serving process for as long as it lives; holds its process id."""
+        """File that the serving process locks while it runs; holds its process id."""
         return self.home / "serving.lock"
 
     @property
     def record_file(self) -> Path:
-        """Written when the cloud is ready: process id and ports."""
+        """File with process id and ports, written when the cloud is ready."""
         return self.home / "serving.json"
 
     @property
@@ -75,34 +75,34 @@ class CloudConfig:
 
     @property
     def temporary(self) -> Path:
-        """Unpacked Lambda functions and the like; emptied at every start."""
+        """Temporary files, such as extracted Lambda functions; emptied at every start."""
         return self.home / "tmp"
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """The administrator's access key, made once for a home folder."""
+    """The administrator's access key, created once per home folder."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
     @classmethod
     def of(cls, config: CloudConfig) -> Credentials:
-        """Those kept in the home folder, or new ones, readable to their owner only."""
+        """Reads the key from the home folder, or creates one that only its owner can read."""
         path = config.home / "credentials.json"
         if not path.exists():
             path.touch(mode=0o600)
-            made = {
+            created = {
                 "access_key_id": f"AKIALOCAL{secrets.token_hex(6).upper()[:11]}",
                 "secret_access_key": secrets.token_urlsafe(30),
             }
-            path.write_text(json.dumps(made))
-        kept = json.loads(path.read_text())
-        return cls(kept["access_key_id"], kept["secret_access_key"])
+            path.write_text(json.dumps(created))
+        stored = json.loads(path.read_text())
+        return cls(stored["access_key_id"], stored["secret_access_key"])
 
 
 def client_environment(config: CloudConfig, credentials: Credentials) -> dict[str, str]:
-    """What ``local.env`` holds: all that an AWS client or a device needs to find this cloud."""
+    """Returns the variables of ``local.env``, which point AWS clients and devices to this cloud."""
     return {
         "AWS_ENDPOINT_URL": config.endpoint_url,
         "AWS_REGION": config.region,
@@ -117,7 +117,7 @@ def client_environment(config: CloudConfig, credentials: Credentials) -> dict[st
 
 
 def write_environment(config: CloudConfig, variables: dict[str, str]) -> None:
-    """Write ``local.env``, readable to its owner only."""
+    """Writes ``local.env``, readable only by its owner."""
     path = config.environment_file
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
@@ -126,6 +126,6 @@ def write_environment(config: CloudConfig, variables: dict[str, str]) -> None:
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """The variables in a ``local.env``."""
+    """Reads the variables in a ``local.env``."""
     words = shlex.split(path.read_text(), comments=True)
     return dict(word.split("=", 1) for word in words if "=" in word)

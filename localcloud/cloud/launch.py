@@ -1,4 +1,4 @@
-"""Start, find and stop a local cloud from another process."""
+"""Starts, finds and stops a local cloud from another process."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from contracts.errors import LakecastError
 from localcloud.cloud.home import LOOPBACK, CloudConfig, read_environment
 
 START_TIMEOUT = 60.0  # seconds; a cold start takes about two
-STOP_TIMEOUT = 120.0  # seconds; Firehose's buffers are delivered and model servers are ended
+STOP_TIMEOUT = 120.0  # seconds, to deliver Firehose's buffers and stop model servers
 POLL = 0.05  # seconds
 NOT_RUNNING = "the local cloud is not running; run `make up` first"
-NEEDED_DISK = 2 * 1024**3  # bytes; the demo's data, models and Spark's scratch files
+NEEDED_DISK = 2 * 1024**3  # bytes, for the demo's data, models and Spark's temporary files
 
 
 class LocalCloudError(LakecastError):
-    """The cloud cannot be started or stopped; the message says what to do."""
+    """The local cloud cannot be started or stopped; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class LocalCloud:
-    """A cloud that answers.
+    """A running local cloud.
 
     Parameters
     ----------
     config
-        Its home folder and ports.
+        Home folder and ports of the cloud.
     pid
-        The serving process.
+        Id of the serving process.
     env
-        What a client's environment needs, as in ``local.env``.
+        Environment variables for clients, as in ``local.env``.
     """
 
     config: CloudConfig
@@ -58,10 +58,10 @@ class LocalCloud:
 
 
 def find(home: Path) -> LocalCloud | None:
-    """The cloud that serves from a home folder, if one does.
+    """Finds the cloud that serves from a home folder, if any.
 
-    A process that serves holds a lock in its home folder, so a process id left behind by a
-    crash is never mistaken for a cloud.
+    A serving process holds a lock in its home folder, so a process id left by a crash is never
+    mistaken for a running cloud.
     """
     config = CloudConfig(home=home)
     if serving_pid(config) is None:
@@ -69,14 +69,14 @@ def find(home: Path) -> LocalCloud | None:
     try:
         record = json.loads(config.record_file.read_text())
         variables = read_environment(config.environment_file)
-    except FileNotFoundError:  # it starts or stops at this moment
+    except FileNotFoundError:  # the cloud is starting or stopping
         return None
     found = replace(config, port=record["port"], mqtt_port=record["mqtt_port"])
     return LocalCloud(found, record["pid"], variables)
 
 
 def serving_pid(config: CloudConfig) -> int | None:
-    """The process that holds the home folder, ready or not."""
+    """Returns the id of the process that has locked the home folder, ready or not."""
     try:
         with config.lock_file.open() as lock:
             try:
@@ -89,14 +89,14 @@ def serving_pid(config: CloudConfig) -> int | None:
 
 
 def check(config: CloudConfig) -> None:
-    """See that a cloud can be started.
+    """Checks that a cloud can be started.
 
     Raises
     ------
     LocalCloudError
-        Where a port is taken, or the disk is nearly full.
+        If a port is in use or the disk is nearly full.
     """
-    for what, option, port in (
+    for purpose, option, port in (
         ("AWS's API", "PORT", config.port),
         ("MQTT", "MQTT_PORT", config.mqtt_port),
     ):
@@ -106,25 +106,26 @@ def check(config: CloudConfig) -> None:
                 probe.bind((LOOPBACK, port))
             except OSError as error:
                 raise LocalCloudError(
-                    f"port {port}, wanted for {what}, cannot be had ({error.strerror}"
+                    f"port {port} for {purpose} is not available ({error.strerror}"
                     f"{_owner(port)}); choose another one: make up {option}={free_port()}"
                 ) from None
     config.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(config.home).free
     if free < NEEDED_DISK:
         raise LocalCloudError(
-            f"{config.home.absolute()} has {free / 1024**3:.1f} GB left and the local cloud needs "
-            f"{NEEDED_DISK / 1024**3:.0f} GB; make room, or keep its state elsewhere: STATE=FOLDER"
+            f"{config.home.absolute()} has {free / 1024**3:.1f} GB of free space, and the local "
+            f"cloud needs {NEEDED_DISK / 1024**3:.0f} GB; free some space, or store its state in "
+            "another folder: STATE=FOLDER"
         )
 
 
 def start(config: CloudConfig, while_waiting: Callable[[], None] = lambda: None) -> LocalCloud:
-    """Start a cloud in the background and wait until it answers.
+    """Starts a cloud in the background and waits until it is ready.
 
     Raises
     ------
     LocalCloudError
-        Where it can't be started; the message ends with the last lines of its log.
+        If it cannot be started; the message ends with the last line of its log.
     """
     check(config)
     with config.log_file.open("ab") as log:
@@ -142,24 +143,24 @@ def start(config: CloudConfig, while_waiting: Callable[[], None] = lambda: None)
             return cloud
         if process.poll() is not None:
             raise LocalCloudError(
-                f"the local cloud ended with code {process.returncode} while starting; "
+                f"the local cloud exited with code {process.returncode} while starting; "
                 f"{config.log_file} ends with: {_last_line(config.log_file)}"
             )
         while_waiting()
         time.sleep(POLL)
     process.terminate()
     raise LocalCloudError(
-        f"the local cloud did not answer within {START_TIMEOUT:.0f} s; see {config.log_file}"
+        f"the local cloud was not ready within {START_TIMEOUT:.0f} s; see {config.log_file}"
     )
 
 
 def stop(config: CloudConfig, while_waiting: Callable[[], None] = lambda: None) -> bool:
-    """Stop the cloud of a home folder and wait until it has ended; False where none served.
+    """Stops the cloud of a home folder and waits until it has ended; returns False if none ran.
 
     Raises
     ------
     LocalCloudError
-        Where it does not end in time.
+        If it does not end in time.
     """
     pid = serving_pid(config)
     if pid is None:
@@ -168,7 +169,7 @@ def stop(config: CloudConfig, while_waiting: Callable[[], None] = lambda: None) 
     deadline = time.monotonic() + STOP_TIMEOUT
     while time.monotonic() < deadline:
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)  # where it is our own child, let it go
+            os.waitpid(pid, os.WNOHANG)  # reaps the process if it is a child of this one
         if serving_pid(config) is None:
             return True
         while_waiting()
@@ -181,14 +182,14 @@ def stop(config: CloudConfig, while_waiting: Callable[[], None] = lambda: None) 
 
 @contextlib.contextmanager
 def running(config: CloudConfig | None = None, home: Path | None = None) -> Iterator[LocalCloud]:
-    """A cloud for the length of a ``with`` block; on free ports where no config is given.
+    """Runs a cloud during a ``with`` block, by default on free ports.
 
     Parameters
     ----------
     config
         Home folder and ports.
     home
-        Home folder, where the ports do not matter.
+        Home folder of a cloud on free ports.
     """
     if config is None:
         if home is None:
@@ -202,7 +203,7 @@ def running(config: CloudConfig | None = None, home: Path | None = None) -> Iter
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on at this moment."""
+    """Returns a TCP port on 127.0.0.1 that is currently free."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -219,11 +220,11 @@ def _options(config: CloudConfig) -> list[str]:
 
 def _last_line(path: Path) -> str:
     lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "(nothing)"
+    return lines[-1].strip() if lines else "(empty)"
 
 
 def _owner(port: int) -> str:
-    """Which process listens on a port, where Linux tells us."""
+    """Describes the process that listens on a port, on Linux."""
     table = Path("/proc/net/tcp")
     if not table.exists():
         return ""
@@ -236,7 +237,7 @@ def _owner(port: int) -> str:
             target = str(descriptor.readlink())
             if target.startswith("socket:[") and target[8:-1] in inodes:
                 name = (descriptor.parents[1] / "comm").read_text().strip()
-                return f"; process {descriptor.parents[1].name}, {name}, listens there"
-        except OSError:  # another user's process, or one that has just ended
+                return f"; used by process {descriptor.parents[1].name}, {name}"
+        except OSError:  # a process of another user, or one that has just ended
             continue
     return ""

@@ -1,11 +1,11 @@
-"""Runs one container's script, and kills all it started when the local cloud dies.
+"""Runs a command and kills it and its child processes when the local cloud ends.
 
-Started as ``python leash.py COMMAND…`` in a process group of its own, with a pipe from the local
-cloud as standard input. The pipe closes when the local cloud is gone, however it went; then the
-whole group is killed. This works wherever there are process groups, and unlike Linux's
-PR_SET_PDEATHSIG it does not fire when merely the thread that started us ends.
+Usage: ``python leash.py COMMAND…`` in a new process group, with a pipe from the local cloud as
+standard input. The pipe closes when the local cloud ends for any reason; then the whole group is
+killed. This works on every system with process groups. Unlike Linux's PR_SET_PDEATHSIG, it does not
+take effect when only the thread that started the process ends.
 
-Exits as the command did; 128 + N where signal N killed it, as Docker says it.
+The exit code is the command's; if signal N killed it, 128 + N as in Docker.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def _kill_group_when_orphaned() -> None:
 
 
 def main(command: list[str]) -> int:
-    """Run the command to its end and return what to exit with."""
-    # SIGTERM reaches the whole group and is meant for the container, whose end is awaited here. A
-    # handler, unlike SIG_IGN, is not inherited by the command.
+    """Runs the command until it ends and returns the exit code."""
+    # SIGTERM reaches the whole group but is meant for the command; this process waits for the
+    # command to end. Unlike SIG_IGN, a handler is not inherited by the command.
     signal.signal(signal.SIGTERM, lambda *_: None)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     threading.Thread(target=_kill_group_when_orphaned, daemon=True).start()
@@ -35,5 +35,5 @@ def main(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    # Not sys.exit: the watching thread holds standard input's lock, and would break the exit.
+    # Not sys.exit, which would fail because the watching thread holds the lock of standard input.
     os._exit(main(sys.argv[1:]))

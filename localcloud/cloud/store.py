@@ -1,4 +1,4 @@
-"""Where the resources of SageMaker and Glue are kept, so that they outlive the process."""
+"""Persistent store of the resources of SageMaker and Glue."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Record = dict[str, Any]
 
 
 class Store:
-    """Documents by kind and name, in SQLite; every change is on disk before the call returns.
+    """Documents by kind and name in SQLite; each change is on disk before the call returns.
 
-    Callers get copies: a document changes through `put` and `update` only.
+    Callers get copies; only `put` and `update` change a document.
 
     Parameters
     ----------
     path
-        The database file; its folder must exist.
+        Database file; its folder must exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +34,7 @@ class Store:
         )
 
     def get(self, kind: str, name: str) -> Record | None:
-        """The document, or None."""
+        """Returns the document, or None."""
         with self.lock:
             row = self._database.execute(
                 "SELECT document FROM resource WHERE kind = ? AND name = ?", (kind, name)
@@ -42,7 +42,7 @@ class Store:
         return _load(row[0]) if row else None
 
     def put(self, kind: str, name: str, document: Record) -> None:
-        """Keep a document in place of the one that was there."""
+        """Stores a document, replacing the previous one."""
         with self.lock:
             self._database.execute(
                 "INSERT OR REPLACE INTO resource VALUES (?, ?, ?)",
@@ -50,7 +50,7 @@ class Store:
             )
 
     def update(self, kind: str, name: str, change: Callable[[Record], None]) -> Record | None:
-        """Change a document in place, alone; None where it is gone."""
+        """Changes a document atomically and returns it; None if it does not exist."""
         with self.lock:
             document = self.get(kind, name)
             if document is not None:
@@ -59,12 +59,12 @@ class Store:
             return document
 
     def delete(self, kind: str, name: str) -> None:
-        """Forget a document; nothing happens where there is none."""
+        """Deletes a document if it exists."""
         with self.lock:
             self._database.execute("DELETE FROM resource WHERE kind = ? AND name = ?", (kind, name))
 
     def all(self, kind: str) -> list[Record]:
-        """All documents of a kind, by name."""
+        """Returns all documents of a kind, sorted by name."""
         with self.lock:
             rows = self._database.execute(
                 "SELECT document FROM resource WHERE kind = ? ORDER BY name", (kind,)
@@ -72,7 +72,7 @@ class Store:
         return [_load(row[0]) for row in rows]
 
     def close(self) -> None:
-        """Close the database."""
+        """Closes the database."""
         with self.lock:
             self._database.close()
 

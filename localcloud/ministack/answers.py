@@ -1,6 +1,6 @@
-"""ministack's answers mended where they differ from AWS's and Terraform would stumble over it.
+"""Corrects responses of ministack that differ from AWS's and confuse Terraform.
 
-Each mend says what goes wrong without it.
+Each correction says what happens without it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def install() -> None:
-    """Put the mends in ministack's way."""
+    """Installs the corrections in ministack."""
     apigateway_v1._create_api_key = _generating_values(apigateway_v1._create_api_key)
     glue._create_trigger = _without_empty_parts(glue._create_trigger)
     for name in ("_create_state_machine", "_update_state_machine"):
@@ -25,10 +25,10 @@ def install() -> None:
 def _generating_values(
     create: Callable[[dict[str, Any]], Answer],
 ) -> Callable[[dict[str, Any]], Answer]:
-    """An API key whose value is empty is given one.
+    """Removes an empty value from the request to create an API key.
 
-    Terraform's provider sends an empty value where none is configured. API Gateway then makes one
-    up; ministack refuses it as too short.
+    Terraform's provider sends an empty value if none is configured. API Gateway then generates a
+    value; ministack refuses the empty one as too short.
     """
 
     def create_api_key(data: dict[str, Any]) -> Answer:
@@ -42,9 +42,9 @@ def _generating_values(
 def _without_empty_parts(
     create: Callable[[dict[str, Any]], Answer],
 ) -> Callable[[dict[str, Any]], Answer]:
-    """A Glue trigger without a predicate has none.
+    """Removes the empty predicate that ministack adds to a Glue trigger without one.
 
-    ministack answers with an empty one, which Terraform would remove at each apply again.
+    Terraform would remove it at every apply.
     """
 
     def create_trigger(data: dict[str, Any]) -> Answer:
@@ -60,9 +60,9 @@ def _without_empty_parts(
 def _keeping_tracing(
     change: Callable[[dict[str, Any]], Answer],
 ) -> Callable[[dict[str, Any]], Answer]:
-    """A state machine is traced when it was told to be.
+    """Stores a state machine's tracing configuration.
 
-    ministack forgets it, and Terraform would say it again at each apply.
+    ministack drops it, and Terraform would set it at every apply.
     """
 
     def change_state_machine(data: dict[str, Any]) -> Answer:

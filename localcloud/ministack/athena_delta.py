@@ -1,7 +1,7 @@
-"""Athena's Delta Lake tables, unknown to ministack's: it would read every file that there is.
+"""Adds Delta Lake tables to ministack's Athena, which would read all files of a table.
 
-A table that is declared as one (``table_type`` ``DELTA``) is read through its log, as on AWS: only
-the files that the newest version names.
+A table declared with ``table_type`` ``DELTA`` is read through its log, as on AWS: only the files of
+the newest version.
 https://docs.aws.amazon.com/athena/latest/ug/delta-lake-tables.html
 """
 
@@ -21,13 +21,13 @@ LOG = "_delta_log/"
 
 
 def install() -> None:
-    """Put this in the way of ministack's Athena."""
+    """Installs the support in ministack's Athena."""
     athena._data_format = _as_parquet(athena._data_format)
     athena._materialize_table_files = _through_the_log(athena._materialize_table_files)
 
 
 def is_delta(table: Table) -> bool:
-    """Whether the catalogue declares a table as one of Delta Lake."""
+    """Whether the catalogue declares a table as a Delta Lake table."""
     return str(table.get("Parameters", {}).get("table_type", "")).upper() == "DELTA"
 
 
@@ -38,7 +38,7 @@ def _as_parquet(data_format: Callable[[Table], str]) -> Callable[[Table], str]:
 def _through_the_log(
     every_file: Callable[[str, list[str]], list[str]],
 ) -> Callable[[str, list[str]], list[str]]:
-    """A table's files, as paths below a temporary folder that is appended to ``workdirs``."""
+    """Wraps a function to fetch a Delta table to a temporary folder, added to ``workdirs``."""
 
     def files(location: str, workdirs: list[str]) -> list[str]:
         declared = glue._tables.values()
@@ -65,6 +65,6 @@ def _through_the_log(
 def _fetch(bucket: str, key: str, target: Path) -> None:
     content = s3._get_object_data(bucket, key)
     if content is None:
-        raise FileNotFoundError(f"s3://{bucket}/{key}, which a Delta log names, does not exist")
+        raise FileNotFoundError(f"s3://{bucket}/{key}, listed in a Delta log, does not exist")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)

@@ -1,7 +1,7 @@
-"""IoT Core's MQTT broker as AWS runs it: for clients with a certificate, and here on loopback only.
+"""Makes ministack's MQTT broker require client certificates, as IoT Core does, on loopback only.
 
-ministack's listener binds every interface and admits clients without a certificate. Both functions
-that decide so are replaced; everything else of the broker stays.
+ministack's listener binds every interface and accepts clients without a certificate. The two
+functions responsible are replaced; the rest of the broker is unchanged.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ logger = logging.getLogger("localcloud.ministack.mqtt")
 
 
 def listen_on_loopback_only() -> None:
-    """Have ministack's broker bind 127.0.0.1 and demand a client certificate."""
+    """Makes ministack's broker bind 127.0.0.1 and require a client certificate."""
     build_context = iot._mtls_build_ssl_context
 
-    def demand_a_certificate() -> ssl.SSLContext:
+    def require_certificate() -> ssl.SSLContext:
         context: ssl.SSLContext = build_context()
         context.verify_mode = ssl.CERT_REQUIRED
         return context
@@ -37,19 +37,19 @@ def listen_on_loopback_only() -> None:
         )
         iot._mtls_loop = loop
 
-    iot._mtls_build_ssl_context = demand_a_certificate
+    iot._mtls_build_ssl_context = require_certificate
     iot._mtls_start_locked = bind
 
 
-def note_what_lasts(note: Callable[[], None]) -> None:
-    """Call ``note`` for each message that changes what the cloud keeps.
+def notify_of_state_changes(notify: Callable[[], None]) -> None:
+    """Calls ``notify`` for each message that changes the cloud's stored state.
 
-    These are retained messages and those that ask AWS IoT itself for something: a shadow to be
-    updated, a certificate to be made. Basic Ingest is not among them: its messages only pass by.
+    These are retained messages and requests to AWS IoT itself, such as shadow updates and new
+    certificates. Basic Ingest messages are not stored.
     """
     publish = iot.broker_publish
 
-    async def publish_and_note(  # noqa: PLR0917 - ministack's signature
+    async def publish_and_notify(  # noqa: PLR0917 - ministack's signature
         account: str,
         region: str,
         topic: str,
@@ -60,18 +60,18 @@ def note_what_lasts(note: Callable[[], None]) -> None:
         **more: Any,
     ) -> None:
         if retain or (topic.startswith("$aws/") and not topic.startswith(iot._BASIC_INGEST_PREFIX)):
-            note()
+            notify()
         await publish(account, region, topic, payload, qos, retain, *rest, **more)
 
-    iot.broker_publish = publish_and_note
+    iot.broker_publish = publish_and_notify
 
 
 def is_listening() -> bool:
-    """Whether the broker has its port."""
+    """Whether the broker listens on its port."""
     return iot._mtls_server is not None
 
 
 async def certificate_authority() -> str:
-    """The broker's certificate authority, PEM; made at first use."""
+    """Returns the broker's certificate authority in PEM, which the first call creates."""
     pem: str = await asyncio.to_thread(iot.get_ca_cert_pem)
     return pem

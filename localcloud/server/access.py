@@ -1,9 +1,9 @@
-"""Who may call this cloud: nobody but holders of keys that it has issued, as on AWS.
+"""Accepts only callers with keys that the local cloud has issued, as on AWS.
 
-With ``AUTH=true`` ministack holds users and roles to their policies, but takes callers with the key
-``test``, an account's number or no key at all for the account's root, whose signature it does not
-check. Here there is no such caller: the owner of the home folder is an administrator with a key
-of his own.
+With ``AUTH=true`` ministack enforces the policies of users and roles. However, it treats callers
+with the key ``test``, with an account number or without a key as the account's root user and does
+not check their signature. Here, the owner of the home folder is an administrator with a key, and
+there is no root user.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _EVERYTHING = {
 }
 
 
-def demand_signatures() -> None:
-    """Have every caller prove who he is.
+def require_signatures() -> None:
+    """Makes ministack check the signature of every request.
 
-    Connections are taken for secure transport (``aws:SecureTransport``): they never leave this
-    machine, and policies that refuse plain HTTP are part of the estate that must run here too.
+    Connections count as secure transport (``aws:SecureTransport``): they never leave this machine,
+    and the estate's policies refuse plain HTTP.
     """
     pin = app.pin_request_origin
     app.pin_request_origin = lambda address, _secure: pin(address, True)
@@ -40,8 +40,8 @@ def demand_signatures() -> None:
     iam_actions.extract_resource_arn = _with_crawlers(iam_actions.extract_resource_arn)
 
 
-def admit_administrator(config: CloudConfig, credentials: Credentials) -> None:
-    """See that the administrator and his key exist; they are kept with IAM's other state."""
+def create_administrator(config: CloudConfig, credentials: Credentials) -> None:
+    """Creates the administrator and the access key; they are stored with IAM's other state."""
     with request_scope(config.account_id, config.region):
         iam._users.setdefault(
             ADMINISTRATOR,
@@ -67,10 +67,10 @@ def admit_administrator(config: CloudConfig, credentials: Credentials) -> None:
 
 
 def _with_namespace(keys: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Condition keys of a request, with ``cloudwatch:namespace`` where metrics are published.
+    """Adds the condition key ``cloudwatch:namespace`` to requests that publish metrics.
 
-    It is the only way to let somebody publish metrics of one namespace and no other; ministack
-    does not know it and would refuse them.
+    Only with this key can a policy allow metrics of a single namespace. ministack does not know it
+    and would refuse the requests.
     """
 
     def condition_keys(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _with_namespace(keys: Callable[..., dict[str, Any]]) -> Callable[..., dict[s
 
 
 def _with_crawlers(resource: Callable[..., str]) -> Callable[..., str]:
-    """ARN that a request is checked on; ministack takes any name told to Glue for a table's."""
+    """Corrects the ARN of crawlers, because ministack treats any name in Glue as a table."""
 
     def with_crawlers(service: str, method: str, path: str, headers: Any, *rest: Any) -> str:
         found = resource(service, method, path, headers, *rest)
@@ -96,7 +96,7 @@ def _with_crawlers(resource: Callable[..., str]) -> Callable[..., str]:
 
 
 def namespace(body: bytes) -> str | None:
-    """Namespace that a PutMetricData request is for, in JSON or form-encoded."""
+    """Returns the namespace of a PutMetricData request, in JSON or form-encoded."""
     found: str | None
     if body[:1] == b"{":
         found = json.loads(body).get("Namespace")

@@ -1,8 +1,8 @@
-"""The ASGI application: ministack's, with our services' lives inside its own.
+"""ASGI application that wraps ministack's and starts the added services with it.
 
-It also saves ministack's state while it runs (ministack does so on a clean end only), so that a
-killed process loses at most `SAVE_INTERVAL` of control-plane changes; objects in S3 and records in
-Firehose are on disk at once anyway.
+It also saves ministack's state periodically, which ministack does only at a clean end. A killed
+process therefore loses at most `SAVE_INTERVAL` of control-plane changes; objects in S3 and records
+in Firehose are always written to disk at once.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from localcloud.server.repeats import Repeats
 logger = logging.getLogger("localcloud")
 
 SAVE_INTERVAL = 15.0  # seconds
-# ministack's own doors, open to anybody without a signature: a web page in the user's browser
-# could wipe the estate through them.
+# ministack serves these paths without a signature, so a web page in the user's browser could
+# delete the estate.
 ADMIN_PATHS = ("/_ministack/reset", "/_ministack/config")
 
 Scope = MutableMapping[str, Any]
@@ -32,23 +32,23 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Application:
-    """ministack with additions.
+    """ministack's application with additions.
 
     Parameters
     ----------
     started
-        Awaited when ministack's state is loaded, before the first request.
+        Function awaited after ministack has loaded its state, before the first request.
     """
 
     def __init__(self, started: Callable[[], Awaitable[None]]) -> None:
         self._started = started
         self._changed = False
         self._saving: asyncio.Task[None] | None = None
-        self._once = Repeats(ministack.app)
+        self._deduplicated = Repeats(ministack.app)
         logging.getLogger("persistence").setLevel(logging.WARNING)
 
     def note_change(self) -> None:
-        """Have the state saved with the next interval."""
+        """Schedules saving the state at the end of the current interval."""
         self._changed = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +61,7 @@ class Application:
                 return
             if scope["method"] not in ("GET", "HEAD"):
                 self.note_change()
-            await self._once(scope, receive, send)
+            await self._deduplicated(scope, receive, send)
             return
         await ministack.app(scope, receive, send)
 
@@ -84,13 +84,14 @@ class Application:
             if self._changed:
                 self._changed = False
                 began = time.perf_counter()
-                # On the loop's own thread: most handlers change their state there.
+                # On the event loop's thread, because most handlers change their state there.
                 ministack.save_all(ministack._build_persistence_save_dict())
                 logger.debug("saved the state in %.2f s", time.perf_counter() - began)
 
 
 async def _forbid(path: str, send: Send) -> None:
-    body = json.dumps({"message": f"{path} is closed; stop the cloud and remove its home folder"})
+    message = f"{path} is disabled; to reset the cloud, stop it and remove its home folder"
+    body = json.dumps({"message": message})
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode()})

@@ -1,7 +1,7 @@
-"""The server: ministack on 127.0.0.1, and beside it what it lacks.
+"""Serves ministack and the added services on 127.0.0.1.
 
-Importing this module imports ministack, which reads its settings from the environment at that
-moment: `localcloud.server.process` sets them first.
+Importing this module imports ministack, which reads its settings from environment variables at
+import; `localcloud.server.process` sets them first.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def run(config: CloudConfig, credentials: Credentials) -> None:
-    """Serve until SIGTERM or SIGINT, then save all state."""
+    """Serves until SIGTERM or SIGINT, then saves all state."""
     asyncio.run(_serve(config, credentials))
 
 
@@ -64,9 +64,9 @@ def _context(config: CloudConfig) -> CloudContext:
 
 
 async def _serve(config: CloudConfig, credentials: Credentials) -> None:
-    listener = socket.create_server((LOOPBACK, config.port))  # or fail before anything starts
+    listener = socket.create_server((LOOPBACK, config.port))  # fails before anything starts
     ready = asyncio.Event()
-    access.demand_signatures()
+    access.require_signatures()
     answers.install()
     athena_delta.install()
     events.install()
@@ -91,7 +91,7 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
         ministack.SERVICE_HANDLERS.update(service.handlers)
 
     async def started() -> None:
-        access.admit_administrator(config, credentials)
+        access.create_administrator(config, credentials)
         config.ca_file.write_text(await mqtt.certificate_authority())
         machines.start()
         for service in services:
@@ -101,13 +101,13 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     stop = asyncio.Event()
 
     async def stopped() -> None:
-        """Return when the server may close: until then it answers its own services."""
+        """Stops the services and returns; until then the server serves their requests."""
         await stop.wait()
         for service in reversed(services):
             try:
                 await service.stop()
-            except Exception:  # one that fails must not keep the others' state from being saved
-                logger.exception("%s did not stop in order", type(service).__name__)
+            except Exception:  # the state of the other services must be saved
+                logger.exception("%s failed to stop", type(service).__name__)
 
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -117,8 +117,8 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     settings.shutdown_timeout = 120
     settings.graceful_timeout = 5
     application = Application(started)
-    mqtt.note_what_lasts(application.note_change)
-    served: Any = application  # hypercorn's types know ASGI 2 too
+    mqtt.notify_of_state_changes(application.note_change)
+    served: Any = application  # hypercorn's type also covers ASGI 2
     serving = asyncio.create_task(serve_http(served, settings, shutdown_trigger=stopped))
     announcing = asyncio.create_task(
         _announce(config, client_environment(config, credentials), ready)
@@ -131,11 +131,11 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
 
 
 async def _announce(config: CloudConfig, variables: dict[str, str], ready: asyncio.Event) -> None:
-    """Say where the cloud is, as soon as both its ports answer."""
+    """Writes the cloud's address to its home folder once both ports accept connections."""
     await ready.wait()
     while not mqtt.is_listening():
         if ministack._iot_mtls_state == "degraded":
-            raise RuntimeError(f"port {config.mqtt_port}, wanted for MQTT, could not be bound")
+            raise RuntimeError(f"port {config.mqtt_port} for MQTT could not be bound")
         await asyncio.sleep(0.05)
     write_environment(config, variables)
     record = {

@@ -1,4 +1,4 @@
-"""The serving process's surroundings: its home folder, its environment, then the server itself."""
+"""Prepares the home folder and the environment of the serving process, then runs the server."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class AlreadyServingError(LakecastError):
 
 
 def serve(config: CloudConfig) -> None:
-    """Serve until SIGTERM or SIGINT, then save all state.
+    """Serves until SIGTERM or SIGINT, then saves all state.
 
     Raises
     ------
     AlreadyServingError
-        Where another process serves from the same home folder.
+        If another process serves from the same home folder.
     """
     config.home.mkdir(parents=True, exist_ok=True)
     with _exclusive(config):
         credentials = Credentials.of(config)
         _prepare(config, client_environment(config, credentials))
         try:
-            # ministack reads its settings from the environment while it is imported.
+            # ministack reads its settings from environment variables at import.
             importlib.import_module("localcloud.server.main").run(config, credentials)
         finally:
             config.record_file.unlink(missing_ok=True)
@@ -37,7 +37,7 @@ def serve(config: CloudConfig) -> None:
 
 
 def _exclusive(config: CloudConfig) -> IO[str]:
-    """Hold the home folder for this process; the kernel lets go when it ends, however it ends."""
+    """Locks the home folder; the kernel releases the lock when the process ends for any reason."""
     lock = config.lock_file.open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,7 +50,7 @@ def _exclusive(config: CloudConfig) -> IO[str]:
 
 
 def _prepare(config: CloudConfig, variables: dict[str, str]) -> None:
-    """Set what ministack, and the children it starts, read from the environment."""
+    """Sets environment variables for ministack and its child processes."""
     home = config.home.absolute()
     for folder in (home / "state", home / "s3"):
         folder.mkdir(exist_ok=True)

@@ -1,1 +1,1 @@
-"""AWS services that ministack lacks, one folder per service."""
+"""AWS services that ministack lacks or implements differently, one folder per service."""

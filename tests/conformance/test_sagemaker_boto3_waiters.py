@@ -1,4 +1,4 @@
-"""boto3's own waiters, as they are, against the local cloud."""
+"""Tests of boto3's unmodified waiters against the local cloud."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield Studio(cloud).prepare()
 
 
-def test_training_job_is_awaited(studio: Studio) -> None:
+def test_waiter_returns_when_a_training_job_has_completed(studio: Studio) -> None:
     studio.train("awaited")
     waiter = studio.sagemaker.get_waiter("training_job_completed_or_stopped")
     waiter.wait(TrainingJobName="awaited", WaiterConfig=SOON)
     assert studio.job("awaited")["TrainingJobStatus"] == "Completed"
 
 
-def test_failed_training_job_ends_the_wait_with_an_error(studio: Studio) -> None:
-    studio.train("awaited-in-vain", hyperparameters={"behaviour": "fail"})
+def test_waiter_raises_an_error_for_a_failed_training_job(studio: Studio) -> None:
+    studio.train("failing", hyperparameters={"behaviour": "fail"})
     waiter = studio.sagemaker.get_waiter("training_job_completed_or_stopped")
     with pytest.raises(WaiterError, match='matched expected path: "Failed"'):
-        waiter.wait(TrainingJobName="awaited-in-vain", WaiterConfig=SOON)
+        waiter.wait(TrainingJobName="failing", WaiterConfig=SOON)
 
 
-def test_endpoint_is_awaited_in_service_and_gone(studio: Studio) -> None:
+def test_waiters_return_when_an_endpoint_is_in_service_and_deleted(studio: Studio) -> None:
     studio.model("awaited")
     studio.config("awaited", all=("awaited", 1))
     client = studio.sagemaker
@@ -43,7 +43,7 @@ def test_endpoint_is_awaited_in_service_and_gone(studio: Studio) -> None:
     client.get_waiter("endpoint_deleted").wait(EndpointName="awaited", WaiterConfig=SOON)
 
 
-def test_failed_endpoint_ends_the_wait_with_an_error(studio: Studio) -> None:
+def test_waiter_raises_an_error_for_a_failed_endpoint(studio: Studio) -> None:
     studio.model("dying", serve="die")
     studio.config("dying", all=("dying", 1))
     studio.sagemaker.create_endpoint(EndpointName="dying", EndpointConfigName="dying")

@@ -1,4 +1,4 @@
-"""SageMaker's Python SDK, version 3, as it is, against the local cloud."""
+"""Tests of the unmodified SageMaker Python SDK, version 3, against the local cloud."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.support.models.sagemaker_testbed import (
     cloud_with_tiny_containers,
 )
 
-NEXT_TO_NOTHING = 1e-9  # the SDK leaves zeros in a shape out of its requests, and AWS then takes 1
+NEAR_ZERO = 1e-9  # the SDK omits zeros from its requests, and AWS then uses the default of 1
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """A cloud that this process's environment points at, as `make up` leaves it to a user."""
+    """A cloud that this process's environment points to, as after `make up`."""
     with (
         cloud_with_tiny_containers(tmp_path_factory.mktemp("sdk")) as cloud,
         pytest.MonkeyPatch.context() as environment,
@@ -30,14 +30,14 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
             environment.setenv(name, value)
         environment.setenv("SAGEMAKER_TELEMETRY_OPT_OUT", "true")
         studio = Studio(cloud).prepare()
-        # ModelTrainer demands more of a role than a job needs, network interfaces among it.
+        # ModelTrainer requires more permissions than a job needs, such as for network interfaces.
         studio.role = studio.new_role("data-scientist", allow("*"))
         yield studio
 
 
 @pytest.fixture(scope="module")
 def sdk(studio: Studio) -> SimpleNamespace:
-    """What is used of the SDK; its import takes seconds, so it happens once."""
+    """The parts of the SDK that the tests use, imported once because the import takes seconds."""
     from sagemaker.core import image_uris, resources, shapes  # noqa: PLC0415
     from sagemaker.core.helper.session_helper import Session  # noqa: PLC0415
     from sagemaker.train import ModelTrainer, configs  # noqa: PLC0415
@@ -53,7 +53,7 @@ def sdk(studio: Studio) -> SimpleNamespace:
 
 
 def trainer(sdk: SimpleNamespace, studio: Studio, **hyperparameters: object) -> object:
-    """SageMaker's DeepAR on the bucket's data."""
+    """Makes a trainer of SageMaker's DeepAR on the bucket's data."""
     configs = sdk.configs
     return sdk.ModelTrainer(
         training_image=sdk.image_uris.retrieve("forecasting-deepar", "eu-west-1"),
@@ -86,17 +86,17 @@ def test_model_trainer_trains_waits_and_shows_the_log(
     assert (metric.metric_name, metric.value) == ("train:final_loss", 0.25)
 
 
-def test_model_trainer_raises_what_the_container_said(sdk: SimpleNamespace, studio: Studio) -> None:
+def test_model_trainer_raises_the_containers_error(sdk: SimpleNamespace, studio: Studio) -> None:
     with pytest.raises(Exception, match="time_freq must be one of H, D; got X"):
         trainer(sdk, studio, behaviour="fail").train(wait=True, logs=False)
 
 
-def test_endpoint_of_two_variants_lives_its_whole_life(
+def test_endpoint_with_two_variants_is_created_updated_and_deleted(
     sdk: SimpleNamespace, studio: Studio
 ) -> None:
     resources, shapes = sdk.resources, sdk.shapes
     for name in ("one", "two"):
-        studio.model(f"archive-{name}")  # puts the archive there
+        studio.model(f"archive-{name}")  # uploads the archive
         resources.Model.create(
             model_name=name,
             execution_role_arn=studio.role,
@@ -105,7 +105,7 @@ def test_endpoint_of_two_variants_lives_its_whole_life(
                 model_data_url=f"s3://{BUCKET}/archives/archive-{name}/model.tar.gz",
             ),
         )
-    for config, weights in (("even", (0.5, 0.5)), ("uneven", (1.0, NEXT_TO_NOTHING))):
+    for config, weights in (("even", (0.5, 0.5)), ("uneven", (1.0, NEAR_ZERO))):
         resources.EndpointConfig.create(
             endpoint_config_name=config,
             production_variants=[
@@ -128,7 +128,7 @@ def test_endpoint_of_two_variants_lives_its_whole_life(
 
     endpoint.update_weights_and_capacities(
         desired_weights_and_capacities=[
-            shapes.DesiredWeightAndCapacity(variant_name="one", desired_weight=NEXT_TO_NOTHING),
+            shapes.DesiredWeightAndCapacity(variant_name="one", desired_weight=NEAR_ZERO),
             shapes.DesiredWeightAndCapacity(variant_name="two", desired_weight=1.0),
         ]
     )
@@ -153,14 +153,14 @@ def test_endpoint_of_two_variants_lives_its_whole_life(
     assert "one" not in {model.model_name for model in resources.Model.get_all()}
 
 
-def test_version_is_registered_transformed_with_and_judged(
+def test_version_is_registered_and_used_in_transform_and_processing_jobs(
     sdk: SimpleNamespace, studio: Studio
 ) -> None:
     resources, shapes = sdk.resources, sdk.shapes
-    studio.model("registered")  # puts the archive there
+    studio.model("registered")  # uploads the archive
     resources.ModelPackageGroup.create(model_package_group_name="forecasts")
     archive = f"s3://{BUCKET}/archives/registered/model.tar.gz"
-    # ModelPackage.create reads a name out of an answer that has only an ARN
+    # ModelPackage.create expects a name in a response that contains only an ARN
     arn = studio.sagemaker.create_model_package(
         ModelPackageGroupName="forecasts",
         InferenceSpecification={"Containers": [{"Image": IMAGE, "ModelDataUrl": archive}]},

@@ -1,8 +1,7 @@
-"""CloudWatch's alarms, judged and described as AWS does.
+"""Evaluates and describes CloudWatch alarms as AWS does.
 
-ministack's alarms take any series of a metric for theirs, whatever its dimensions, take all periods
-for one, and never notice that data is missing; and its DescribeAlarms forgets most members where
-the client speaks XML, so that Terraform sees drift for ever.
+ministack's alarms ignore a metric's dimensions, treat all periods as one and never notice missing
+data. Its DescribeAlarms omits most members in XML responses, so Terraform always sees drift.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from localcloud.services.eventbridge import events
 
 logger = logging.getLogger("localcloud.services.cloudwatch.alarms")
 
-INTERVAL = 5.0  # seconds between looks at alarms that get no data
-REACHES = {
+INTERVAL = 5.0  # seconds between evaluations of alarms that receive no data
+COMPARISONS = {
     "GreaterThanOrEqualToThreshold": operator.ge,
     "GreaterThanThreshold": operator.gt,
     "LessThanThreshold": operator.lt,
@@ -41,13 +40,13 @@ Point = dict[str, Any]
 
 
 class Alarms:
-    """Looks at all alarms again and again; a service that answers through ministack's API."""
+    """Service that evaluates all alarms periodically; its API is ministack's."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
 
     def install(self) -> None:
-        """Put the judgement and the description in ministack's way."""
+        """Replaces ministack's evaluation and description of alarms."""
         cloudwatch._evaluate_alarm = evaluate
         describe = cloudwatch._describe_alarms
 
@@ -66,7 +65,7 @@ class Alarms:
         return {}
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._look_for_ever())
+        self._task = asyncio.create_task(self._evaluate_periodically())
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -74,7 +73,7 @@ class Alarms:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def _look_for_ever(self) -> None:
+    async def _evaluate_periodically(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
             for scope in {(account, region) for account, region, _ in cloudwatch._alarms._data}:
@@ -83,13 +82,13 @@ class Alarms:
 
 
 def evaluate(alarm: Alarm) -> None:
-    """Judge an alarm by now's data, and act where its state changes."""
+    """Evaluates an alarm and performs its actions if its state changes."""
     dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions", [])))
     series = (alarm.get("Namespace"), alarm.get("MetricName"), dimensions)
-    if alarm.get("ComparisonOperator") not in REACHES or None in series[:2]:
-        return  # anomaly detection and metric mathematics are not served here
+    if alarm.get("ComparisonOperator") not in COMPARISONS or None in series[:2]:
+        return  # anomaly detection and metric math are not supported
     before = alarm["StateValue"]
-    state, reason = judge(alarm, cloudwatch._metrics.get(series) or [], time.time())
+    state, reason = evaluated_state(alarm, cloudwatch._metrics.get(series) or [], time.time())
     if state == before:
         return
     alarm.update(StateValue=state, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
@@ -101,7 +100,7 @@ def evaluate(alarm: Alarm) -> None:
 
 
 def _announce(alarm: Alarm, before: str) -> None:
-    """Tell EventBridge, so that a rule can start what is to be done about it.
+    """Emits an event to EventBridge, so that rules can react.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
     """
@@ -118,27 +117,27 @@ def _announce(alarm: Alarm, before: str) -> None:
     events.emit("aws.cloudwatch", "CloudWatch Alarm State Change", alarm["AlarmArn"], detail)
 
 
-def judge(alarm: Alarm, points: list[Point], now: float) -> tuple[str, str]:
-    """An alarm's state and its reason.
+def evaluated_state(alarm: Alarm, points: list[Point], now: float) -> tuple[str, str]:
+    """Returns an alarm's state and the reason.
 
-    The last `EvaluationPeriods` periods that are over count. `DatapointsToAlarm` of them must
-    breach; periods without data are what `TreatMissingData` says. With ``missing``, the alarm goes
-    by the periods that have data, and where none has it is INSUFFICIENT_DATA
+    The last `EvaluationPeriods` complete periods count, and `DatapointsToAlarm` of them must
+    breach. `TreatMissingData` decides about periods without data. With ``missing``, the alarm uses
+    the periods that have data, and without any its state is INSUFFICIENT_DATA
     (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html).
 
     Parameters
     ----------
     alarm
-        As DescribeAlarms tells it.
+        Alarm as in DescribeAlarms' response.
     points
-        ministack's points of the alarm's series.
+        ministack's data points of the alarm's series.
     now
-        Seconds since the epoch.
+        Current time in seconds since the epoch.
     """
     values = _by_period(alarm, points, now)
-    wanted = alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"]
-    reaches = REACHES[alarm["ComparisonOperator"]]
-    breaching = [None if one is None else reaches(one, alarm["Threshold"]) for one in values]
+    required = alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"]
+    breaches = COMPARISONS[alarm["ComparisonOperator"]]
+    breaching = [None if one is None else breaches(one, alarm["Threshold"]) for one in values]
     treated_as = {"breaching": True, "notBreaching": False}.get(alarm["TreatMissingData"])
     if treated_as is not None:
         breaching = [treated_as if one is None else one for one in breaching]
@@ -148,16 +147,16 @@ def judge(alarm: Alarm, points: list[Point], now: float) -> tuple[str, str]:
             return alarm["StateValue"], alarm["StateReason"]
         return "INSUFFICIENT_DATA", f"no data in {len(values)} periods of {alarm['Period']} s"
     count = sum(known)
-    state = "ALARM" if count >= min(wanted, len(known)) else "OK"
+    state = "ALARM" if count >= min(required, len(known)) else "OK"
     return state, (
-        f"Threshold Crossed: {count} of the last {len(values)} datapoints {_shown(values)} "
+        f"Threshold Crossed: {count} of the last {len(values)} datapoints {_formatted(values)} "
         f"{'breached' if state == 'ALARM' else 'did not breach often enough'} "
-        f"{alarm['ComparisonOperator']} {alarm['Threshold']} ({wanted} are needed)"
+        f"{alarm['ComparisonOperator']} {alarm['Threshold']} ({required} required)"
     )
 
 
 def _by_period(alarm: Alarm, points: list[Point], now: float) -> list[float | None]:
-    """The statistic of each period, oldest first; None where there is no data."""
+    """Returns the statistic of each period, oldest first; None for a period without data."""
     period = alarm["Period"]
     running = math.floor(now / period)
     name = alarm.get("ExtendedStatistic") or alarm["Statistic"]
@@ -174,12 +173,12 @@ def _by_period(alarm: Alarm, points: list[Point], now: float) -> list[float | No
     return values
 
 
-def _shown(values: list[float | None]) -> str:
+def _formatted(values: list[float | None]) -> str:
     return "[" + ", ".join("-" if one is None else f"{one:g}" for one in values) + "]"
 
 
 def _from_query(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a DescribeAlarms request that came form-encoded."""
+    """Parses a form-encoded DescribeAlarms request."""
     request: dict[str, Any] = {}
     for name in ("AlarmNamePrefix", "StateValue", "MaxRecords", "NextToken"):
         if value := cloudwatch._p(params, name):
@@ -192,17 +191,17 @@ def _from_query(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_xml(answer: Response) -> Response:
-    """A JSON answer of DescribeAlarms in the XML of AWS's older protocol."""
+    """Converts DescribeAlarms' JSON response to XML, AWS's older protocol."""
     status, _, body = answer
     document = json.loads(body)
     if status != 200:
         code = document.get("__type", "ValidationError").rpartition("#")[2]
-        refusal: Response = cloudwatch._error(code, document.get("message", ""), status)
-        return refusal
+        error: Response = cloudwatch._error(code, document.get("message", ""), status)
+        return error
     shape = service_model("cloudwatch").operation_model("DescribeAlarms").output_shape
     content = f"<DescribeAlarmsResult>{_xml_of(document, shape)}</DescribeAlarmsResult>"
-    told: Response = cloudwatch._xml(200, "DescribeAlarmsResponse", content)
-    return told
+    response: Response = cloudwatch._xml(200, "DescribeAlarmsResponse", content)
+    return response
 
 
 def _xml_of(value: Any, shape: Shape) -> str:

@@ -1,7 +1,7 @@
-"""Metrics that AWS's services publish by themselves, gathered here and given to CloudWatch.
+"""Collects the metrics that AWS services publish by themselves, and sends them to CloudWatch.
 
-AWS does so each minute. Here it is done more often, so that whoever tries something out need not
-wait to see it. What was gathered since is lost when the process is killed.
+AWS publishes them every minute. The local cloud does so more often, so that users see results
+without waiting. Values collected since the last publication are lost if the process is killed.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class _Statistics:
 
 
 class Meter:
-    """Takes measurements from any thread; a service of the local cloud that has no API."""
+    """Service without an API that accepts metric values from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._gathered: dict[Metric, _Statistics] = {}
+        self._collected: dict[Metric, _Statistics] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -67,14 +67,14 @@ class Meter:
         dimensions: Mapping[str, str],
         values: Mapping[str, float],
     ) -> None:
-        """Values by the metric's name, now."""
+        """Adds values, by metric name, with the current time."""
         with self._lock:
             for name, value in values.items():
                 metric = (scope, namespace, name, tuple(dimensions.items()))
-                self._gathered.setdefault(metric, _Statistics()).add(value)
+                self._collected.setdefault(metric, _Statistics()).add(value)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._publish_for_ever())
+        self._task = asyncio.create_task(self._publish_periodically())
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -84,10 +84,10 @@ class Meter:
         self.publish()
 
     def publish(self) -> None:
-        """Give all to CloudWatch."""
+        """Sends all collected values to CloudWatch."""
         with self._lock:
-            gathered, self._gathered = self._gathered, {}
-        for (scope, namespace, name, dimensions), statistics in gathered.items():
+            collected, self._collected = self._collected, {}
+        for (scope, namespace, name, dimensions), statistics in collected.items():
             with request_scope(*scope):
                 cloudwatch._store_datum(
                     namespace,
@@ -101,14 +101,14 @@ class Meter:
                     stat_values=statistics.document(),
                 )
 
-    async def _publish_for_ever(self) -> None:
+    async def _publish_periodically(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
             self.publish()
 
 
 def _unit(name: str) -> str:
-    """AWS's unit of the metrics that are measured here."""
+    """Returns the unit that AWS uses for a metric."""
     if name.endswith("Bytes"):
         return "Bytes"
     return "Seconds" if name.endswith("Freshness") else "Count"

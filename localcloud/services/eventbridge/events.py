@@ -1,7 +1,7 @@
-"""EventBridge: what AWS's services tell it by themselves, and the roles that its rules act with.
+"""Emits events of AWS services to EventBridge and checks the roles of rules' targets.
 
-ministack's PutEvents refuses the services' sources, as AWS's does, and its rules start state
-machines without asking whether they may.
+ministack's PutEvents refuses sources of AWS services, as AWS does, and its rules start state
+machines without checking permissions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PRINCIPAL = "events.amazonaws.com"
 
 
 def install() -> None:
-    """Hold rules to the roles of their targets."""
+    """Makes rules check the permissions of their targets' roles."""
     invoke = eventbridge._invoke_target
 
     def invoke_target(target: Mapping[str, Any], event: Any, rule: Any, view: Any = None) -> None:
@@ -36,8 +36,8 @@ def install() -> None:
                     arn.split(":")[3],
                     rule["Arn"],
                 )
-            except roles.RoleError as error:  # AWS counts a failed invocation and goes on
-                logger.warning("rule %s does not start %s: %s", rule["Name"], arn, error)
+            except roles.RoleError as error:  # AWS counts a failed invocation and continues
+                logger.warning("rule %s cannot start %s: %s", rule["Name"], arn, error)
                 return
         invoke(target, event, rule, view)
 
@@ -45,14 +45,14 @@ def install() -> None:
 
 
 def emit(source: str, detail_type: str, resource: str, detail: Mapping[str, Any]) -> None:
-    """Put an event on the default bus.
+    """Puts an event on the default bus.
 
     Parameters
     ----------
     source
-        The service, such as ``aws.sagemaker``.
+        Service, such as ``aws.sagemaker``.
     resource
-        ARN of what the event is about.
+        ARN of the resource that the event refers to.
     """
     entry = {
         "Source": source,

@@ -1,8 +1,8 @@
-"""Firehose's delivery to S3: buffer, concatenate, compress, name, put, and try again.
+"""Buffers Firehose's records and delivers them to S3, with retries.
 
-Delivery uses the stream's role over S3's HTTP API, so a role that lacks a permission fails here as
-it does on AWS. What cannot be delivered stays in its file and is tried again, also after a restart
-(AWS gives up after 24 hours; this never does).
+Delivery uses the stream's role and S3's HTTP API, so a missing permission fails here as on AWS. A
+batch that cannot be delivered stays in its file and is retried, also after a restart. AWS stops
+retrying after 24 hours; the local cloud never does.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from botocore.exceptions import ClientError
 from localcloud.services.cloudwatch.metrics import Meter
 from localcloud.services.firehose.faults import FaultSwitch
 from localcloud.services.firehose.s3_destination import body, encryption, hints, object_key
-from localcloud.services.firehose.spool import Batch, OpenBatch, left_over
+from localcloud.services.firehose.spool import Batch, OpenBatch, remaining_batches
 from localcloud.services.iam import roles
 
 logger = logging.getLogger("localcloud.services.firehose.service")
 
-FIRST_RETRY, LAST_RETRY = 1.0, 60.0  # seconds; doubled from one to the other
+FIRST_RETRY, LAST_RETRY = 1.0, 60.0  # seconds; each delay is twice the previous one
 SERVICE = "firehose.amazonaws.com"
 
 Stream = dict[str, Any]
@@ -38,7 +38,7 @@ Key = tuple[str, str, str]  # account, region, name of the stream
 
 @dataclass
 class _Pending:
-    """A sealed batch and when to try it (again)."""
+    """A sealed batch and the time of its next delivery attempt."""
 
     batch: Batch
     due: float = 0.0
@@ -46,18 +46,18 @@ class _Pending:
 
 
 class Delivery:
-    """All streams' buffers and the task that empties them.
+    """Buffers of all streams and the task that delivers them.
 
     Parameters
     ----------
     folder
-        Where records wait.
+        Folder of the buffered records.
     endpoint_url
-        Of S3.
+        Endpoint of S3.
     switch
-        Faults that deliveries are to have.
+        Faults to inject into deliveries.
     meter
-        Where deliveries are counted.
+        Counter of deliveries.
     """
 
     def __init__(self, folder: Path, endpoint_url: str, switch: FaultSwitch, meter: Meter) -> None:
@@ -74,16 +74,16 @@ class Delivery:
         self._sessions: dict[str, roles.RoleSession] = {}
 
     async def start(self) -> None:
-        """Begin to deliver, with what an earlier process has left."""
+        """Starts delivering, beginning with batches of earlier processes."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.get_running_loop()
-        self._pending = [_Pending(batch) for batch in left_over(self._folder)]
+        self._pending = [_Pending(batch) for batch in remaining_batches(self._folder)]
         if self._pending:
-            logger.info("%d batches of the last run are still to be delivered", len(self._pending))
+            logger.info("%d batches of the last run are not yet delivered", len(self._pending))
         self._task = asyncio.create_task(self._deliver())
 
     async def stop(self) -> None:
-        """Deliver all buffers now; what fails stays in its file for the next start."""
+        """Delivers all buffers now; a batch that fails stays in its file for the next start."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -91,10 +91,12 @@ class Delivery:
         self._seal(lambda _key, _batch: True)
         await self._attempt(list(self._pending))
         if self._pending:
-            logger.warning("%d batches are left for the next start", len(self._pending))
+            logger.warning(
+                "%d batches could not be delivered; the next start retries", len(self._pending)
+            )
 
     def put(self, account: str, region: str, stream: Stream, records: list[bytes]) -> None:
-        """Take records into a stream's buffer; once this returns they are not lost."""
+        """Adds records to a stream's buffer; they are durable when this returns."""
         key = (account, region, stream["name"])
         with self._lock:
             batch = self._open.get(key)
@@ -107,14 +109,14 @@ class Delivery:
             batch.append(records)
             wake = wake or _is_full(batch)
         if wake:
-            self._awake()
+            self._wake_up()
 
     def release(self, account: str, region: str, name: str) -> None:
-        """Deliver a stream's buffer at once: the stream is about to go."""
+        """Delivers a stream's buffer at once, before the stream is deleted."""
         self._seal(lambda key, _batch: key == (account, region, name))
-        self._awake()
+        self._wake_up()
 
-    def _awake(self) -> None:
+    def _wake_up(self) -> None:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake.set)
 
@@ -178,7 +180,7 @@ class Delivery:
         batch.remove()
 
     def _measure(self, batch: Batch, values: dict[str, float]) -> None:
-        """Also says how old the oldest record is, delivered or not."""
+        """Publishes metrics of a delivery attempt, including the age of the oldest record."""
         purpose = batch.purpose
         account: str = purpose["arn"].split(":")[4]
         self._meter.measure(
@@ -201,7 +203,7 @@ class Delivery:
         )
 
     def _report(self, purpose: dict[str, Any], error: Exception) -> None:
-        """Write a failure into the stream's log group, where AWS's users look for it."""
+        """Writes a failure to the stream's log group, as AWS does."""
         options = purpose["destination"].get("CloudWatchLoggingOptions") or {}
         if not options.get("Enabled"):
             return
@@ -219,7 +221,7 @@ class Delivery:
                 logEvents=[{"timestamp": int(time.time() * 1000), "message": json.dumps(message)}],
             )
         except (ClientError, roles.RoleError) as refusal:
-            logger.warning("%s cannot be told of it: %s", options.get("LogGroupName"), refusal)
+            logger.warning("cannot write to %s: %s", options.get("LogGroupName"), refusal)
 
     def _client(self, service: str, purpose: dict[str, Any]) -> Any:
         role, region = purpose["destination"]["RoleARN"], purpose["region"]
@@ -240,7 +242,7 @@ class Delivery:
 
 
 def _error_code(error: Exception) -> str:
-    """AWS's names of what goes wrong in deliveries to S3.
+    """Returns AWS's code for an error of a delivery to S3.
 
     docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html
     """

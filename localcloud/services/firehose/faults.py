@@ -1,13 +1,13 @@
-"""Faults that Firehose can be told to have, so that what stands around it can be tried.
+"""Injects faults into Firehose, to test its producers and consumers.
 
-AWS promises at-least-once delivery: an object may come twice and late, and a put may be refused
-for a while. Here that happens seldom by itself, so a file in the cloud's home folder,
-``firehose-faults.json``, orders it::
+AWS guarantees at-least-once delivery: an object can be delivered twice or late, and a put can be
+refused temporarily. In the local cloud this is rare, so the file ``firehose-faults.json`` in the
+home folder requests it::
 
     {"refuse": 0.05, "deliver_twice": 0.2, "delay_seconds": 5, "join_records": 0.1}
 
-There is no API for it: only who owns the folder can order faults. They apply to every stream that
-this cloud buffers, at once and after a restart, until the file is removed.
+There is no API for it, so only the owner of the folder can inject faults. They apply to every
+stream that the local cloud buffers, at once and after a restart, until the file is removed.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from pathlib import Path
 logger = logging.getLogger("localcloud.services.firehose.service")
 
 FILE = "firehose-faults.json"
-GLANCE_SECONDS = 0.25  # between looks at the file
+CHECK_SECONDS = 0.25  # between checks of the file
 
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong, and how often.
+    """Kinds of faults and their frequency.
 
     Parameters
     ----------
     refuse
-        Share of records that are refused, as AWS refuses them when it is overloaded.
+        Share of records that are refused, as by AWS under overload.
     deliver_twice
-        Share of objects that are delivered a second time, under another name.
+        Share of objects that are delivered again under another name.
     delay_seconds
-        Deliveries wait at random, up to so long.
+        Maximum of the random delay of deliveries.
     join_records
-        Share of objects whose records follow each other without a newline.
+        Share of objects whose records are not separated by a newline.
 
     Raises
     ------
     ValueError
-        Where a share is not between 0 and 1, or the delay is negative.
+        If a share is not between 0 and 1, or the delay is negative.
     """
 
     refuse: float = 0.0
@@ -55,22 +55,22 @@ class Faults:
         for name, value in asdict(self).items():
             upper = float("inf") if name == "delay_seconds" else 1.0
             if not isinstance(value, int | float) or not 0 <= value <= upper:
-                raise ValueError(f"{name} must be a number from 0 to {upper}; got {value!r}")
+                raise ValueError(f"expected {name} as a number from 0 to {upper}; got {value!r}")
 
     def order(self, home: Path) -> None:
-        """Have the cloud of a home folder show these faults."""
+        """Requests these faults from the cloud of a home folder."""
         draft = home / f"{FILE}.draft"
         draft.write_text(json.dumps(asdict(self)))
         draft.replace(home / FILE)
 
 
 class FaultSwitch:
-    """The faults that are ordered at this moment, and the dice.
+    """The faults requested at this moment, and random decisions about them.
 
     Parameters
     ----------
     home
-        The cloud's home folder.
+        Home folder of the cloud.
     """
 
     def __init__(self, home: Path) -> None:
@@ -78,25 +78,25 @@ class FaultSwitch:
         self._read_at = float("-inf")
         self._modified: int | None = None
         self._faults = Faults()
-        self._dice = random.Random()  # noqa: S311 - dice, not keys
+        self._random = random.Random()  # noqa: S311 - not for cryptography
 
     @property
     def faults(self) -> Faults:
-        """What the file says; what it said before where it can't be read now."""
+        """Faults in the file; if it is invalid, the last valid ones."""
         now = time.monotonic()
-        if now - self._read_at >= GLANCE_SECONDS:
+        if now - self._read_at >= CHECK_SECONDS:
             self._read_at = now
             self._read()
         return self._faults
 
     def happens(self, share: float) -> bool:
-        """Whether it goes wrong this time."""
-        return share > 0 and self._dice.random() < share
+        """Decides at random whether a fault occurs."""
+        return share > 0 and self._random.random() < share
 
     def delay(self) -> float:
-        """Seconds to wait before a delivery."""
+        """Returns the seconds to wait before a delivery."""
         longest = self.faults.delay_seconds
-        return self._dice.uniform(0, longest) if longest else 0.0
+        return self._random.uniform(0, longest) if longest else 0.0
 
     def _read(self) -> None:
         try:
@@ -110,6 +110,6 @@ class FaultSwitch:
         try:
             self._faults = Faults(**json.loads(self._path.read_text()))
         except (ValueError, TypeError) as error:
-            logger.error("%s: %s; what it said before stays in force", self._path, error)  # noqa: TRY400
+            logger.error("%s: %s; the previous faults stay in force", self._path, error)  # noqa: TRY400
         else:
-            logger.warning("Firehose shows faults on order: %s", self._faults)
+            logger.warning("Firehose injects faults: %s", self._faults)

@@ -1,4 +1,4 @@
-"""What a stream's S3 destination says: how objects are named and written, and when they are due."""
+"""Applies a stream's S3 destination: names and content of objects, and buffering hints."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from zoneinfo import ZoneInfo
 
 from ministack.services import firehose
 
-DEFAULT_HINTS = {"SizeInMBs": 5, "IntervalInSeconds": 300}  # AWS's
+DEFAULT_HINTS = {"SizeInMBs": 5, "IntervalInSeconds": 300}  # AWS's defaults
 
 Destination = dict[str, Any]
 
 
 def object_key(purpose: dict[str, Any], arrival: float) -> str:
-    """The name Firehose gives an object.
+    """Returns an object's key.
 
-    ``<prefix><stream>-<version>-<yyyy-MM-dd-HH-mm-ss>-<uuid><extension>``, in which both times are
-    the arrival of the oldest record (docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html).
+    It is ``<prefix><stream>-<version>-<yyyy-MM-dd-HH-mm-ss>-<uuid><extension>``, with the arrival
+    of the oldest record as the time here and in the prefix
+    (docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html).
     """
     destination = purpose["destination"]
     zone = ZoneInfo(destination.get("CustomTimeZone") or "UTC")
@@ -33,14 +34,14 @@ def object_key(purpose: dict[str, Any], arrival: float) -> str:
 
 
 def body(destination: Destination, records: list[bytes]) -> bytes:
-    """The content of an object."""
+    """Returns an object's content."""
     delimiter = appended_delimiter(destination)
     content = b"".join(record + delimiter for record in records)
     return gzip.compress(content) if destination.get("CompressionFormat") == "GZIP" else content
 
 
 def appended_delimiter(destination: Destination) -> bytes:
-    """What the AppendDelimiterToRecord processor adds to each record; nothing where it is off."""
+    """Returns the delimiter that AppendDelimiterToRecord adds to each record, if enabled."""
     processing = destination.get("ProcessingConfiguration") or {}
     if not processing.get("Enabled"):
         return b""
@@ -54,12 +55,12 @@ def appended_delimiter(destination: Destination) -> bytes:
 
 
 def encryption(destination: Destination) -> dict[str, str]:
-    """Members of PutObject that ask for the stream's key."""
+    """Returns PutObject's members for encryption with the stream's key."""
     kms = (destination.get("EncryptionConfiguration") or {}).get("KMSEncryptionConfig")
     return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms["AWSKMSKeyARN"]} if kms else {}
 
 
 def hints(destination: Destination) -> tuple[int, int]:
-    """Bytes and seconds of which the first to be reached ends a batch."""
+    """Returns the size in bytes and the age in seconds, whichever first ends a batch."""
     given = {**DEFAULT_HINTS, **(destination.get("BufferingHints") or {})}
     return given["SizeInMBs"] * 1024 * 1024, given["IntervalInSeconds"]

@@ -1,8 +1,8 @@
-"""Amazon Data Firehose with AWS's buffering, beside ministack's control plane.
+"""Serves Amazon Data Firehose with AWS's buffering; the control plane is ministack's.
 
-ministack delivers each record as an object of its own, neither compressed nor delimited. Streams
-whose destination is plain S3 are served from here; those that transform, convert or partition
-their records stay ministack's.
+ministack delivers each record as a separate object, without compression or delimiter. This module
+serves streams with a plain S3 destination; ministack serves streams that transform, convert or
+partition their records.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from localcloud.services.cloudwatch.metrics import Meter
 from localcloud.services.firehose.delivery import Delivery
 from localcloud.services.firehose.faults import FaultSwitch
 
-# AWS's quotas; that of 500 records a batch is in the service model
+# AWS's quotas; the service model contains the quota of 500 records per batch
 MAX_RECORD = 1000 * 1024  # bytes
 MAX_BATCH = 4 * 1024 * 1024  # bytes
 COMPRESSIONS = ("UNCOMPRESSED", "GZIP")
 
 
 class UnknownStreamError(AwsError):
-    """There is no such delivery stream."""
+    """The delivery stream does not exist."""
 
     def __init__(self, name: str, account: str) -> None:
         super().__init__(
@@ -39,23 +39,23 @@ class UnknownStreamError(AwsError):
 
 
 class BusyError(AwsError):
-    """Firehose refuses for the moment."""
+    """Firehose refuses a record temporarily."""
 
     def __init__(self) -> None:
         super().__init__("ServiceUnavailableException", "Slow down.", 503)
 
 
 class Firehose:
-    """The service: `handlers` for its API, and `put` for IoT rules.
+    """Firehose service, with `put` for IoT rules.
 
     Parameters
     ----------
     delivery
-        Where records go.
+        Buffers and delivery of the records.
     switch
-        Faults that puts are to have.
+        Faults to inject into puts.
     meter
-        Where what comes in is counted.
+        Counter of incoming records.
     """
 
     def __init__(self, delivery: Delivery, switch: FaultSwitch, meter: Meter) -> None:
@@ -79,17 +79,17 @@ class Firehose:
         await self._delivery.stop()
 
     def put(self, account: str, region: str, name: str, records: list[bytes]) -> list[int]:
-        """Take records into a delivery stream.
+        """Puts records to a delivery stream.
 
         Returns
         -------
         list[int]
-            Which of the records were refused for the moment; the others are safe.
+            Indices of the temporarily refused records; the others are durable.
 
         Raises
         ------
         UnknownStreamError
-            Where there is no such stream.
+            If there is no such stream.
         """
         stream = firehose._streams.get_scoped(account, region, name)
         if stream is None:
@@ -97,16 +97,16 @@ class Firehose:
         if buffered_here(stream):
             share = self._switch.faults.refuse
             refused = [at for at in range(len(records)) if self._switch.happens(share)]
-            taken = [one for at, one in enumerate(records) if at not in set(refused)]
-            if taken:
-                self._delivery.put(account, region, stream, taken)
+            accepted = [one for at, one in enumerate(records) if at not in set(refused)]
+            if accepted:
+                self._delivery.put(account, region, stream, accepted)
             self._meter.measure(
                 (account, region),
                 "AWS/Firehose",
                 {"DeliveryStreamName": name},
                 {
-                    "IncomingRecords": len(taken),
-                    "IncomingBytes": sum(map(len, taken)),
+                    "IncomingRecords": len(accepted),
+                    "IncomingBytes": sum(map(len, accepted)),
                     "ThrottledRecords": len(refused),
                 },
             )
@@ -156,7 +156,7 @@ class Firehose:
         body: bytes,
         query: Mapping[str, Any],
     ) -> Response:
-        """ministack's, with the members that it forgets."""
+        """Forwards a request to ministack and adds the members that it omits."""
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         request = json.loads(body or b"{}")
         try:
@@ -175,7 +175,7 @@ class Firehose:
 
 
 def register(context: CloudContext, meter: Meter) -> Firehose:
-    """The service for a cloud."""
+    """Returns the service, not yet started."""
     switch = FaultSwitch(context.home)
     delivery = Delivery(context.home / "firehose", context.endpoint_url, switch, meter)
     return Firehose(delivery, switch, meter)
@@ -196,14 +196,14 @@ def buffered_here(stream: dict[str, Any]) -> bool:
 
 
 def check_destination(request: dict[str, Any]) -> None:
-    """Refuse a destination that AWS would refuse, or that this cloud cannot serve truly."""
+    """Refuses a destination that AWS would refuse or that the local cloud does not support."""
     for member in ("ExtendedS3DestinationConfiguration", "ExtendedS3DestinationUpdate"):
         config = request.get(member) or {}
         compression = config.get("CompressionFormat", "UNCOMPRESSED")
         if compression not in COMPRESSIONS:
             raise AwsError(
                 "InvalidArgumentException",
-                f"the local cloud compresses as {' or '.join(COMPRESSIONS)}; got {compression}",
+                f"expected CompressionFormat {' or '.join(COMPRESSIONS)}; got {compression}",
             )
         prefix, errors = config.get("Prefix") or "", config.get("ErrorOutputPrefix") or ""
         if "!{" in prefix and not errors:
@@ -214,12 +214,12 @@ def check_destination(request: dict[str, Any]) -> None:
         if "!{firehose:error-output-type}" in prefix:
             raise AwsError(
                 "InvalidArgumentException",
-                "Prefix cannot contain !{firehose:error-output-type}; ErrorOutputPrefix can",
+                "Prefix cannot contain !{firehose:error-output-type}; use it in ErrorOutputPrefix",
             )
 
 
 def _described(answer: Response, stream: dict[str, Any]) -> Response:
-    """DescribeDeliveryStream's answer with members without which Terraform sees drift for ever."""
+    """Adds members to DescribeDeliveryStream's response without which Terraform sees drift."""
     status, headers, body = answer
     document = json.loads(body)
     described = document["DeliveryStreamDescription"].get("Destinations", [])

@@ -1,8 +1,8 @@
-"""Records waiting for delivery, kept in files so that a killed process loses none.
+"""Stores records that wait for delivery in files, so that none is lost if the process is killed.
 
-A batch is one file: a line of JSON that says what to do with it, then each record as its length
-(four bytes, big-endian) and its bytes. A file being filled ends in ``.open``; once sealed it ends
-in ``.batch``.
+A batch is one file: a line of JSON with its purpose, then each record as its length (four bytes,
+big-endian) and its bytes. The name of a file that is being filled ends in ``.open``, that of a
+sealed one in ``.batch``.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Batch:
     Parameters
     ----------
     path
-        Its file.
+        File of the batch.
     purpose
-        The first line of the file, as it was given to `OpenBatch`.
+        Purpose of the batch, as passed to `OpenBatch`.
     arrival
-        When its oldest record came, seconds since the epoch.
+        Arrival of the oldest record in seconds since the epoch.
     """
 
     path: Path
@@ -38,9 +38,9 @@ class Batch:
     arrival: float
 
     def records(self) -> Iterator[bytes]:
-        """The records in the order of their arrival; one cut short by a crash is left out.
+        """Yields the records in order of arrival, except one that a crash truncated.
 
-        Such a record was never acknowledged, so its sender still has it.
+        A truncated record was never acknowledged, so its sender still has it.
         """
         with self.path.open("rb") as file:
             file.readline()
@@ -52,7 +52,7 @@ class Batch:
                 yield record
 
     def remove(self) -> None:
-        """Forget the batch, once it is delivered."""
+        """Deletes the batch after its delivery."""
         self.path.unlink(missing_ok=True)
 
 
@@ -62,9 +62,9 @@ class OpenBatch:
     Parameters
     ----------
     folder
-        Where its file is made.
+        Folder of the file.
     purpose
-        What `Batch.purpose` will say; JSON.
+        JSON document that becomes `Batch.purpose`.
     """
 
     def __init__(self, folder: Path, purpose: dict[str, Any]) -> None:
@@ -76,12 +76,12 @@ class OpenBatch:
         self._file.write(_first_line(purpose, self.arrival))
 
     def append(self, records: list[bytes]) -> None:
-        """Add records, all or none; when this returns, the operating system has them.
+        """Adds all records or none; when this returns, the operating system has them.
 
         Raises
         ------
         OSError
-            They can't be written, for example because the disk is full.
+            If they cannot be written, for example because the disk is full.
         """
         framed = b"".join(_LENGTH.pack(len(one)) + one for one in records)
         end = self._file.tell()
@@ -90,25 +90,25 @@ class OpenBatch:
             while left:
                 left = left[self._file.write(left) :]
         except OSError:
-            # What follows half a record could not be told from it any more.
+            # Records after a partial record could not be read.
             self._file.truncate(end)
             self._file.seek(end)
             raise
         self.size += sum(map(len, records))
 
     def seal(self) -> Batch:
-        """Close the batch for delivery."""
+        """Closes the batch for delivery."""
         self._file.close()
         return _sealed(self._path, self.purpose, self.arrival)
 
 
-def left_over(folder: Path) -> list[Batch]:
-    """The batches of an earlier process, oldest first; those it was still filling are sealed."""
+def remaining_batches(folder: Path) -> list[Batch]:
+    """Returns the batches of an earlier process, oldest first, and seals the open ones."""
     batches = []
     for path in sorted([*folder.glob("*.batch"), *folder.glob("*.open")]):
         with path.open("rb") as file:
             line = file.readline()
-        if not line.endswith(b"\n"):  # the process died before it took the first record
+        if not line.endswith(b"\n"):  # the process ended before it accepted the first record
             path.unlink()
             continue
         first = json.loads(line)

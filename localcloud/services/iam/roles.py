@@ -1,4 +1,4 @@
-"""What an AWS service may do on a customer's behalf: the role it assumes, held to its policies."""
+"""Lets AWS services assume roles and checks the roles' policies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SESSION_SECONDS = 3600
 
 
 class RoleError(Exception):
-    """A service may not assume the role; the message says why."""
+    """A service cannot assume a role, or the role lacks a permission; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,17 @@ class RoleSession:
 def assume(
     role_arn: str, service: str, session_name: str, region: str, source_arn: str = ""
 ) -> RoleSession:
-    """Assume a role as one of AWS's services, as ``firehose.amazonaws.com`` would.
+    """Assumes a role as an AWS service such as ``firehose.amazonaws.com``.
 
     Parameters
     ----------
     source_arn
-        The resource that the service does it for, ``aws:SourceArn`` in a trust policy.
+        Resource on whose behalf the service acts, ``aws:SourceArn`` in a trust policy.
 
     Raises
     ------
     RoleError
-        Where the role does not exist or its trust policy does not name the service.
+        If the role does not exist or does not trust the service.
     """
     account, name = _role(role_arn)
     _check_trust(account, name, service, region, source_arn)
@@ -67,12 +67,12 @@ def assume(
 def check_allows(  # noqa: PLR0917 - as `assume`
     role_arn: str, service: str, action: str, resource: str, region: str, source_arn: str = ""
 ) -> None:
-    """See that a role, assumed by a service, allows an action on a resource.
+    """Checks that a role, assumed by a service, allows an action on a resource.
 
     Raises
     ------
     RoleError
-        Where it does not.
+        If it does not.
     """
     account, name = _role(role_arn)
     _check_trust(account, name, service, region, source_arn)
@@ -138,8 +138,8 @@ def _context(
         resource_arn=resource,
         region=region,
         secure_transport=True,
-        # Firehose names the account as its external id when it assumes a role; others name none
-        # (docs.aws.amazon.com/firehose/latest/dev/controlling-access.html).
+        # Firehose passes the account as external id when it assumes a role; other services pass
+        # none (docs.aws.amazon.com/firehose/latest/dev/controlling-access.html).
         service_context={
             "aws:sourceaccount": account,
             **({"aws:sourcearn": source_arn} if source_arn else {}),

@@ -1,8 +1,8 @@
-"""What ministack lacks of AWS IoT's certificates: requests for one over MQTT, and their end.
+"""Adds certificate requests over MQTT and disconnection on deactivation to ministack's IoT.
 
-ministack applies provisioning templates, invokes their hooks and holds roles and policies to what
-they say. Added here are CreateCertificateFromCsr over MQTT, by which a private key never leaves its
-device, and that a certificate which is no longer active cuts off whoever is connected with it.
+ministack applies provisioning templates, invokes their hooks and enforces roles and policies. This
+module adds CreateCertificateFromCsr over MQTT, with which a private key never leaves its device,
+and disconnects clients whose certificate is no longer active.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Reply = tuple[str, dict[str, Any]]
 
 
 def install() -> None:
-    """Put the additions in ministack's way."""
+    """Installs the additions in ministack."""
     iot._parse_fleet_provisioning_topic = _operation
     iot._fleet_provisioning_reply = _answer
     iot._handle_certificate = _disconnecting
@@ -61,15 +61,15 @@ async def _answer(  # noqa: PLR0917 - ministack's signature
 
 
 async def _create_from_csr(account: str, region: str, payload: bytes) -> Reply:
-    """Sign a request; the certificate waits for its template for as long as its token holds.
+    """Signs a request; the certificate can be registered by a template until its token expires.
 
-    The members are those of
-    https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html; which error
-    code AWS gives for a CSR that it does not accept is not documented.
+    The members follow
+    https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html. AWS does not
+    document the error code for an invalid CSR.
     """
     try:
         request = json.loads(payload)
-    except ValueError:  # UnicodeDecodeError is one too
+    except ValueError:  # includes UnicodeDecodeError
         request = None
     if not isinstance(request, dict):
         return _rejected("InvalidPayload", "Message cannot be parsed")
@@ -102,9 +102,9 @@ def _rejected(code: str, message: str) -> Reply:
 
 
 def _disconnecting(method: str, path: str, body: bytes, query: dict[str, Any]) -> Any:
-    """UpdateCertificate, and the end of the sessions of a certificate that is no longer active.
+    """Serves UpdateCertificate and disconnects clients whose certificate is no longer active.
 
-    AWS takes up to a few minutes for it; here it is done at once.
+    AWS takes up to a few minutes to disconnect; the local cloud does so at once.
     https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html
     """
     answer = _handle_certificate(method, path, body, query)
@@ -113,17 +113,17 @@ def _disconnecting(method: str, path: str, body: bytes, query: dict[str, Any]) -
     if method == "PUT" and answer[0] == 200 and record and record["status"] != "ACTIVE":
         for session in list(iot._connected_clients.values()):
             if session.certificate_id == certificate_id:
-                asyncio.run_coroutine_threadsafe(_cut_off(session), iot._mtls_loop)
+                asyncio.run_coroutine_threadsafe(_disconnect(session), iot._mtls_loop)
     return answer
 
 
-async def _cut_off(session: Any) -> None:
+async def _disconnect(session: Any) -> None:
     logger.info("disconnecting %s: its certificate is not active", session._client_id)
     try:
         await session._close_unauthorized()
         await session._send({"type": "websocket.close", "code": 1000})
     except OSError as error:
-        logger.info("%s had already gone: %s", session._client_id, error)
+        logger.info("%s had already disconnected: %s", session._client_id, error)
 
 
 def _allows(  # noqa: PLR0917 - ministack's signature
@@ -135,10 +135,10 @@ def _allows(  # noqa: PLR0917 - ministack's signature
     resource: str,
     provisioning_template: str | None = None,
 ) -> bool:
-    """Nothing is allowed to a certificate that is no longer active.
+    """Denies every action to a certificate that is no longer active.
 
-    ministack looks at a certificate's status when TLS begins. A session whose certificate is
-    switched off between that and its CONNECT would not be among those that are cut off.
+    ministack checks a certificate's status during the TLS handshake. Without this check, a client
+    whose certificate is deactivated between the handshake and CONNECT would stay connected.
     """
     if provisioning_template is None:
         record = iot._certificates.get_scoped(account, region, certificate_id)

@@ -1,4 +1,4 @@
-"""What a topic rule can read of a payload, and how it writes what it made of it."""
+"""Checks whether a topic rule can read a payload, and serialises the rule's result."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from ministack.services import iot
 
 
-def unreadable(rule: dict[str, Any], payload: bytes) -> str | None:
-    """Why a rule can't select from a payload; None where it can.
+def payload_problem(rule: dict[str, Any], payload: bytes) -> str | None:
+    """Returns why a rule cannot select from a payload; None if it can.
 
-    A rule that says ``SELECT *`` and no more passes on any payload as it is, and so does one that
-    only encodes it.
+    A rule with only ``SELECT *`` forwards any payload unchanged; a rule that only encodes the
+    payload accepts any payload, too.
     """
     if not rule or rule.get("ruleDisabled") or not _reads_attributes(rule.get("sql", "")):
         return None
     try:
         message = json.loads(payload or b"")
-    except ValueError as error:  # UnicodeDecodeError is one too
+    except ValueError as error:  # includes UnicodeDecodeError
         return f"Failed to parse the payload: expected a JSON object; got no JSON ({error})"
     if isinstance(message, dict):
         return None
@@ -36,7 +36,7 @@ def _reads_attributes(sql: str) -> bool:
 
 
 def document(event: Any) -> bytes:
-    """What a rule made of a message, as its action writes it."""
+    """Serialises a rule's result in the form that its action writes."""
     if isinstance(event, bytes):
         return event
     return event.encode() if isinstance(event, str) else json.dumps(event).encode()

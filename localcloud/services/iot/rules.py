@@ -1,8 +1,7 @@
-"""IoT topic rules as AWS runs them: the actions ``firehose`` and ``s3``, and the error action.
+"""Adds the actions ``firehose`` and ``s3`` and error actions to ministack's IoT topic rules.
 
-ministack skips these two actions in silence, and sends what is left of a message that its rule
-can't read on its way. Rules whose SELECT needs a JSON object send any other payload to their error
-action instead.
+ministack silently skips these two actions, and processes payloads that a rule cannot parse. Here, a
+rule whose SELECT needs a JSON object sends any other payload to its error action, as on AWS.
 """
 
 from __future__ import annotations
@@ -25,31 +24,31 @@ from ministack.services import firehose, iot
 
 from localcloud.services.cloudwatch.metrics import Meter
 from localcloud.services.iam import roles
-from localcloud.services.iot.rule_payloads import document, unreadable
+from localcloud.services.iot.rule_payloads import document, payload_problem
 
 logger = logging.getLogger("localcloud.iot")
 
 SERVICE = "iot.amazonaws.com"
-PERMISSION_SECONDS = 5.0  # for which a role's permission is believed; IAM itself takes longer
+PERMISSION_SECONDS = 5.0  # for which a permission is cached; changes in IAM itself take longer
 
-# AWS says that it tries an action again after a passing error, not how often or when. The broker
-# acknowledges a message when its rules are done with it, so one that waits here is not lost.
+# AWS retries an action after a transient error but does not document how often or when. The broker
+# acknowledges a message after its rules have run, so a message that waits here is not lost.
 RETRY_AFTER = (0.05, 0.2)  # seconds
 
 _TEMPLATE = re.compile(r"\$\{([^}]*)\}")
 
 
-class Puts(Protocol):
-    """Takes records into a delivery stream."""
+class Streams(Protocol):
+    """Delivery streams that accept records."""
 
     def put(self, account: str, region: str, name: str, records: list[bytes]) -> list[int]:
-        """Take records into the stream called ``name``; which were refused for the moment."""
+        """Puts records to a stream; returns the indices of temporarily refused records."""
         ...
 
 
 @dataclass(frozen=True)
 class _Published:
-    """The message that a rule is at work on."""
+    """The message that a rule is processing."""
 
     topic: str
     payload: bytes
@@ -61,30 +60,30 @@ _handles_error: contextvars.ContextVar[bool] = contextvars.ContextVar("handles",
 
 
 class Rules:
-    """The additions to ministack's rule engine.
+    """Additions to ministack's rule engine.
 
     Parameters
     ----------
     streams
-        Firehose.
+        Firehose delivery streams.
     endpoint_url
-        Of S3.
+        Endpoint of S3.
     meter
-        Where messages and actions are counted.
+        Counter of messages and actions.
     """
 
-    def __init__(self, streams: Puts, endpoint_url: str, meter: Meter) -> None:
+    def __init__(self, streams: Streams, endpoint_url: str, meter: Meter) -> None:
         self._streams = streams
         self._endpoint_url = endpoint_url
         self._meter = meter
-        self._believed: dict[tuple[str, str, str], float] = {}
+        self._allowed_until: dict[tuple[str, str, str], float] = {}
         self._dispatch = iot._dispatch_rule_action
         self._run = iot._run_rule_actions
         self._run_error_action = iot._dispatch_rule_error_action
         self._call = iot._eval_select_function
 
     def install(self) -> None:
-        """Put the additions in ministack's way."""
+        """Installs the additions in ministack."""
         iot._dispatch_rule_action = self._dispatch_action
         iot._run_rule_actions = self._run_actions
         iot._dispatch_rule_error_action = self._dispatch_error_action
@@ -92,7 +91,7 @@ class Rules:
         iot._RULE_ACTION_RESOURCE_KEYS.update(
             {"firehose": ("deliveryStreamName",), "s3": ("bucketName",)}
         )
-        # Pure functions of a rule's text, which ministack takes apart anew for every message.
+        # Caches pure functions that parse a rule's text, which ministack calls for every message.
         for name in (
             "_rule_topic_filter",
             "_rule_select_clause",
@@ -113,7 +112,7 @@ class Rules:
     ) -> None:
         token = _published.set(_Published(topic, payload or b"", client_id))
         try:
-            problem = unreadable(rule, payload)
+            problem = payload_problem(rule, payload)
             self._count_match(account, region, rule, unreadable=problem is not None)
             if problem is None:
                 await self._run(account, region, rule, payload, topic, client_id)
@@ -144,7 +143,7 @@ class Rules:
     async def _dispatch_action(
         self, account: str, region: str, rule_name: str, action: dict[str, Any], event: Any
     ) -> None:
-        what = "ErrorAction" if _handles_error.get() else ""
+        prefix = "ErrorAction" if _handles_error.get() else ""
         kind = next(iter(action), "")
         dimensions = {"RuleName": rule_name, "ActionType": kind[:1].upper() + kind[1:]}
         outcome = "Failure"
@@ -152,13 +151,13 @@ class Rules:
             await self._act(account, region, rule_name, action, event)
             outcome = "Success"
         finally:
-            values = {f"{what}{outcome}": 1.0}
+            values = {f"{prefix}{outcome}": 1.0}
             self._meter.measure((account, region), "AWS/IoT", dimensions, values)
 
     def _count_match(
         self, account: str, region: str, rule: dict[str, Any] | None, *, unreadable: bool
     ) -> None:
-        """AWS's metrics of a rule that a message has come to."""
+        """Publishes AWS's metrics of a rule that matches a message."""
         if not rule or rule.get("ruleDisabled"):
             return
         scope, named = (account, region), {"RuleName": rule["ruleName"]}
@@ -195,8 +194,8 @@ class Rules:
             if wait is not None:
                 await asyncio.sleep(wait)
         raise RuntimeError(
-            f"Failed to put {len(records)} records to {name}: ServiceUnavailableException, "
-            f"{1 + len(RETRY_AFTER)} times"
+            f"Failed to put {len(records)} records to {name}: ServiceUnavailableException after "
+            f"{1 + len(RETRY_AFTER)} attempts"
         )
 
     def _to_s3(self, region: str, action: dict[str, Any], event: Any) -> None:
@@ -222,9 +221,9 @@ class Rules:
     def _check(self, role: str, permission: str, resource: str, region: str) -> None:
         key = (role, permission, resource)
         now = time.monotonic()
-        if self._believed.get(key, 0.0) < now:
+        if self._allowed_until.get(key, 0.0) < now:
             roles.check_allows(role, SERVICE, permission, resource, region)
-            self._believed[key] = now + PERMISSION_SECONDS
+            self._allowed_until[key] = now + PERMISSION_SECONDS
 
     def _call_function(  # noqa: PLR0917 - ministack's signature
         self,
@@ -244,15 +243,15 @@ class Rules:
 
 
 def substituted(template: str, event: Any) -> str:
-    """A substitution template, such as ``errors/${parse_time("yyyy", timestamp())}/${newuuid()}``.
+    """Fills a template such as ``errors/${parse_time("yyyy", timestamp())}/${newuuid()}``.
 
-    Expressions see the message that came, and the attributes of the event that the rule made of
-    it (docs.aws.amazon.com/iot/latest/developerguide/iot-substitution-templates.html).
+    Expressions can refer to the received message and to attributes of the rule's result
+    (docs.aws.amazon.com/iot/latest/developerguide/iot-substitution-templates.html).
 
     Raises
     ------
     ValueError
-        Where an expression has no value.
+        If an expression has no value.
     """
     message = _published.get()
 
@@ -261,7 +260,7 @@ def substituted(template: str, event: Any) -> str:
             match.group(1), message.topic, message.payload, event, message.client_id
         )
         if value is iot._MISSING or value is None:
-            raise ValueError(f"the substitution template {match.group(0)} has no value here")
+            raise ValueError(f"the substitution template {match.group(0)} has no value")
         return value if isinstance(value, str) else json.dumps(value)
 
     return _TEMPLATE.sub(evaluate, template)

@@ -1,7 +1,7 @@
-"""Step Functions' integrations with AWS's services, which ministack lacks or calls as nobody.
+"""Adds service integrations to ministack's Step Functions.
 
-A task calls the service as the state machine's role, so what the role's policies leave out fails
-here as it does on AWS. ``.sync`` waits for the job's end, and stops it with the execution.
+A task calls a service with the state machine's role, so a missing permission fails here as on AWS.
+With ``.sync``, a task waits for its job to end; stopping the execution stops the job.
 https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html
 """
 
@@ -35,18 +35,18 @@ _execution: contextvars.ContextVar[Record] = contextvars.ContextVar("execution")
 
 @dataclass(frozen=True)
 class Job:
-    """How ``.sync`` follows a job.
+    """Properties of a job that ``.sync`` waits for.
 
     Parameters
     ----------
     describe, stop
-        Operations, given the members that name the job.
+        Operations that take the members that identify the job.
     names
-        Members that name the job, taken from the answer, else from the request.
+        Members that identify the job, from the response or else from the request.
     member
-        Of the description that holds the job; the description itself where empty.
+        Member of the description that holds the job; empty if the description is the job.
     status
-        Member that holds the state.
+        Member that holds the status.
     """
 
     describe: str
@@ -69,7 +69,7 @@ def _sagemaker_job(word: str) -> Job:
     )
 
 
-# Stopping a Glue run takes other members than asking for it, so `_stop` makes them.
+# Glue's stop operation has other members than its describe operation; see `_stop`.
 _GLUE_RUN = Job(
     describe="get_job_run",
     stop="batch_stop_job_run",
@@ -96,7 +96,7 @@ INTEGRATIONS: Mapping[str, Job | None] = {
     "dynamodb:deleteItem": None,
     "sns:publish": None,
 }
-"""Optimised integrations, and the job that each starts; a name stands before its own beginning."""
+"""Jobs that optimised integrations start; a name precedes any other that is its prefix."""
 
 _SDK_SERVICES = {
     "cloudwatch": "CloudWatch",
@@ -106,19 +106,19 @@ _SDK_SERVICES = {
     "sfn": "Sfn",
     "sns": "Sns",
 }
-"""What the errors of ``aws-sdk`` integrations begin with."""
+"""Prefixes of the errors of ``aws-sdk`` integrations."""
 _CLIENTS = {"sfn": "stepfunctions"}
-"""boto3's names of services, where Step Functions has others."""
+"""boto3's names of services that Step Functions names otherwise."""
 
 
 class StateMachines:
-    """The integrations of one cloud."""
+    """Integrations of one local cloud."""
 
     def __init__(self, context: CloudContext) -> None:
         self._context = context
 
     def install(self) -> None:
-        """Put the integrations among ministack's."""
+        """Installs the integrations in ministack."""
         stepfunctions._execute_task = _remembering_execution(stepfunctions._execute_task)
         dispatch = stepfunctions._SERVICE_DISPATCH
         dispatch[_SDK] = self._sdk
@@ -126,11 +126,11 @@ class StateMachines:
             dispatch[_OPTIMISED + action] = self._task(action, job)
 
     def start(self) -> None:
-        """Executions that were under way when the cloud went down have failed."""
+        """Fails the executions that were running when the cloud last stopped."""
         for execution in list(stepfunctions._executions.values()):
             if execution["status"] == "RUNNING":
                 stepfunctions._fail_execution(
-                    execution, "States.Runtime", "the local cloud was stopped meanwhile"
+                    execution, "States.Runtime", "the local cloud was stopped during the execution"
                 )
 
     def _task(self, action: str, job: Job | None) -> Callable[[str, Record], Record]:
@@ -142,29 +142,29 @@ class StateMachines:
             answer = _call(client, xform_name(operation), request, error_names)
             if job is None or ".sync" not in resource:
                 return answer
-            return _followed(client, job, {**request, **answer, "RunId": answer.get("JobRunId")})
+            return _wait(client, job, {**request, **answer, "RunId": answer.get("JobRunId")})
 
         return invoke
 
     def _sdk(self, resource: str, request: Record) -> Record:
-        """Any operation of a service; its members begin with a capital, whatever the service's."""
+        """Calls any operation of a service; all members start with a capital letter."""
         service, operation = resource.removeprefix(_SDK).split(":")
         if service not in _SDK_SERVICES:
             raise stepfunctions._ExecutionError(
                 "States.Runtime",
-                f"the local cloud calls {', '.join(_SDK_SERVICES)} by their SDK; got {service}",
+                f"expected an SDK integration of {', '.join(_SDK_SERVICES)}; got {service}",
             )
         client = self._client(_CLIENTS.get(service, service))
         answer = _call(
             client,
             xform_name(operation),
-            _as_the_service_spells(client, operation, request),
+            _with_service_spelling(client, operation, request),
             _error_names(_SDK_SERVICES[service]),
         )
         return {name[0].upper() + name[1:]: value for name, value in answer.items()}
 
     def _client(self, service: str) -> Any:
-        """A client with the rights of the state machine's role."""
+        """Returns a client with the permissions of the state machine's role."""
         execution = _execution.get()
         machine = stepfunctions._state_machines[execution["stateMachineArn"]]
         try:
@@ -199,7 +199,7 @@ def _remembering_execution(execute: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _call(client: Any, operation: str, request: Record, error_name: Callable[[str], str]) -> Record:
-    """The service's answer as a task's result; its error as the task's error."""
+    """Calls a service; returns the task's result or raises the task's error."""
     try:
         answer: Record = getattr(client, operation)(**request)
     except ParamValidationError as error:
@@ -218,13 +218,13 @@ def _call(client: Any, operation: str, request: Record, error_name: Callable[[st
     return plain
 
 
-def _followed(client: Any, job: Job, members: Record) -> Record:
-    """The job's description once it has ended well.
+def _wait(client: Any, job: Job, members: Record) -> Record:
+    """Waits for a job and returns its description.
 
     Raises
     ------
     _ExecutionError
-        ``States.TaskFailed`` with the description as its cause, where it has not.
+        ``States.TaskFailed`` with the description as its cause, if the job failed.
     """
     names = {name: members[name] for name in job.names}
     execution = _execution.get()
@@ -248,8 +248,8 @@ def _stop(client: Any, job: Job, names: Record) -> None:
         getattr(client, job.stop)(**names)
 
 
-def _as_the_service_spells(client: Any, operation: str, request: Record) -> Record:
-    """A request whose members, at its top, are spelled as the service's API spells them."""
+def _with_service_spelling(client: Any, operation: str, request: Record) -> Record:
+    """Returns a request with its top-level members spelled as in the service's API."""
     found = client.meta.service_model.operation_model(operation[0].upper() + operation[1:])
     members = found.input_shape.members if found.input_shape else {}
     spelled = {name.lower(): name for name in members}
@@ -279,4 +279,4 @@ def _sagemaker_error(code: str) -> str:
 def _milliseconds(value: Any) -> Any:
     if isinstance(value, datetime):
         return int(value.timestamp() * 1000)
-    raise TypeError(f"{type(value).__name__} is no part of a task's result")
+    raise TypeError(f"expected a JSON value or a time in a task's result; got {value!r}")

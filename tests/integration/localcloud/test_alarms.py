@@ -1,4 +1,4 @@
-"""Metrics that services publish by themselves, and alarms on them that reach their topic."""
+"""Tests of metrics that services publish by themselves, and of alarms and their actions."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from localcloud.cloud.launch import LocalCloud
 from tests.support import telemetry_estate as estate
 
 BUCKET = "metered-raw"
-PATIENCE = 30.0
+TIMEOUT = 30.0
 NAMESPACE = "Lakecast/Trial"
 
 
 def await_that(condition: Callable[[], Any]) -> Any:
-    """The condition's first true value."""
-    deadline = time.monotonic() + PATIENCE
+    """Waits for the condition's first true value and returns it."""
+    deadline = time.monotonic() + TIMEOUT
     while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.2)
     return value
 
 
 def total(aws: boto3.Session, namespace: str, name: str, **dimensions: str) -> float:
-    """Sum of a metric over the last hour."""
+    """Returns the sum of a metric over the last hour."""
     now = datetime.now(UTC)
     points = aws.client("cloudwatch").get_metric_statistics(
         Namespace=namespace,
@@ -50,7 +50,7 @@ def total(aws: boto3.Session, namespace: str, name: str, **dimensions: str) -> f
 
 @pytest.fixture(scope="module")
 def metered(aws: boto3.Session) -> str:
-    """A stream and a rule through which two readings and one unreadable message have gone."""
+    """A stream and a rule that have processed two readings and one unreadable message."""
     estate.bucket(aws, BUCKET)
     estate.stream(aws, "metered", BUCKET)
     sql = "SELECT *, topic(2) AS thing_name FROM 'metered/+'"
@@ -74,7 +74,9 @@ def test_firehose_publishes_awss_metrics(aws: boto3.Session, metered: str) -> No
     assert of("IncomingRecords") == 2
     assert of("IncomingBytes") == of("DeliveryToS3.Bytes") == size
     assert of("DeliveryToS3.Success") >= 1
-    assert of("DeliveryToS3.DataFreshness") >= 1  # they waited for their interval, a second
+    assert (
+        of("DeliveryToS3.DataFreshness") >= 1
+    )  # the records waited for their interval of one second
 
 
 def test_the_rule_publishes_awss_metrics(aws: boto3.Session, metered: str) -> None:
@@ -91,7 +93,7 @@ def test_the_rule_publishes_awss_metrics(aws: boto3.Session, metered: str) -> No
 
 @pytest.fixture
 def inbox(aws: boto3.Session) -> Callable[[], list[dict[str, Any]]]:
-    """What reaches a topic's subscriber; the topic is called as the queue."""
+    """Reads the messages to a topic's subscriber; the topic has the queue's name."""
     topic = aws.client("sns").create_topic(Name="alarmed")["TopicArn"]
     sqs = aws.client("sqs")
     queue = sqs.create_queue(QueueName="alarmed")["QueueUrl"]
@@ -109,8 +111,8 @@ def inbox(aws: boto3.Session) -> Callable[[], list[dict[str, Any]]]:
     )
 
     def read() -> list[dict[str, Any]]:
-        told = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
-        bodies = (json.loads(one["Body"])["Message"] for one in told.get("Messages", []))
+        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        bodies = (json.loads(one["Body"])["Message"] for one in received.get("Messages", []))
         return [json.loads(body) for body in bodies]
 
     return read
@@ -137,7 +139,7 @@ def alarm(aws: boto3.Session, name: str, **members: Any) -> None:
 
 
 def measure(aws: boto3.Session, value: float, lane: str) -> None:
-    """A value in the last minute that is over."""
+    """Publishes a value in the last complete minute."""
     aws.client("cloudwatch").put_metric_data(
         Namespace=NAMESPACE,
         MetricData=[
@@ -156,7 +158,7 @@ def state(aws: boto3.Session, name: str) -> str:
     return described["StateValue"]
 
 
-def test_an_alarm_goes_by_its_own_series_and_tells_its_topic(
+def test_an_alarm_uses_its_own_series_and_notifies_its_topic(
     aws: boto3.Session, inbox: Callable[[], list[dict[str, Any]]]
 ) -> None:
     alarm(aws, "refused-left")
@@ -164,16 +166,18 @@ def test_an_alarm_goes_by_its_own_series_and_tells_its_topic(
     assert state(aws, "refused-left") == "OK"
     measure(aws, 4.0, "left")
     assert state(aws, "refused-left") == "ALARM"
-    (told,) = await_that(inbox)
-    assert (told["AlarmName"], told["NewStateValue"]) == ("refused-left", "ALARM")
+    (message,) = await_that(inbox)
+    assert (message["AlarmName"], message["NewStateValue"]) == ("refused-left", "ALARM")
 
 
-def test_missing_data_raises_an_alarm_by_itself(aws: boto3.Session) -> None:
+def test_missing_data_raises_an_alarm(aws: boto3.Session) -> None:
     alarm(aws, "silent", MetricName="NeverSent", TreatMissingData="breaching", Threshold=0)
     await_that(lambda: state(aws, "silent") == "ALARM")
 
 
-def test_terraform_is_told_all_members_in_xml(aws: boto3.Session, cloud: LocalCloud) -> None:
+def test_the_xml_response_contains_the_members_that_terraform_reads(
+    aws: boto3.Session, cloud: LocalCloud
+) -> None:
     alarm(aws, "whole", AlarmDescription="a < b & c")
     body = urllib.parse.urlencode(
         {"Action": "DescribeAlarms", "Version": "2010-08-01", "AlarmNames.member.1": "whole"}
@@ -189,8 +193,8 @@ def test_terraform_is_told_all_members_in_xml(aws: boto3.Session, cloud: LocalCl
     answer = URLLib3Session().send(request.prepare())
     assert answer.status_code == 200, answer.text
     space = "{http://monitoring.amazonaws.com/doc/2010-08-01/}"
-    (told,) = ET.fromstring(answer.text).iter(f"{space}MetricAlarms")
-    (member,) = told
+    (alarms,) = ET.fromstring(answer.text).iter(f"{space}MetricAlarms")
+    (member,) = alarms
 
     def text(name: str) -> str | None:
         return member.findtext("/".join(f"{space}{part}" for part in name.split("/")))
@@ -204,7 +208,7 @@ def test_terraform_is_told_all_members_in_xml(aws: boto3.Session, cloud: LocalCl
     assert datetime.fromisoformat(text("StateUpdatedTimestamp") or "").tzinfo is not None
 
 
-def test_eventbridge_is_told_of_a_change(aws: boto3.Session) -> None:
+def test_a_change_of_state_emits_an_event(aws: boto3.Session) -> None:
     events, sqs = aws.client("events"), aws.client("sqs")
     queue = sqs.create_queue(QueueName="alarm-events")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]

@@ -1,4 +1,4 @@
-"""Athena on the local cloud: a table declared as Delta Lake's is read through its log."""
+"""Tests that Athena on the local cloud reads Delta Lake tables through their log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCATION = f"s3://{BUCKET}/readings/"
 
 
 def query(aws: boto3.Session, sql: str) -> list[list[str]]:
-    """Rows that Athena answers."""
+    """Runs a query and returns the rows."""
     athena = aws.client("athena")
     execution = athena.start_query_execution(
         QueryString=sql,
@@ -28,12 +28,12 @@ def query(aws: boto3.Session, sql: str) -> list[list[str]]:
     )["QueryExecutionId"]
     deadline = time.monotonic() + 60
     while True:
-        told = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
-        if told["State"] not in ("QUEUED", "RUNNING"):
+        status = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+        if status["State"] not in ("QUEUED", "RUNNING"):
             break
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert told["State"] == "SUCCEEDED", told
+    assert status["State"] == "SUCCEEDED", status
     rows = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
     return [[cell["VarCharValue"] for cell in row["Data"]] for row in rows[1:]]
 
@@ -44,7 +44,7 @@ def rows(*numbers: int) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def table(cloud: LocalCloud, aws: boto3.Session) -> str:
-    """A table that is declared and has no files yet; its address."""
+    """URI of a table that is declared and has no files yet."""
     where = {"LocationConstraint": cloud.env["AWS_REGION"]}
     aws.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
     glue = aws.client("glue")
@@ -65,7 +65,7 @@ def table(cloud: LocalCloud, aws: boto3.Session) -> str:
     return LOCATION
 
 
-def test_only_files_that_the_newest_version_names_are_read(
+def test_only_files_of_the_newest_version_are_read(
     cloud: LocalCloud, aws: boto3.Session, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in cloud.env.items():

@@ -1,4 +1,4 @@
-"""Firehose: buffers by size and time, and what becomes of records that can't be delivered."""
+"""Tests of Firehose: buffering by size and time, and retries of failed deliveries."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def await_log_events(aws: boto3.Session) -> list[dict[str, object]]:
         if found["events"]:
             return found["events"]
         time.sleep(0.1)
-    raise AssertionError(f"expected an error in {LOG_GROUP}; nothing came")
+    raise AssertionError(f"expected an error in {LOG_GROUP}; got no events")
 
 
 def test_records_of_an_interval_share_one_object_with_awss_name(aws: boto3.Session) -> None:
@@ -71,7 +71,7 @@ def test_a_full_buffer_does_not_wait_for_its_interval(aws: boto3.Session) -> Non
     assert len(estate.objects(aws, BUCKET, "size/")) == 1
 
 
-def test_a_prefix_without_expressions_gets_the_hour(aws: boto3.Session) -> None:
+def test_the_hour_is_added_to_a_prefix_without_expressions(aws: boto3.Session) -> None:
     estate.stream(
         aws,
         "plain",
@@ -95,7 +95,7 @@ def test_a_prefix_without_expressions_gets_the_hour(aws: boto3.Session) -> None:
     assert body == b"one\ntwo\n"
 
 
-def test_records_are_concatenated_as_they_are(aws: boto3.Session) -> None:
+def test_records_are_concatenated_unchanged(aws: boto3.Session) -> None:
     estate.stream(aws, "bare", BUCKET, Prefix="bare/")
     put(aws, "bare", [b'{"a":1}', b'{"a":2}'])
     assert estate.await_lines(aws, BUCKET, "bare/", 1) == ['{"a":1}{"a":2}']
@@ -109,7 +109,7 @@ def test_a_missing_bucket_only_delays_delivery(aws: boto3.Session) -> None:
     assert estate.await_lines(aws, "firehose-late", "w/", 1) == ["early"]
 
 
-def test_a_role_that_may_not_write_delays_delivery_and_the_log_says_why(aws: boto3.Session) -> None:
+def test_a_role_without_permission_delays_delivery_and_is_logged(aws: boto3.Session) -> None:
     iam = aws.client("iam")
     logs = aws.client("logs")
     logs.create_log_group(logGroupName=LOG_GROUP)
@@ -136,14 +136,14 @@ def test_a_role_that_may_not_write_delays_delivery_and_the_log_says_why(aws: bot
     assert estate.await_lines(aws, BUCKET, "p/", 1) == ["held"]
 
 
-def test_a_deleted_stream_still_delivers_what_it_has_taken(aws: boto3.Session) -> None:
+def test_a_deleted_stream_still_delivers_accepted_records(aws: boto3.Session) -> None:
     estate.stream(aws, "going", BUCKET, Prefix="g/", BufferingHints=NEVER)
     put(aws, "going", [b"last\n"])
     aws.client("firehose").delete_delivery_stream(DeliveryStreamName="going")
     assert estate.await_lines(aws, BUCKET, "g/", 1) == ["last"]
 
 
-def test_a_changed_destination_takes_the_records_that_follow(aws: boto3.Session) -> None:
+def test_a_changed_destination_receives_later_records(aws: boto3.Session) -> None:
     firehose = aws.client("firehose")
     estate.stream(aws, "moving", BUCKET, Prefix="before/", BufferingHints=NEVER)
     put(aws, "moving", [b"first\n"])
@@ -165,7 +165,7 @@ def test_a_changed_destination_takes_the_records_that_follow(aws: boto3.Session)
     assert "/moving-2-" in key
 
 
-def test_describe_tells_what_terraform_looks_for(aws: boto3.Session) -> None:
+def test_describe_contains_the_members_that_terraform_reads(aws: boto3.Session) -> None:
     estate.stream(aws, "described", BUCKET)
     described = aws.client("firehose").describe_delivery_stream(DeliveryStreamName="described")
     (destination,) = described["DeliveryStreamDescription"]["Destinations"]
@@ -186,7 +186,7 @@ def stream_with_quotas(aws: boto3.Session, bucket: str) -> str:
     ],
     ids=["more than 500 records", "a record over 1000 KiB", "more than 4 MiB"],
 )
-def test_what_exceeds_awss_quotas_is_refused(
+def test_puts_above_awss_quotas_are_refused(
     aws: boto3.Session, stream_with_quotas: str, records: list[bytes], code: str
 ) -> None:
     with pytest.raises(ClientError) as refusal:
@@ -194,7 +194,7 @@ def test_what_exceeds_awss_quotas_is_refused(
     assert refusal.value.response["Error"]["Code"] == code
 
 
-def test_an_unknown_stream_takes_nothing(aws: boto3.Session) -> None:
+def test_a_put_to_an_unknown_stream_is_refused(aws: boto3.Session) -> None:
     with pytest.raises(ClientError) as refusal:
         put(aws, "nowhere", [b"x"])
     assert refusal.value.response["Error"]["Code"] == "ResourceNotFoundException"
@@ -205,7 +205,7 @@ def test_expressions_need_an_error_prefix(aws: boto3.Session) -> None:
         estate.stream(aws, "no-error-prefix", BUCKET, ErrorOutputPrefix="")
 
 
-def test_gzip_members_are_whole(aws: boto3.Session) -> None:
+def test_objects_are_complete_gzip_files(aws: boto3.Session) -> None:
     estate.stream(aws, "zipped", BUCKET, Prefix="z/")
     put(aws, "zipped", [b"line\n"])
     estate.await_lines(aws, BUCKET, "z/", 1)

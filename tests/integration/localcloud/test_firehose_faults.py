@@ -1,4 +1,4 @@
-"""Firehose with faults: what it refuses, doubles and joins, and what the rule makes of it."""
+"""Tests of Firehose's injected faults and of an IoT rule's retries."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Order = Callable[[Faults], None]
 
 @pytest.fixture
 def order(cloud: LocalCloud) -> Iterator[Order]:
-    """Order faults, and wait until the cloud has surely looked."""
+    """Requests faults and waits until the cloud has read the request."""
 
-    def give(wanted: Faults) -> None:
-        wanted.order(cloud.home)
-        time.sleep(2 * faults.GLANCE_SECONDS)
+    def give(requested: Faults) -> None:
+        requested.order(cloud.home)
+        time.sleep(2 * faults.CHECK_SECONDS)
 
     yield give
     (cloud.home / faults.FILE).unlink()
-    time.sleep(2 * faults.GLANCE_SECONDS)
+    time.sleep(2 * faults.CHECK_SECONDS)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,7 +43,7 @@ def streams(aws: boto3.Session) -> None:
         estate.stream(aws, name, BUCKET, Prefix=f"{name}/")
 
 
-def test_records_are_refused_one_by_one_as_aws_does(aws: boto3.Session, order: Order) -> None:
+def test_records_are_refused_individually_as_on_aws(aws: boto3.Session, order: Order) -> None:
     order(Faults(refuse=0.5))
     firehose = aws.client("firehose", config=Config(retries={"total_max_attempts": 1}))
     records = [f"{number}\n" for number in range(200)]
@@ -53,9 +53,13 @@ def test_records_are_refused_one_by_one_as_aws_does(aws: boto3.Session, order: O
     responses = answer["RequestResponses"]
     refused = [one for one in responses if one.get("ErrorCode") == "ServiceUnavailableException"]
     assert 0 < len(refused) == answer["FailedPutCount"] < len(records)
-    taken = [one for one, told in zip(records, responses, strict=True) if "ErrorCode" not in told]
-    landed = estate.await_lines(aws, BUCKET, "refusing/", len(taken))
-    assert [f"{line}\n" for line in landed] == taken
+    accepted = [
+        record
+        for record, response in zip(records, responses, strict=True)
+        if "ErrorCode" not in response
+    ]
+    landed = estate.await_lines(aws, BUCKET, "refusing/", len(accepted))
+    assert [f"{line}\n" for line in landed] == accepted
 
 
 def test_a_single_record_is_refused_with_an_error(aws: boto3.Session, order: Order) -> None:
@@ -67,14 +71,14 @@ def test_a_single_record_is_refused_with_an_error(aws: boto3.Session, order: Ord
     assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
 
 
-def test_an_object_comes_twice_under_two_names(aws: boto3.Session, order: Order) -> None:
+def test_an_object_is_delivered_twice_under_two_names(aws: boto3.Session, order: Order) -> None:
     order(Faults(deliver_twice=1.0))
     aws.client("firehose").put_record(DeliveryStreamName="doubling", Record={"Data": b"one\n"})
     assert estate.await_lines(aws, BUCKET, "doubling/", 2) == ["one", "one"]
     assert len(estate.objects(aws, BUCKET, "doubling/")) == 2
 
 
-def test_records_follow_each_other_without_a_newline(aws: boto3.Session, order: Order) -> None:
+def test_records_are_joined_without_a_newline(aws: boto3.Session, order: Order) -> None:
     order(Faults(join_records=1.0))
     aws.client("firehose").put_record_batch(
         DeliveryStreamName="joining", Records=[{"Data": b'{"a":1}\n'}, {"Data": b'{"a":2}\n'}]
@@ -82,7 +86,7 @@ def test_records_follow_each_other_without_a_newline(aws: boto3.Session, order: 
     assert estate.await_lines(aws, BUCKET, "joining/", 1) == ['{"a":1}{"a":2}']
 
 
-def test_the_rule_tries_again_and_hands_the_rest_to_its_error_action(
+def test_the_rule_retries_and_sends_failed_messages_to_its_error_action(
     aws: boto3.Session, order: Order
 ) -> None:
     sql = "SELECT *, topic(2) AS thing_name FROM 'faulty/+'"
@@ -96,7 +100,7 @@ def test_the_rule_tries_again_and_hands_the_rest_to_its_error_action(
     failed = [json.loads(base64.b64decode(one["base64OriginalPayload"])) for one in errors]
     assert 0 < len(failed) < 0.7 * MESSAGES, "0.7³ of the messages are refused three times"
     assert all(
-        "ServiceUnavailableException, 3 times" in one["failures"][0]["errorMessage"]
+        "ServiceUnavailableException after 3 attempts" in one["failures"][0]["errorMessage"]
         for one in errors
     )
     landed = estate.await_lines(aws, BUCKET, "ruled/", MESSAGES - len(failed))

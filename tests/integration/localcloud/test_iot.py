@@ -1,4 +1,4 @@
-"""Devices and the broker: who may connect, what he may say, and where it goes."""
+"""Tests of the MQTT broker: authentication, authorisation and delivery of messages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def sensor(aws: boto3.Session, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @dataclass
 class Session:
-    """An MQTT 5 session of paho, and what the broker has said in it."""
+    """An MQTT 5 session of paho and the broker's responses."""
 
     client: paho.Client
     connected: threading.Event = field(default_factory=threading.Event)
@@ -56,7 +56,7 @@ class Session:
     pubacks: dict[int, int] = field(default_factory=dict)
 
     def publish(self, topic: str, payload: bytes) -> int:
-        """The reason code with which the broker answered."""
+        """Publishes a message and returns the reason code of the broker's PUBACK."""
         acknowledged = threading.Event()
 
         def on_publish(_client, _user, mid, reason, _properties):
@@ -65,7 +65,7 @@ class Session:
 
         self.client.on_publish = on_publish
         sent = self.client.publish(topic, payload, qos=1)
-        assert acknowledged.wait(WAIT), "no PUBACK came"
+        assert acknowledged.wait(WAIT), "no PUBACK received"
         return self.pubacks[sent.mid]
 
 
@@ -110,13 +110,13 @@ def session(cloud: LocalCloud, sensor: estate.Device) -> Iterator[Session]:
 
 
 def refused(opened: Session) -> bool:
-    """Whether a connection has ended without ever having been accepted."""
+    """Whether a connection ended without being accepted."""
     assert opened.ended.wait(WAIT), "the connection neither succeeded nor ended"
     opened.client.loop_stop()
     return not opened.connected.is_set()
 
 
-def certificate_of_a_stranger(folder: Path, common_name: str) -> tuple[Path, Path]:
+def self_signed_certificate(folder: Path, common_name: str) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now = datetime.now(UTC)
@@ -130,7 +130,7 @@ def certificate_of_a_stranger(folder: Path, common_name: str) -> tuple[Path, Pat
         .not_valid_after(now + timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
-    certificate_file, key_file = folder / "stranger.crt", folder / "stranger.key"
+    certificate_file, key_file = folder / "self-signed.crt", folder / "self-signed.key"
     certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key_file.write_bytes(
         key.private_bytes(
@@ -142,7 +142,7 @@ def certificate_of_a_stranger(folder: Path, common_name: str) -> tuple[Path, Pat
     return certificate_file, key_file
 
 
-def test_a_reading_lands_in_the_lake_with_its_thing_and_time(
+def test_a_reading_is_delivered_to_the_lake_with_its_thing_and_time(
     aws: boto3.Session, session: Session
 ) -> None:
     mark = str(uuid.uuid4())
@@ -186,7 +186,7 @@ def test_awsiotsdk_publishes_over_mqtt_5(
 
 
 @pytest.mark.parametrize(
-    ("payload", "complaint"),
+    ("payload", "reason"),
     [
         (b"ozone is high today", "got no JSON"),
         (b"\xff\xfe\x00", "got no JSON"),
@@ -194,14 +194,14 @@ def test_awsiotsdk_publishes_over_mqtt_5(
         (b"", "got no JSON"),
     ],
 )
-def test_what_is_no_json_object_goes_to_the_error_action_whole(
-    aws: boto3.Session, session: Session, payload: bytes, complaint: str
+def test_a_payload_that_is_not_a_json_object_goes_to_the_error_action_unchanged(
+    aws: boto3.Session, session: Session, payload: bytes, reason: str
 ) -> None:
     known = set(estate.objects(aws, BUCKET, "errors/rule/"))
     mark = str(uuid.uuid4())
     assert session.publish("telemetry/sensor-1", payload) == 0
     assert session.publish("telemetry/sensor-1", json.dumps({"mark": mark}).encode()) == 0
-    _landed(aws, mark)  # the rest flows
+    _landed(aws, mark)  # other messages are delivered
     new = {
         key: body
         for key, body in estate.objects(aws, BUCKET, "errors/rule/").items()
@@ -216,10 +216,10 @@ def test_what_is_no_json_object_goes_to_the_error_action_whole(
     assert document["topic"] == "telemetry/sensor-1"
     assert document["failures"][0]["failedAction"] == "FirehoseAction"
     assert document["failures"][0]["failedResource"] == "iot-telemetry"
-    assert complaint in document["failures"][0]["errorMessage"]
+    assert reason in document["failures"][0]["errorMessage"]
 
 
-def test_a_rule_whose_role_may_not_write_sends_the_message_to_its_error_action(
+def test_a_rule_whose_role_lacks_permission_sends_the_message_to_its_error_action(
     aws: boto3.Session, session: Session
 ) -> None:
     iam = aws.client("iam")
@@ -254,7 +254,9 @@ def test_a_rule_whose_role_may_not_write_sends_the_message_to_its_error_action(
     assert mark in base64.b64decode(failed["base64OriginalPayload"]).decode()
 
 
-def test_a_device_may_not_publish_on_anothers_topic(aws: boto3.Session, session: Session) -> None:
+def test_a_device_cannot_publish_to_the_topic_of_another(
+    aws: boto3.Session, session: Session
+) -> None:
     mark = str(uuid.uuid4())
     foreign = json.dumps({"mark": mark, "foreign": True}).encode()
     assert session.publish("telemetry/sensor-2", foreign) == NOT_AUTHORIZED
@@ -262,7 +264,9 @@ def test_a_device_may_not_publish_on_anothers_topic(aws: boto3.Session, session:
     assert "foreign" not in _landed(aws, mark)
 
 
-def test_a_device_may_not_take_anothers_name(cloud: LocalCloud, sensor: estate.Device) -> None:
+def test_a_device_cannot_use_the_client_id_of_another(
+    cloud: LocalCloud, sensor: estate.Device
+) -> None:
     assert refused(connect(cloud, "sensor-2", sensor.certificate, sensor.key))
 
 
@@ -272,10 +276,10 @@ def test_a_device_without_a_certificate_is_refused(
     assert refused(connect(cloud, sensor.name, None, None))
 
 
-def test_a_device_with_a_foreign_authoritys_certificate_is_refused(
+def test_a_device_with_a_certificate_of_another_authority_is_refused(
     cloud: LocalCloud, sensor: estate.Device, tmp_path: Path
 ) -> None:
-    certificate, key = certificate_of_a_stranger(tmp_path, sensor.name)
+    certificate, key = self_signed_certificate(tmp_path, sensor.name)
     assert refused(connect(cloud, sensor.name, certificate, key))
 
 

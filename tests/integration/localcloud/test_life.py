@@ -1,4 +1,4 @@
-"""The local cloud's own life: up, down, killed, refused, and what it keeps."""
+"""Tests of starting, stopping and killing the local cloud, its access control and its state."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def taken(port: int):
         yield
 
 
-def test_up_run_status_and_down_as_a_user_says_them(tmp_path: Path) -> None:
+def test_up_run_status_and_down_from_the_command_line(tmp_path: Path) -> None:
     config = fresh(tmp_path / "home")
     home = f"--state={config.home}"
     ports = (f"--port={config.port}", f"--mqtt-port={config.mqtt_port}")
@@ -87,7 +87,7 @@ def test_up_run_status_and_down_as_a_user_says_them(tmp_path: Path) -> None:
     assert launch.find(config.home) is None
 
 
-def test_the_clients_file_is_its_owners_only_and_any_shell_can_source_it(
+def test_only_the_owner_can_read_the_environment_file_and_any_shell_can_source_it(
     cloud: LocalCloud,
 ) -> None:
     file = cloud.config.environment_file
@@ -101,7 +101,7 @@ def test_the_clients_file_is_its_owners_only_and_any_shell_can_source_it(
 
 
 @pytest.mark.parametrize(("which", "option"), [("port", "PORT"), ("mqtt_port", "MQTT_PORT")])
-def test_a_taken_port_is_said_before_anything_starts(
+def test_a_port_in_use_is_reported_before_anything_starts(
     tmp_path: Path, which: str, option: str
 ) -> None:
     config = fresh(tmp_path / "home")
@@ -121,7 +121,7 @@ def test_a_taken_port_is_said_before_anything_starts(
 
 
 @pytest.mark.parametrize("which", ["port", "mqtt_port"])
-def test_a_port_lost_while_starting_ends_the_start(
+def test_start_fails_if_a_port_is_taken_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
     config = fresh(tmp_path / "home")
@@ -129,18 +129,18 @@ def test_a_port_lost_while_starting_ends_the_start(
     monkeypatch.setattr(launch, "check", lambda _config: None)
     with (
         taken(getattr(config, which)),
-        pytest.raises(launch.LocalCloudError, match="ended with code 1 while starting"),
+        pytest.raises(launch.LocalCloudError, match="exited with code 1 while starting"),
     ):
         launch.start(config)
     assert launch.find(config.home) is None
 
 
-def test_a_full_disk_is_said_before_anything_starts(
+def test_a_full_disk_is_reported_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(launch, "NEEDED_DISK", 10**18)
     config = fresh(tmp_path / "home")
-    with pytest.raises(launch.LocalCloudError, match="GB left and the local cloud needs"):
+    with pytest.raises(launch.LocalCloudError, match="GB of free space, and the local cloud needs"):
         launch.start(config)
     assert not config.log_file.exists()
 
@@ -165,7 +165,7 @@ def test_nothing_listens_on_any_other_address(cloud: LocalCloud) -> None:
     assert listening == {cloud.config.port: LOCALHOST, cloud.config.mqtt_port: LOCALHOST}
 
 
-def test_only_the_kept_key_opens_it(cloud: LocalCloud) -> None:
+def test_only_the_administrators_key_is_accepted(cloud: LocalCloud) -> None:
     for key, secret in (
         ("test", "test"),
         ("000000000000", "test"),
@@ -211,7 +211,7 @@ def test_buckets_that_refuse_plain_http_can_be_used(aws: boto3.Session) -> None:
     assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"x"
 
 
-def test_no_web_page_can_wipe_it(cloud: LocalCloud) -> None:
+def test_reset_over_http_is_refused(cloud: LocalCloud) -> None:
     request = urllib.request.Request(f"{cloud.endpoint_url}/_ministack/reset", method="POST")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)
@@ -271,7 +271,7 @@ def test_a_killed_cloud_loses_no_record_that_it_acknowledged(tmp_path: Path) -> 
         assert names == ["kept"]
 
 
-def test_a_lambda_function_runs_with_its_role_against_this_cloud(aws: boto3.Session) -> None:
+def test_a_lambda_function_calls_this_cloud_with_its_role(aws: boto3.Session) -> None:
     source = """
 import json, os, sys
 import boto3

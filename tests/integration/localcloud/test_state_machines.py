@@ -1,4 +1,4 @@
-"""State machines that run Glue and SageMaker jobs to their end, as the machine's role."""
+"""Tests of state machines that run Glue and SageMaker jobs with the machine's role."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def role(studio: Studio) -> str:
 
 
 def machine(studio: Studio, role: str, name: str, task: dict[str, Any]) -> str:
-    """A machine of one task, which catches what goes wrong."""
+    """Creates a machine with one task that catches all errors."""
     definition = {
         "StartAt": "Work",
         "States": {
@@ -86,7 +86,7 @@ def training(studio: Studio, role: str) -> str:
     return machine(studio, role, "training", task)
 
 
-def test_task_waits_for_its_job_and_gives_its_description(studio: Studio, training: str) -> None:
+def test_task_waits_for_its_job_and_returns_its_description(studio: Studio, training: str) -> None:
     found = ended(studio, execute(studio, training, name="fine", behaviour="learn"))
     assert found["status"] == "SUCCEEDED"
     job = json.loads(found["output"])
@@ -101,7 +101,7 @@ def test_failed_job_fails_the_task_with_its_description(studio: Studio, training
     assert "time_freq must be one of H, D" in json.loads(found["cause"])["FailureReason"]
 
 
-def test_refusal_has_the_services_name(studio: Studio, training: str) -> None:
+def test_error_has_the_name_of_the_service(studio: Studio, training: str) -> None:
     found = ended(studio, execute(studio, training, name="fine", behaviour="learn"))
     assert found["error"] == "SageMaker.ResourceInUseException"
 
@@ -116,7 +116,7 @@ def test_stopped_execution_stops_its_job(studio: Studio, training: str) -> None:
     assert studio.finished("endless")["TrainingJobStatus"] == "Stopped"
 
 
-def test_task_has_the_rights_of_the_machines_role_only(studio: Studio, role: str) -> None:
+def test_task_has_only_the_permissions_of_the_machines_role(studio: Studio, role: str) -> None:
     poor = studio.new_role("poor", allow("glue:*"), trusted="states.amazonaws.com")
     task = {
         "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync",
@@ -129,7 +129,7 @@ def test_task_has_the_rights_of_the_machines_role_only(studio: Studio, role: str
     assert "not authorized to perform: sagemaker:CreateTrainingJob" in found["cause"]
 
 
-def test_glue_run_is_awaited_and_its_refusal_named(studio: Studio, role: str) -> None:
+def test_task_waits_for_its_glue_run_and_reports_glues_errors(studio: Studio, role: str) -> None:
     studio.s3.put_object(Bucket=BUCKET, Key="code/job.py", Body=b"print('worked')")
     worker = studio.new_role("glue-worker", allow("s3:*"), trusted="glue.amazonaws.com")
     command = {"Name": "pythonshell", "ScriptLocation": f"s3://{BUCKET}/code/job.py"}
@@ -143,7 +143,9 @@ def test_glue_run_is_awaited_and_its_refusal_named(studio: Studio, role: str) ->
     assert found["error"] == "Glue.EntityNotFoundException"
 
 
-def test_any_other_operation_of_sagemaker_is_called_by_its_name(studio: Studio, role: str) -> None:
+def test_any_operation_of_sagemaker_can_be_called_through_its_sdk(
+    studio: Studio, role: str
+) -> None:
     task = {
         "Resource": "arn:aws:states:::aws-sdk:sagemaker:createModelPackageGroup",
         "Parameters": {"ModelPackageGroupName.$": "$.name"},
@@ -152,7 +154,7 @@ def test_any_other_operation_of_sagemaker_is_called_by_its_name(studio: Studio, 
     assert json.loads(found["output"])["ModelPackageGroupArn"].endswith("/made")
 
 
-def test_rule_starts_a_machine_with_the_rights_of_its_targets_role_only(
+def test_rule_starts_a_machine_only_if_its_targets_role_allows_it(
     studio: Studio, role: str
 ) -> None:
     events, states = studio.client("events"), studio.client("stepfunctions")
@@ -201,7 +203,7 @@ def locks(studio: Studio) -> None:
     )
 
 
-def test_other_services_are_called_as_the_machines_role_too(
+def test_other_services_are_also_called_with_the_machines_role(
     studio: Studio, role: str, locks: None
 ) -> None:
     found = ended(studio, execute(studio, machine(studio, role, "unlawful", PUT)))
@@ -213,7 +215,7 @@ def test_other_services_are_called_as_the_machines_role_too(
     assert found["error"] == "DynamoDB.ConditionalCheckFailedException"
 
 
-def test_members_begin_with_a_capital_whatever_the_services_own_do(studio: Studio) -> None:
+def test_members_of_sdk_integrations_start_with_a_capital_letter(studio: Studio) -> None:
     reader = studio.new_role(
         "reader", allow("states:DescribeExecution"), trusted="states.amazonaws.com"
     )
@@ -226,7 +228,7 @@ def test_members_begin_with_a_capital_whatever_the_services_own_do(studio: Studi
     assert json.loads(found["output"]) == {"status": "RUNNING"}
 
 
-def test_leave_to_start_one_crawler_is_leave_for_that_one(studio: Studio) -> None:
+def test_permission_to_start_a_crawler_covers_only_that_crawler(studio: Studio) -> None:
     crawlers = "arn:aws:glue:*:*:crawler/mine"
     starter = studio.new_role(
         "starter", allow("glue:StartCrawler", crawlers), trusted="states.amazonaws.com"

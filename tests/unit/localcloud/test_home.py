@@ -1,4 +1,4 @@
-"""The home folder's files."""
+"""Tests of the files in the home folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localcloud.cloud.home import (
 )
 
 
-def test_the_key_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+def test_the_key_is_created_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     config = CloudConfig(home=tmp_path)
     made = Credentials.of(config)
     assert Credentials.of(config) == made
@@ -33,7 +33,7 @@ def test_two_homes_have_two_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["plain", "with space", "it's"])
-def test_the_clients_file_is_read_as_it_was_written(tmp_path: Path, folder: str) -> None:
+def test_the_environment_file_is_read_as_written(tmp_path: Path, folder: str) -> None:
     home = tmp_path / folder
     home.mkdir()
     config = CloudConfig(home=home, port=1234, mqtt_port=2345)

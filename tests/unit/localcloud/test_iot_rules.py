@@ -1,4 +1,4 @@
-"""Which payloads a rule can read, and what its substitution templates become."""
+"""Tests of the payloads that a rule can read and of its substitution templates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ministack.services import iot
 
 from localcloud.services.cloudwatch.metrics import Meter
 from localcloud.services.iot import rules as iot_rules
-from localcloud.services.iot.rule_payloads import unreadable
+from localcloud.services.iot.rule_payloads import payload_problem
 from localcloud.services.iot.rules import Rules, substituted
 
 SQL = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
@@ -20,7 +20,7 @@ SQL = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'teleme
 
 class NoStreams:
     def put(self, account: str, region: str, name: str, records: list[bytes]) -> None:
-        raise AssertionError("no record is put here")
+        raise AssertionError("unexpected put of records")
 
 
 @pytest.fixture
@@ -49,14 +49,14 @@ def message(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("SELECT topic() AS t FROM 't'", b"text", True),
     ],
 )
-def test_only_what_a_rule_can_select_from_is_readable(
+def test_payload_is_readable_if_the_rule_can_select_from_it(
     sql: str, payload: bytes, readable: bool
 ) -> None:
-    assert (unreadable({"sql": sql}, payload) is None) is readable
+    assert (payload_problem({"sql": sql}, payload) is None) is readable
 
 
-def test_a_disabled_rule_reads_nothing() -> None:
-    assert unreadable({"sql": SQL, "ruleDisabled": True}, b"text") is None
+def test_a_disabled_rule_accepts_any_payload() -> None:
+    assert payload_problem({"sql": SQL, "ruleDisabled": True}, b"text") is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_templates_are_filled_from_the_message(
 
 
 @pytest.mark.usefixtures("message")
-def test_the_estates_error_key_is_the_hour_and_an_id() -> None:
+def test_the_estates_error_key_contains_the_hour_and_an_id() -> None:
     template = 'errors/rule/${parse_time("yyyy/MM/dd/HH", timestamp(), "UTC")}/${newuuid()}.json'
     before = datetime.now(UTC)
     key = substituted(template, {})

@@ -1,4 +1,4 @@
-"""ministack's answers, mended to what AWS says."""
+"""Tests of corrections to ministack's responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localcloud.ministack import answers
 
 
 def trigger(**fields: Any) -> dict[str, Any]:
-    """A trigger as it is found after its creation."""
+    """Creates a trigger and returns it as stored."""
     name = fields["Name"]
     answers._without_empty_parts(glue._create_trigger)(fields)
     found: dict[str, Any] = json.loads(glue._get_trigger({"Name": name})[2])["Trigger"]
@@ -19,13 +19,13 @@ def trigger(**fields: Any) -> dict[str, Any]:
     return found
 
 
-def test_a_trigger_has_a_predicate_only_where_it_was_given_one() -> None:
+def test_a_trigger_has_a_predicate_only_if_it_was_created_with_one() -> None:
     assert "Predicate" not in trigger(Name="nightly", Type="SCHEDULED")
     predicate = {"Conditions": [{"JobName": "first", "State": "SUCCEEDED"}]}
     assert trigger(Name="then", Type="CONDITIONAL", Predicate=predicate)["Predicate"] == predicate
 
 
-def test_a_state_machine_is_traced_as_it_was_told_to_be() -> None:
+def test_a_state_machine_keeps_its_tracing_configuration() -> None:
     create = answers._keeping_tracing(stepfunctions._create_state_machine)
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
     arn = json.loads(

@@ -1,4 +1,4 @@
-"""A call that an SDK sends twice is done once."""
+"""Tests that a call which an SDK retries is executed once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Headers = dict[str, str]
 
 
 class Counter:
-    """An application that counts what it is asked, and answers the number."""
+    """An application that counts its calls and responds with the number."""
 
     def __init__(self, status: int = 200) -> None:
         self.calls = 0
@@ -37,7 +37,7 @@ def ask(
     key: str = "AKIA1",
     lost: bool = False,
 ) -> bytes:
-    """The body of the answer; where it is lost, the connection breaks while it is sent."""
+    """Returns the response's body; with ``lost``, the connection breaks during the response."""
     headers: Headers = {"authorization": f"AWS4-HMAC-SHA256 Credential={key}/20260101/eu-west-1"}
     if call:
         headers |= {"amz-sdk-invocation-id": call, "amz-sdk-request": f"attempt={attempt}; max=3"}
@@ -56,13 +56,13 @@ def ask(
         body += message.get("body", b"")
 
     async def receive() -> Any:
-        raise AssertionError("nobody reads the request here")
+        raise AssertionError("unexpected read of the request")
 
     asyncio.run(app(scope, receive, send))
     return body
 
 
-def test_a_second_attempt_gets_the_first_ones_answer() -> None:
+def test_a_retry_gets_the_first_response() -> None:
     app = Counter()
     once = Repeats(app)
     with pytest.raises(ConnectionResetError):
@@ -82,13 +82,13 @@ def test_a_second_attempt_gets_the_first_ones_answer() -> None:
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_what_is_not_the_same_call_is_done(other: dict[str, Any]) -> None:
+def test_another_call_is_executed(other: dict[str, Any]) -> None:
     once = Repeats(Counter())
     ask(once, 1)
     assert ask(once, **{"attempt": 2, **other}) == b"call 2"
 
 
-def test_a_call_that_failed_is_done_again() -> None:
+def test_a_failed_call_is_executed_again() -> None:
     app = Counter(status=503)
     once = Repeats(app)
     assert ask(once, 1) == b"call 1"
@@ -96,14 +96,14 @@ def test_a_call_that_failed_is_done_again() -> None:
     assert ask(once, 2) == b"call 2"
 
 
-def test_a_first_attempt_is_always_done() -> None:
+def test_a_first_attempt_is_always_executed() -> None:
     once = Repeats(Counter())
     assert ask(once, 1) == b"call 1"
     assert ask(once, 1) == b"call 2"
 
 
-def test_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_responses_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     once = Repeats(Counter())
     ask(once, 1)
-    monkeypatch.setattr(repeats, "REMEMBERED", 0.0)
+    monkeypatch.setattr(repeats, "KEPT_SECONDS", 0.0)
     assert ask(once, 2) == b"call 2"

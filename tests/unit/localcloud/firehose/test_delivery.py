@@ -1,4 +1,4 @@
-"""How Firehose names objects and joins records."""
+"""Tests of Firehose's object names, delimiters and checks of destinations."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def delimiter(value: str) -> dict[str, Any]:
         (processing({"Type": "AppendDelimiterToRecord"}), b"\n"),
     ],
 )
-def test_the_delimiter_is_the_processors(destination: dict[str, Any], expected: bytes) -> None:
+def test_the_delimiter_is_the_processors_value(
+    destination: dict[str, Any], expected: bytes
+) -> None:
     assert appended_delimiter(destination) == expected
 
 
@@ -81,20 +83,20 @@ def test_the_delimiter_is_the_processors(destination: dict[str, Any], expected: 
         ({"DataFormatConversionConfiguration": {"Enabled": True}}, False),
     ],
 )
-def test_streams_that_change_their_records_stay_ministacks(
+def test_ministack_serves_streams_that_change_their_records(
     destination: dict[str, Any], here: bool
 ) -> None:
     stream = {"destinations": [{"type": "ExtendedS3", "config": destination}]}
     assert buffered_here(stream) is here
 
 
-def test_a_stream_without_an_s3_destination_stays_ministacks() -> None:
+def test_ministack_serves_streams_without_an_s3_destination() -> None:
     assert not buffered_here({"destinations": []})
     assert not buffered_here({"destinations": [{"type": "HttpEndpoint", "config": {}}]})
 
 
 @pytest.mark.parametrize(
-    ("config", "complaint"),
+    ("config", "reason"),
     [
         ({"CompressionFormat": "Snappy"}, "got Snappy"),
         ({"Prefix": "!{timestamp:yyyy}/"}, "ErrorOutputPrefix"),
@@ -104,8 +106,6 @@ def test_a_stream_without_an_s3_destination_stays_ministacks() -> None:
         ),
     ],
 )
-def test_a_destination_that_cannot_work_is_refused_when_made(
-    config: dict[str, Any], complaint: str
-) -> None:
-    with pytest.raises(AwsError, match=complaint):
+def test_an_invalid_destination_is_refused(config: dict[str, Any], reason: str) -> None:
+    with pytest.raises(AwsError, match=reason):
         check_destination({"ExtendedS3DestinationConfiguration": config})

@@ -1,4 +1,4 @@
-"""Faults on order: from a file in the home folder, at once, and only what the file says."""
+"""Tests of fault injection by a file in the home folder."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from localcloud.services.firehose.faults import Faults, FaultSwitch
 
 
 @pytest.fixture(autouse=True)
-def look_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "GLANCE_SECONDS", 0.0)
+def check_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "CHECK_SECONDS", 0.0)
 
 
-def test_without_a_file_nothing_goes_wrong(tmp_path: Path) -> None:
+def test_without_a_file_there_are_no_faults(tmp_path: Path) -> None:
     switch = FaultSwitch(tmp_path)
     assert switch.faults == Faults()
     assert switch.delay() == 0
     assert not any(switch.happens(switch.faults.refuse) for _ in range(100))
 
 
-def test_faults_are_shown_from_their_order_to_the_files_end(tmp_path: Path) -> None:
+def test_faults_occur_while_the_file_exists(tmp_path: Path) -> None:
     switch = FaultSwitch(tmp_path)
     Faults(refuse=1.0, delay_seconds=3).order(tmp_path)
     assert switch.happens(switch.faults.refuse)
@@ -34,13 +34,13 @@ def test_faults_are_shown_from_their_order_to_the_files_end(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"refuse": 2}', '{"refuse": "x"}', '{"a": 1}'])
-def test_what_cannot_be_read_changes_nothing(
+def test_an_invalid_file_changes_nothing(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     switch = FaultSwitch(tmp_path)
-    ordered = Faults(deliver_twice=0.5)
-    ordered.order(tmp_path)
-    assert switch.faults == ordered
+    valid = Faults(deliver_twice=0.5)
+    valid.order(tmp_path)
+    assert switch.faults == valid
     (tmp_path / faults.FILE).write_text(text)
-    assert switch.faults == ordered
-    assert "stays in force" in caplog.text
+    assert switch.faults == valid
+    assert "stay in force" in caplog.text

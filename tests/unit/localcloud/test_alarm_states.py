@@ -1,4 +1,4 @@
-"""When an alarm is raised: by its own series, period by period, and by what is missing."""
+"""Tests of the state of alarms, by complete periods and with missing data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.services.cloudwatch.alarms import judge
+from localcloud.services.cloudwatch.alarms import evaluated_state
 
 NOW = 600.0  # the end of ten periods
 
@@ -27,12 +27,12 @@ def alarm(**members: Any) -> dict[str, Any]:
 
 
 def points(*periods: float | None) -> list[dict[str, Any]]:
-    """Two points in each of the last periods, whose sum is given; None has no data."""
+    """Makes two points in each of the last periods, with the given sums; None means no data."""
     found = []
     for back, total in enumerate(reversed(periods)):
-        begin = NOW - 60 * (back + 1)
+        start = NOW - 60 * (back + 1)
         if total is not None:
-            found += [{"Timestamp": begin + at, "Value": total / 2} for at in (1, 59)]
+            found += [{"Timestamp": start + at, "Value": total / 2} for at in (1, 59)]
     return found
 
 
@@ -50,7 +50,7 @@ def points(*periods: float | None) -> list[dict[str, Any]]:
         ({"EvaluationPeriods": 1}, (1, 1, 9), "ALARM"),
         ({"Statistic": "Average"}, (9, 9, 9), "OK"),  # of 4.5 each
         ({"Statistic": "SampleCount", "Threshold": 1}, (1, 1, 1), "ALARM"),
-        # what is missing
+        # missing data
         ({}, (None, None, None), "INSUFFICIENT_DATA"),
         ({}, (None, None, 9), "ALARM"),
         ({}, (None, 1, 9), "OK"),
@@ -63,18 +63,18 @@ def points(*periods: float | None) -> list[dict[str, Any]]:
         ({"TreatMissingData": "ignore", "StateValue": "OK"}, (None, None, None), "OK"),
     ],
 )
-def test_the_last_whole_periods_decide(
+def test_the_last_complete_periods_determine_the_state(
     members: dict[str, Any], periods: tuple[float | None, ...], state: str
 ) -> None:
-    assert judge(alarm(**members), points(*periods), NOW)[0] == state
+    assert evaluated_state(alarm(**members), points(*periods), NOW)[0] == state
 
 
-def test_neither_the_running_period_nor_an_old_one_counts() -> None:
+def test_the_current_period_and_older_ones_do_not_count() -> None:
     old = {"Timestamp": NOW - 181, "Value": 1.0}
     running = {"Timestamp": NOW + 1, "Value": 1.0}
-    assert judge(alarm(), [old, *points(9, 9, 9), running], NOW + 2)[0] == "ALARM"
+    assert evaluated_state(alarm(), [old, *points(9, 9, 9), running], NOW + 2)[0] == "ALARM"
 
 
-def test_the_reason_shows_the_datapoints() -> None:
-    _, reason = judge(alarm(TreatMissingData="breaching"), points(9, None, 7.5), NOW)
+def test_the_reason_contains_the_datapoints() -> None:
+    _, reason = evaluated_state(alarm(TreatMissingData="breaching"), points(9, None, 7.5), NOW)
     assert "3 of the last 3 datapoints [9, -, 7.5] breached GreaterThanThreshold 5.0" in reason

@@ -1,4 +1,4 @@
-"""Which MQTT messages change what the local cloud keeps, and so have it saved."""
+"""Tests of which MQTT messages change the local cloud's state, so that it is saved."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from localcloud.ministack import mqtt
 
 
 @pytest.fixture
-def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was noted; ministack's own function is put back afterwards."""
-    notes: list[str] = []
+def notifications(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Notifications of state changes; restores ministack's own function afterwards."""
+    received: list[str] = []
     monkeypatch.setattr(iot, "broker_publish", iot.broker_publish)
-    mqtt.note_what_lasts(lambda: notes.append("changed"))
-    return notes
+    mqtt.notify_of_state_changes(lambda: received.append("changed"))
+    return received
 
 
 @pytest.mark.parametrize(
-    ("topic", "options", "lasts"),
+    ("topic", "options", "changes_state"),
     [
         ("telemetry/harbour", {}, False),
         ("status/harbour", {"retain": True}, True),
@@ -29,6 +29,6 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("$aws/rules/absent/telemetry/harbour", {"qos": 1}, False),
     ],
 )
-def test_what_changes_the_clouds_state_is_noted(noted, topic, options, lasts):
+def test_state_changing_messages_are_notified(notifications, topic, options, changes_state):
     asyncio.run(iot.broker_publish("000000000000", "eu-west-1", topic, b"{}", **options))
-    assert bool(noted) == lasts
+    assert bool(notifications) == changes_state
