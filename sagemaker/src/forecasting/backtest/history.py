@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 from evaluation_container.scoring.metrics import Floats
+from forecast_format.related import mean_where_enough
 
 from contracts.models.forecast_input import HORIZON
 from forecasting.errors import ForecastingError
@@ -103,8 +104,6 @@ class History:
             raise ForecastingError(
                 f"WEATHER=known needs recorded weather, {', '.join(WEATHER)}; these data have none"
             )
-        from forecast_format.related import mean_where_enough  # noqa: PLC0415  (pandas)
-
         recorded = np.stack([self.of(name) for name in WEATHER], axis=1)
         around = np.stack(
             [mean_where_enough([*self.of(name).astype(np.float32)]) for name in WEATHER]

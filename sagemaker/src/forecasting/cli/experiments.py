@@ -20,7 +20,8 @@ from rich.console import Console
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 from forecasting.experiments import training_runs
-from forecasting.experiments.store import WITHOUT_TELEMETRY, ExperimentStore, local_uri, server_arn
+from forecasting.experiments.store import ExperimentStore, local_uri, server_arn
+from forecasting.experiments.telemetry import WITHOUT_TELEMETRY
 from forecasting.releases import registry
 from forecasting.settings import Settings
 

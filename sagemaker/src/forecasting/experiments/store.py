@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import forecasting.experiments.telemetry  # noqa: F401 -- before MLflow
+
+# isort: split
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 
 from contracts.names import Names
 from forecasting.experiments.training_runs import RUNNING, Run
 from forecasting.jobs.job_metrics import Measurement
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-WITHOUT_TELEMETRY = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-"""MLflow tells its makers how it is used, unless these stand in its environment."""
 
 JOB = "job"
 """Tag by which a job's run is found again."""
@@ -104,8 +103,6 @@ class ExperimentStore:
         """Set tags of a job's run, if there is one; those that are so already stay as they are."""
         if job not in self._ids:
             return
-        from mlflow.entities import RunTag  # noqa: PLC0415
-
         run_id = self._ids[job]
         there = self._client.get_run(run_id).data.tags
         new = [RunTag(name, text) for name, text in tags.items() if there.get(name) != text]
@@ -116,8 +113,6 @@ class ExperimentStore:
         """Add to a job's run, if there is one, what it does not yet hold."""
         if job not in self._ids:
             return
-        from mlflow.entities import Metric  # noqa: PLC0415
-
         run_id = self._ids[job]
         there = {
             name: {one.step for one in self._client.get_metric_history(run_id, name)}
@@ -132,15 +127,11 @@ class ExperimentStore:
             self._client.log_batch(run_id, metrics=new[start : start + _A_CALL])
 
     def _log_parameters(self, run_id: str, parameters: Mapping[str, str]) -> None:
-        from mlflow.entities import Param  # noqa: PLC0415
-
         values = [Param(name, text) for name, text in parameters.items()]
         for start in range(0, len(values), _A_CALL):
             self._client.log_batch(run_id, params=values[start : start + _A_CALL])
 
     def _log_channels(self, run_id: str, run: Run) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415
-
         inputs = [
             DatasetInput(
                 Dataset(
@@ -158,8 +149,6 @@ class ExperimentStore:
             self._client.log_inputs(run_id, inputs)
 
     def _all(self) -> list[Any]:
-        from mlflow.entities import ViewType  # noqa: PLC0415
-
         found: list[Any] = []
         token = None
         while True:
@@ -173,9 +162,6 @@ class ExperimentStore:
 
 
 def _client(tracking_uri: str) -> MlflowClient:
-    os.environ.update(WITHOUT_TELEMETRY)  # read once, at the import
-    from mlflow import MlflowClient  # noqa: PLC0415  (1.5 s)
-
     for name in ("mlflow", "alembic"):  # how it makes the tables of a new store
         logging.getLogger(name).setLevel(logging.WARNING)
     scheme, _, path = tracking_uri.partition(":///")

@@ -19,7 +19,7 @@ def training_image(names: Names, algorithm: str) -> str:
     built_in = ALGORITHMS[algorithm].built_in
     if built_in is None:
         return image_uri(names, algorithm)
-    from sagemaker.core import image_uris  # noqa: PLC0415  (1.5 s, and only training needs it)
+    from sagemaker.core import image_uris  # noqa: PLC0415  (1.5 s, and no own image needs it)
 
     try:
         return str(image_uris.retrieve(built_in, names.region))

@@ -2,81 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pkgutil import resolve_name
 
 from forecasting.backtest.forecasters.base import Forecaster
 from forecasting.errors import ForecastingError
 
-
-def forecaster(name: str, seed: int) -> Forecaster:
-    """A new model by its name.
-
-    Raises
-    ------
-    ForecastingError
-        There is none of that name.
-    """
-    if name not in MODELS:
-        raise ForecastingError(f"MODEL must be one of {', '.join(MODELS)}; got {name!r}")
-    return MODELS[name](seed)
-
-
-def _persistence(_: int) -> Forecaster:
-    from forecasting.backtest.forecasters.naive import Persistence  # noqa: PLC0415
-
-    return Persistence()
-
-
-def _seasonal_naive(season: int) -> Callable[[int], Forecaster]:
-    def make(_: int) -> Forecaster:
-        from forecasting.backtest.forecasters.naive import SeasonalNaive  # noqa: PLC0415
-
-        return SeasonalNaive(season)
-
-    return make
-
-
-def _boosting(seed: int) -> Forecaster:
-    from forecasting.backtest.forecasters.boosting import Boosting  # noqa: PLC0415  (LightGBM)
-
-    return Boosting(seed)
-
-
-def _deepar(seed: int) -> Forecaster:
-    from forecasting.backtest.forecasters.deepar import DeepAR  # noqa: PLC0415  (torch)
-
-    return DeepAR(seed)
-
-
-def _stock_deepar(seed: int) -> Forecaster:
-    from forecasting.backtest.forecasters.stock_deepar import StockDeepAR  # noqa: PLC0415  (torch)
-
-    return StockDeepAR(seed)
-
-
-def _own_lags(seed: int) -> Forecaster:
-    from forecasting.backtest.forecasters.own_lags import OwnLags  # noqa: PLC0415  (LightGBM)
-
-    return OwnLags(seed)
-
-
-def _autoets(_: int) -> Forecaster:
-    from forecasting.backtest.forecasters.autoets import AutoETS  # noqa: PLC0415  (statsforecast)
-
-    return AutoETS()
-
-
-MODELS: Mapping[str, Callable[[int], Forecaster]] = {
-    "boosting": _boosting,
-    "deepar": _deepar,
-    "stock-deepar": _stock_deepar,
-    "own-lags": _own_lags,
-    "autoets": _autoets,
-    "persistence": _persistence,
-    "naive-24": _seasonal_naive(24),
-    "naive-168": _seasonal_naive(168),
+_SEEDED = {
+    "boosting": "boosting:Boosting",
+    "deepar": "deepar:DeepAR",
+    "stock-deepar": "stock_deepar:StockDeepAR",
+    "own-lags": "own_lags:OwnLags",
 }
-"""Makers of models, given a seed; the slowest first."""
+"""Modules and classes of the models that are made with a seed; the slowest first."""
+
+_FIXED: Mapping[str, tuple[str, *tuple[int, ...]]] = {
+    "autoets": ("autoets:AutoETS",),
+    "persistence": ("naive:Persistence",),
+    "naive-24": ("naive:SeasonalNaive", 24),
+    "naive-168": ("naive:SeasonalNaive", 168),
+}
+"""Modules, classes and arguments of the models that are made without one."""
+
+MODELS = (*_SEEDED, *_FIXED)
 
 CHAMPION = "boosting"
 BASELINES = (
@@ -86,3 +34,18 @@ BASELINES = (
 
 WITH_WEATHER = ("boosting", "deepar")
 """Models that make use of weather that is known in advance."""
+
+
+def forecaster(name: str, seed: int) -> Forecaster:
+    """Make a model by its name.
+
+    Raises
+    ------
+    ForecastingError
+        There is none of that name.
+    """
+    if name not in MODELS:
+        raise ForecastingError(f"MODEL must be one of {', '.join(MODELS)}; got {name!r}")
+    path, *arguments = (_SEEDED[name], seed) if name in _SEEDED else _FIXED[name]
+    made: Forecaster = resolve_name(f"{__package__}.{path}")(*arguments)
+    return made
