@@ -1,13 +1,13 @@
-"""Latency of a forecast over the API against the endpoint alone and the predictor alone.
+"""Measures the latency of a forecast by the API, by the endpoint alone, and by the predictor alone.
 
-Run it against an estate with a deployed model, for example after ``make demo``::
+Run it with an estate that has a deployed model, for example after ``make demo``::
 
     python -m localcloud run -- .venv/bin/python benchmarks/api.py
 
-The three contestants forecast the same series in turns within one run, so that whatever else the
-machine does falls on all of them alike. The API's way: API Gateway, Lambda, history from S3, the
-endpoint, the record in DynamoDB. The predictor is the deployed model in this process, without
-HTTP; it runs only where the model is this repository's own DeepAR.
+The three contestants forecast the same series in turns within one run, so that other load on the
+machine affects all of them equally. A call of the API passes API Gateway, Lambda, history from S3,
+the endpoint, and the record in DynamoDB. The predictor is the deployed model in this process,
+without HTTP; it runs only if the model is this repository's DeepAR.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "sagemaker" / "src")]
 CONTAINERS = ROOT / "sagemaker" / "containers"
 sys.path += [str(CONTAINERS / "deepar"), str(CONTAINERS / "forecast"), str(CONTAINERS / "runtime")]
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the container serves
-warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")  # advice to their authors
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the container
+warnings.filterwarnings("ignore", module=r"(gluonts|lightning)\.")
 
 import boto3  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
@@ -49,17 +49,17 @@ from contracts.names import Names  # noqa: E402
 
 QUANTILES = ("0.1", "0.5", "0.9")
 WARM_UP = 5
-"""Rounds that are not counted: a cold Lambda and first passes through the network."""
+"""Number of rounds that are not counted: the Lambda is cold, and the network has first passes."""
 
 Contestant = Callable[[], object]
 
 
 class Unavailable(Exception):  # noqa: N818
-    """There is nothing to measure; the message says what to do."""
+    """The estate has nothing to measure; the message says what to do."""
 
 
 def series(session: Any, names: Names, device_id: str) -> tuple[str, bytes]:
-    """A pollutant of the device, and the request that asks the endpoint for its forecast."""
+    """Return a pollutant of the device, and the endpoint's request for its forecast."""
     read = session.client("s3").get_object(
         Bucket=names.bucket(RECENT.purpose), Key=f"{RECENT.prefix}{device_id}.json"
     )
@@ -82,7 +82,7 @@ def series(session: Any, names: Names, device_id: str) -> tuple[str, bytes]:
 
 
 def predictor(session: Any, names: Names, body: bytes) -> Contestant | None:
-    """The deployed model in this process; None where its artefact is not one of ours."""
+    """Load the deployed model in this process; None if it is not this repository's DeepAR."""
     sagemaker = session.client("sagemaker")
     endpoint = sagemaker.describe_endpoint(EndpointName=names.endpoint)
     configuration = sagemaker.describe_endpoint_config(
@@ -106,11 +106,11 @@ def predictor(session: Any, names: Names, body: bytes) -> Contestant | None:
 
 
 def contestants(session: Any, names: Names, device_id: str | None) -> dict[str, Contestant]:
-    """What is measured, by name; the endpoint is what the others are compared with."""
+    """Return the measured calls by name; the endpoint is the baseline of the ratios."""
     api = ForecastApi.find(session, names)
     device_id = device_id or next(iter(api.devices()), None)
     if device_id is None:
-        raise Unavailable("the API knows no device: say `make device` and `make etl` first")
+        raise Unavailable("the API knows no device: run `make device` and `make etl` first")
     pollutant, body = series(session, names, device_id)
     request = ForecastRequest(device_id, pollutant, horizon=HORIZON, quantiles=QUANTILES)
     runtime = session.client("sagemaker-runtime")
@@ -131,7 +131,7 @@ def contestants(session: Any, names: Names, device_id: str | None) -> dict[str, 
 
 
 def measure(found: dict[str, Contestant], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each call, the contestants taking turns."""
+    """Return the milliseconds of each call; the contestants take turns."""
     taken: dict[str, list[float]] = {name: [] for name in found}
     console = Console(stderr=True)
     for turn in track(
@@ -146,13 +146,13 @@ def measure(found: dict[str, Contestant], rounds: int) -> dict[str, list[float]]
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """A percentile of at least two values."""
+    """Return a percentile of at least two values."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
 def report(taken: dict[str, list[float]], names: Names, rounds: int) -> None:
-    """Print a line a contestant, with ratios to the endpoint."""
-    rival = next(name for name in taken if name.startswith("endpoint"))
+    """Print one line per contestant, with ratios to the endpoint."""
+    baseline = next(name for name in taken if name.startswith("endpoint"))
     table = Table("contestant", "p50 ms", "p99 ms", "p50 ratio", "p99 ratio")
     for name, values in taken.items():
         p50, p99 = percentile(values, 50), percentile(values, 99)
@@ -160,8 +160,8 @@ def report(taken: dict[str, list[float]], names: Names, rounds: int) -> None:
             name,
             f"{p50:.1f}",
             f"{p99:.1f}",
-            f"{p50 / percentile(taken[rival], 50):.2f}x",
-            f"{p99 / percentile(taken[rival], 99):.2f}x",
+            f"{p50 / percentile(taken[baseline], 50):.2f}x",
+            f"{p99 / percentile(taken[baseline], 99):.2f}x",
         )
     console = Console(width=100)
     console.print(
@@ -172,7 +172,7 @@ def report(taken: dict[str, list[float]], names: Names, rounds: int) -> None:
 
 
 def main() -> int:
-    """Measure and print; 1 with one line on stderr where there is nothing to measure."""
+    """Measure and print; return 1 after an error, with one line on stderr."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=200, help="calls of each contestant")
     parser.add_argument("--device", help="whose series is forecast; default: the first")

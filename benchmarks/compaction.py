@@ -1,8 +1,8 @@
-"""A day of a large fleet, before and after `compact`: files, bytes, and what a query reads.
+"""Measures a day of a large fleet before and after `compact`: files, bytes, and query time.
 
-It needs no estate. DuckDB makes the day up as so many runs of `telemetry_to_parquet` would have
-left it, a file a window; the job's own function compacts it; DuckDB then asks the table for one
-device, before and after, and compares all rows::
+It needs no estate. DuckDB generates the day as many runs of `telemetry_to_parquet` write it, one
+file per window, and the job's function compacts it. Before and after, DuckDB queries one device
+and compares all rows::
 
     .venv/bin/python benchmarks/compaction.py --devices 10000 --every-seconds 600
 """
@@ -49,7 +49,7 @@ _WINDOW = """
             1::int AS schema_version, device_id AS thing_name,
             timestamp + to_milliseconds(hash(device, number) % 60000) AS received_at,
             NULL::map(varchar, varchar) AS extra
-        FROM range({devices}) AS fleet(device), range({begin}, {end}) AS taken(number)
+        FROM range({devices}) AS fleet(device), range({start}, {end}) AS taken(number)
         ORDER BY device_id, boot_id, sequence
     ) TO '{path}' (FORMAT parquet, COMPRESSION zstd)
 """
@@ -61,16 +61,16 @@ _FOR_ONE = "SELECT avg(ozone) FROM read_parquet(?) WHERE device_id = ?"
 
 @dataclass(frozen=True)
 class Seen:
-    """The day as a reader finds it.
+    """Measurements of the day's files.
 
     Parameters
     ----------
     rows
-        Number and a checksum that does not depend on their order.
+        Number of rows, and a checksum that does not depend on their order.
     groups
-        Row groups that may hold one device by their statistics, of all.
+        Row groups that may contain one device by their statistics, and all row groups.
     seconds
-        Of a query for one device, the fastest.
+        Duration of the fastest query for one device.
     """
 
     files: list[int]
@@ -80,7 +80,7 @@ class Seen:
 
 
 def make_day(folder: Path, devices: int, every: int, windows: int) -> Table:
-    """A table with one day, a file and a commit a window."""
+    """Create a table with one day, with one file and one commit per window."""
     table = Table("telemetry", f"file://{folder}/", READINGS, ("device_id", "timestamp"))
     of_pollutants = ", ".join(
         f"(hash(device, number, {place}) % 9000) / 100.0 AS {name}"
@@ -89,7 +89,7 @@ def make_day(folder: Path, devices: int, every: int, windows: int) -> Table:
     readings = SECONDS // every
     duckdb.execute("SET timezone = 'UTC'")
     for number in range(windows):
-        begin, end = (readings * n // windows for n in (number, number + 1))
+        start, end = (readings * n // windows for n in (number, number + 1))
         path = folder / f"window-{number}/date={DAY}/part.parquet"
         path.parent.mkdir(parents=True)
         duckdb.execute(
@@ -98,26 +98,26 @@ def make_day(folder: Path, devices: int, every: int, windows: int) -> Table:
                 every=every,
                 devices=devices,
                 pollutants=of_pollutants,
-                begin=begin,
+                start=start,
                 end=end,
                 path=path,
             )
         )
-        name, rows = str(path.relative_to(folder)), devices * (end - begin)
+        name, rows = str(path.relative_to(folder)), devices * (end - start)
         file = DataFile(name, DAY, rows, path.stat().st_size)
-        delta.commit(delta.snapshot(table.uri), READINGS, [file], run="made up")
+        delta.commit(delta.snapshot(table.uri), READINGS, [file], run="generated")
     return table
 
 
 def look(folder: Path, files: list[DataFile]) -> Seen:
-    """Ask the files for everything once, and for one device several times."""
+    """Query the files for everything once, and for one device several times."""
     paths = [str(folder / file.path) for file in files]
     ((rows, checksum),) = duckdb.execute(_WHOLE.format(columns=_COLUMNS), [paths]).fetchall()
     seconds = []
     for _ in range(RUNS_OF_QUERY):
-        began = time.perf_counter()
+        started = time.perf_counter()
         duckdb.execute(_FOR_ONE, [paths, ONE_DEVICE]).fetchall()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - started)
     return Seen([file.size for file in files], (rows, checksum), _groups(paths), min(seconds))
 
 
@@ -133,11 +133,11 @@ def _groups(paths: list[str]) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Make a day, compact it, print both."""
+    """Create a day, compact it, and print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--devices", type=int, default=10_000)
-    parser.add_argument("--every-seconds", type=int, default=600, help="between two readings")
-    parser.add_argument("--windows", type=int, default=96, help="runs that the day came in")
+    parser.add_argument("--every-seconds", type=int, default=600, help="interval of readings")
+    parser.add_argument("--windows", type=int, default=96, help="number of runs in the day")
     options = parser.parse_args()
     os.environ |= {
         "JAVA_HOME": str(ROOT / "localcloud/services/glue/runs/java"),
@@ -154,15 +154,15 @@ def main() -> None:
         before = look(folder, list(delta.snapshot(table.uri).files))
         spark = spark_session("benchmark")
         spark.range(1).count()  # starting Spark is not the job's cost
-        began = time.perf_counter()
+        started = time.perf_counter()
         for files in crowded_days(delta.snapshot(table.uri), datetime.now(UTC)).values():
             compact_day(spark, table, files, "benchmark")
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - started
         after = look(folder, list(delta.snapshot(table.uri).files))
         spark.stop()
     _print(options, before, after, seconds)
     if before.rows != after.rows:
-        sys.exit("the rows are not the same")
+        sys.exit("compaction changed the rows")
 
 
 def _print(options: argparse.Namespace, before: Seen, after: Seen, seconds: float) -> None:
@@ -179,14 +179,14 @@ def _print(options: argparse.Namespace, before: Seen, after: Seen, seconds: floa
         ("MiB", megabytes, "{:,.1f}"),
         ("MiB of the largest file", [max(s.files) / 2**20 for s in (before, after)], "{:,.1f}"),
         ("row groups", [seen.groups[1] for seen in (before, after)], "{:,}"),
-        ("of them for one device", [seen.groups[0] for seen in (before, after)], "{:,}"),
-        ("ms of a query for it", [seen.seconds * 1000 for seen in (before, after)], "{:,.1f}"),
+        ("row groups of one device", [seen.groups[0] for seen in (before, after)], "{:,}"),
+        ("ms of its query", [seen.seconds * 1000 for seen in (before, after)], "{:,.1f}"),
     ):
         one, other = numbers
         table.add_row(name, form.format(one), form.format(other), f"{other / one:.2f}x")
     console.print(table)
-    same = "the same" if before.rows == after.rows else "[red]other[/] rows"
-    console.print(f"compacted in {seconds:.1f} s; {same} rows")
+    same = "equal" if before.rows == after.rows else "[red]different[/]"
+    console.print(f"compacted in {seconds:.1f} s; rows before and after are {same}")
 
 
 if __name__ == "__main__":

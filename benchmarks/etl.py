@@ -1,17 +1,17 @@
-"""From raw messages to the lake: the job against Spark left alone, and against DuckDB.
+"""Compares the ETL from raw messages to the lake with plain Spark and with DuckDB.
 
-It needs no estate: messages are made up, one in a hundred twice, and three contestants read the
-same objects and write the same days, each reading once, in turns within one run, so that whatever
-else the machine does falls on all of them alike:
+It needs no estate. Messages are generated, one in a hundred twice. Three contestants read the same
+objects and write the same days, each reading once, in turns within one run, so that other load on
+the machine affects all of them equally:
 
 - the job's transformation, as `telemetry_to_parquet` runs it, from the window to both tables;
-- Spark left alone, in the same session: ``spark.read.json`` that infers the schema,
-  ``dropDuplicates`` by identity and a partitioned write, compressed as Spark does by default. It
-  sees no broken messages, and what is in the lake already is not its concern;
-- DuckDB with the schema given and duplicates removed: what one machine can do.
+- plain Spark, in the same session: ``spark.read.json`` with schema inference, ``dropDuplicates`` by
+  identity and a partitioned write with Spark's default compression. It handles neither broken
+  messages nor readings that are already in the lake;
+- DuckDB with a given schema and without duplicates, as a reference for a single machine.
 
-More than one size tells what a further row costs, without what every run costs (starting Spark is
-not counted: it is the same for both)::
+Several sizes give the cost of an additional row, without the fixed cost of a run (the start of
+Spark is not counted: it is the same for both)::
 
     .venv/bin/python benchmarks/etl.py --rows 1000000 5000000 20000000
 """
@@ -52,9 +52,9 @@ from glue_jobs.telemetry_to_parquet import run  # noqa: E402
 
 ARRIVED = datetime(2026, 6, 1, tzinfo=UTC)
 HOURS_OF_READINGS = 24 * 60
-OBJECTS = 96  # one an hour of arrival
+OBJECTS = 96  # one per hour of arrival
 WARM_UP_ROWS = 20_000
-JOB, SPARK, DUCKDB = "telemetry_to_parquet", "Spark left alone", "DuckDB"
+JOB, SPARK, DUCKDB = "telemetry_to_parquet", "plain Spark", "DuckDB"
 
 Contestant = Callable[[Path, Path], int]
 
@@ -66,7 +66,7 @@ class Measured:
     Parameters
     ----------
     seconds
-        From raw objects to the table.
+        Time from raw objects to the table.
     size
         Bytes of the table.
     """
@@ -83,14 +83,14 @@ _MESSAGES = """
                 '%Y-%m-%dT%H:%M:%SZ') AS timestamp,
             {pollutants}, 116.4 AS longitude, 39.9 AS latitude, device_id AS thing_name,
             {arrived} + number AS received_at
-        FROM range({begin}, {end}) AS all_of(number), range(2) AS delivery(again)
+        FROM range({start}, {end}) AS all_of(number), range(2) AS delivery(again)
         WHERE again = 0 OR hash(number) % 100 = 0
     ) TO '{path}' (FORMAT json, COMPRESSION gzip)
 """
 
 
 def make_messages(folder: Path, rows: int) -> None:
-    """Write different messages, some of them twice, in gzip objects as Firehose does."""
+    """Write messages, some of them twice, as gzip objects like Firehose's."""
     devices = max(1, rows // HOURS_OF_READINGS)
     pollutants = ", ".join(
         f"(hash(number, {place}) % 9000) / 100.0 AS {name}" for place, name in enumerate(POLLUTANTS)
@@ -103,7 +103,7 @@ def make_messages(folder: Path, rows: int) -> None:
                 devices=devices,
                 pollutants=pollutants,
                 arrived=int(ARRIVED.timestamp() * 1000),
-                begin=rows * number // OBJECTS,
+                start=rows * number // OBJECTS,
                 end=rows * (number + 1) // OBJECTS,
                 path=path,
             )
@@ -111,7 +111,7 @@ def make_messages(folder: Path, rows: int) -> None:
 
 
 def contestants(spark: SparkSession) -> dict[str, Contestant]:
-    """Each reads a folder of raw objects, writes ``telemetry/`` below another; rows it wrote."""
+    """Return functions that write a folder's raw objects to ``telemetry/`` and count the rows."""
 
     def job(raw: Path, out: Path) -> int:
         places = {
@@ -122,10 +122,10 @@ def contestants(spark: SparkSession) -> dict[str, Contestant]:
             raw_telemetry=f"file://{raw}/", **places, **window, run_id="benchmark"
         )
         run(spark, arguments)
-        # what a reader of the table sees
+        # the rows that a reader of the table sees
         return DeltaTable(places["telemetry"]).to_pyarrow_dataset().count_rows()
 
-    def left_alone(raw: Path, out: Path) -> int:
+    def plain_spark(raw: Path, out: Path) -> int:
         messages = spark.read.option("recursiveFileLookup", True).json(f"file://{raw}/")
         taken_at = F.to_timestamp("timestamp")
         (
@@ -145,7 +145,7 @@ def contestants(spark: SparkSession) -> dict[str, Contestant]:
         assert counted is not None
         return int(counted[0])
 
-    return {JOB: job, SPARK: left_alone, DUCKDB: duck}
+    return {JOB: job, SPARK: plain_spark, DUCKDB: duck}
 
 
 _COLUMNS = {
@@ -167,7 +167,7 @@ _DUCKDB = """
 
 
 def measure(sizes: list[int], rounds: int, folder: Path) -> dict[int, dict[str, list[Measured]]]:
-    """Rounds of each contestant, by size."""
+    """Measure the rounds of each contestant, by size."""
     spark = _session(folder)
     entries = contestants(spark)
     results: dict[int, dict[str, list[Measured]]] = {}
@@ -179,7 +179,7 @@ def measure(sizes: list[int], rounds: int, folder: Path) -> dict[int, dict[str, 
             make_messages(raw, rows)
             found: dict[str, list[Measured]] = {name: [] for name in entries}
             for round_number in range(rounds if rows != WARM_UP_ROWS else 1):
-                # Another one begins each time, so that none always finds the machine warm.
+                # The order changes in each round, so that no contestant always runs warm.
                 for name in itertools.islice(
                     itertools.cycle(entries), round_number, round_number + len(entries)
                 ):
@@ -195,9 +195,9 @@ def measure(sizes: list[int], rounds: int, folder: Path) -> dict[int, dict[str, 
 
 def _round(contestant: Contestant, raw: Path, out: Path, rows: int) -> Measured:
     out.mkdir()
-    begin = time.perf_counter()
+    started = time.perf_counter()
     written = contestant(raw, out)
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - started
     assert written == rows, f"expected {rows} readings; got {written}"
     size = sum(path.stat().st_size for path in (out / "telemetry").rglob("*") if path.is_file())
     shutil.rmtree(out)
@@ -244,13 +244,13 @@ def report(results: dict[int, dict[str, list[Measured]]], console: Console) -> N
     console.print(table)
     for fewer, more in itertools.pairwise(seconds):
         growth = seconds[more][JOB] / seconds[fewer][JOB]
-        console.print(f"{more / fewer:g} x the messages take the job {growth:.2f} x the time")
+        console.print(f"for {more / fewer:g} x the messages, the job takes {growth:.2f} x the time")
         cost = {
             name: (seconds[more][name] - seconds[fewer][name]) / (more - fewer) * 1e6
             for name in seconds[more]
         }
-        further = ", ".join(f"{name} {one:.2f} µs" for name, one in cost.items())
-        console.print(f"a further row: {further}; {cost[JOB] / cost[DUCKDB]:.1f} x DuckDB's")
+        costs = ", ".join(f"{name} {one:.2f} µs" for name, one in cost.items())
+        console.print(f"per additional row: {costs}; {cost[JOB] / cost[DUCKDB]:.1f} x DuckDB's")
 
 
 def main() -> None:
@@ -258,7 +258,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[300_000, 1_500_000])
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--folder", help="where to work; has room for 0.5 kB a message")
+    parser.add_argument("--folder", help="folder with 0.5 kB of space per message")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lakecast-etl-", dir=options.folder) as folder:
         results = measure(sorted(options.rows), options.rounds, Path(folder))

@@ -1,13 +1,13 @@
-"""Ten thousand devices at once on this machine's broker, against one bare client in the same run.
+"""Connects ten thousand devices to this machine's broker, and compares them with one bare client.
 
-Each device is a thing of its own with a TLS connection and an MQTT 5 session of its own, held by
-the AWS IoT Device SDK, and publishes on its own topic at QoS 1, which the device policy allows to
-nobody else. `THINGS` of them share a certificate, as AWS allows: ten thousand keys would take the
-local cloud longer to make than the rest. Where open files or memory do not suffice for all, fewer
-connect, and the output says so. All stand before the same topic rule and Firehose stream; at the
-end every message is looked for in S3.
+Each device is a separate thing with its own TLS connection and MQTT 5 session of the AWS IoT Device
+SDK. It publishes at QoS 1 on its own topic, which the device policy allows to no other device.
+`THINGS` devices share a certificate, as AWS allows, because ten thousand keys would take the local
+cloud longer than the rest. If open files or memory are not sufficient, fewer devices connect, and
+the output says so. All messages pass the same topic rule and Firehose stream; at the end, every
+message must be in S3.
 
-The rival is one bare paho-mqtt client, which publishes as many messages over one connection::
+The baseline is one bare paho-mqtt client, which publishes as many messages over one connection::
 
     .venv/bin/python benchmarks/fleet.py [--devices 10000] [--messages 5]
 """
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
-# The tests' smallest estate from MQTT to S3 serves here too.
+# The tests have a minimal estate from MQTT to S3, which is used here.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
 
 from awscrt import io, mqtt5  # noqa: E402
@@ -44,24 +44,24 @@ from localcloud.cloud.launch import LocalCloudError  # noqa: E402
 from tests.support import telemetry_estate as telemetry  # noqa: E402
 from tests.support.device.field import Field  # noqa: E402
 
-THINGS = 100  # that share a certificate
+THINGS = 100  # devices per certificate
 BUCKET = "fleet-benchmark"
 PATIENCE = 600.0
-AT_ONCE = 64  # connections that are being made
+AT_ONCE = 64  # connections in progress
 SPARE_FILES = 500
-MEMORY_A_DEVICE = 600 * 1024  # bytes, broker and SDK together
-RIVAL = "rival"
+MEMORY_PER_DEVICE = 600 * 1024  # bytes, broker and SDK together
+BASELINE = "baseline"
 
 One = TypeVar("One")
 
 
 class Device:
-    """A thing that is connected and publishes.
+    """A connected thing that publishes.
 
     Parameters
     ----------
     slots
-        Held while it connects.
+        Semaphore that is held while it connects.
     """
 
     def __init__(
@@ -92,12 +92,12 @@ class Device:
         )
 
     def connect(self) -> None:
-        """Begin, once there is a slot."""
+        """Start to connect once there is a slot."""
         assert self._slots.acquire(timeout=PATIENCE)
         self._client.start()
 
     def publish(self, payload: bytes) -> Any:
-        """The future of the acknowledgement."""
+        """Publish a message; return the future of its acknowledgement."""
         return self._client.publish(
             mqtt5.PublishPacket(
                 topic=topic(self.name), payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE
@@ -111,28 +111,28 @@ class Device:
         assert self._stopped.wait(PATIENCE)
 
     def _note_connected(self, _: object) -> None:
-        if not self._connected:  # and not again after a reconnect
+        if not self._connected:  # not after a reconnect
             self._connected = True
             self._slots.release()
             self._on_connected()
 
 
-def feasible(wanted: int) -> tuple[int, str]:
-    """How many devices may be connected, and what bounds them."""
+def feasible(requested: int) -> tuple[int, str]:
+    """Return the number of devices that can be connected, and its limit."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the local cloud inherits it
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     bounds = {
-        "as wanted": wanted,
-        f"no more than {hard:,} files may be open": hard - SPARE_FILES,
-        f"{memory / 2**30:.1f} GiB of memory are free": memory // MEMORY_A_DEVICE,
+        "as requested": requested,
+        f"limited by {hard:,} open files": hard - SPARE_FILES,
+        f"limited by {memory / 2**30:.1f} GiB of free memory": memory // MEMORY_PER_DEVICE,
     }
     reason = min(bounds, key=lambda each: bounds[each])
     return bounds[reason], reason
 
 
 def provision(site: Field, names: list[str], progress: Callable[..., Iterable[One]]) -> list[Any]:
-    """Make all things; returns one kit for each, whose certificate `THINGS` of them share."""
+    """Create all things; return the kit of each, whose certificate `THINGS` of them share."""
     iot = site.aws.client("iot")
     kits = []
     for start in progress(range(0, len(names), THINGS), description="provisioning"):
@@ -151,7 +151,7 @@ def provision(site: Field, names: list[str], progress: Callable[..., Iterable[On
 
 
 def connected(names: list[str], kits: list[ConnectionKit], progress: Any) -> list[Device]:
-    """All devices, connected."""
+    """Connect all devices."""
     contexts: dict[Path, io.ClientTlsContext] = {}
     slots, left, done = threading.Semaphore(AT_ONCE), [len(names)], threading.Event()
     lock = threading.Lock()
@@ -177,8 +177,8 @@ def connected(names: list[str], kits: list[ConnectionKit], progress: Any) -> lis
 
 
 def publish_all(devices: list[Device], messages: dict[str, list[bytes]]) -> float:
-    """Every device's messages, in turn; seconds until all are acknowledged."""
-    begin = time.perf_counter()
+    """Publish every device's messages in turns; return the seconds until all are acknowledged."""
+    started = time.perf_counter()
     rounds = zip(*(messages[one.name] for one in devices), strict=True)
     acknowledged = [
         device.publish(payload)
@@ -187,23 +187,23 @@ def publish_all(devices: list[Device], messages: dict[str, list[bytes]]) -> floa
     ]
     for one in acknowledged:
         one.result(PATIENCE)
-    return time.perf_counter() - begin
+    return time.perf_counter() - started
 
 
-def landed(site: Field, wanted: int) -> Counter[tuple[str, str, int]]:
-    """Identities in S3, once there are so many."""
+def landed(site: Field, expected: int) -> Counter[tuple[str, str, int]]:
+    """Wait for a number of identities in S3, and return all of them."""
     deadline = time.monotonic() + PATIENCE
     while True:
         bodies = telemetry.objects(site.aws, BUCKET, "telemetry/").values()
         documents = [json.loads(line) for body in bodies for line in body.splitlines()]
         found = Counter((one["thing_name"], one["boot_id"], one["sequence"]) for one in documents)
-        if len(found) >= wanted or time.monotonic() > deadline:
+        if len(found) >= expected or time.monotonic() > deadline:
             return found
         time.sleep(1)
 
 
 def messages_of(names: list[str], each: int) -> dict[str, list[bytes]]:
-    """Payloads by device, each with an identity of its own."""
+    """Return payloads by device, each with a unique identity."""
     bodies = [json.loads(message.payload) for message in payloads(each)]
     return {
         name: [json.dumps(body | {"device_id": name}).encode() for body in bodies] for name in names
@@ -214,7 +214,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--devices", type=int, default=10_000)
-    parser.add_argument("--messages", type=int, default=5, help="of each device (%(default)s)")
+    parser.add_argument("--messages", type=int, default=5, help="per device (%(default)s)")
     options = parser.parse_args()
     console = Console(highlight=False)
     console.print(f"machine: {machine()}")
@@ -230,18 +230,18 @@ def main() -> int:
             telemetry.bucket(site.aws, BUCKET)
             stream = telemetry.stream(site.aws, BUCKET, BUCKET)
             telemetry.rule(site.aws, "fleet_benchmark", stream, BUCKET)
-            alone = by_paho(site.kit(RIVAL), [Message(one.payload) for one in payloads(total)])
-            rival_lost = total - len(landed(site, total))
-            begin = time.perf_counter()
+            alone = by_paho(site.kit(BASELINE), [Message(one.payload) for one in payloads(total)])
+            baseline_lost = total - len(landed(site, total))
+            started = time.perf_counter()
             devices = connected(names, provision(site, names, progress), progress)
             console.print(
                 f"{len(devices):,} things with {len(devices):,} TLS connections ({bound}), "
-                f"provisioned and connected in {time.perf_counter() - begin:.0f} s"
+                f"provisioned and connected in {time.perf_counter() - started:.0f} s"
             )
-            begin = time.perf_counter()
+            started = time.perf_counter()
             acknowledged = publish_all(devices, messages_of(names, options.messages))
-            found = landed(site, 2 * total - rival_lost)
-            in_lake = time.perf_counter() - begin
+            found = landed(site, 2 * total - baseline_lost)
+            in_lake = time.perf_counter() - started
             for device in devices:
                 device.stop()
             for device in devices:
@@ -250,20 +250,20 @@ def main() -> int:
         before = f" (after {error.__context__!r})" if error.__context__ else ""
         print(f"fleet: {error}{before}", file=sys.stderr)
         return 1
-    lost = 2 * total - rival_lost - len(found)
+    lost = 2 * total - baseline_lost - len(found)
     table = Table("contestant", title=f"{total:,} messages, QoS 1")
     for heading in ("connections", "messages/s", "lost", "fleet ÷ it"):
         table.add_column(heading, justify="right")
     rate = total / acknowledged
     for name, connections, measured, gone in (
         (f"{count:,} devices", count, rate, lost),
-        ("the same until all is in S3", count, total / in_lake, lost),
-        ("bare paho-mqtt, one device", 1, total / alone, rival_lost),
+        ("until all messages are in S3", count, total / in_lake, lost),
+        ("bare paho-mqtt, one device", 1, total / alone, baseline_lost),
     ):
         ratio = f"{rate / measured:.2f}"
         table.add_row(name, f"{connections:,}", f"{measured:,.0f}", f"{gone:,}", ratio)
     console.print(table)
-    return 1 if lost or rival_lost else 0
+    return 1 if lost or baseline_lost else 0
 
 
 if __name__ == "__main__":

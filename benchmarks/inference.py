@@ -1,14 +1,14 @@
-"""The container's answers against GluonTS's own predictor, with a network of the same size.
+"""Compares the container's inference with GluonTS's predictor, with a network of the same size.
 
-It needs no estate: a model is trained for a moment on made-up series (what it learns does not
-change what a forecast costs), then three contestants forecast the same series in turns within one
-run, so that whatever else the machine does falls on all of them alike:
+It needs no estate. A model is trained briefly on generated series, because the training does not
+affect the cost of a forecast. Three contestants then forecast the same series in turns within one
+run, so that other load on the machine affects all of them equally:
 
-- GluonTS's predictor in this process, as `DeepAREstimator.create_predictor` gives it: the rival;
+- GluonTS's predictor in this process, from `DeepAREstimator.create_predictor`: the baseline;
 - the container's model in this process;
 - the container over HTTP, as SageMaker calls it.
 
-The way through the forecast API and the endpoint is measured by ``benchmarks/api.py``.
+``benchmarks/api.py`` measures the forecast API and the endpoint.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ HYPERPARAMETERS = {
     "epochs": "1",
     "mini_batch_size": "64",
 }
-HISTORY = 61 * 24  # hours, as the API sends
+HISTORY = 61 * 24  # hours, as in the API's requests
 LEVELS = ["0.1", "0.5", "0.9"]
 START_TIMEOUT = 60.0
 WARM_UP = 3
 
 
 def documents(count: int) -> list[dict[str, object]]:
-    """Series with a daily cycle, as a request holds them."""
+    """Generate series with a daily cycle, in the format of a request."""
     random = np.random.default_rng(1)
     cycle = 30 * (1.2 + np.sin(2 * np.pi * np.arange(HISTORY) / 24))
     return [
@@ -71,14 +71,14 @@ def documents(count: int) -> list[dict[str, object]]:
 
 
 def train(series: Sequence[Series]) -> DeepAR:
-    """A model that was trained for an epoch."""
+    """Train a model for one epoch."""
     settings = training.settings_for(Hyperparameters.parse(HYPERPARAMETERS), series)
     fitted = training.fit(settings, series, lambda epoch, loss: None)
     return DeepAR(settings, fitted.weights)
 
 
 def gluonts_contestant(settings: ModelSettings) -> Callable[[list[dict[str, object]]], None]:
-    """GluonTS's predictor, from a request's objects to its quantiles."""
+    """Return a forecast by GluonTS's predictor, from a request's objects to its quantiles."""
     hyperparameters, features = settings.hyperparameters, settings.features
     built = DeepAREstimator(
         freq=hyperparameters.frequency,
@@ -108,7 +108,7 @@ def gluonts_contestant(settings: ModelSettings) -> Callable[[list[dict[str, obje
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Address of the container's server for the model in ``folder/model``."""
+    """Start the container's server for the model in ``folder/model``; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -142,7 +142,7 @@ def _answers(url: str) -> bool:
 
 
 def measure(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
-    """Seconds of every call; the contestants take turns."""
+    """Return the seconds of every call; the contestants take turns."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for round_ in range(WARM_UP + rounds):
         for name, call in contestants.items():
@@ -158,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=60, help="calls of each contestant")
     options = parser.parse_args()
-    torch.set_num_threads(1)  # as the container serves
+    torch.set_num_threads(1)  # as in the container
     console = Console()
     console.print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
@@ -169,7 +169,7 @@ def main() -> None:
     model = train(series)
     gluonts = gluonts_contestant(model.settings)
     table = Table()
-    for column in ("series a call", "contestant", "p50 ms", "p99 ms", "GluonTS / it at p50"):
+    for column in ("series per call", "contestant", "p50 ms", "p99 ms", "GluonTS / it at p50"):
         table.add_column(column, justify="right" if column != "contestant" else "left")
     pool = urllib3.PoolManager(retries=False)
     with tempfile.TemporaryDirectory(prefix="lakecast-bench-") as folder:
@@ -199,10 +199,10 @@ def main() -> None:
                     },
                     rounds,
                 )
-                rival = np.median(found["GluonTS predictor"])
+                baseline = np.median(found["GluonTS predictor"])
                 for name, seconds in found.items():
                     p50, p99 = np.percentile(seconds * 1e3, [50, 99])
-                    ratio = f"{rival / np.median(seconds):.2f}"
+                    ratio = f"{baseline / np.median(seconds):.2f}"
                     table.add_row(str(count), name, f"{p50:.1f}", f"{p99:.1f}", ratio)
                 table.add_section()
     console.print(table)

@@ -1,13 +1,12 @@
-"""Messages a second through the device agent against bare MQTT clients, to one broker in one run.
+"""Measures messages per second of the device agent and of bare MQTT clients with one broker.
 
 The agent commits every message to its outbox on disk before it publishes and deletes it after its
-PUBACK; the bare clients (paho-mqtt, and the AWS IoT Device SDK that the agent is built on) keep
-theirs in memory and lose them when they die. All publish the same payloads at QoS 1 over one
-mutual-TLS connection each, take turns within a run, and stand before the same topic rule, whose
-Firehose stream brings everything to S3. Behind the agent the way goes on to the lake: its last
-figure ends when S3 holds every message.
+PUBACK. The bare clients (paho-mqtt, and the AWS IoT Device SDK, which the agent uses) keep messages
+in memory and lose them when they crash. All publish the same payloads at QoS 1 over one mutual-TLS
+connection each, take turns within a run, and use the same topic rule, whose Firehose stream
+delivers to S3. The last figure is the agent's rate until S3 has every message.
 
-The local cloud is started for this, in a temporary folder::
+The benchmark starts a local cloud in a temporary folder::
 
     .venv/bin/python benchmarks/ingestion.py [--messages 10000] [--rounds 3]
 """
@@ -30,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-# The tests' smallest estate from MQTT to S3 serves here too.
+# The tests have a minimal estate from MQTT to S3, which is used here.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
 
 from awscrt import mqtt5  # noqa: E402
@@ -60,23 +59,23 @@ Contestant = Callable[[ConnectionKit, list[Message]], float]
 
 
 def by_agent(kit: ConnectionKit, messages: list[Message]) -> float:
-    """Seconds until the outbox has been filled and emptied."""
+    """Return the seconds until the outbox has been filled and emptied."""
     wake, pace = threading.Event(), Pace(patience=timedelta(seconds=TIMEOUT))
     with (
         Outbox(kit.outbox) as outbox,
         Connection(kit, within_quota=False, on_change=wake.set) as link,
     ):
         _await(lambda: link.connected)
-        begin = time.perf_counter()
+        started = time.perf_counter()
         agent = Agent(outbox, link, topic(kit.thing_name), pace, wake=wake)
         tally = agent.run(iter(messages), threading.Event())
-        taken = time.perf_counter() - begin
+        taken = time.perf_counter() - started
     assert tally.acknowledged == len(messages)
     return taken
 
 
 def by_paho(kit: ConnectionKit, messages: list[Message]) -> float:
-    """Seconds until paho-mqtt has every PUBACK, with a window as large as the agent's."""
+    """Return the seconds until paho-mqtt has every PUBACK, with the agent's window size."""
     connected, done, acknowledged = threading.Event(), threading.Event(), [0]
 
     def count(*_: Any) -> None:
@@ -94,18 +93,18 @@ def by_paho(kit: ConnectionKit, messages: list[Message]) -> float:
     client.connect(kit.host, kit.port)
     client.loop_start()
     assert connected.wait(TIMEOUT)
-    begin = time.perf_counter()
+    started = time.perf_counter()
     for message in messages:
         client.publish(topic(kit.thing_name), message.payload, qos=1)
     assert done.wait(TIMEOUT)
-    taken = time.perf_counter() - begin
+    taken = time.perf_counter() - started
     client.disconnect()
     client.loop_stop()
     return taken
 
 
 def by_sdk(kit: ConnectionKit, messages: list[Message]) -> float:
-    """Seconds until the bare AWS IoT Device SDK has every PUBACK."""
+    """Return the seconds until the bare AWS IoT Device SDK has every PUBACK."""
     connected, stopped = threading.Event(), threading.Event()
     client = mqtt5_client_builder.mtls_from_path(
         cert_filepath=str(kit.certificate),
@@ -122,7 +121,7 @@ def by_sdk(kit: ConnectionKit, messages: list[Message]) -> float:
     )
     client.start()
     assert connected.wait(TIMEOUT)
-    begin = time.perf_counter()
+    started = time.perf_counter()
     publishes = [
         client.publish(
             mqtt5.PublishPacket(
@@ -135,7 +134,7 @@ def by_sdk(kit: ConnectionKit, messages: list[Message]) -> float:
     ]
     for publish in publishes:
         publish.result(TIMEOUT)
-    taken = time.perf_counter() - begin
+    taken = time.perf_counter() - started
     client.stop()
     assert stopped.wait(TIMEOUT)
     return taken
@@ -149,14 +148,14 @@ CONTESTANTS: dict[str, Contestant] = {
 
 
 class Lake:
-    """Counts what S3 holds, reading each object once."""
+    """Counts the messages in S3; reads each object once."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
         self._lines: dict[str, int] = {}
 
     def count(self) -> int:
-        """Messages in the raw bucket."""
+        """Count the messages in the raw bucket."""
         s3 = self._session.client("s3")
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
             for entry in page.get("Contents", []):
@@ -169,12 +168,12 @@ class Lake:
 def _await(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + TIMEOUT
     while not condition():
-        assert time.monotonic() < deadline, f"waited {TIMEOUT:.0f} s in vain"
+        assert time.monotonic() < deadline, f"timed out after {TIMEOUT:.0f} s"
         time.sleep(0.01)
 
 
 def payloads(count: int) -> list[Message]:
-    """Readings of one station, as its agent would send them."""
+    """Return readings of one station, as its agent sends them."""
     site = SITES[0]
     recording = SimulatedRecording(site, FIRST_HOUR, FIRST_HOUR + 2 * count * HOUR)
     boot = Boot.of_recording(site.station.name, recording.source)
@@ -182,7 +181,7 @@ def payloads(count: int) -> list[Message]:
 
 
 def measure(site: Field, count: int, rounds: int) -> tuple[dict[str, list[float]], list[float]]:
-    """Messages a second of each contestant, and of the agent's way to the lake, by round."""
+    """Return the messages per second of each contestant, and of the agent until S3, by round."""
     telemetry.bucket(site.aws, BUCKET)
     stream = telemetry.stream(site.aws, "ingestion-benchmark", BUCKET)
     telemetry.rule(site.aws, "ingestion_benchmark", stream, BUCKET)
@@ -190,22 +189,22 @@ def measure(site: Field, count: int, rounds: int) -> tuple[dict[str, list[float]
     rates: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     to_lake: list[float] = []
     for round_number in range(rounds):
-        # Another one begins each time, so that none always finds the machine warm.
+        # The order changes in each round, so that no contestant always runs warm.
         names = list(CONTESTANTS)
         for name in names[round_number % 3 :] + names[: round_number % 3]:
             kit = site.kit(f"contestant-{names.index(name)}")
-            begin = time.perf_counter()
+            started = time.perf_counter()
             rates[name].append(count / CONTESTANTS[name](kit, messages))
             expected += count
-            _await(lambda wanted=expected: lake.count() >= wanted)  # the next one starts afresh
+            _await(lambda total=expected: lake.count() >= total)  # idle before the next one starts
             if CONTESTANTS[name] is by_agent:
-                to_lake.append(count / (time.perf_counter() - begin))
+                to_lake.append(count / (time.perf_counter() - started))
     return rates, to_lake
 
 
 @contextmanager
 def cloud() -> Iterator[Field]:
-    """A local cloud that leaves nothing behind."""
+    """Start a local cloud in a temporary folder."""
     with (
         tempfile.TemporaryDirectory(prefix="lakecast-ingestion-") as folder,
         field_with_estate(Path(folder)) as site,
@@ -214,7 +213,7 @@ def cloud() -> Iterator[Field]:
 
 
 def machine() -> str:
-    """Processor cores, memory and software, in one line."""
+    """Describe processor cores, memory and software in one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, "
@@ -225,7 +224,9 @@ def machine() -> str:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--messages", type=int, default=10_000, help="each, a round (%(default)s)")
+    parser.add_argument(
+        "--messages", type=int, default=10_000, help="per contestant and round (%(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     console = Console()
@@ -240,7 +241,7 @@ def main() -> int:
     for heading in ("messages/s", "slowest", "fastest", "agent ÷ it"):
         table.add_column(heading, justify="right")
     agent = statistics.median(rates[next(iter(CONTESTANTS))])
-    for name, measured in [*rates.items(), ("device agent, until all is in S3", to_lake)]:
+    for name, measured in [*rates.items(), ("device agent, until all are in S3", to_lake)]:
         median = statistics.median(measured)
         figures = (median, min(measured), max(measured))
         table.add_row(name, *(f"{figure:,.0f}" for figure in figures), f"{agent / median:.2f}")

@@ -1,14 +1,13 @@
-"""The container's training against GluonTS's own ``estimator.train``: same network, data and steps.
+"""Compares the container's training with GluonTS's ``estimator.train``: same network, data, steps.
 
-It needs no estate. Both train the same network from scratch, with the same loss, on as many
-windows of the same made-up series, in turns within one run and on one thread. CPU seconds count:
-what else the machine does shall not. GluonTS takes part twice, because it has a switch: as it
-comes, it computes the features of a whole series anew for every window; with ``cache_data`` it
-keeps them.
+It needs no estate. Both train the same network from scratch, with the same loss, on the same number
+of windows of the same generated series, in turns within one run and on one thread. CPU seconds are
+measured, so that other load on the machine does not count. GluonTS takes part twice: by default, it
+computes the features of a whole series again for every window; with ``cache_data`` it caches them.
 
-The loss of the last epoch stands beside the time: a training that learns less would be no rival.
-The container's own loss lets a network read what it draws itself over the forecast, which is more
-work a step and another number; with GluonTS's loss the two are compared like with like.
+The loss of the last epoch is printed with the time, to show that both learn the same. The
+container's own loss lets the network read its own samples over the forecast, which is more work per
+step and gives another number; the comparison with GluonTS's loss is like for like.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from pathlib import Path
 
 CONTAINER = Path(__file__).resolve().parents[1] / "sagemaker" / "containers" / "deepar"
 sys.path[:0] = [str(CONTAINER), *(str(CONTAINER.parent / part) for part in ("forecast", "runtime"))]
-warnings.simplefilter("ignore")  # advice of GluonTS and Lightning to their authors
+warnings.simplefilter("ignore")  # of GluonTS and Lightning
 
 import lightning.pytorch as lightning  # noqa: E402
 import numpy as np  # noqa: E402
@@ -51,11 +50,11 @@ SIZES = {
 }
 
 Contestant = Callable[[Hyperparameters, Sequence[Series]], float]
-"""Trains, and gives the loss of the last epoch."""
+"""A function that trains and returns the loss of the last epoch."""
 
 
-def made_up() -> list[Series]:
-    """Series with a daily cycle, weather that stays for days, and gaps."""
+def generated() -> list[Series]:
+    """Generate series with a daily cycle, weather that lasts for days, and gaps."""
     random = np.random.default_rng(1)
     cycle = 1.2 + np.sin(2 * np.pi * np.arange(HOURS) / 24)
     found = []
@@ -69,7 +68,7 @@ def made_up() -> list[Series]:
 
 
 def container(loss: Loss) -> Contestant:
-    """The container's training of one network."""
+    """Return the container's training of one network with a loss."""
 
     def train(hyperparameters: Hyperparameters, series: Sequence[Series]) -> float:
         losses: list[float] = []
@@ -83,7 +82,7 @@ def container(loss: Loss) -> Contestant:
 
 
 def gluonts(*, cache_data: bool) -> Contestant:
-    """``estimator.train``."""
+    """Return GluonTS's ``estimator.train``."""
 
     def train(hyperparameters: Hyperparameters, series: Sequence[Series]) -> float:
         losses: list[float] = []
@@ -137,9 +136,9 @@ class _Losses(lightning.Callback):
 
 CONTESTANTS: dict[str, Contestant] = {
     "GluonTS estimator.train": gluonts(cache_data=False),
-    "the same, cache_data=True": gluonts(cache_data=True),
-    "container, the same loss": container(teacher_forced),
-    "container, as it trains": container(free_running),
+    "GluonTS, cache_data=True": gluonts(cache_data=True),
+    "container, GluonTS's loss": container(teacher_forced),
+    "container, its own loss": container(free_running),
 }
 
 
@@ -150,37 +149,38 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1, help="passes over the series")
     options = parser.parse_args()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    torch.set_num_threads(1)  # as the container trains
+    torch.set_num_threads(1)  # as in the container
     console = Console()
     console.print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"PyTorch {torch.__version__}, one thread; {SERIES} series of {HOURS} h, "
         f"median of {options.rounds}"
     )
-    series = made_up()
+    series = generated()
     table = Table()
-    for column in ("network", "contestant", "CPU s", "ms a step", "loss", "GluonTS / it"):
+    for column in ("network", "contestant", "CPU s", "ms per step", "loss", "GluonTS / it"):
         table.add_column(column, justify="left" if column in ("network", "contestant") else "right")
     for size, hyperparameters in SIZES.items():
-        asked = replace(hyperparameters, epochs=options.epochs)
+        chosen = replace(hyperparameters, epochs=options.epochs)
         seconds: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
         losses = {}
         for _ in range(options.rounds):
             for name, train in CONTESTANTS.items():
                 started = time.process_time()
-                losses[name] = train(asked, series)
+                losses[name] = train(chosen, series)
                 seconds[name].append(time.process_time() - started)
-        steps = options.epochs * training.batches_per_epoch(asked, series)
-        rival = float(np.median(seconds["GluonTS estimator.train"]))
+        steps = options.epochs * training.batches_per_epoch(chosen, series)
+        baseline = float(np.median(seconds["GluonTS estimator.train"]))
         for name, taken in seconds.items():
             median = float(np.median(taken))
             table.add_row(
-                f"{size}: context {asked.context_length} h, {asked.num_cells} cells, {steps} steps",
+                f"{size}: context {chosen.context_length} h, {chosen.num_cells} cells, "
+                f"{steps} steps",
                 name,
                 f"{median:.2f}",
                 f"{1e3 * median / steps:.1f}",
                 f"{losses[name]:.3f}",
-                f"{rival / median:.2f}",
+                f"{baseline / median:.2f}",
             )
         table.add_section()
     console.print(table)

@@ -16,7 +16,7 @@ from contracts.messages.telemetry import MAX_PAYLOAD_BYTES
 from device.outbox.store import Parcel
 
 MAX_BYTES = MAX_PAYLOAD_BYTES - 1024
-"""Of one batch. Brokers count the topic and the header too; the difference is left to them."""
+"""Maximum size of one batch; the rest is for the topic and the header, which brokers count too."""
 
 MAX_READINGS = 400
 """Maximum number of readings in one batch."""

@@ -260,7 +260,7 @@ class PahoConnection(Session):
         elif self.connected:
             self._ended(f"the connection was lost: {reason.getName()}")
         elif not self._ending.is_set() and not self._answered:
-            self._failed("it hung up before the session began")
+            self._failed("it hung up before the session started")
         self._over.set()
 
 

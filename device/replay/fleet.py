@@ -110,7 +110,7 @@ def replay_one(
     within_quota: bool,
     progress: Callable[[Tally], None] = lambda _: None,
 ) -> Outcome:
-    """Replay one station to its end. Failures are told in the outcome, none is raised."""
+    """Replay one station to its end; a failure is returned in the outcome, not raised."""
     kit, recording = replay.kit, replay.recording
     boot = Boot.of_recording(kit.thing_name, recording.source)
     wake = threading.Event()

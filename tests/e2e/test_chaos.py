@@ -34,12 +34,12 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(tmp_path: Path) -> None:
         (found,) = re.findall(rf"{name} +│ +([\d,]+)", printed)
         return int(found.replace(",", ""))
 
-    assert figure("readings that the sensors took") == READINGS
+    assert figure("readings recorded") == READINGS
     assert figure("agents killed") == 3
     assert figure("connections cut") >= 2
     assert figure("broker and Firehose killed") == 1
     assert figure("Spark killed") == 1
-    assert figure("messages that only the error action kept") >= 0
+    assert figure("messages stored only by the error action") >= 0
     assert_ended(
         process.pid
         for process in psutil.process_iter(["cmdline"])

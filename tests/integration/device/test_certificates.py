@@ -196,7 +196,7 @@ def test_a_serial_number_provisions_once(site, allow_list, delivered, tmp_path):
         claim.claim(delivered, "once", tmp_path)
     with pytest.raises(KitError, match="`lakecast device rotate` renews"):
         claim.claim(delivered, "once", site.folder)
-    with pytest.raises(ProvisioningError, match="was used; say --again"):
+    with pytest.raises(ProvisioningError, match="was used; add --again"):
         allow_list.allow(Entry("once", "once"))
     assert active(site, "once") == [kit.certificate_id]
 

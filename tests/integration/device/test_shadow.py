@@ -194,4 +194,4 @@ def test_a_policy_without_the_shadow_leaves_the_device_at_work(site, observer, b
     await_that(lambda: len(observer.readings(name)) > 2, "readings")
     agent.terminate()
     _, err = agent.communicate()
-    assert f"{name}: the shadow can't be followed" in err
+    assert f"{name}: the broker does not allow the shadow's topics" in err

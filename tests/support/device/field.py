@@ -77,7 +77,7 @@ class Field:
         self.aws.client("iot").create_policy(policyName=policy, policyDocument=document)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """``lakecast device`` as its own process."""
+        """Start ``lakecast device`` as a separate process."""
         return subprocess.Popen(
             [sys.executable, "-m", "lakecast", "device", *arguments, f"--kits={self.folder}"],
             stdin=subprocess.PIPE,
@@ -88,7 +88,7 @@ class Field:
         )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """``lakecast device`` to its end."""
+        """Run ``lakecast device`` to its end."""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=TIMEOUT)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -226,7 +226,7 @@ class Wire:
         return Broker("127.0.0.1", self.port, self._broker.ca_file)
 
     def close(self) -> None:
-        """Stop to accept connections."""
+        """Stop accepting connections."""
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
 

@@ -1,4 +1,4 @@
-"""What a run of an experiment holds, read from SageMaker's answers and from log lines."""
+"""Runs of an experiment, read from SageMaker's responses and from log lines."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from contracts.models.container_images import REPOSITORY
 from contracts.names import ENVIRONMENTS, Names
 
 NAMES = Names("local", "000000000000", "eu-west-1")
-BEGAN = datetime(2024, 5, 1, tzinfo=UTC)
-MILLIS = int(BEGAN.timestamp() * 1000)
+STARTED = datetime(2024, 5, 1, tzinfo=UTC)
+MILLIS = int(STARTED.timestamp() * 1000)
 JOB = {
     "TrainingJobName": "lakecast-local-boosting-1",
     "TrainingJobArn": "arn:aws:sagemaker:eu-west-1:0:training-job/lakecast-local-boosting-1",
@@ -32,12 +32,12 @@ JOB = {
         {"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": "s3://b/train/"}}}
     ],
     "ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"},
-    "CreationTime": BEGAN,
-    "TrainingEndTime": BEGAN + timedelta(seconds=90),
+    "CreationTime": STARTED,
+    "TrainingEndTime": STARTED + timedelta(seconds=90),
     "TrainingTimeInSeconds": 60,
     "FinalMetricDataList": [
-        {"MetricName": "train:loss", "Value": 0.5, "Timestamp": BEGAN},
-        {"MetricName": "test:RMSE", "Value": 7.0, "Timestamp": BEGAN},
+        {"MetricName": "train:loss", "Value": 0.5, "Timestamp": STARTED},
+        {"MetricName": "test:RMSE", "Value": 7.0, "Timestamp": STARTED},
     ],
 }
 
@@ -47,7 +47,7 @@ class Missing(Exception):
 
 
 class Aws:
-    """SageMaker and CloudWatch with one job, its log in pages of two lines."""
+    """A stub of SageMaker and CloudWatch with one job, whose log has pages of two lines."""
 
     exceptions = type("Exceptions", (), {"ResourceNotFoundException": Missing})
 
@@ -84,12 +84,12 @@ class Aws:
         return {"Tags": [{"Key": "owner", "Value": "platform"}]}
 
     def get_log_events(self, logGroupName, logStreamName, startFromHead, nextToken="0"):
-        begin = int(nextToken)
+        start = int(nextToken)
         events = [
-            {"timestamp": MILLIS + begin + offset, "message": line}
-            for offset, line in enumerate(self._lines[begin : begin + 2])
+            {"timestamp": MILLIS + start + offset, "message": line}
+            for offset, line in enumerate(self._lines[start : start + 2])
         ]
-        return {"events": events, "nextForwardToken": str(begin + len(events))}
+        return {"events": events, "nextForwardToken": str(start + len(events))}
 
 
 def line(epoch, loss):
@@ -103,7 +103,7 @@ def only_run(aws):
     return run
 
 
-def test_a_metrics_values_are_its_steps_in_the_order_of_the_log():
+def test_a_metrics_values_in_the_log_are_its_steps_in_order():
     run = only_run(Aws([line(0, 4.0), "noise", line(1, 2.0), line(2, "nan-ish"), line(3, 1.0)]))
     losses = [one for one in run.measurements if one.metric == "train:loss"]
     assert losses == [
@@ -113,14 +113,14 @@ def test_a_metrics_values_are_its_steps_in_the_order_of_the_log():
     ]
 
 
-def test_what_the_log_does_not_tell_the_job_does():
+def test_metrics_that_are_not_in_the_log_come_from_the_job():
     by_name = {one.metric: one.value for one in only_run(Aws([line(0, 4.0)])).measurements}
     assert by_name == {"train:loss": 4.0, "test:RMSE": 7.0, "TrainingTimeInSeconds": 60.0}
     expired = {one.metric: one.value for one in only_run(Aws(None)).measurements}
     assert expired["train:loss"] == 0.5
 
 
-def test_a_run_tells_parameters_image_artefact_and_lineage():
+def test_a_run_has_parameters_image_artefact_and_lineage():
     run = only_run(Aws(None))
     assert (run.status, run.started, run.ended) == ("FINISHED", MILLIS, MILLIS + 90_000)
     assert run.parameters == {
@@ -142,21 +142,21 @@ def test_a_run_tells_parameters_image_artefact_and_lineage():
 
 
 @pytest.mark.parametrize(
-    ("status", "kept"),
+    ("status", "expected"),
     [("InProgress", "RUNNING"), ("Stopping", "RUNNING"), ("Failed", "FAILED"),
      ("Stopped", "KILLED")],
 )  # fmt: skip
-def test_a_jobs_status_is_said_in_mlflows_words(status, kept):
-    assert only_run(Aws(None, {**JOB, "TrainingJobStatus": status})).status == kept
+def test_a_jobs_status_is_converted_to_mlflows(status, expected):
+    assert only_run(Aws(None, {**JOB, "TrainingJobStatus": status})).status == expected
 
 
 def test_complete_jobs_and_other_environments_are_not_read_again():
     assert not list(training_runs.training_jobs(Aws(None), NAMES, {JOB["TrainingJobName"]}))
 
 
-def test_a_versions_run_learns_of_the_gate():
+def test_a_versions_run_gets_the_gates_tags_and_metrics():
     metadata = {"training_job": "job", "wql": "0.25", "verdict": "accepted", "commit": "abc"}
-    version = Version(3, "arn", "Rejected", BEGAN, "worse than before", metadata)
+    version = Version(3, "arn", "Rejected", STARTED, "worse than before", metadata)
     tags, gate = training_runs.verdict(version)
     assert gate == [Measurement("gate:wql", 0.25, 0, MILLIS)]
     assert tags == {

@@ -16,14 +16,14 @@ from contracts.names import Names
 from forecasting.errors import ForecastingError
 
 BATCH = 50
-"""Requests that the API takes at once."""
+"""Maximum number of requests in one call of the API."""
 
-_TIMEOUT = urllib3.Timeout(connect=5, read=35)  # API Gateway itself gives up after 29 s
+_TIMEOUT = urllib3.Timeout(connect=5, read=35)  # API Gateway's own timeout is 29 s
 
 
 @dataclass(frozen=True)
 class ForecastRequest:
-    """Which series to forecast.
+    """A request for the forecast of one series.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class ForecastRequest:
     quantiles: tuple[str, ...] = QUANTILES
 
     def document(self) -> dict[str, Any]:
-        """The request as the API takes it in a batch."""
+        """Return the request as an item of the API's batch."""
         document: dict[str, Any] = {
             "device_id": self.device_id,
             "pollutant": self.pollutant,
@@ -57,7 +57,7 @@ class Forecast:
     Parameters
     ----------
     hours
-        UTC, the origin first.
+        Hours of the forecast, UTC, from the origin.
     quantiles
         Values in µg/m³ for every hour, by quantile.
     """
@@ -83,7 +83,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why one series of a batch has no forecast."""
+    """The reason why one series of a batch has no forecast."""
 
     status: int
     detail: str
@@ -95,7 +95,7 @@ class ForecastApi:
     Parameters
     ----------
     url
-        Address of the stage, without a slash at its end.
+        Address of the stage, without a trailing slash.
     key
         Value of ``x-api-key``.
     """
@@ -112,7 +112,7 @@ class ForecastApi:
         Raises
         ------
         ForecastingError
-            There is no such API or key.
+            The API or the key does not exist.
         """
         gateway = session.client("apigateway")
         found = [
@@ -132,20 +132,20 @@ class ForecastApi:
         if not found or not keys:
             missing = "REST API" if not found else "API key"
             raise ForecastingError(
-                f"no {missing} named {names.api}: say `make plan` and `make apply` first"
+                f"no {missing} named {names.api}: run `make plan` and `make apply` first"
             )
         stages = [stage["stageName"] for stage in gateway.get_stages(restApiId=found[0])["item"]]
         if not stages:
-            raise ForecastingError(f"REST API {names.api} is not deployed: say `make apply` again")
+            raise ForecastingError(f"REST API {names.api} is not deployed: run `make apply` again")
         return cls(stage_url(gateway.meta.endpoint_url, found[0], stages[0]), keys[0])
 
     def forecast(self, request: ForecastRequest) -> Forecast:
-        """One forecast.
+        """Request one forecast.
 
         Raises
         ------
         ForecastingError
-            The API refuses, or does not answer; with its own words.
+            The API returned a problem, which is the message, or did not answer.
         """
         query = {
             "pollutant": request.pollutant,
@@ -158,12 +158,12 @@ class ForecastApi:
         return Forecast.from_json(self._call("GET", path))
 
     def forecasts(self, requests: Sequence[ForecastRequest]) -> list[Forecast | Refusal]:
-        """Many forecasts, in the order of the requests; in as few calls as the API allows.
+        """Request many forecasts with as few calls as possible; return them in order.
 
         Raises
         ------
         ForecastingError
-            As `forecast`, where a whole call is refused.
+            The API rejected a whole call, or did not answer.
         """
         answers: list[Forecast | Refusal] = []
         for first in range(0, len(requests), BATCH):
@@ -177,7 +177,7 @@ class ForecastApi:
         return answers
 
     def devices(self) -> list[str]:
-        """Every device that has history."""
+        """Return every device that has history."""
         found: list[str] = []
         after: dict[str, str] = {}
         while True:
@@ -212,11 +212,11 @@ class ForecastApi:
 
 
 def stage_url(endpoint_url: str, api_id: str, stage: str) -> str:
-    """Where a REST API's stage is invoked, from the endpoint that API Gateway itself is called at.
+    """Return the address of a REST API's stage, given API Gateway's own endpoint.
 
-    AWS serves ``apigateway.<domain>`` and, beside it, each API at ``<id>.execute-api.<domain>``.
-    An endpoint of another name stands for all of AWS at one address (``AWS_ENDPOINT_URL``); there
-    an API has no host name of its own but a path.
+    AWS serves API Gateway at ``apigateway.<domain>`` and each API at
+    ``<id>.execute-api.<domain>``. Any other endpoint serves all of AWS at one address
+    (``AWS_ENDPOINT_URL``), where an API has a path instead of a host name.
     """
     parts = urlsplit(endpoint_url)
     service, _, domain = (parts.hostname or "").partition(".")
@@ -226,5 +226,5 @@ def stage_url(endpoint_url: str, api_id: str, stage: str) -> str:
 
 
 def hour_text(hour: datetime) -> str:
-    """A full hour as the API writes it."""
+    """Format a full hour as the API does."""
     return hour.astimezone(UTC).strftime("%Y-%m-%dT%H:00:00Z")

@@ -1,4 +1,4 @@
-"""A picture of one forecast: history, band, median and what came."""
+"""Draws one forecast: history, bands, median and observed values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def draw(lake: Lake, key: SeriesKey, origin: datetime, quantiles: Floats, path: 
     Parameters
     ----------
     quantiles
-        Forecast of the hours from the origin on, shape (hours, quantiles).
+        Forecast of the hours from the origin, shape (hours, quantiles).
     """
     history = lake.before(key, origin)[-HISTORY_HOURS:]
     past = _days(origin - len(history) * HOUR, len(history))
@@ -45,7 +45,7 @@ def draw(lake: Lake, key: SeriesKey, origin: datetime, quantiles: Floats, path: 
         color="C3",
         markersize=3,
         linewidth=1,
-        label="what came",
+        label="observed",
     )
     axes.axvline(float(future[0]), color="0.6", linewidth=0.8, linestyle="--")
     axes.set_title(f"{key.pollutant.replace('_', ' ')} at {key.device_id}", loc="left")
@@ -60,7 +60,7 @@ def draw(lake: Lake, key: SeriesKey, origin: datetime, quantiles: Floats, path: 
 
 
 def _days(start: datetime, hours: int) -> Floats:
-    """Hours from one on in Matplotlib's unit, days."""
+    """Return consecutive hours in Matplotlib's unit, days."""
     times = np.datetime64(start.replace(tzinfo=None), "h") + np.arange(hours)
     days: Floats = np.asarray(mdates.date2num(times), dtype=np.float64)  # type: ignore[no-untyped-call]
     return days

@@ -1,4 +1,4 @@
-"""Tables for a terminal."""
+"""Builds tables for a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = (
 
 
 def error_table(evaluation: Evaluation) -> Table:
-    """Errors by pollutant: the model's beside each baseline's, the best loss in bold."""
+    """Build the table of errors by pollutant and forecaster; the best loss in bold."""
     table = Table(title=f"Errors of the 24 hours from {evaluation.origin:%Y-%m-%d %H:%M} UTC")
     table.add_column("pollutant")
     table.add_column("forecast")
@@ -42,7 +42,7 @@ def error_table(evaluation: Evaluation) -> Table:
 
 
 def verdict(errors: Mapping[str, Mapping[str, Errors]]) -> list[str]:
-    """A line a baseline: on which pollutants the model has the lower quantile loss."""
+    """Compare the quantile loss with each baseline: one line per baseline."""
     lines = []
     groups = list(errors[MODEL])[:-1]
     for name in errors:
@@ -55,14 +55,14 @@ def verdict(errors: Mapping[str, Mapping[str, Errors]]) -> list[str]:
 
 
 def forecast_table(forecast: Forecast, actual: Floats | None = None) -> Table:
-    """Quantiles for every hour, beside what came where that is known."""
+    """Build the table of quantiles by hour, with the observed values if they are known."""
     title = f"{forecast.pollutant.replace('_', ' ')} at {forecast.device_id}, µg/m³"
     table = Table(title=f"{title} ({forecast.variant})" if forecast.variant else title)
     table.add_column("hour (UTC)")
     for name in forecast.quantiles:
         table.add_column(name, justify="right")
     if actual is not None:
-        table.add_column("came", justify="right")
+        table.add_column("observed", justify="right")
     for position, hour in enumerate(forecast.hours):
         cells = [f"{row[position]:.1f}" for row in forecast.quantiles.values()]
         if actual is not None:

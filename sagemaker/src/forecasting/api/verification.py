@@ -1,7 +1,7 @@
-"""How good the API's forecasts of a past day are, beside baselines that saw the same history.
+"""Compares the API's forecasts of a past day with baselines that use the same history.
 
-The split is one in time: a forecast at an origin uses what lies before it, and is compared with
-what came from it on.
+The data are split in time: a forecast at an origin uses the hours before it, and is compared with
+the observed values from it on.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from forecasting.errors import ForecastingError
 from forecasting.lake.hourly_series import HOUR, Lake, SeriesKey, keys_of
 
 MODEL = "model"
-"""Name of the API's forecasts in tables, whichever model is behind it."""
+"""Name of the API's forecasts in tables."""
 
 OVERALL = "mean of pollutants"
 
 
 class Forecasts(Protocol):
-    """What answers a list of requests."""
+    """A source of forecasts."""
 
     def forecasts(self, requests: Sequence[ForecastRequest]) -> list[Forecast | Refusal]:
-        """A forecast or a refusal for each request, in order."""
+        """Return a forecast or a refusal for each request, in order."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """Result of an evaluation.
 
     Parameters
     ----------
     errors
-        By forecaster, then by pollutant and `OVERALL`.
+        Errors by forecaster, then by pollutant and `OVERALL`.
     quantiles
-        The API's forecasts, shape (hours, quantiles), by series.
+        The API's forecasts by series, shape (hours, quantiles).
     refused
-        Series that the API gave no forecast for, with its reason.
+        Reasons of the API by series without a forecast.
     unobserved
-        Series of which nothing was observed before the origin or in the evaluated hours.
+        Series without a value before the origin or in the evaluated hours.
     """
 
     origin: datetime
@@ -58,7 +58,7 @@ class Evaluation:
     unobserved: tuple[SeriesKey, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``summary.json``."""
+        """Return plain values for ``summary.json``."""
         return {
             "origin": hour_text(self.origin),
             "hours": HORIZON,
@@ -73,17 +73,17 @@ class Evaluation:
 
 
 def default_origin(lake: Lake) -> datetime:
-    """The origin of the last whole horizon: where the training channel ends by default."""
+    """Return the origin of the last complete horizon: the default end of the training channel."""
     return lake.end - HORIZON * HOUR
 
 
 def evaluate(lake: Lake, api: Forecasts, origin: datetime) -> Evaluation:
-    """Forecast every series from an origin and compare with what came.
+    """Forecast every series from an origin and compare with the observed values.
 
     Raises
     ------
     ForecastingError
-        The origin is not in the data, or no series could be compared.
+        The origin is outside the data, or no series could be compared.
     """
     if not lake.start < origin < lake.end:
         raise ForecastingError(
@@ -106,7 +106,7 @@ def evaluate(lake: Lake, api: Forecasts, origin: datetime) -> Evaluation:
 
 
 def _is_comparable(lake: Lake, key: SeriesKey, origin: datetime) -> bool:
-    """Whether something was observed before the origin, and something in the hours from it on."""
+    """Return whether there are values both before the origin and in the forecast hours."""
     parts = (lake.before(key, origin), lake.between(key, origin, HORIZON))
     return all(np.isfinite(part).any() for part in parts)
 
@@ -114,7 +114,7 @@ def _is_comparable(lake: Lake, key: SeriesKey, origin: datetime) -> bool:
 def _compare(
     lake: Lake, origin: datetime, quantiles: Mapping[SeriesKey, Floats]
 ) -> dict[str, dict[str, Errors]]:
-    """Errors of the model and of every baseline on the very same series and hours."""
+    """Compute the errors of the model and of every baseline on the same series and hours."""
     found: dict[str, dict[str, Errors]] = {MODEL: {}, **{name: {} for name in BASELINES}}
     for pollutant in dict.fromkeys(key.pollutant for key in quantiles):
         keys = [key for key in quantiles if key.pollutant == pollutant]

@@ -1,4 +1,4 @@
-"""Several models backtested at once: a process each, one thread each, all on the same origins."""
+"""Backtests several models in parallel on the same origins, with one process and thread each."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from forecasting.errors import ForecastingError
 POLL_SECONDS = 0.2
 
 Outcome = Floats | ForecastingError
-"""Forecasts, or why there are none."""
+"""Forecasts, or the error that prevented them."""
 
 Report = Callable[[Contestant, float], None]
-"""Told what share of a contestant's work, 0 to 1, is done."""
+"""A function that receives the share of a contestant's work that is done, 0 to 1."""
 
 
 def run(
     contestants: Sequence[Contestant], history: History, plan: Plan, jobs: int, report: Report
 ) -> dict[Contestant, Outcome]:
-    """Forecasts of every contestant, as `backtest.forecasts` gives them, or why there are none.
+    """Return every contestant's forecasts (see `rolling_origin.forecasts`), or its error.
 
     Parameters
     ----------
     contestants
-        All are given up when the first one cannot be trained.
+        Contestants; if the first cannot be trained, all are cancelled.
     jobs
-        Processes at once.
+        Number of parallel processes.
 
     Raises
     ------
@@ -50,17 +50,17 @@ def run(
     """
     context = multiprocessing.get_context("spawn")  # threads of torch and LightGBM do not fork
     shares: Any = context.Queue()
-    # one thread each: threads that share cores wait for each other many times as long
+    # one thread each: several threads on shared cores are many times slower
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     slowest_first = sorted(contestants, key=lambda one: list(MODELS).index(one.model))
-    with ProcessPoolExecutor(jobs, context, _begin, (history, plan, shares)) as pool:
+    with ProcessPoolExecutor(jobs, context, _initialize, (history, plan, shares)) as pool:
         futures = {one: pool.submit(_forecasts, one) for one in slowest_first}
         try:
             _watch(futures, contestants[0], shares, report)
             return {one: futures[one].result() for one in contestants}
         except BrokenProcessPool:
             raise ForecastingError(
-                "a process of the backtest was killed; if memory was short, try JOBS=1"
+                "a process of the backtest was killed; if memory was exhausted, try JOBS=1"
             ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -72,7 +72,7 @@ def run(
 def _watch(
     futures: Mapping[Contestant, Future[Outcome]], first: Contestant, shares: Any, report: Report
 ) -> None:
-    """Pass on what is told until all is done."""
+    """Forward progress reports until all contestants are done."""
     while True:
         done, pending = wait(futures.values(), timeout=0)
         if futures[first] in done and isinstance(error := futures[first].result(), Exception):
@@ -87,20 +87,20 @@ def _watch(
 _work: tuple[History, Plan, Any]
 
 
-def _begin(*work: Any) -> None:
-    """In a new process: keep what all contestants there share."""
-    global _work  # noqa: PLW0603  (a pool hands nothing else from its initializer to its tasks)
+def _initialize(*work: Any) -> None:
+    """Store the common input of all contestants in a new process."""
+    global _work  # noqa: PLW0603  (an initializer can pass data to tasks only by a global)
     _work = (work[0], work[1], work[2])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
-    threading.Thread(target=_end_with_the_first, daemon=True).start()
-    warnings.filterwarnings("ignore", module="gluonts")  # advice to its users
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process terminates this one
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    warnings.filterwarnings("ignore", module="gluonts")
 
 
-def _end_with_the_first() -> None:
-    """A pool's process would wait for work for ever where the first one was killed."""
-    first = multiprocessing.parent_process()
-    if first is not None:
-        first.join()
+def _exit_with_parent() -> None:
+    """Exit when the parent is killed; otherwise this process would wait for work forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
         os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""What was measured at a group of stations up to some hour: pollutants and weather on one grid."""
+"""The history of a group of stations up to an hour: pollutants and weather on one hourly grid."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from forecasting.errors import ForecastingError
 HOUR = timedelta(hours=1)
 
 TARGETS = ("PM2.5", "O3", "NO2", "CO", "SO2")
-"""Pollutants of recorded stations, µg/m³, as their files name them."""
+"""Pollutants of recorded stations in µg/m³, with the names in their files."""
 
 WEATHER = ("TEMP", "PRES", "DEWP", "RAIN", "WSPM", "WIND_U", "WIND_V")
 """Temperature and dew point in °C, pressure in hPa, rain in mm, wind speed and the wind's two
-components (where it comes from; east, north) in m/s."""
+components (direction of origin; east, north) in m/s."""
 
 DRIVERS = ("PM10", *WEATHER)
-"""Columns that say something about the pollutants to come."""
+"""Columns that help to predict the pollutants."""
 
 COLUMNS = (*TARGETS, *DRIVERS)
 
@@ -35,16 +35,16 @@ class History:
     Parameters
     ----------
     start
-        First hour, in the data's own time: local for files of stations, UTC for the lake.
+        First hour, in the data's time: local for station files, UTC for the lake.
     values
-        Shape (stations, `columns`, hours); NaN is missing.
+        Values, shape (stations, `columns`, hours); NaN is missing.
     pollutants
-        Columns that are forecast, µg/m³; the first ones.
+        Columns to forecast, in µg/m³; the first ones.
     drivers
-        The columns after them.
+        The other columns.
     weather
-        `WEATHER` as far as it is known: up to `HORIZON` hours beyond the values, without gaps;
-        shape (stations, `WEATHER`, hours + `HORIZON`). None: none of it is known in advance.
+        `WEATHER` known in advance, up to `HORIZON` hours beyond the values, without gaps; shape
+        (stations, `WEATHER`, hours + `HORIZON`). None if no weather is known in advance.
     """
 
     start: datetime
@@ -56,12 +56,12 @@ class History:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names along the values' second axis."""
+        """Column names, in the order of the values' second axis."""
         return (*self.pollutants, *self.drivers)
 
     @property
     def hours(self) -> int:
-        """Length of the grid."""
+        """Number of hours of the grid."""
         return int(self.values.shape[2])
 
     @property
@@ -70,30 +70,30 @@ class History:
         return self.start + self.hours * HOUR
 
     def until(self, hour: datetime) -> History:
-        """The part before an hour; of it or after it nothing is left but the weather, if known."""
+        """Return the part before an hour, with the weather that is known after it."""
         return self._between(0, min(self.hours, max(0, self.position(hour))))
 
     def since(self, hour: datetime) -> History:
-        """The part from an hour on; all of it where it starts later."""
+        """Return the part from an hour on; the whole history if it starts later."""
         return self._between(min(self.hours, max(0, self.position(hour))), self.hours)
 
     def position(self, hour: datetime) -> int:
-        """Index of an hour on the grid."""
+        """Return the index of an hour on the grid."""
         return int((hour - self.start) / HOUR)
 
     def of(self, column: str) -> Floats:
-        """One column, shape (stations, hours)."""
+        """Return one column, shape (stations, hours)."""
         return self.values[:, self.columns.index(column)]
 
     def targets(self) -> Floats:
-        """What is forecast, shape (stations, `pollutants`, hours)."""
+        """Return the values to forecast, shape (stations, `pollutants`, hours)."""
         return self.values[:, : len(self.pollutants)]
 
     def with_weather_known(self) -> History:
-        """The same history, of which the recorded weather is known a horizon ahead.
+        """Return the same history with the recorded weather known one horizon ahead.
 
-        No forecast of it has ever been that good: this is a bound, not what can be had. Gaps are
-        filled along a line, and at the ends with the nearest value.
+        A real weather forecast is less accurate, so the result is an upper bound. Gaps are
+        interpolated linearly, and filled with the nearest value at the ends.
 
         Raises
         ------

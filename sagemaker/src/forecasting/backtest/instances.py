@@ -1,4 +1,4 @@
-"""A history as the instances that a container is trained on and asked about."""
+"""Converts a history into the container's training series and instances."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from forecasting.backtest.history import History
 
 
 def training_instances(history: History) -> list[Series]:
-    """One series a station and pollutant, ``cat = [station, pollutant]``, station by station.
+    """Return one series per station and pollutant, ``cat = [station, pollutant]``, by station.
 
-    Related to it are all that was measured beside it, by its column's name, and `AREA`. The
-    weather is its ``dynamic_feat`` where it is known in advance.
+    Its related series are all other columns of the station, by name, and `AREA`. Weather that is
+    known in advance is its ``dynamic_feat``.
     """
     return _instances(history, ahead=0)
 
 
 def instances(history: History) -> list[Series]:
-    """The same series to be forecast: what is known in advance reaches `HORIZON` hours further."""
+    """Return the same series as instances; known features extend `HORIZON` hours further."""
     return _instances(history, ahead=HORIZON)
 
 

@@ -1,4 +1,4 @@
-"""The lake's hourly series as a history to backtest on."""
+"""Converts the lake's hourly series into a history for a backtest."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from forecasting.errors import ForecastingError
 from forecasting.lake.hourly_series import Lake, SeriesKey
 
 TEST_DAYS = 14
-"""Origins of a backtest where nothing else is asked for; fewer where a quarter of the data is."""
+"""Default number of origins of a backtest, at most a quarter of the data's days."""
 
 
 def history(lake: Lake) -> History:
-    """All devices up to the last hour with data; its time is UTC, without a zone."""
+    """Build the history of all devices up to the last hour with data, in UTC without a zone."""
     devices = tuple(sorted({key.device_id for key in lake.values}))
     hours = lake.position(lake.end)
     missing = np.full(hours, np.nan)
@@ -31,18 +31,18 @@ def history(lake: Lake) -> History:
 
 
 def last_days(known: History) -> Plan:
-    """The last days of a history of which all hours came, each an origin.
+    """Plan one origin for each of the last complete days of a history.
 
     Raises
     ------
     ForecastingError
-        There are fewer than four days.
+        The history has fewer than four days.
     """
     end = known.end - timedelta(hours=HORIZON)
     test_end = end.replace(hour=0) + DAY
     days = min(TEST_DAYS, (test_end - known.start) // DAY // 4)
     if days < 1:
         raise ForecastingError(
-            f"a backtest needs four days of data and more; the lake has {known.hours} hours"
+            f"a backtest needs at least four days of data; the lake has {known.hours} hours"
         )
     return Plan(test_end - days * DAY, test_end)

@@ -1,4 +1,4 @@
-"""What a backtest prints: the table of errors, and what they say against the rivals and goals."""
+"""Output of a backtest: the table of errors, and the comparison with baselines and goals."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 ScoresBySeed = Sequence[Mapping[str, Score]]
-"""A model's scores by pollutant, of each of its seeds."""
+"""A model's scores by pollutant, for each of its seeds."""
 
 GOALS: Mapping[str, Mapping[str, float]] = {
     "boosting": {"stock-deepar": 0.80, "own-lags": 0.95},
     "boosting, weather known": {"stock-deepar": 0.68},
     "deepar": {"stock-deepar": 0.90},
 }
-"""At most so many times a rival's overall loss is what the model was built for."""
+"""Goals: the maximum ratio of a model's overall loss to a baseline's."""
 
 COVERAGE_GOAL = (0.77, 0.83)
-"""Share of what comes that the 80 % band of the champion is to hold."""
+"""Goal of the champion: the share of observed values within its 80 % band."""
 
 
 def score_table(found: Mapping[str, ScoresBySeed]) -> Table:
-    """Errors by pollutant, model by model; the lowest loss in bold, ± over seeds."""
+    """Build the table of errors by pollutant and model; the lowest loss in bold, ± over seeds."""
     table = Table(
-        title="Errors of 24-hour forecasts, and the share that came within each band",
+        title="Errors of 24-hour forecasts, and the share of observed values within each band",
         box=SIMPLE_HEAD,
     )
     for title in ("pollutant", "forecast"):
@@ -48,11 +48,11 @@ def score_table(found: Mapping[str, ScoresBySeed]) -> Table:
 
 
 def verdict(found: Mapping[str, ScoresBySeed]) -> list[str]:
-    """What the first one's errors say: a line a rival, and one on its 80 % band."""
-    model, *rivals = found
+    """Compare the first model: one line per baseline, and one on its 80 % band."""
+    model, *baselines = found
     goals = GOALS.get(model, {})
     lines = []
-    for name in rivals:
+    for name in baselines:
         ratio = _loss(found[model], OVERALL) / _loss(found[name], OVERALL)
         lost = [
             group
@@ -65,7 +65,7 @@ def verdict(found: Mapping[str, ScoresBySeed]) -> list[str]:
             line += f" (goal: at most {goals[name]:.2f}, {met})"
         lines.append(f"{line}; not better on {', '.join(lost)}" if lost else line)
     held = float(np.mean([scores[OVERALL].coverage[80] for scores in found[model]]))
-    line = f"{held:.1%} of what came lies within the 80 % band of {model}"
+    line = f"{held:.1%} of the observed values are within the 80 % band of {model}"
     if "own-lags" in goals:
         low, high = COVERAGE_GOAL
         met = "met" if low <= held <= high else "missed"
@@ -78,7 +78,7 @@ def _loss(scores: ScoresBySeed, group: str) -> float:
 
 
 def _numbers(scores: Sequence[Score]) -> list[str]:
-    """Each figure's mean over the seeds; of the errors the standard deviation too."""
+    """Format each figure's mean over the seeds, and the standard deviation of errors."""
     errors = np.array(
         [
             (

@@ -1,4 +1,4 @@
-"""Rolling-origin backtest: trained once, then a forecast a day out of what was known that day."""
+"""Rolling-origin backtest: one training, then one forecast per day from the history until then."""
 
 from __future__ import annotations
 
@@ -19,28 +19,27 @@ from forecasting.errors import ForecastingError
 
 DAY = timedelta(days=1)
 TRAINING_YEARS = 2
-"""Years before the training's end that models learn from; the older ones are another climate of
-emissions, and every model is given the same."""
+"""Years of training data, the same for every model; in older years, emissions were different."""
 
 ROUNDING = 1e-6
-"""µg/m³ by which a quantile may lie below the one before it."""
+"""Tolerance in µg/m³ by which a quantile may be below the next lower one."""
 
 SHOWN_HOURS = 48
-"""Hours before an origin that a picture shows."""
+"""Hours before an origin in a chart."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which origins are forecast from what training.
+    """The training period and the origins of a backtest.
 
     Parameters
     ----------
     train_end
-        First hour that is not trained on, and first origin; 00:00 local.
+        First hour after the training data, and first origin; 00:00 local.
     test_end
         First day without an origin.
     origin_step
-        Days from one origin to the next.
+        Days between origins.
     """
 
     train_end: datetime
@@ -58,27 +57,27 @@ class Plan:
 
     @property
     def train_start(self) -> datetime:
-        """First hour that is trained on."""
+        """First hour of the training data."""
         start = pd.Timestamp(self.train_end) - pd.DateOffset(years=TRAINING_YEARS)
         found: datetime = start.to_pydatetime()
         return found
 
     def origins(self) -> list[datetime]:
-        """First hours of the forecasts, ascending."""
+        """Return the first hours of the forecasts, ascending."""
         days = range(0, (self.test_end - self.train_end) // DAY + 1, self.origin_step)
         found = [self.train_end + day * DAY for day in days]
         return [origin for origin in found if origin < self.test_end]
 
 
 def check(history: History, plan: Plan) -> None:
-    """Refuse data that begin too late or end too early for the plan.
+    """Check that the data cover the plan.
 
     Raises
     ------
     ForecastingError
-        Says what the data are of.
+        The data start too late or end too early; the message gives their period.
     """
-    span = f"the data are of {history.start:%Y-%m-%d %H:%M} to {history.end:%Y-%m-%d %H:%M}"
+    span = f"the data are from {history.start:%Y-%m-%d %H:%M} to {history.end:%Y-%m-%d %H:%M}"
     if not np.isfinite(history.until(plan.train_end).targets()).any():
         raise ForecastingError(
             f"nothing was measured before TRAIN_END {plan.train_end:%Y-%m-%d}; {span}"
@@ -97,12 +96,12 @@ def forecasts(
 
     Returns
     -------
-    Shape (stations × pollutants, origins, hours, `BAND_LEVELS`).
+    Forecasts, shape (stations × pollutants, origins, hours, `BAND_LEVELS`).
 
     Raises
     ------
     ForecastingError
-        The model cannot be trained on the history, or forecasts what cannot be.
+        The model cannot be trained on the history, or its forecasts are invalid.
     """
     report(0.0)
     known = history.since(plan.train_start)
@@ -116,12 +115,12 @@ def forecasts(
 
 
 def truth(history: History, plan: Plan) -> Truth:
-    """What came at the plan's origins; series go station by station.
+    """Return the observed values at the plan's origins, station by station.
 
     Raises
     ------
     ForecastingError
-        Nothing was observed in any hour that was forecast.
+        No value was observed in the forecast hours.
     """
     stations, pollutants = len(history.stations), len(history.pollutants)
     values = _by_series(history.targets())
@@ -129,7 +128,7 @@ def truth(history: History, plan: Plan) -> Truth:
     firsts = [history.position(origin) + SHOWN_HOURS for origin in plan.origins()]
     actual = np.stack([around[:, first : first + HORIZON] for first in firsts], axis=1)
     if not np.nansum(np.abs(actual)):
-        raise ForecastingError("nothing was observed in the hours that would be forecast")
+        raise ForecastingError("nothing was observed in the forecast hours")
     training = history.since(plan.train_start).until(plan.train_end)
     return Truth(
         stations=np.repeat(history.stations, pollutants).tolist(),
@@ -143,7 +142,7 @@ def truth(history: History, plan: Plan) -> Truth:
 
 
 def table(truth: Truth, forecast: Floats) -> pd.DataFrame:
-    """Forecasts as rows of station, pollutant, origin (the data's own time), lead and quantiles."""
+    """Return forecasts as rows of station, pollutant, origin (data's time), lead and quantiles."""
     published = truth.published(forecast)
     series, origin, lead = (axis.ravel() for axis in np.indices(published.shape[:3]))
     frame = pd.DataFrame(
@@ -159,7 +158,7 @@ def table(truth: Truth, forecast: Floats) -> pd.DataFrame:
 
 
 def write(path: Path, rows: pd.DataFrame) -> Path:
-    """Write forecasts as Parquet, and say where.
+    """Write forecasts as Parquet; return the path.
 
     Raises
     ------
@@ -175,16 +174,16 @@ def write(path: Path, rows: pd.DataFrame) -> Path:
 
 
 def _checked(forecast: Floats) -> Floats:
-    """What no metric would show: one NaN makes all of them NaN, and losses sort no quantiles."""
+    """Check forecasts for errors that metrics hide: NaN, negative values, crossing quantiles."""
     if not np.isfinite(forecast).all():
         raise ForecastingError("the model forecasts values that are not finite")
     if (forecast < 0).any():
         raise ForecastingError("the model forecasts concentrations below zero")
     if (np.diff(forecast, axis=-1) < -ROUNDING).any():
-        raise ForecastingError("the model forecasts quantiles that cross")
+        raise ForecastingError("the model's forecast quantiles cross")
     return forecast
 
 
 def _by_series(values: Floats) -> Floats:
-    """Stations and pollutants as one axis."""
+    """Merge the axes of stations and pollutants."""
     return values.reshape(-1, *values.shape[2:])

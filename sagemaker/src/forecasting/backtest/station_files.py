@@ -1,6 +1,6 @@
-"""Recorded stations: a folder of CSV files in the format of UCI's Beijing Multi-Site Air Quality.
+"""Reads recorded stations from CSV files in the format of UCI's Beijing Multi-Site Air Quality.
 
-https://doi.org/10.24432/C5RK5G: one file a station, hourly rows in local time with the columns
+https://doi.org/10.24432/C5RK5G: one file per station, hourly rows in local time with the columns
 ``year, month, day, hour``, pollutants in µg/m³, weather, and ``wd``, the wind's compass point.
 Empty or ``NA`` is missing.
 """
@@ -31,12 +31,12 @@ def read(folder: Path, report: Report = lambda _: None) -> History:
     Parameters
     ----------
     report
-        Told what share of the files, 0 to 1, is read.
+        Function that receives the share of the files that is read, 0 to 1.
 
     Raises
     ------
     ForecastingError
-        There is no such folder or no such file in it, or a file is not in the format.
+        The folder does not exist or has no such file, or a file is not in the format.
     """
     if not folder.is_dir():
         raise ForecastingError(f"DATA must be a folder of CSV files; there is none at {folder}")

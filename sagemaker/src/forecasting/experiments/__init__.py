@@ -1,1 +1,1 @@
-"""Training and tuning jobs as MLflow runs."""
+"""Copies training and tuning jobs to MLflow as runs."""

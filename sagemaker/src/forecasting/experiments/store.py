@@ -1,4 +1,4 @@
-"""Runs in MLflow: made once, added to as long as their jobs run, then left alone."""
+"""Stores runs in MLflow: created once, updated while their jobs run, then unchanged."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from forecasting.experiments.training_runs import RUNNING, Run
 from forecasting.jobs.job_metrics import Measurement
 
 JOB = "job"
-"""Tag by which a job's run is found again."""
+"""Tag that identifies the run of a job."""
 
 DELETED = "DELETED"
-_A_CALL = 100  # parameters or tags; of metrics it would be a thousand
+_PER_CALL = 100  # limit of parameters or tags; that of metrics is 1,000
 
 
 def local_uri(folder: Path) -> str:
-    """A store in a folder of this machine, for MLflow's ``tracking_uri``."""
+    """Return the ``tracking_uri`` of a store in a local folder."""
     return f"sqlite:///{folder.absolute() / 'mlflow.db'}"
 
 
 def server_arn(names: Names) -> str:
-    """SageMaker's managed MLflow, as the sagemaker-mlflow plugin takes it for an address."""
+    """Return the tracking URI of SageMaker's managed MLflow for the sagemaker-mlflow plugin."""
     return (
         f"arn:aws:sagemaker:{names.region}:{names.account_id}:mlflow-tracking-server/"
         f"{names.tracking_server}"
@@ -45,11 +45,11 @@ class ExperimentStore:
     Parameters
     ----------
     tracking_uri
-        Of MLflow: `local_uri`, `server_arn`, or a server's address.
+        MLflow's tracking URI: `local_uri`, a server's ARN, or a server's address.
     experiment
-        Its name; made where it is not there.
+        Name of the experiment; it is created if it does not exist.
     artifacts
-        URI of the folder for artefacts; None leaves that to a server.
+        URI of the folder for artefacts; None uses the server's.
     """
 
     def __init__(self, tracking_uri: str, experiment: str, artifacts: str | None = None) -> None:
@@ -65,7 +65,7 @@ class ExperimentStore:
         for run in self._all():
             job = run.data.tags.get(JOB)
             if job and run.info.lifecycle_stage == "deleted":
-                self._status[job] = DELETED  # by somebody: it is not made again
+                self._status[job] = DELETED  # a user deleted it: it is not created again
             elif job:
                 self._ids[job] = run.info.run_id
                 self._status[job] = run.info.status
@@ -76,9 +76,10 @@ class ExperimentStore:
         return frozenset(job for job, status in self._status.items() if status != RUNNING)
 
     def put(self, run: Run) -> bool:
-        """Make or complete a job's run; whether it is a new one.
+        """Create or update a job's run; return whether it is new.
 
-        The end comes last: a run that was kept in part is still running, and is looked at again.
+        The end is written last: a run that was stored partially is still running, and is updated
+        next time.
         """
         is_new = run.job not in self._ids
         if is_new:
@@ -100,17 +101,17 @@ class ExperimentStore:
         return is_new
 
     def tag(self, job: str, tags: Mapping[str, str]) -> None:
-        """Set tags of a job's run, if there is one; those that are so already stay as they are."""
+        """Set the changed tags of a job's run, if there is one."""
         if job not in self._ids:
             return
         run_id = self._ids[job]
         there = self._client.get_run(run_id).data.tags
         new = [RunTag(name, text) for name, text in tags.items() if there.get(name) != text]
-        for start in range(0, len(new), _A_CALL):
-            self._client.log_batch(run_id, tags=new[start : start + _A_CALL])
+        for start in range(0, len(new), _PER_CALL):
+            self._client.log_batch(run_id, tags=new[start : start + _PER_CALL])
 
     def measure(self, job: str, measurements: Sequence[Measurement]) -> None:
-        """Add to a job's run, if there is one, what it does not yet hold."""
+        """Add the new measurements to a job's run, if there is one."""
         if job not in self._ids:
             return
         run_id = self._ids[job]
@@ -123,20 +124,20 @@ class ExperimentStore:
             for one in measurements
             if one.step not in there[one.metric]
         ]
-        for start in range(0, len(new), _A_CALL):
-            self._client.log_batch(run_id, metrics=new[start : start + _A_CALL])
+        for start in range(0, len(new), _PER_CALL):
+            self._client.log_batch(run_id, metrics=new[start : start + _PER_CALL])
 
     def _log_parameters(self, run_id: str, parameters: Mapping[str, str]) -> None:
         values = [Param(name, text) for name, text in parameters.items()]
-        for start in range(0, len(values), _A_CALL):
-            self._client.log_batch(run_id, params=values[start : start + _A_CALL])
+        for start in range(0, len(values), _PER_CALL):
+            self._client.log_batch(run_id, params=values[start : start + _PER_CALL])
 
     def _log_channels(self, run_id: str, run: Run) -> None:
         inputs = [
             DatasetInput(
                 Dataset(
                     name=name,
-                    # the next ETL writes the channel anew: this is what lay there at that moment
+                    # the next ETL overwrites the channel, so the digest includes the time
                     digest=hashlib.sha256(f"{uri} {run.started}".encode()).hexdigest()[:8],
                     source_type="s3",
                     source=json.dumps({"uri": uri}),
@@ -162,7 +163,7 @@ class ExperimentStore:
 
 
 def _client(tracking_uri: str) -> MlflowClient:
-    for name in ("mlflow", "alembic"):  # how it makes the tables of a new store
+    for name in ("mlflow", "alembic"):  # hides the creation of a new store's tables
         logging.getLogger(name).setLevel(logging.WARNING)
     scheme, _, path = tracking_uri.partition(":///")
     if scheme == "sqlite":

@@ -1,7 +1,7 @@
-"""Training and tuning jobs as runs of an experiment: parameters, metrics, artefacts and lineage.
+"""Reads training and tuning jobs as runs: parameters, metrics, artefacts and lineage.
 
-SageMaker is asked and never told: what a run holds is read from the jobs, their logs and the
-registry, so jobs started by hand, by tuning and by retraining are all there.
+Runs are only read from SageMaker's jobs, their logs and the registry. They therefore include all
+jobs, started by hand, by tuning or by retraining.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from forecasting.jobs.job_metrics import Measurement, lines, measurements, numbe
 from forecasting.releases.registry import Version
 
 STATUS = {"Completed": "FINISHED", "Failed": "FAILED", "Stopped": "KILLED"}
-"""MLflow's word for a job's final status; all others are ``RUNNING``."""
+"""MLflow's status for a job's final status; all others are ``RUNNING``."""
 
 RUNNING = "RUNNING"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A job as an experiment keeps it.
+    """A job as a run of an experiment.
 
     Parameters
     ----------
     job
-        Its name, and so the run's.
+        Name of the job and of the run.
     status
-        MLflow's.
+        MLflow's status.
     started, ended
-        In milliseconds since 1970; None for what has not ended.
+        Milliseconds since 1970; None for the end of a running job.
     channels
-        Input channels and where each lay.
+        URIs of the input channels, by name.
     parent
-        The tuning job of a trial.
+        Tuning job of a trial.
     """
 
     job: str
@@ -52,12 +52,12 @@ class Run:
 
 
 def training_jobs(session: Any, names: Names, done: Iterable[str] = ()) -> Iterator[Run]:
-    """Runs of the environment's training jobs, the oldest first.
+    """Yield runs of the environment's training jobs, the oldest first.
 
     Parameters
     ----------
     done
-        Jobs that need not be looked at again.
+        Jobs to skip because their runs are complete.
     """
     sagemaker, logs = session.client("sagemaker"), session.client("logs")
     for name in _listed(sagemaker, "list_training_jobs", "TrainingJob", names, done):
@@ -70,7 +70,7 @@ def training_jobs(session: Any, names: Names, done: Iterable[str] = ()) -> Itera
 
 
 def tuning_jobs(session: Any, names: Names, done: Iterable[str] = ()) -> Iterator[Run]:
-    """Runs of the environment's tuning jobs, the oldest first; their trials are training jobs."""
+    """Yield runs of the environment's tuning jobs, the oldest first, without their trials."""
     sagemaker = session.client("sagemaker")
     listed = _listed(
         sagemaker, "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJob", names, done
@@ -85,7 +85,7 @@ def tuning_jobs(session: Any, names: Names, done: Iterable[str] = ()) -> Iterato
 
 
 def verdict(version: Version) -> tuple[dict[str, str], list[Measurement]]:
-    """Tags and metrics that a version's training job gets of the gate."""
+    """Return the gate's tags and metrics for a version's training job."""
     tags = {
         "version": str(version.number),
         "approval": version.status,
@@ -185,7 +185,7 @@ def _common_tags(job: Mapping[str, Any], kind: str, word: str, image: str) -> di
 
 
 def _algorithm(image: str) -> str:
-    """Name of the algorithm whose image it is; else the image's own."""
+    """Return the name of the image's algorithm, or the repository's name if it is unknown."""
     repository = image.rpartition("/")[2].partition(":")[0]
     found = of_repository(repository)
     return found.name if found else repository
@@ -194,7 +194,7 @@ def _algorithm(image: str) -> str:
 def _found_by_trials(
     trials: Sequence[Mapping[str, Any]], objective: Mapping[str, str]
 ) -> list[Measurement]:
-    """The objective of each trial in the order of their ends, and the best until then."""
+    """Return the objective of each trial in order of completion, and the best until then."""
     better = min if objective["Type"] == "Minimize" else max
     measured = [
         (
@@ -214,7 +214,7 @@ def _found_by_trials(
 
 
 def _final_metrics(job: Mapping[str, Any], logged: Iterable[Measurement]) -> list[Measurement]:
-    """What the job itself tells: metrics whose log is gone, and what it took."""
+    """Return metrics from the job's description: those without a log, and its durations."""
     known = {one.metric for one in logged}
     found = [
         Measurement(one["MetricName"], one["Value"], 0, _millis(one["Timestamp"]))
@@ -232,7 +232,7 @@ def _final_metrics(job: Mapping[str, Any], logged: Iterable[Measurement]) -> lis
 def _listed(
     sagemaker: Any, operation: str, word: str, names: Names, done: Iterable[str]
 ) -> list[str]:
-    """Names of the environment's jobs, the oldest first, without those that are done."""
+    """Return the names of the environment's jobs, the oldest first, without those done."""
     pages = sagemaker.get_paginator(operation).paginate(
         NameContains=names.part(""), SortBy="CreationTime", SortOrder="Ascending"
     )
@@ -240,7 +240,7 @@ def _listed(
     skipped = set(done)
     return [
         name for name in found if name.startswith(names.part("")) and name not in skipped
-    ]  # NameContains looks anywhere in a name
+    ]  # NameContains also matches in the middle of a name
 
 
 def _millis(moment: datetime) -> int:

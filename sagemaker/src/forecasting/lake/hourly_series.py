@@ -1,4 +1,4 @@
-"""Hourly series out of the lake's table ``curated/series_hourly``."""
+"""Reads hourly series from the lake's table ``curated/series_hourly``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from forecasting.errors import ForecastingError
 HOUR = timedelta(hours=1)
 COLUMNS = ("device_id", "pollutant", "hour", "value")
 HISTORY_DAYS = 400
-"""Days before the last one that are read at most; a year and a month scale any error well."""
+"""Maximum number of days to read; a year and a month are enough to scale errors."""
 
 DOWNLOADS = 8
 
@@ -47,7 +47,7 @@ class Lake:
     start
         First hour of the grid, UTC.
     values
-        Hourly means in µg/m³ from ``start`` on, all of one length; NaN is missing.
+        Hourly means in µg/m³ from ``start``, all of one length; NaN is missing.
     """
 
     start: datetime
@@ -60,15 +60,15 @@ class Lake:
         return self.start + (last + 1) * HOUR
 
     def position(self, hour: datetime) -> int:
-        """Index of an hour on the grid."""
+        """Return the index of an hour on the grid."""
         return int((hour - self.start) / HOUR)
 
     def before(self, key: SeriesKey, hour: datetime) -> Floats:
-        """What is known of a series just before an hour."""
+        """Return the values of a series before an hour."""
         return self.values[key][: max(0, self.position(hour))]
 
     def between(self, key: SeriesKey, hour: datetime, hours: int) -> Floats:
-        """What came in the hours from one on; NaN where nothing did."""
+        """Return the observed values of a number of hours from an hour on; NaN is missing."""
         found = self.values[key][self.position(hour) :][:hours]
         return np.concatenate([found, np.full(hours - len(found), np.nan)])
 
@@ -90,7 +90,7 @@ def read(session: Any, names: Names, days: int = HISTORY_DAYS) -> Lake:
         keys = _keys(s3, bucket, days, Path(folder) / "log")
         if not keys:
             raise ForecastingError(
-                f"no hourly series in {SERIES_HOURLY.uri(names)}: say `make etl` first"
+                f"no hourly series in {SERIES_HOURLY.uri(names)}: run `make etl` first"
             )
         files = _download(
             s3, bucket, {key: Path(folder) / f"{n}.parquet" for n, key in enumerate(keys)}
@@ -110,7 +110,7 @@ def grid(table: pa.Table) -> Lake:
     hours = table["hour"].cast(pa.timestamp("s")).to_numpy().astype("datetime64[h]")
     values = table["value"].cast(pa.float64()).to_numpy(zero_copy_only=False)
     if not np.isfinite(values).any():
-        raise ForecastingError("the hourly series hold no value: look at the quarantine's reasons")
+        raise ForecastingError("the hourly series have no value: check the quarantine's reasons")
     first = hours.min()
     length = int((hours.max() - first).astype(int)) + 1
     devices = np.asarray(table["device_id"].to_pylist(), dtype=object)
@@ -126,16 +126,16 @@ def grid(table: pa.Table) -> Lake:
 
 
 def _keys(s3: Any, bucket: str, days: int, folder: Path) -> list[str]:
-    """Keys of the table's files of the last days, by its Delta log, which is fetched to a folder.
+    """Return the keys of the table's files of the last days, from its downloaded Delta log.
 
-    Other files below the table are of earlier versions of it, or of runs that did not end.
+    Other files in the table's folder belong to earlier versions or to interrupted runs.
     """
     log = f"{SERIES_HOURLY.prefix}_delta_log/"
     try:
         pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=log))
     except s3.exceptions.NoSuchBucket:
         raise ForecastingError(
-            f"bucket {bucket} does not exist: say `make plan` and `make apply` first"
+            f"bucket {bucket} does not exist: run `make plan` and `make apply` first"
         ) from None
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
     if not keys:
@@ -149,7 +149,7 @@ def _keys(s3: Any, bucket: str, days: int, folder: Path) -> list[str]:
 
 
 def _download(s3: Any, bucket: str, places: Mapping[str, Path]) -> list[Path]:
-    """Objects by their keys to where they are to be."""
+    """Download objects to paths, by key."""
 
     def download(key: str, place: Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -161,5 +161,5 @@ def _download(s3: Any, bucket: str, places: Mapping[str, Path]) -> list[Path]:
 
 
 def keys_of(lake: Lake, pollutants: Iterable[str]) -> list[SeriesKey]:
-    """Series of the lake, pollutant by pollutant in the given order."""
+    """Return the series of the lake, pollutant by pollutant in the given order."""
     return [key for pollutant in pollutants for key in lake.values if key.pollutant == pollutant]

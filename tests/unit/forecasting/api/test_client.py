@@ -1,4 +1,4 @@
-"""The client of the forecast API, against a server that answers as the contract says."""
+"""The client of the forecast API, with a server that follows the API's contract."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def api(server):
     return ForecastApi(f"http://127.0.0.1:{server.server_port}", "secret")
 
 
-def test_a_forecast_is_asked_for_by_device_pollutant_and_origin(api, server):
+def test_a_forecast_is_requested_by_device_pollutant_and_origin(api, server):
     answer = api.forecast(ForecastRequest("a b", "ozone", ORIGIN, quantiles=("0.1", "0.5")))
     ((path, query, _),) = server.seen
     assert path == "/v1/devices/a%20b/forecast"
@@ -113,7 +113,7 @@ def test_many_forecasts_take_as_few_calls_as_the_api_allows(api, server):
     assert [len(body["requests"]) for _, _, body in server.seen] == [BATCH, 1]
 
 
-def test_a_series_without_a_forecast_has_its_problem_in_its_place(api):
+def test_a_series_without_a_forecast_has_a_refusal_in_its_place(api):
     first, second = api.forecasts([ForecastRequest("x", "ozone"), ForecastRequest("a", "ozone")])
     assert first == Refusal(404, "unknown device")
     assert second.device_id == "a"
@@ -123,18 +123,18 @@ def test_devices_are_read_page_by_page(api):
     assert api.devices() == ["a", "b"]
 
 
-def test_a_wrong_key_is_said_with_the_apis_words(server):
+def test_a_wrong_key_is_reported_with_the_apis_message(server):
     api = ForecastApi(f"http://127.0.0.1:{server.server_port}", "wrong")
     with pytest.raises(ForecastingError, match=r"answered 403.*Forbidden"):
         api.devices()
 
 
-def test_an_answer_that_is_no_json_is_shown(api):
+def test_a_response_that_is_not_json_is_shown(api):
     with pytest.raises(ForecastingError, match=r"answered 502.*bad gateway"):
         api.forecast(ForecastRequest("broken", "ozone"))
 
 
-def test_an_api_that_is_not_there_is_named():
+def test_an_unreachable_api_is_named():
     with pytest.raises(ForecastingError, match=r"127\.0\.0\.1:9 does not answer"):
         ForecastApi("http://127.0.0.1:9", "secret").devices()
 
@@ -153,12 +153,12 @@ def test_an_api_that_is_not_there_is_named():
         ("http://127.0.0.1:4566", "http://127.0.0.1:4566/restapis/abc/v1/_user_request_"),
     ],
 )
-def test_an_apis_address_follows_from_api_gateways_own(endpoint, url):
+def test_an_apis_address_is_derived_from_api_gateways_endpoint(endpoint, url):
     assert stage_url(endpoint, "abc", "v1") == url
 
 
 class Gateway:
-    """API Gateway with other APIs and keys beside ours."""
+    """API Gateway with several APIs and keys."""
 
     class meta:
         endpoint_url = "https://apigateway.eu-west-1.amazonaws.com"

@@ -1,4 +1,4 @@
-"""An evaluation compares forecasts and baselines on the same hours, split in time."""
+"""An evaluation compares forecasts and baselines on the same hours, with a split in time."""
 
 from __future__ import annotations
 
@@ -54,24 +54,24 @@ def lake():
 
 
 class Oracle:
-    """An API that knows the future, and remembers what it was asked."""
+    """An API with perfect forecasts, which records its requests."""
 
     def __init__(self, lake, refused=()):
         self._lake = lake
         self._refused = refused
-        self.asked = []
+        self.requests = []
 
     def forecasts(self, requests):
-        self.asked += requests
+        self.requests += requests
         return [self._answer(request) for request in requests]
 
     def _answer(self, request):
         key = SeriesKey(request.device_id, request.pollutant)
         if key in self._refused:
             return Refusal(404, "unknown device")
-        came = tuple(self._lake.between(key, request.origin, 24))
+        actual = tuple(self._lake.between(key, request.origin, 24))
         hours = tuple(request.origin + number * HOUR for number in range(24))
-        return Forecast(*request_key(request), hours, dict.fromkeys(QUANTILES, came), came, "v")
+        return Forecast(*request_key(request), hours, dict.fromkeys(QUANTILES, actual), actual, "v")
 
 
 def request_key(request):
@@ -86,17 +86,17 @@ def test_rows_in_any_order_become_one_grid():
     np.testing.assert_array_equal(lake.values[CARBON], [np.nan, np.nan, np.nan, 9])
 
 
-def test_the_data_end_with_their_last_value_not_with_their_last_row():
+def test_the_data_end_with_the_last_value_not_the_last_row():
     lake = grid(table(rows(OZONE, [1.0, 2.0, None, None])))
     assert lake.end == START + 2 * HOUR
 
 
-def test_series_without_any_value_are_refused():
-    with pytest.raises(ForecastingError, match="hold no value"):
+def test_series_without_any_value_are_rejected():
+    with pytest.raises(ForecastingError, match="have no value"):
         grid(table(rows(OZONE, [None, None])))
 
 
-def test_history_ends_where_the_forecast_begins(lake):
+def test_history_ends_where_the_forecast_starts(lake):
     origin = START + 30 * HOUR
     before, came = lake.before(OZONE, origin), lake.between(OZONE, origin, 24)
     assert (len(before), len(came)) == (30, 24)
@@ -104,19 +104,19 @@ def test_history_ends_where_the_forecast_begins(lake):
     assert np.isnan(lake.between(OZONE, lake.end - HOUR, 24)[1:]).all()
 
 
-def test_the_default_origin_leaves_the_last_day_to_compare_with(lake):
+def test_the_default_origin_is_the_start_of_the_last_day(lake):
     assert verification.default_origin(lake) == START + timedelta(days=DAYS - 1)
 
 
-def test_every_series_is_asked_for_at_the_origin(lake):
+def test_every_series_is_requested_at_the_origin(lake):
     api = Oracle(lake)
     origin = verification.default_origin(lake)
     verification.evaluate(lake, api, origin)
-    asked = {(*request_key(one), one.origin) for one in api.asked}
-    assert asked == {("a", "ozone", origin), ("b", "carbon_monoxide", origin)}
+    requested = {(*request_key(one), one.origin) for one in api.requests}
+    assert requested == {("a", "ozone", origin), ("b", "carbon_monoxide", origin)}
 
 
-def test_knowing_the_future_has_no_error_and_baselines_have(lake):
+def test_a_perfect_forecast_has_no_error_but_baselines_have(lake):
     found = verification.evaluate(lake, Oracle(lake), verification.default_origin(lake))
     assert found.errors[verification.MODEL][verification.OVERALL].weighted_quantile_loss == 0
     for baseline in ("persistence", "daily seasonal naive"):
@@ -127,7 +127,7 @@ def test_knowing_the_future_has_no_error_and_baselines_have(lake):
     ]
 
 
-def test_baselines_do_not_see_past_the_origin(lake):
+def test_baselines_do_not_use_values_after_the_origin(lake):
     origin = verification.default_origin(lake)
     before = verification.evaluate(lake, Oracle(lake), origin)
     position = lake.position(origin)
@@ -135,12 +135,12 @@ def test_baselines_do_not_see_past_the_origin(lake):
         row[position + 12 :] = np.nan
     few_hours = verification.evaluate(lake, Oracle(lake), origin)
     naive = "daily seasonal naive"
-    assert before.errors[naive] != few_hours.errors[naive]  # fewer hours to compare with …
+    assert before.errors[naive] != few_hours.errors[naive]  # fewer hours to compare with
     later = verification.evaluate(lake, Oracle(lake), origin)
     assert later.errors == few_hours.errors
 
 
-def test_a_refused_series_is_counted_and_the_others_are_judged(lake):
+def test_a_refused_series_is_counted_and_the_others_are_evaluated(lake):
     found = verification.evaluate(
         lake, Oracle(lake, refused=[CARBON]), verification.default_origin(lake)
     )
@@ -151,7 +151,7 @@ def test_a_refused_series_is_counted_and_the_others_are_judged(lake):
     assert summary["series"] == 1
 
 
-def test_a_series_silent_in_those_hours_is_left_out_and_counted(lake):
+def test_a_series_without_values_in_the_forecast_hours_is_counted_and_left_out(lake):
     origin = verification.default_origin(lake)
     lake.values[CARBON][lake.position(origin) :] = np.nan
     found = verification.evaluate(lake, Oracle(lake), origin)
@@ -159,7 +159,7 @@ def test_a_series_silent_in_those_hours_is_left_out_and_counted(lake):
     assert list(found.quantiles) == [OZONE]
 
 
-def test_when_all_are_refused_the_first_reason_is_said(lake):
+def test_when_all_series_are_refused_the_first_reason_is_reported(lake):
     with pytest.raises(ForecastingError, match=r"no series .* compared.*404: unknown device"):
         verification.evaluate(
             lake, Oracle(lake, refused=[OZONE, CARBON]), verification.default_origin(lake)
@@ -167,7 +167,7 @@ def test_when_all_are_refused_the_first_reason_is_said(lake):
 
 
 @pytest.mark.parametrize("offset", [-1, 0, DAYS * 24, DAYS * 24 + 5])
-def test_an_origin_outside_the_data_is_refused(lake, offset):
+def test_an_origin_outside_the_data_is_rejected(lake, offset):
     with pytest.raises(ForecastingError, match="the origin must lie after"):
         verification.evaluate(lake, Oracle(lake), START + offset * HOUR)
 
@@ -178,12 +178,12 @@ def test_tables_show_every_pollutant_and_hour(lake):
     out = io.StringIO()
     console = Console(file=out, width=110)
     console.print(tables.error_table(found))
-    came = lake.between(OZONE, origin, 24)
-    came[3] = np.nan
+    actual = lake.between(OZONE, origin, 24)
+    actual[3] = np.nan
     (answer,) = Oracle(lake).forecasts(
         [verification.ForecastRequest("a", "ozone", origin, quantiles=("0.5",))]
     )
-    console.print(tables.forecast_table(answer, came))
+    console.print(tables.forecast_table(answer, actual))
     text = out.getvalue()
     for part in ("ozone", "carbon monoxide", "mean of pollutants", "persistence", "wQL"):
         assert part in text

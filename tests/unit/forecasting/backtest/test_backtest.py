@@ -1,4 +1,4 @@
-"""A backtest forecasts each day from what was known before it, and writes what it forecast."""
+"""A backtest forecasts each day from the history before it, and writes its forecasts."""
 
 # ruff: noqa: DTZ001  (the files are in local time without a zone)
 from __future__ import annotations
@@ -30,13 +30,13 @@ MEDIAN = int(np.flatnonzero(BAND_LEVELS == 0.5)[0])
 PLAN = Plan(datetime(2024, 1, 31), datetime(2024, 2, 3))
 
 
-def made_up(stations=("Hill", "Quay"), days=34):
+def generated(stations=("Hill", "Quay"), days=34):
     values = np.random.default_rng(1).gamma(2, 10, (len(stations), len(COLUMNS), days * 24))
     return History(START, tuple(stations), values)
 
 
-class Watching:
-    """Notes what it is shown, and forecasts the last value."""
+class Recorder:
+    """A model that records its input and forecasts the last value."""
 
     def __init__(self):
         self.fitted, self.origins = None, []
@@ -62,57 +62,57 @@ def write_station(folder, name="Hill", hours=48, **columns):
     return frame
 
 
-def test_origins_are_every_so_many_days_up_to_but_not_including_the_end():
+def test_origins_are_a_step_apart_and_before_the_end():
     plan = Plan(datetime(2024, 1, 1), datetime(2024, 1, 8), 3)
     assert [origin.day for origin in plan.origins()] == [1, 4, 7]
     assert Plan(datetime(2024, 1, 1), datetime(2024, 1, 7), 3).origins()[-1].day == 4
 
 
-def test_a_model_is_trained_before_the_first_origin_and_sees_only_what_precedes_each():
-    model = Watching()
-    rolling_origin.forecasts(model, made_up(), PLAN)
+def test_a_model_gets_only_the_history_before_the_first_origin_and_before_each():
+    model = Recorder()
+    rolling_origin.forecasts(model, generated(), PLAN)
     assert model.fitted == PLAN.train_end
     assert model.origins == PLAN.origins()
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("quantiles", "message"),
     [
         (np.full(len(BAND_LEVELS), np.nan), "not finite"),
         (np.linspace(-1, 1, len(BAND_LEVELS)), "below zero"),
         (np.linspace(2, 1, len(BAND_LEVELS)), "cross"),
     ],
 )
-def test_forecasts_that_cannot_be_are_refused(told, words):
-    class Broken(Watching):
+def test_invalid_forecasts_are_rejected(quantiles, message):
+    class Broken(Recorder):
         def predict(self, history):
-            return np.broadcast_to(told, super().predict(history).shape)
+            return np.broadcast_to(quantiles, super().predict(history).shape)
 
-    with pytest.raises(ForecastingError, match=words):
-        rolling_origin.forecasts(Broken(), made_up(), PLAN)
+    with pytest.raises(ForecastingError, match=message):
+        rolling_origin.forecasts(Broken(), generated(), PLAN)
 
 
 def test_lead_one_is_the_hour_of_the_origin():
-    history = made_up()
-    came = rolling_origin.truth(history, PLAN).actual.reshape(2, len(TARGETS), 3, 24)
+    history = generated()
+    actual = rolling_origin.truth(history, PLAN).actual.reshape(2, len(TARGETS), 3, 24)
     first = history.position(PLAN.train_end)
-    np.testing.assert_array_equal(came[1, 2, 0], history.of("NO2")[1, first : first + 24])
-    np.testing.assert_array_equal(came[:, :, 1, 0], history.targets()[:, :, first + 24])
+    np.testing.assert_array_equal(actual[1, 2, 0], history.of("NO2")[1, first : first + 24])
+    np.testing.assert_array_equal(actual[:, :, 1, 0], history.targets()[:, :, first + 24])
 
 
-def test_the_hours_before_an_origin_end_with_the_one_just_before_it():
-    history = made_up()
+def test_the_shown_history_ends_with_the_hour_before_the_origin():
+    history = generated()
     before = rolling_origin.truth(history, PLAN).before.reshape(2, len(TARGETS), 3, -1)
     first = history.position(PLAN.train_end)
     np.testing.assert_array_equal(before[..., 0, -1], history.targets()[..., first - 1])
 
 
-def test_hours_after_the_data_did_not_come():
-    assert np.isnan(rolling_origin.truth(made_up(days=32), PLAN).actual[:, 2]).all()
+def test_hours_after_the_data_are_missing():
+    assert np.isnan(rolling_origin.truth(generated(days=32), PLAN).actual[:, 2]).all()
 
 
 def test_the_file_has_a_row_for_every_station_pollutant_origin_and_lead(tmp_path):
-    history = made_up()
+    history = generated()
     forecast = rolling_origin.forecasts(forecaster("persistence", 1), history, PLAN)
     truth = rolling_origin.truth(history, PLAN)
     path = rolling_origin.write(
@@ -132,8 +132,8 @@ def test_the_file_has_a_row_for_every_station_pollutant_origin_and_lead(tmp_path
 
 
 @pytest.mark.parametrize("name", ["persistence", "naive-24", "naive-168", "autoets"])
-def test_baselines_answer_gaps_and_series_without_any_value(name):
-    history = made_up()
+def test_baselines_forecast_series_with_gaps_and_without_any_value(name):
+    history = generated()
     history.values[0, 0] = np.nan
     history.values[:, 1] = np.nan
     history.values[0, 2, -200:] = np.nan
@@ -166,23 +166,23 @@ def test_a_station_is_read_with_its_wind_as_components_and_its_gaps_missing(tmp_
 
 
 @pytest.mark.parametrize(
-    ("columns", "words"),
+    ("columns", "message"),
     [({"O3": "high"}, "not in the format"), ({"hour": 0}, "twice")],
 )
-def test_a_file_of_another_format_is_named(tmp_path, columns, words):
+def test_a_file_of_another_format_is_an_error(tmp_path, columns, message):
     write_station(tmp_path, **columns)
-    with pytest.raises(ForecastingError, match=words):
+    with pytest.raises(ForecastingError, match=message):
         station_files.read(tmp_path)
 
 
-def test_two_files_of_one_station_are_refused(tmp_path):
+def test_two_files_of_one_station_are_rejected(tmp_path):
     frame = write_station(tmp_path)
     frame.to_csv(tmp_path / "PRSA_Data_Hill_20250101-20250102.csv.gz")
     with pytest.raises(ForecastingError, match="two files of Hill"):
         station_files.read(tmp_path)
 
 
-def test_a_file_without_a_pollutant_is_named_with_what_it_lacks(tmp_path):
+def test_a_missing_column_of_a_file_is_named(tmp_path):
     frame = write_station(tmp_path)
     frame.drop(columns="NO2").to_csv(next(tmp_path.iterdir()))
     with pytest.raises(ForecastingError, match=r"column missing.*NO2"):
@@ -190,26 +190,26 @@ def test_a_file_without_a_pollutant_is_named_with_what_it_lacks(tmp_path):
 
 
 def test_the_weather_is_known_a_day_ahead_and_without_gaps():
-    history = made_up()
+    history = generated()
     history.values[:, len(TARGETS) + 1 :, 100:110] = np.nan
     known = history.with_weather_known()
     origin = PLAN.train_end
-    asked = instances(known.until(origin))[0]
+    instance = instances(known.until(origin))[0]
     there = history.position(origin)
-    assert asked.dynamic_feat.shape == (len(WEATHER), there + 24)
+    assert instance.dynamic_feat.shape == (len(WEATHER), there + 24)
     np.testing.assert_allclose(
-        asked.dynamic_feat[0, -24:], history.of("TEMP")[0, there : there + 24], rtol=1e-6
+        instance.dynamic_feat[0, -24:], history.of("TEMP")[0, there : there + 24], rtol=1e-6
     )
-    assert np.isfinite(asked.dynamic_feat).all()
+    assert np.isfinite(instance.dynamic_feat).all()
     assert training_instances(known.until(origin))[0].dynamic_feat.shape[1] == there
-    late = instances(known.since(origin))[0]  # the data end: the last value stands for what follows
+    late = instances(known.since(origin))[0]  # at the end of the data, the last value is repeated
     np.testing.assert_array_equal(late.dynamic_feat[:, -25], late.dynamic_feat[:, -1])
 
 
-def test_weather_that_was_not_recorded_cannot_be_known():
+def test_known_weather_needs_recorded_weather():
     with pytest.raises(ForecastingError, match="WEATHER=known needs recorded weather"):
         History(START, ("Hill",), np.ones((1, 5, 48)), drivers=()).with_weather_known()
-    history = made_up()
+    history = generated()
     history.values[:, COLUMNS.index("RAIN")] = np.nan
     with pytest.raises(ForecastingError, match="RAIN was recorded at too few stations"):
         history.with_weather_known()
@@ -235,7 +235,7 @@ def test_weather_that_was_not_recorded_cannot_be_known():
         ),
     ],
 )
-def test_a_wrong_option_ends_with_one_line_and_1(options, words, capsys, tmp_path):
+def test_an_invalid_option_exits_with_1_and_one_line(options, words, capsys, tmp_path):
     write_station(tmp_path)
     given = [option.format(stations=tmp_path) for option in options]
     assert main(["models", "backtest", "--out", str(tmp_path / "x.parquet"), *given]) == 1
@@ -244,7 +244,7 @@ def test_a_wrong_option_ends_with_one_line_and_1(options, words, capsys, tmp_pat
     assert error.count("\n") == 1
 
 
-def test_a_model_that_cannot_be_trained_ends_the_backtest(capsys, tmp_path):
+def test_a_model_that_cannot_be_trained_fails_the_backtest(capsys, tmp_path):
     write_station(tmp_path, hours=6 * 24)
     options = ["--train-end", "2024-01-05", "--test-end", "2024-01-06", "--jobs", "1"]
     options += ["--model", "own-lags", "--baselines", "naive-24", "--out", str(tmp_path / "x")]
@@ -252,7 +252,7 @@ def test_a_model_that_cannot_be_trained_ends_the_backtest(capsys, tmp_path):
     assert "own-lags needs more than 696 hours" in capsys.readouterr().err
 
 
-def test_a_place_that_cannot_be_written_to_is_found_out_before_any_work(capsys, tmp_path):
+def test_an_unwritable_output_path_is_reported_before_any_work(capsys, tmp_path):
     (tmp_path / "file").touch()
     assert (
         main(["models", "backtest", "--data", ".", "--out", str(tmp_path / "file" / "x.parquet")])
@@ -261,7 +261,7 @@ def test_a_place_that_cannot_be_written_to_is_found_out_before_any_work(capsys, 
     assert "OUT" in capsys.readouterr().err
 
 
-def test_a_backtest_leaves_forecasts_by_seed_and_a_page(capsys, tmp_path):
+def test_a_backtest_writes_forecasts_by_seed_and_a_page(capsys, tmp_path):
     for name in ("Hill", "Quay"):
         write_station(tmp_path, name, hours=6 * 24, O3=np.random.default_rng(1).gamma(2, 9, 144))
     out = tmp_path / "out" / "forecasts.parquet"
@@ -286,7 +286,7 @@ def test_a_backtest_leaves_forecasts_by_seed_and_a_page(capsys, tmp_path):
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not BEIJING.is_dir(), reason=f"no Beijing data at {BEIJING}")
-def test_persistence_on_real_stations_has_the_loss_that_was_published():
+def test_persistence_on_real_stations_has_the_documented_loss():
     history = station_files.read(BEIJING)
     plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28))
     forecast = rolling_origin.forecasts(forecaster("persistence", 1), history, plan)
@@ -299,7 +299,7 @@ def test_persistence_on_real_stations_has_the_loss_that_was_published():
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not YARDSTICK.is_file(), reason=f"no yardstick at {YARDSTICK}")
-def test_figures_of_a_file_of_forecasts_are_those_of_the_yardstick(tmp_path):
+def test_figures_of_a_forecast_file_equal_those_of_the_yardstick(tmp_path):
     history = station_files.read(BEIJING)
     plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28), 30)
     truth = rolling_origin.truth(history, plan)

@@ -1,4 +1,4 @@
-"""Boosting in a backtest learns, keeps to what is possible, and says what it lacks."""
+"""Boosting in a backtest: accuracy, valid forecasts, and errors for short histories."""
 
 # ruff: noqa: DTZ001  (the histories are in local time without a zone)
 from __future__ import annotations
@@ -23,8 +23,8 @@ SMALL = replace(
 )  # fmt: skip
 
 
-def made_up(days=DAYS, stations=2, seed=1):
-    """A daily cycle with noise, positive."""
+def generated(days=DAYS, stations=2, seed=1):
+    """Generate a positive daily cycle with noise."""
     hours = np.arange(days * 24)
     cycle = 30 + 20 * np.sin(2 * np.pi * hours / 24)
     noise = np.random.default_rng(seed).normal(0, 3, (stations, len(COLUMNS), len(hours)))
@@ -45,7 +45,7 @@ def fitted(history, seed=1):
 
 @pytest.fixture(scope="module")
 def history():
-    return made_up()
+    return generated()
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +53,23 @@ def model(history):
     return fitted(history)
 
 
-def test_boosting_learns_a_daily_cycle_that_persistence_does_not_see(history, model):
+def test_boosting_learns_a_daily_cycle_and_beats_persistence(history, model):
     naive = Persistence()
     naive.fit(history, lambda _: None)
-    came = made_up(DAYS + 1).targets()[:, :, -24:]
+    actual = generated(DAYS + 1).targets()[:, :, -24:]
     middle = int(np.flatnonzero(BAND_LEVELS == 0.5)[0])
-    errors = [np.abs(one.predict(history)[..., middle] - came).mean() for one in (model, naive)]
+    errors = [np.abs(one.predict(history)[..., middle] - actual).mean() for one in (model, naive)]
     assert errors[0] < errors[1] / 2
 
 
-def test_a_seed_makes_forecasts_the_same_bit_for_bit(history, model):
+def test_forecasts_are_reproducible_bit_for_bit_by_their_seed(history, model):
     np.testing.assert_array_equal(model.predict(history), fitted(history).predict(history))
     assert (model.predict(history) != fitted(history, seed=2).predict(history)).any()
 
 
-def test_forecasts_are_ordered_finite_and_not_negative_whatever_is_missing(history, model):
+def test_forecasts_from_incomplete_history_are_ordered_finite_and_not_negative(history, model):
     def break_off(values):
-        values[0, :, -30 * 24 :] = np.nan  # a station that went silent
+        values[0, :, -30 * 24 :] = np.nan  # a station without recent values
         values[1, 0, -300:] = np.nan
         values[1, 1] = 0.0
 
@@ -80,7 +80,7 @@ def test_forecasts_are_ordered_finite_and_not_negative_whatever_is_missing(histo
     assert (np.diff(found, axis=-1) >= 0).all()
 
 
-def test_a_pollutant_that_was_never_measured_is_forecast_as_none(history):
+def test_a_pollutant_without_any_measurement_is_forecast_as_zero(history):
     def forget(values):
         values[:, TARGETS.index("SO2")] = np.nan
 
@@ -90,22 +90,22 @@ def test_a_pollutant_that_was_never_measured_is_forecast_as_none(history):
     assert (found[:, TARGETS.index("O3")] > 0).any()
 
 
-def test_too_short_a_history_is_refused_with_what_is_needed(history):
+def test_a_short_history_is_rejected_with_the_required_length(history):
     short = history.until(START + timedelta(days=LEAST_HISTORY // 24 + 1))
     with pytest.raises(ForecastingError, match="boosting needs values on at least 9 days; got 8"):
         fitted(short)
 
 
-def test_weather_that_is_known_in_advance_is_made_use_of():
-    history = made_up()
+def test_weather_that_is_known_in_advance_improves_the_forecast():
+    history = generated()
     warm = np.random.default_rng(5).uniform(0, 30, (len(history.stations), history.hours))
     history.values[:, COLUMNS.index("TEMP")] = warm
-    history.values[:, TARGETS.index("O3")] = 5 + warm  # of the same hour: no past tells it
+    history.values[:, TARGETS.index("O3")] = 5 + warm  # unpredictable from the history
     origin = START + timedelta(days=DAYS - 1)
-    came = history.since(origin).of("O3")
+    actual = history.since(origin).of("O3")
     middle = int(np.flatnonzero(BAND_LEVELS == 0.5)[0])
     errors = []
     for known in (history, history.with_weather_known()):
-        told = fitted(known.until(origin)).predict(known.until(origin))
-        errors.append(np.abs(told[:, TARGETS.index("O3"), :, middle] - came).mean())
+        forecast = fitted(known.until(origin)).predict(known.until(origin))
+        errors.append(np.abs(forecast[:, TARGETS.index("O3"), :, middle] - actual).mean())
     assert errors[1] < errors[0] / 2

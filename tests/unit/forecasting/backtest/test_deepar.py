@@ -1,4 +1,4 @@
-"""DeepAR in a backtest: the container's, and GluonTS's as it comes."""
+"""DeepAR in a backtest: the container's, and GluonTS's with default settings."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ TINY = replace(DEFAULTS, context_length=6, epochs=1, num_cells=4, num_layers=1, 
 
 @pytest.fixture(autouse=True)
 def few_batches(monkeypatch):
-    """A model that has hardly learnt shows what these tests are about."""
+    """Shorten the training: these tests do not need an accurate model."""
     monkeypatch.setattr(training, "LEAST_BATCHES", 5)
 
 
-def made_up(hours=300):
-    """Two stations with a daily cycle; one has never measured its last pollutant."""
+def generated(hours=300):
+    """Generate two stations with a daily cycle; one has no values of its last pollutant."""
     cycle = 20 * (1.5 + np.sin(2 * np.pi * np.arange(hours) / 24))
     noise = np.random.default_rng(1).gamma(9, 1 / 9, (2, len(COLUMNS), hours))
     history = History(START, ("Hill", "Quay"), cycle * noise)
@@ -42,23 +42,23 @@ def made_up(hours=300):
     [lambda seed: DeepAR(seed, TINY), lambda seed: StockDeepAR(seed, epochs=1)],
     ids=["own", "stock"],
 )
-def test_a_forecast_is_positive_ordered_and_the_seeds(make):
-    history = made_up()
-    told = []
+def test_a_forecast_is_positive_ordered_and_reproducible_by_its_seed(make):
+    history = generated()
+    forecasts = []
     for seed in (3, 3, 4):
         model, shares = make(seed), []
         model.fit(history, shares.append)
-        told.append(model.predict(history))
+        forecasts.append(model.predict(history))
         assert shares == [1.0]
-    assert told[0].shape == (2, 5, 24, len(BAND_LEVELS))
-    assert np.isfinite(told[0]).all() and (told[0] >= 0).all()
-    assert (np.diff(told[0], axis=-1) >= 0).all()
-    assert np.array_equal(told[0], told[1])
-    assert not np.array_equal(told[0], told[2])
+    assert forecasts[0].shape == (2, 5, 24, len(BAND_LEVELS))
+    assert np.isfinite(forecasts[0]).all() and (forecasts[0] >= 0).all()
+    assert (np.diff(forecasts[0], axis=-1) >= 0).all()
+    assert np.array_equal(forecasts[0], forecasts[1])
+    assert not np.array_equal(forecasts[0], forecasts[2])
 
 
-def test_weather_that_is_known_changes_the_forecast():
-    history = made_up().with_weather_known()
+def test_known_weather_changes_the_forecast():
+    history = generated().with_weather_known()
     origin = history.end - 30 * HOUR
     model = DeepAR(1, TINY)
     model.fit(history.until(origin), lambda _: None)
@@ -68,13 +68,13 @@ def test_weather_that_is_known_changes_the_forecast():
     assert not np.array_equal(model.predict(calm), model.predict(windy))
 
 
-def test_a_history_without_a_value_to_learn_from_is_refused():
-    history = made_up(hours=20)
+def test_a_history_without_training_values_is_rejected():
+    history = generated(hours=20)
     with pytest.raises(ForecastingError, match=r"DeepAR cannot be trained: .* longer series"):
         DeepAR(1, TINY).fit(history, lambda _: None)
 
 
 @pytest.mark.parametrize("name", ["local", "dev", "staging", "prod"])
-def test_a_backtest_judges_the_settings_that_are_deployed(name):
+def test_a_backtest_uses_the_hyperparameters_of_every_environment(name):
     settings = Settings.read(ENVIRONMENTS / f"{name}.toml").training
     assert Hyperparameters.parse(settings.hyperparameters["deepar"]) == DEFAULTS

@@ -1,4 +1,4 @@
-"""The lake's series are backtested as recorded stations are."""
+"""The lake's series as a history for a backtest."""
 
 # ruff: noqa: DTZ001  (a history's time has no zone)
 from __future__ import annotations
@@ -17,13 +17,13 @@ START = datetime(2024, 5, 1, 6, tzinfo=UTC)
 
 
 def lake(hours=30 * 24, silent=5):
-    """Ozone of two devices and carbon monoxide of one, the last hours without a value."""
+    """Build ozone of two devices and carbon monoxide of one; the last hours have no values."""
     row = np.append(np.arange(float(hours - silent)), np.full(silent, np.nan))
     keys = [("b", "ozone"), ("a", "ozone"), ("b", "carbon_monoxide")]
     return Lake(START, {SeriesKey(*key): row + n for n, key in enumerate(keys)})
 
 
-def test_devices_are_stations_and_what_they_lack_is_missing():
+def test_devices_become_stations_and_unmeasured_pollutants_are_missing():
     known = history(lake())
     assert (known.stations, known.pollutants, known.drivers) == (("a", "b"), POLLUTANTS, ())
     assert (known.start, known.hours) == (START.replace(tzinfo=None), 30 * 24 - 5)
@@ -32,13 +32,13 @@ def test_devices_are_stations_and_what_they_lack_is_missing():
     assert np.isnan(known.of("carbon_monoxide")[0]).all()
 
 
-def test_the_last_days_are_those_of_which_all_hours_came():
+def test_the_last_days_are_complete_days():
     plan = last_days(history(lake()))  # until 2024-05-31 01:00
     assert plan.origins()[-1] == datetime(2024, 5, 30)
     assert len(plan.origins()) == 30 // 4
     assert len(last_days(history(lake(hours=100 * 24))).origins()) == 14
 
 
-def test_a_lake_of_few_days_cannot_be_backtested():
-    with pytest.raises(ForecastingError, match="needs four days"):
+def test_a_lake_with_few_days_cannot_be_backtested():
+    with pytest.raises(ForecastingError, match="needs at least four days"):
         last_days(history(lake(hours=60)))

@@ -1,4 +1,4 @@
-"""The plain gradient-boosted rival learns from each series' own past, and from nothing else."""
+"""The gradient-boosted baseline learns only from each series' own history."""
 
 # ruff: noqa: DTZ001  (the histories are in local time without a zone)
 from __future__ import annotations
@@ -15,8 +15,8 @@ from forecasting.errors import ForecastingError
 MEDIAN = int(np.flatnonzero(BAND_LEVELS == 0.5)[0])
 
 
-def made_up(days=60):
-    """A daily cycle with noise, positive; nothing but pollutants."""
+def generated(days=60):
+    """Generate a positive daily cycle with noise, without drivers."""
     hours = np.arange(days * 24)
     cycle = 30 + 20 * np.sin(2 * np.pi * hours / 24)
     noise = np.random.default_rng(1).normal(0, 3, (2, len(TARGETS), len(hours)))
@@ -31,7 +31,7 @@ def fitted(history):
 
 @pytest.fixture(scope="module")
 def history():
-    return made_up()
+    return generated()
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,13 @@ def model(history):
 
 def test_a_daily_cycle_is_learned(history, model):
     cycle = 30 + 20 * np.sin(2 * np.pi * np.arange(24) / 24)
-    told = model.predict(history)
-    assert np.abs(told[..., MEDIAN] - cycle).mean() < 6
-    assert np.abs(told[..., MEDIAN] - cycle.mean()).mean() > 9
+    forecast = model.predict(history)
+    assert np.abs(forecast[..., MEDIAN] - cycle).mean() < 6
+    assert np.abs(forecast[..., MEDIAN] - cycle.mean()).mean() > 9
 
 
-def test_forecasts_are_ordered_finite_and_not_negative_whatever_is_missing(model):
-    silent = made_up()
+def test_forecasts_from_incomplete_history_are_ordered_finite_and_not_negative(model):
+    silent = generated()
     silent.values[0, :, -30 * 24 :] = np.nan
     silent.values[1, 1] = 0.0
     found = model.predict(silent)
@@ -57,20 +57,20 @@ def test_forecasts_are_ordered_finite_and_not_negative_whatever_is_missing(model
     assert (np.diff(found, axis=-1) >= 0).all()
 
 
-def test_a_series_is_forecast_from_its_own_past_alone(history, model):
-    other = made_up()
+def test_a_series_is_forecast_only_from_its_own_history(history, model):
+    other = generated()
     other.values[1] *= 3
     other.values[0, 1:] *= 3
     np.testing.assert_array_equal(model.predict(other)[0, 0], model.predict(history)[0, 0])
 
 
-def test_a_pollutant_that_was_never_measured_is_forecast_as_none(history):
-    unmeasured = made_up()
+def test_a_pollutant_without_any_measurement_is_forecast_as_zero(history):
+    unmeasured = generated()
     unmeasured.values[:, TARGETS.index("SO2")] = np.nan
     found = fitted(unmeasured).predict(unmeasured)
     assert (found[:, TARGETS.index("SO2")] == 0).all()
 
 
-def test_too_short_a_history_is_refused_with_what_is_needed():
+def test_a_short_history_is_rejected_with_the_required_length():
     with pytest.raises(ForecastingError, match="own-lags needs more than 696 hours"):
-        fitted(made_up(days=28))
+        fitted(generated(days=28))

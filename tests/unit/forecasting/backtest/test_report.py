@@ -1,4 +1,4 @@
-"""What a backtest prints says who is better, by how much, and whether that was the goal."""
+"""The output of a backtest compares models and checks the goals."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rich.console import Console
 
 
 def scored(*losses, covered=0.8):
-    """Scores of O3, CO and overall."""
+    """Build scores of O3, CO and overall."""
     return {
         group: Score(Errors(loss, 2 * loss, 3 * loss, covered), {50: 0.5, 80: covered, 95: 0.95})
         for group, loss in zip(("O3", "CO", OVERALL), losses, strict=True)
     }
 
 
-def test_the_champion_is_held_to_its_goals():
+def test_the_champion_is_compared_with_its_goals():
     found = {
         "boosting": [scored(0.3, 0.4, 0.35)],
         "stock-deepar": [scored(0.5, 0.5, 0.5)],
@@ -29,7 +29,7 @@ def test_the_champion_is_held_to_its_goals():
         "boosting has 0.700 times the loss of stock-deepar (goal: at most 0.80, met)",
         "boosting has 0.972 times the loss of own-lags (goal: at most 0.95, missed); "
         "not better on CO",
-        "80.0% of what came lies within the 80 % band of boosting (goal: 77% to 83%, met)",
+        "80.0% of the observed values are within the 80 % band of boosting (goal: 77% to 83%, met)",
     ]
 
 
@@ -38,7 +38,7 @@ def test_bands_that_are_too_narrow_miss_the_goal():
     assert verdict(found)[-1].endswith("(goal: 77% to 83%, missed)")
 
 
-def test_a_model_that_knows_the_weather_is_held_to_a_goal_of_its_own():
+def test_a_model_with_known_weather_has_its_own_goal():
     found = {
         "boosting, weather known": [scored(0.3, 0.4, 0.35)],
         "stock-deepar": [scored(0.5, 0.5, 0.5)],
@@ -46,7 +46,7 @@ def test_a_model_that_knows_the_weather_is_held_to_a_goal_of_its_own():
     assert "(goal: at most 0.68, missed)" in verdict(found)[0]
 
 
-def test_a_model_without_goals_is_compared_alone():
+def test_a_model_without_goals_is_only_compared():
     lines = verdict({"naive-24": [scored(0.5, 0.5, 0.5)], "persistence": [scored(0.5, 0.6, 0.4)]})
     assert lines[0] == "naive-24 has 1.250 times the loss of persistence; not better on O3"
     assert "goal" not in lines[1]

@@ -1,1 +1,1 @@
-"""Models that can be backtested."""
+"""Forecasting models for backtests."""

@@ -1,4 +1,4 @@
-"""Exponential smoothing, its form chosen for each series: statsforecast's AutoETS."""
+"""Exponential smoothing with automatic model selection per series: statsforecast's AutoETS."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from forecasting.backtest.forecasters.base import BAND_LEVELS, Report
 from forecasting.backtest.history import HOUR, History
 
 FITTED_DAYS = 56
-"""Last days of the training from which form and parameters are chosen: with all of it a fit takes
-minutes a series, and the daily course drifts with the season anyway."""
+"""Last days of the training data for model selection: with all of it, a fit takes minutes per
+series, and the daily cycle changes with the season anyway."""
 
 FORM = "AZZ"
-"""Additive errors; trend and season as AICc says. With multiplicative errors, which AICc prefers
-for some series, a walk from near zero explodes: the loss of such bands is in the thousands."""
+"""Additive errors; trend and season selected by AICc. With multiplicative errors, which AICc
+prefers for some series, simulated paths that start near zero explode, and the loss is in the
+thousands."""
 
 BANDS = [int(level) for level in np.unique(np.round(200 * np.abs(BAND_LEVELS - 0.5)))]
-"""Percentages of the bands that `BAND_LEVELS` bound; 0 is the median."""
+"""Percentages of the bands that `BAND_LEVELS` delimit; 0 is the median."""
 
 
 class AutoETS:
-    """A model a series, chosen in training; at every origin its states are rolled forward.
+    """One model per series, selected in training; its states are updated to every origin.
 
-    Gaps are filled along a line, as the smoothing knows none.
+    Gaps are interpolated linearly, because the method does not allow missing values.
     """
 
     def fit(self, history: History, report: Report) -> None:
@@ -44,19 +45,19 @@ class AutoETS:
             _quantiles(model.forward(y=values, h=HORIZON, level=BANDS[1:]))
             for model, values in zip(self._models, series, strict=True)
         ]
-        told = np.sort(np.clip(np.stack(found), 0, None), axis=-1)
-        return told.reshape(len(history.stations), len(history.pollutants), *told.shape[1:])
+        values = np.sort(np.clip(np.stack(found), 0, None), axis=-1)
+        return values.reshape(len(history.stations), len(history.pollutants), *values.shape[1:])
 
 
-def _quantiles(told: dict[str, Floats]) -> Floats:
-    """Shape (hours, `BAND_LEVELS`); the mean stands for the median."""
-    lower = [told[f"lo-{band}"] for band in reversed(BANDS[1:])]
-    upper = [told[f"hi-{band}"] for band in BANDS[1:]]
-    return np.stack([*lower, told["mean"], *upper], axis=1)
+def _quantiles(forecast: dict[str, Floats]) -> Floats:
+    """Return quantiles, shape (hours, `BAND_LEVELS`); the mean is used as the median."""
+    lower = [forecast[f"lo-{band}"] for band in reversed(BANDS[1:])]
+    upper = [forecast[f"hi-{band}"] for band in BANDS[1:]]
+    return np.stack([*lower, forecast["mean"], *upper], axis=1)
 
 
 def _filled(history: History) -> Floats:
-    """Series without gaps, station by station; zeros where there never was a value."""
+    """Return series without gaps, station by station; zeros for a series without any value."""
     rows = pd.DataFrame(history.targets().reshape(-1, history.hours).T)
     filled = rows.interpolate(limit_direction="both").fillna(0.0)
     return np.ascontiguousarray(filled.to_numpy().T)

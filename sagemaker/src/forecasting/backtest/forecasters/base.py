@@ -1,4 +1,4 @@
-"""The interface of a model that can be backtested, and the quantiles that it forecasts."""
+"""The interface of a model in a backtest, and the quantiles that it forecasts."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from forecasting.backtest.history import History
 BAND_LEVELS: Floats = np.unique(
     np.concatenate([LEVELS, [level for band in BANDS.values() for level in band]])
 )
-"""Quantiles of a backtested forecast: those that are published, and the bounds of `BANDS`."""
+"""Quantiles of a backtest's forecasts: the published ones, and the bounds of `BANDS`."""
 
 Report = Callable[[float], None]
-"""Told what share of a long work, 0 to 1, is done."""
+"""A function that receives the share of a long task that is done, 0 to 1."""
 
 
 class Forecaster(Protocol):
     """A model of all stations and pollutants."""
 
     def fit(self, history: History, report: Report) -> None:
-        """Learn from a history; nothing after it is ever shown to ``fit``."""
+        """Train on a history, which ends before the first origin."""
 
     def predict(self, history: History) -> Floats:
-        """Forecast the `HORIZON` hours from a history's end on, without learning anew.
+        """Forecast the `HORIZON` hours after a history, without training again.
 
         Returns
         -------
-        Shape (stations, pollutants, hours, `BAND_LEVELS`), µg/m³: finite, not negative, not
-        descending from one quantile to the next.
+        Quantiles in µg/m³, shape (stations, pollutants, hours, `BAND_LEVELS`): finite, not
+        negative, ascending.
         """
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A model as it is backtested.
+    """A model in a backtest.
 
     Parameters
     ----------
     weather_known
-        Whether it is shown the recorded weather of the hours that it forecasts.
+        Whether it gets the recorded weather of the forecast hours.
     """
 
     model: str
@@ -53,5 +53,5 @@ class Contestant:
 
     @property
     def name(self) -> str:
-        """As it is called in tables."""
+        """Name in tables."""
         return f"{self.model}, weather known" if self.weather_known else self.model

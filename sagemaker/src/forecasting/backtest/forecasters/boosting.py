@@ -1,4 +1,4 @@
-"""Gradient-boosted quantiles in a backtest: what the container does, in this process."""
+"""Gradient-boosted quantiles in a backtest: runs the container's code in this process."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Boosting:
     Parameters
     ----------
     seed
-        Same seed, same data: the same forecasts.
+        Random seed; the same seed and data give the same forecasts.
     """
 
     def __init__(self, seed: int, hyperparameters: Hyperparameters = DEFAULTS) -> None:
         self.hyperparameters = replace(hyperparameters, seed=seed)
 
     def fit(self, history: History, report: Report) -> None:
-        """Learn every pollutant.
+        """Train on every pollutant.
 
         Raises
         ------
@@ -46,11 +46,11 @@ class Boosting:
             raise ForecastingError(f"boosting cannot be trained: {error}") from None
 
     def predict(self, history: History) -> Floats:
-        asked = instances(history.since(history.end - LOOK_BACK * HOUR))
-        found = np.zeros((len(asked), HORIZON, len(BAND_LEVELS)))
-        # a pollutant that was never measured anywhere has no concentration to speak of
-        known = [place for place, one in enumerate(asked) if one.cat[-1] in self._model.groups]
-        forecasts = self._model.forecast([asked[place] for place in known], num_samples=1)
+        series = instances(history.since(history.end - LOOK_BACK * HOUR))
+        found = np.zeros((len(series), HORIZON, len(BAND_LEVELS)))
+        # a pollutant without any measurement is forecast as zero
+        known = [place for place, one in enumerate(series) if one.cat[-1] in self._model.groups]
+        forecasts = self._model.forecast([series[place] for place in known], num_samples=1)
         for place, forecast in zip(known, forecasts, strict=True):
             found[place] = forecast.quantiles(BAND_LEVELS.tolist()).T
         shape = (len(history.stations), len(history.pollutants), HORIZON, len(BAND_LEVELS))

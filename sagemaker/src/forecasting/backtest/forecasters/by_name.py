@@ -1,4 +1,4 @@
-"""The models that can be backtested, by name; each is imported when it is asked for."""
+"""Builds the models of a backtest by name; each is imported only when it is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SEEDED = {
     "stock-deepar": "stock_deepar:StockDeepAR",
     "own-lags": "own_lags:OwnLags",
 }
-"""Modules and classes of the models that are made with a seed; the slowest first."""
+"""Modules and classes of the models with a random seed; the slowest first."""
 
 _FIXED: Mapping[str, tuple[str, *tuple[int, ...]]] = {
     "autoets": ("autoets:AutoETS",),
@@ -22,7 +22,7 @@ _FIXED: Mapping[str, tuple[str, *tuple[int, ...]]] = {
     "naive-24": ("naive:SeasonalNaive", 24),
     "naive-168": ("naive:SeasonalNaive", 168),
 }
-"""Modules, classes and arguments of the models that are made without one."""
+"""Modules, classes and arguments of the models without a random seed."""
 
 MODELS = (*_SEEDED, *_FIXED)
 
@@ -30,19 +30,19 @@ CHAMPION = "boosting"
 BASELINES = (
     "persistence", "naive-24", "naive-168", "autoets", "own-lags", "stock-deepar", "deepar"
 )  # fmt: skip
-"""What a model stands beside where nothing else is asked for."""
+"""Default models for comparison."""
 
 WITH_WEATHER = ("boosting", "deepar")
-"""Models that make use of weather that is known in advance."""
+"""Models that use weather that is known in advance."""
 
 
 def forecaster(name: str, seed: int) -> Forecaster:
-    """Make a model by its name.
+    """Build a new model by its name.
 
     Raises
     ------
     ForecastingError
-        There is none of that name.
+        No model has the name.
     """
     if name not in MODELS:
         raise ForecastingError(f"MODEL must be one of {', '.join(MODELS)}; got {name!r}")

@@ -1,4 +1,4 @@
-"""DeepAR in a backtest: what the container does, in this process."""
+"""DeepAR in a backtest: runs the container's code in this process."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ DEFAULTS = Hyperparameters(
     mini_batch_size=32,
     learning_rate=0.003,
 )
-"""Those of every environment's ``[training.deepar]``; a test holds them together."""
+"""Hyperparameters of every environment's ``[training.deepar]``; a test keeps them equal."""
 
 SAMPLES = 200
-"""Sample paths, out of which quantiles are taken."""
+"""Number of sample paths from which quantiles are computed."""
 
 
 class DeepAR:
-    """DeepAR of all stations and pollutants.
+    """One DeepAR model of all stations and pollutants.
 
     Parameters
     ----------
     seed
-        Same seed, same data: the same forecasts.
+        Random seed; the same seed and data give the same forecasts.
     """
 
     def __init__(self, seed: int, hyperparameters: Hyperparameters = DEFAULTS) -> None:
@@ -44,7 +44,7 @@ class DeepAR:
         self.hyperparameters = hyperparameters
 
     def fit(self, history: History, report: Report) -> None:
-        """Learn from every series that has values.
+        """Train on every series that has values.
 
         Raises
         ------
@@ -66,7 +66,7 @@ class DeepAR:
         self._model = Model(settings, fitted.weights)
 
     def predict(self, history: History) -> Floats:
-        asked = instances(history.since(history.end - RECENT_HOURS * HOUR))
-        paths = self._model.sample(asked, SAMPLES).astype(np.float64)
+        series = instances(history.since(history.end - RECENT_HOURS * HOUR))
+        paths = self._model.sample(series, SAMPLES).astype(np.float64)
         quantiles = np.moveaxis(np.quantile(paths, BAND_LEVELS, axis=1), 0, -1)
         return quantiles.reshape(len(history.stations), -1, HORIZON, len(BAND_LEVELS))

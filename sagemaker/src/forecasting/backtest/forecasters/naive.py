@@ -1,4 +1,4 @@
-"""Forecasts by repetition, with the spread of past changes around them: what a model must beat."""
+"""Naive baselines: forecasts by repetition, with the quantiles of past changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from forecasting.backtest.history import History
 
 
 class Persistence:
-    """The last observed value, plus the quantiles of the past changes over each lead."""
+    """Forecasts the last observed value, plus the quantiles of past changes over each lead."""
 
     def fit(self, history: History, report: Report) -> None:
         leads = range(1, HORIZON + 1)
@@ -30,7 +30,7 @@ class Persistence:
 
 
 class SeasonalNaive:
-    """The same hour of the last season that has it, plus the quantiles of past changes.
+    """Forecasts the same hour of the last season that has it, plus quantiles of past changes.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def _by_series(history: History, quantiles: Callable[[Floats], Floats]) -> Float
 
 
 def _newest(values: Floats) -> Floats:
-    """The last observed value along the last axis, NaN where there is none."""
+    """Return the last observed value along the last axis; NaN without one."""
     there = np.isfinite(values)
     last = values.shape[-1] - 1 - np.argmax(there[..., ::-1], axis=-1)
     return np.take_along_axis(values, last[..., None], axis=-1)[..., 0]
@@ -73,7 +73,7 @@ def _newest(values: Floats) -> Floats:
 def _usual_where_unknown(values: Floats, history: History) -> Floats:
     """Fill with the series' mean, else the pollutant's over all stations, else zero."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is NaN, as meant
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of no value is NaN, as intended
         usual = np.nanmean(history.targets(), axis=2)
         usual = np.where(np.isfinite(usual), usual, np.nanmean(usual, axis=0))
     usual = np.nan_to_num(usual)

@@ -1,8 +1,8 @@
-"""Gradient-boosted quantiles of each series' own past: what a forecaster tries first.
+"""Gradient-boosted quantiles from each series' own history: a standard baseline.
 
-A rival that stands still: plain LightGBM as it comes, with usual settings, one booster a
-pollutant and quantile for all stations, on lags, means and the calendar. Neither other series nor
-the weather, neither folds nor calibrated bands.
+This baseline stays unchanged: plain LightGBM with usual settings, one booster per pollutant and
+quantile for all stations, on lags, means and the calendar. It uses no other series, weather, folds
+or calibrated bands.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from forecasting.backtest.history import HOUR, History
 from forecasting.errors import ForecastingError
 
 LEARNED = np.array([0.025, *(level / 10 for level in range(1, 10)), 0.975])
-"""Quantiles that are learned; the others of `BAND_LEVELS` lie half-way between two of them."""
+"""Learned quantiles; the others of `BAND_LEVELS` are interpolated."""
 
 ROUNDS = 300
 LAGS = (2, 3, 4, 6, 9, 12, 18, 24)
@@ -30,18 +30,18 @@ SPREADS = (24, 168)
 DAYS_BACK = (1, 2, 3, 7)
 LOOK_BACK = max(MEANS)
 LAST_WITHIN = 6
-"""Hours in which the last value is looked for where the newest is missing."""
+"""Number of hours that are searched for the last value if the newest is missing."""
 
 Positions = npt.NDArray[np.int64]
 
 
 class OwnLags:
-    """LightGBM quantiles of all stations, a booster a pollutant and quantile.
+    """LightGBM quantiles of all stations, with one booster per pollutant and quantile.
 
     Parameters
     ----------
     seed
-        Same seed, same data: the same forecasts.
+        Random seed; the same seed and data give the same forecasts.
     """
 
     def __init__(self, seed: int, rounds: int = ROUNDS) -> None:
@@ -62,7 +62,7 @@ class OwnLags:
         }
 
     def fit(self, history: History, report: Report) -> None:
-        """Learn from origins a day apart, at the hour of the day at which the history ends.
+        """Train on origins one day apart, at the hour of the day at which the history ends.
 
         Raises
         ------
@@ -72,7 +72,7 @@ class OwnLags:
         origins = np.arange(history.hours - HORIZON, LOOK_BACK - 1, -SEASON)[::-1]
         if not len(origins):
             raise ForecastingError(
-                f"own-lags needs more than {LOOK_BACK + HORIZON} hours to learn from; "
+                f"own-lags needs more than {LOOK_BACK + HORIZON} hours of training data; "
                 f"got {history.hours}"
             )
         self._scales = _scales(history.targets())
@@ -84,8 +84,8 @@ class OwnLags:
             )
             boosters = []
             for level in LEARNED if len(value) else []:
-                told = {**self.parameters, "alpha": level}
-                boosters.append(lgb.train(told, data, self.rounds))
+                parameters = {**self.parameters, "alpha": level}
+                boosters.append(lgb.train(parameters, data, self.rounds))
                 done = number + len(boosters) / len(LEARNED)
                 report(done / len(history.pollutants))
             self._boosters.append(boosters)
@@ -98,22 +98,23 @@ class OwnLags:
             rows = np.concatenate(
                 [self._rows(recent, station, number, origin) for station in range(len(found))]
             )
-            told = [booster.predict(rows, num_threads=1) for booster in boosters]
-            if told:  # a pollutant that was never measured anywhere stays at zero
-                found[:, number] = np.stack(told, axis=1).reshape(len(found), HORIZON, -1)
+            predicted = [booster.predict(rows, num_threads=1) for booster in boosters]
+            if predicted:  # a pollutant without any measurement is forecast as zero
+                found[:, number] = np.stack(predicted, axis=1).reshape(len(found), HORIZON, -1)
         found = np.sort(np.clip(found, 0, None), axis=-1) * self._scales[..., None, None]
         return _interpolated(found)
 
     def _training(
         self, history: History, number: int, origins: Positions
     ) -> tuple[Floats, Floats, Floats]:
-        """Rows of every origin and lead of which something came, what came, and its weight."""
+        """Return feature rows, observed values and weights, for every origin and lead with one."""
         rows, values, weights = [], [], []
         for station, scale in enumerate(self._scales[:, number]):
-            came = history.targets()[station, number][origins[:, None] + np.arange(HORIZON)].ravel()
-            there = np.isfinite(came)
+            ahead = origins[:, None] + np.arange(HORIZON)
+            actual = history.targets()[station, number][ahead].ravel()
+            there = np.isfinite(actual)
             rows.append(self._rows(history, station, number, origins)[there])
-            values.append(came[there] / scale)
+            values.append(actual[there] / scale)
             weights.append(np.full(int(there.sum()), scale))
         return np.concatenate(rows), np.concatenate(values), np.concatenate(weights)
 
@@ -124,13 +125,13 @@ class OwnLags:
         number: int,
         origins: Positions,
     ) -> Floats:
-        """Features, shape (origins × hours, features); the first is the station."""
+        """Return features, shape (origins × hours, features); the first is the station."""
         values = history.targets()[station, number] / self._scales[station, number]
         at_origin = _at_origin(values)[origins]
         ahead = origins[:, None] + np.arange(HORIZON)
         days = [_before(values, ahead - SEASON * day) for day in range(1, 8)]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of nothing it is NaN, as meant
+            warnings.simplefilter("ignore", RuntimeWarning)  # NaN without values, as intended
             week = [np.nanmean(days, axis=0), np.nanmax(days, axis=0)]
         at_lead = np.stack(
             [
@@ -147,7 +148,7 @@ class OwnLags:
 
 
 def _at_origin(values: Floats) -> Floats:
-    """What is known just before every hour and that after the last; shape (hours + 1, features)."""
+    """Return the features known before each hour and after the last; (hours + 1, features)."""
     known = pd.Series(np.append(values, np.nan)).shift(1)
     found = [known.ffill(limit=LAST_WITHIN), *(known.shift(lag - 1) for lag in LAGS)]
     found += [known.rolling(hours, max(1, hours // 4)).mean() for hours in MEANS]
@@ -158,12 +159,12 @@ def _at_origin(values: Floats) -> Floats:
 
 
 def _before(values: Floats, at: Positions) -> Floats:
-    """Values at places, NaN before the first one."""
+    """Return the values at positions; NaN before the first value."""
     return np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
 
 
 def _calendar(history: History, ahead: Positions) -> list[Floats]:
-    """Hour of the day, weekday, and the day of the year as a circle."""
+    """Return hour of the day, weekday, and sine and cosine of the day of the year."""
     hours = np.datetime64(history.start, "h") + ahead
     day = hours.astype("datetime64[D]")
     angle = 2 * np.pi * (day - day.astype("datetime64[Y]")).astype(float) / 365.25
@@ -176,14 +177,14 @@ def _calendar(history: History, ahead: Positions) -> list[Floats]:
 
 
 def _scales(targets: Floats) -> Floats:
-    """What each series is divided by: its mean; 1 where it has none, or is zero all through."""
+    """Return each series' divisor: its mean; 1 if it has no values, or only zeros."""
     there = np.isfinite(targets)
     means = np.where(there, targets, 0).sum(axis=2) / np.maximum(there.sum(axis=2), 1)
     return np.where(means > 0, means, 1.0)
 
 
 def _interpolated(learned: Floats) -> Floats:
-    """From `LEARNED` to `BAND_LEVELS`."""
+    """Interpolate quantiles from `LEARNED` to `BAND_LEVELS`."""
     right = np.clip(np.searchsorted(LEARNED, BAND_LEVELS), 1, len(LEARNED) - 1)
     weight = (BAND_LEVELS - LEARNED[right - 1]) / (LEARNED[right] - LEARNED[right - 1])
     between = learned[..., right - 1] * (1 - weight) + learned[..., right] * weight

@@ -1,4 +1,4 @@
-"""GluonTS's DeepAR as it comes: the baseline that DeepAR of the container is measured against."""
+"""GluonTS's DeepAR with default settings: the baseline for the container's DeepAR."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from forecasting.backtest.forecasters.base import BAND_LEVELS, Report
 from forecasting.backtest.history import History
 
 EPOCHS = 20
-"""Of 50 batches each: the only setting that is not the library's, whose 100 take five times as
-long."""
+"""Number of epochs of 50 batches: the only setting that differs from the library's default, 100,
+which takes five times as long."""
 
 
 class StockDeepAR:
-    """`DeepAREstimator` with the library's defaults, all series of one category each.
+    """`DeepAREstimator` with the library's defaults; each series is a category.
 
     Parameters
     ----------
     seed
-        Same seed, same data: the same forecasts.
+        Random seed; the same seed and data give the same forecasts.
     epochs
-        Of 50 batches each.
+        Number of epochs of 50 batches.
     """
 
     def __init__(self, seed: int, epochs: int = EPOCHS) -> None:
@@ -39,7 +39,7 @@ class StockDeepAR:
         self.epochs = epochs
 
     def fit(self, history: History, report: Report) -> None:
-        """Train by the library's ``train``, as fast as it can be told to be."""
+        """Train by the library's ``train``, with its fastest settings."""
         configure_torch()
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         lightning.seed_everything(self.seed, verbose=False)
@@ -48,7 +48,7 @@ class StockDeepAR:
             tempfile.TemporaryDirectory(prefix="deepar-") as checkpoints,
             warnings.catch_warnings(),
         ):
-            warnings.simplefilter("ignore")  # Lightning's advice about loggers and workers
+            warnings.simplefilter("ignore")  # Lightning's warnings about loggers and workers
             estimator = DeepAREstimator(
                 freq="h",
                 prediction_length=HORIZON,
@@ -67,7 +67,7 @@ class StockDeepAR:
             self._predictor = estimator.train(entries, cache_data=True)
 
     def predict(self, history: History) -> Floats:
-        """Forecast by the library's predictor; what lies below zero is raised to it."""
+        """Forecast with the library's predictor; negative values are clipped at zero."""
         lightning.seed_everything(self.seed, verbose=False)
         levels = [str(level) for level in BAND_LEVELS]
         found = np.stack(
