@@ -1,3 +1,5 @@
+"""Tests of the steps of the demo."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,7 +12,7 @@ from localcloud.demo import walkthrough
 
 
 class Counts:
-    """What the estate holds, without an estate."""
+    """Counts of readings in an estate, without an estate."""
 
     def __init__(self, rows: int, identities: int, quarantined: dict[str, int]) -> None:
         self._readings = (rows, identities)
@@ -26,25 +28,25 @@ class Counts:
 SENT = {"messages_sent": 10, "broken_sent": 1}
 
 
-def test_a_lake_that_holds_what_was_sent_is_said_so() -> None:
-    said = walkthrough._lake(Counts(10, 10, {"not_json": 1}), SENT)
-    assert said == "10 readings = messages sent; quarantined: 1 not_json"
+def test_a_complete_lake_is_reported() -> None:
+    line = walkthrough._lake(Counts(10, 10, {"not_json": 1}), SENT)
+    assert line == "10 readings = messages sent; quarantined: 1 not_json"
 
 
 @pytest.mark.parametrize(
-    ("counts", "complaint"),
+    ("counts", "reason"),
     [
         (Counts(9, 9, {"not_json": 1}), "expected 10 readings in the lake, each once; got 9 rows"),
         (Counts(11, 10, {"not_json": 1}), "got 11 rows with 10 identities"),
         (Counts(10, 10, {}), "expected 1 messages in quarantine"),
     ],
 )
-def test_a_lost_or_doubled_message_ends_the_demo(counts: Counts, complaint: str) -> None:
-    with pytest.raises(walkthrough.DemoError, match=complaint):
+def test_a_lost_or_duplicate_message_ends_the_demo(counts: Counts, reason: str) -> None:
+    with pytest.raises(walkthrough.DemoError, match=reason):
         walkthrough._lake(counts, SENT)
 
 
-def test_the_last_line_is_what_came_of_a_verb_and_not_the_next_one() -> None:
+def test_the_last_line_is_the_result_of_a_verb_not_the_suggested_next_one() -> None:
     assert walkthrough._last_line("one\ncompleted\n\nnext: make deploy\n") == "completed"
 
 
@@ -53,14 +55,14 @@ def test_additions_of_all_stacks_are_summed() -> None:
     assert walkthrough._plan_line(output) == "68 resources to add"
 
 
-def test_what_an_earlier_demo_left_is_removed(tmp_path: Path) -> None:
+def test_the_home_folder_of_an_earlier_demo_is_removed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "demo").mkdir(parents=True)
     walkthrough._fresh(CloudConfig(home=home), Console(quiet=True))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_user_made_is_moved_aside(tmp_path: Path) -> None:
+def test_the_home_folder_of_a_user_is_renamed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "state").mkdir(parents=True)
     walkthrough._fresh(CloudConfig(home=home), Console(quiet=True))
