@@ -2,7 +2,7 @@
 
 Run it with an estate that has a deployed model, for example after ``make demo``::
 
-    python -m localcloud run -- .venv/bin/python benchmarks/api.py
+    .venv/bin/lakecast cloud run -- .venv/bin/python benchmarks/api.py
 
 The three contestants forecast the same series in turns within one run, so that other load on the
 machine affects all of them equally. A call of the API passes API Gateway, Lambda, history from S3,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import SparkSession
+if TYPE_CHECKING:  # the operator's verbs list folders, too, and do without Spark
+    from pyspark.sql import SparkSession
 
 Subfolders = Callable[[str], list[str]]
 """Names of the direct subfolders of a URI; none where it does not exist."""
