@@ -212,7 +212,7 @@ deploy: setup ## put the newest model behind the endpoint (VARIANT='a=v2:9')
 forecast: setup ## ask the API for a forecast (DEVICE=, POLLUTANT=ozone)
 	@$(IN_ENV) $(LAKECAST) models forecast
 
-evaluate: setup ## compare forecasts of the last day with what was observed
+evaluate: setup ## compare forecasts with what was observed (DAYS=)
 	@$(IN_ENV) $(LAKECAST) models evaluate
 
 .PHONY: forecast-batch monitor backtest

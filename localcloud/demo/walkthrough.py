@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 LANDING_TIMEOUT = 120.0  # seconds; several of Firehose's buffer intervals
 REAL_DATA_DAYS = 120
 SIMULATED_DAYS = 60
+HELD_OUT_DAYS = 7
+"""Days that training does not see: one alone says little of a model."""
 
 
 class DemoError(LakecastError):
@@ -108,13 +110,16 @@ class Demo:
         self._verb(
             "transform to Parquet and series with Glue",
             "etl",
+            f"CUT={_cut(sent)}",
             outcome=lambda _: _lake(estate, sent),
         )
         self._verb("measure the tables' quality", "quality", outcome=_last_line)
         self._verb("train the model with SageMaker", "train", outcome=_last_line)
         self._verb("deploy it behind the endpoint", "deploy", outcome=_last_line)
         self._verb(
-            "forecast the held-out last day over the API", "evaluate", outcome=lambda _: "see below"
+            f"forecast the {HELD_OUT_DAYS} held-out days over the API",
+            "evaluate",
+            outcome=lambda _: "see below",
         )
         self._report(estate, sent)
 
@@ -141,7 +146,7 @@ class Demo:
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=subprocess.STDOUT,
-                    env=_surroundings(),
+                    env=_surroundings(self._console.width),
                     check=False,
                 ).returncode
             if code:
@@ -178,22 +183,34 @@ class Demo:
         sys.stdout.flush()
         device = sent["stations"][0]["thing_name"]
         for line in (
+            "",
             "These go on answering until `make down`:",
-            f"  AWS's API     {self._config.endpoint_url} for any client that sources "
-            f"{self._config.environment_file}",
-            f"  forecast API  {estate.forecast_url()} with an x-api-key",
-            f"  MQTT broker   127.0.0.1:{self._config.mqtt_port} for devices with a certificate",
-            f"next: make forecast DEVICE={device} POLLUTANT=ozone",
+            f"  AWS's API     {self._config.endpoint_url}",
+            f"  forecast API  {estate.forecast_url()}",
+            f"  MQTT broker   127.0.0.1:{self._config.mqtt_port}, for devices with a certificate",
+            "",
+            "What to look at next:",
+            f"  {self._config.home / 'evaluation/forecast.png'}  one station's forecasts, drawn",
+            f"  make forecast DEVICE={device} POLLUTANT=ozone  the next 24 hours there",
+            "  make retrain  a new version, which must beat the one that serves",
+            f"  source {self._config.environment_file}  for `aws` or boto3 on this cloud",
         ):
             self._console.print(line, soft_wrap=True)
 
 
-def _surroundings() -> dict[str, str]:
+def _surroundings(width: int) -> dict[str, str]:
     """The environment without the demo's own options, which other verbs would take for theirs."""
     own = ("MAKEFLAGS", "LAKECAST_DATA", "LAKECAST_DAYS")
     return {name: value for name, value in os.environ.items() if name not in own} | {
-        "COLUMNS": "100"
+        "COLUMNS": str(width)
     }
+
+
+def _cut(sent: dict[str, Any]) -> str:
+    """The first hour that training leaves out: the held-out days before the end of the readings."""
+    last = datetime.fromisoformat(sent["last"]).replace(minute=0, second=0, microsecond=0)
+    cut = last + timedelta(hours=1) - timedelta(days=HELD_OUT_DAYS)
+    return f"{cut.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _plan_line(output: str) -> str:
@@ -284,9 +301,15 @@ def walk(config: CloudConfig, data: Path | None, days: int | None) -> None:
     DemoError, CheckError, LocalCloudError
         It did not end as it must.
     """
+    days = days or (REAL_DATA_DAYS if data else SIMULATED_DAYS)
+    if days <= HELD_OUT_DAYS:
+        raise DemoError(
+            f"expected more than {HELD_OUT_DAYS} days, the last of which are held out from "
+            f"training; got DAYS={days}"
+        )
     console = Console(highlight=False)
     with _only_one(config.home):
         _fresh(config, console)
         launch.check(config)
         (config.home / "demo").mkdir(parents=True)
-        Demo(config, data, days or (REAL_DATA_DAYS if data else SIMULATED_DAYS), console).run()
+        Demo(config, data, days, console).run()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,9 @@ DAYS = 35
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory):
     home = tmp_path_factory.mktemp("demo") / "home"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MAKE"))}
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MAKE", "COLUMNS"))
+    }
     result = subprocess.run(
         [
             *(sys.executable, "-m", "lakecast", "cloud", "demo", "--state", home),
@@ -49,12 +54,28 @@ def test_every_message_that_was_sent_is_in_the_lake_once(demo) -> None:
     assert "quarantined: 1 missing_time, 1 not_json, 1 wrong_type" in printed
 
 
-def test_the_forecast_is_judged_beside_both_baselines(demo) -> None:
+def test_several_held_out_days_are_judged_beside_both_baselines(demo) -> None:
     home, printed = demo
     summary = json.loads((home / "evaluation/summary.json").read_text())
-    assert summary
+    origins = [datetime.fromisoformat(origin) for origin in summary["origins"]]
+    assert len(origins) == 7
+    assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(origins))
+    told = next((home / "demo").glob("*-etl.log")).read_text().split()
+    cut = told[told.index("cut") + 2]
+    assert datetime.fromisoformat(cut) == origins[0], "training has seen what is judged"
+    words = " ".join(printed.split())
+    assert re.search(r"Over 7 held-out days the model's loss is 0\.\d+, against 0\.\d+ of ", words)
+    assert re.search(r"\d+% of the values lie in its 80 % band", words)
     for model in ("model", "persistence", "daily seasonal naive"):
         assert model in printed
+
+
+def test_what_is_printed_fits_an_ordinary_terminal(demo) -> None:
+    _, printed = demo
+    tables = [line for line in printed.splitlines() if line[:1] in "┃│┏├└┡"]
+    assert tables
+    assert max(map(len, tables)) <= 80
+    assert "What to look at next" in printed
 
 
 def test_a_picture_is_drawn(demo) -> None:

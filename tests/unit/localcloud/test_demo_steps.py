@@ -78,3 +78,21 @@ def test_a_second_demo_in_one_home_is_refused(tmp_path: Path) -> None:
         walkthrough._only_one(tmp_path / "home"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("last", "cut"),
+    [
+        ("2026-11-27T05:59:12Z", "2026-11-20T06:00:00Z"),
+        ("2026-11-27T23:00:00Z", "2026-11-21T00:00:00Z"),
+    ],
+)
+def test_training_ends_seven_days_before_the_hour_after_the_last_reading(
+    last: str, cut: str
+) -> None:
+    assert walkthrough._cut({"last": last}) == cut
+
+
+def test_a_demo_of_so_few_days_that_none_is_left_to_train_on_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(walkthrough.DemoError, match=r"more than 7 days, .* got DAYS=7"):
+        walkthrough.walk(CloudConfig(home=tmp_path / "home"), None, 7)

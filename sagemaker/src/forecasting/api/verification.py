@@ -1,7 +1,7 @@
-"""Compares the API's forecasts of a past day with baselines that use the same history.
+"""Compares the API's forecasts of past days with baselines that use the same history.
 
 The data are split in time: a forecast at an origin uses the hours before it, and is compared with
-the observed values from it on.
+the observed values from it on. A single day depends on chance, so several are evaluated together.
 """
 
 from __future__ import annotations
@@ -27,6 +27,14 @@ MODEL = "model"
 
 OVERALL = "mean of pollutants"
 
+MOST_DAYS = 7
+"""Days that are evaluated unless others are requested."""
+
+_DAY = HORIZON * HOUR
+
+ByForecaster = Mapping[str, Mapping[str, Errors]]
+"""Errors by forecaster, then by pollutant and `OVERALL`."""
+
 
 class Forecasts(Protocol):
     """A source of forecasts."""
@@ -42,67 +50,111 @@ class Evaluation:
     Parameters
     ----------
     errors
-        Errors by forecaster, then by pollutant and `OVERALL`.
+        Over all days.
+    by_day
+        The same for each origin.
     quantiles
-        The API's forecasts by series, shape (hours, quantiles).
+        The API's forecasts by series and origin, shape (hours, quantiles).
     refused
-        Reasons of the API by series without a forecast.
+        The API's first reason by series without a forecast.
     unobserved
-        Series without a value before the origin or in the evaluated hours.
+        Series without a value before an origin or in the hours after it.
     """
 
-    origin: datetime
-    errors: Mapping[str, Mapping[str, Errors]]
-    quantiles: Mapping[SeriesKey, Floats]
+    errors: ByForecaster
+    by_day: Mapping[datetime, ByForecaster]
+    quantiles: Mapping[SeriesKey, Mapping[datetime, Floats]]
     refused: Mapping[SeriesKey, str]
     unobserved: tuple[SeriesKey, ...]
+
+    @property
+    def origins(self) -> tuple[datetime, ...]:
+        """First hours of the days."""
+        return tuple(self.by_day)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for ``summary.json``."""
         return {
-            "origin": hour_text(self.origin),
+            "origins": [hour_text(origin) for origin in self.origins],
             "hours": HORIZON,
             "series": len(self.quantiles),
             "refused": {f"{k.device_id}/{k.pollutant}": why for k, why in self.refused.items()},
             "unobserved": [f"{key.device_id}/{key.pollutant}" for key in self.unobserved],
-            "errors": {
-                forecaster: {group: asdict(found) for group, found in by_group.items()}
-                for forecaster, by_group in self.errors.items()
-            },
+            "errors": _plain(self.errors),
+            "days": {hour_text(origin): _plain(found) for origin, found in self.by_day.items()},
         }
 
 
-def default_origin(lake: Lake) -> datetime:
-    """Return the origin of the last complete horizon: the default end of the training channel."""
-    return lake.end - HORIZON * HOUR
+def _plain(errors: ByForecaster) -> dict[str, Any]:
+    return {
+        forecaster: {group: asdict(found) for group, found in by_group.items()}
+        for forecaster, by_group in errors.items()
+    }
 
 
-def evaluate(lake: Lake, api: Forecasts, origin: datetime) -> Evaluation:
-    """Forecast every series from an origin and compare with the observed values.
+def held_out(lake: Lake, training_end: datetime | None) -> tuple[datetime, ...]:
+    """Return the origins of the days after the training data, at most the last `MOST_DAYS`.
+
+    Only the last day where the end of the training data is not known: by default it is held out.
+    """
+    last = lake.end - _DAY
+    first = min(training_end or last, last)
+    days = max(1, round((lake.end - first) / _DAY))
+    return tuple(first + day * _DAY for day in range(days))[-MOST_DAYS:]
+
+
+def last_days(lake: Lake, days: int) -> tuple[datetime, ...]:
+    """Return the origins of the last complete days."""
+    return tuple(lake.end - day * _DAY for day in range(days, 0, -1))
+
+
+def evaluate(lake: Lake, api: Forecasts, origins: Sequence[datetime]) -> Evaluation:
+    """Forecast every series from each origin and compare with the observed values.
 
     Raises
     ------
     ForecastingError
         The origin is outside the data, or no series could be compared.
     """
-    if not lake.start < origin < lake.end:
-        raise ForecastingError(
-            f"the origin must lie after {hour_text(lake.start)} and before {hour_text(lake.end)}, "
-            f"where there are data; got {hour_text(origin)}"
-        )
-    keys = [key for key in keys_of(lake, POLLUTANTS) if _is_comparable(lake, key, origin)]
-    answers = api.forecasts([ForecastRequest(key.device_id, key.pollutant, origin) for key in keys])
-    quantiles, refused = {}, {}
-    for key, answer in zip(keys, answers, strict=True):
+    for origin in origins:
+        if not lake.start < origin < lake.end:
+            raise ForecastingError(
+                f"the origin must lie after {hour_text(lake.start)} and before "
+                f"{hour_text(lake.end)}, where there are data; got {hour_text(origin)}"
+            )
+    wanted = [
+        (key, origin)
+        for origin in origins
+        for key in keys_of(lake, POLLUTANTS)
+        if _is_comparable(lake, key, origin)
+    ]
+    answers = api.forecasts(
+        [ForecastRequest(key.device_id, key.pollutant, origin) for key, origin in wanted]
+    )
+    quantiles: dict[SeriesKey, dict[datetime, Floats]] = {}
+    refused: dict[SeriesKey, str] = {}
+    for (key, origin), answer in zip(wanted, answers, strict=True):
         if isinstance(answer, Refusal):
-            refused[key] = f"{answer.status}: {answer.detail}"
+            refused.setdefault(key, f"{answer.status}: {answer.detail}")
         else:
-            quantiles[key] = np.array([answer.quantiles[name] for name in QUANTILES]).T
+            forecast = np.array([answer.quantiles[name] for name in QUANTILES]).T
+            quantiles.setdefault(key, {})[origin] = forecast
     if not quantiles:
         why = next(iter(refused.values()), "nothing was observed in those hours")
-        raise ForecastingError(f"no series could be compared at {hour_text(origin)}: {why}")
-    unobserved = tuple(key for key in lake.values if key not in keys)
-    return Evaluation(origin, _compare(lake, origin, quantiles), quantiles, refused, unobserved)
+        raise ForecastingError(f"no series could be compared at {hour_text(origins[0])}: {why}")
+    asked = {key for key, _ in wanted}
+    unobserved = tuple(key for key in lake.values if key not in asked)
+    days = [
+        _Day(lake, key, origin, forecast)
+        for key, forecasts in quantiles.items()
+        for origin, forecast in forecasts.items()
+    ]
+    by_day = {
+        origin: _errors(of_day)
+        for origin in origins
+        if (of_day := [day for day in days if day.origin == origin])
+    }
+    return Evaluation(_errors(days), by_day, quantiles, refused, unobserved)
 
 
 def _is_comparable(lake: Lake, key: SeriesKey, origin: datetime) -> bool:
@@ -111,22 +163,30 @@ def _is_comparable(lake: Lake, key: SeriesKey, origin: datetime) -> bool:
     return all(np.isfinite(part).any() for part in parts)
 
 
-def _compare(
-    lake: Lake, origin: datetime, quantiles: Mapping[SeriesKey, Floats]
-) -> dict[str, dict[str, Errors]]:
+class _Day:
+    """One series on one day: the observed values and every forecaster's quantiles of them."""
+
+    def __init__(self, lake: Lake, key: SeriesKey, origin: datetime, forecast: Floats) -> None:
+        history = lake.before(key, origin)
+        self.pollutant = key.pollutant
+        self.origin = origin
+        self.actual = lake.between(key, origin, HORIZON)
+        self.scale = metrics.naive_scale(history)
+        self.forecasts = {MODEL: forecast} | {
+            name: baseline(history, HORIZON) for name, baseline in BASELINES.items()
+        }
+
+
+def _errors(days: Sequence[_Day]) -> ByForecaster:
     """Compute the errors of the model and of every baseline on the same series and hours."""
     found: dict[str, dict[str, Errors]] = {MODEL: {}, **{name: {} for name in BASELINES}}
-    for pollutant in dict.fromkeys(key.pollutant for key in quantiles):
-        keys = [key for key in quantiles if key.pollutant == pollutant]
-        actual = np.stack([lake.between(key, origin, HORIZON) for key in keys])
-        histories = [lake.before(key, origin) for key in keys]
-        scales = np.array([metrics.naive_scale(history) for history in histories])
-        forecasts = {MODEL: np.stack([quantiles[key] for key in keys])} | {
-            name: np.stack([baseline(history, HORIZON) for history in histories])
-            for name, baseline in BASELINES.items()
-        }
-        for name, forecast in forecasts.items():
-            found[name][pollutant] = metrics.errors(actual, forecast, scales)
+    for pollutant in dict.fromkeys(day.pollutant for day in days):
+        same = [day for day in days if day.pollutant == pollutant]
+        actual = np.stack([day.actual for day in same])
+        scales = np.array([day.scale for day in same])
+        for name, by_group in found.items():
+            forecast = np.stack([day.forecasts[name] for day in same])
+            by_group[pollutant] = metrics.errors(actual, forecast, scales)
     for by_group in found.values():
         by_group[OVERALL] = metrics.mean_errors(list(by_group.values()))
     return found

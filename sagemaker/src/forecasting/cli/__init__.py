@@ -15,7 +15,7 @@ VERBS = {
     "reject": ("releases:reject", "Reject a version; the live one is rolled back."),
     "deploy": ("releases:deploy", "Put one or several models behind the endpoint."),
     "forecast": ("forecasts:forecast", "Ask the API for one forecast."),
-    "evaluate": ("forecasts:evaluate", "Compare forecasts of a past day with what was observed."),
+    "evaluate": ("forecasts:evaluate", "Compare forecasts of past days with what was observed."),
     "forecast-batch": ("nightly:forecast_batch", "Forecast every series into the lake."),
     "monitor": ("nightly:monitor", "Compare the last week with what is usual for the model."),
     "backtest": ("backtest:backtest", "Compare forecasts of past months with baselines."),

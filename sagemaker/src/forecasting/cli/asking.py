@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from contracts.models.forecast_input import HORIZON, QUANTILES
 from contracts.names import Names
 from forecasting.api import picture, tables, verification
-from forecasting.api.client import Forecast, ForecastApi, ForecastRequest
+from forecasting.api.client import ForecastApi, ForecastRequest
 from forecasting.errors import ForecastingError
-from forecasting.lake import hourly_series
+from forecasting.lake import hourly_series, training_end
 
 SHOWN_QUANTILES = ("0.1", "0.5", "0.9")
 
@@ -39,41 +39,37 @@ def evaluate(
     console: Console,
     *,
     origin: datetime | None,
+    days: int | None,
     shown: tuple[str, str],
 ) -> None:
-    """Forecast a past day over the API, print and keep how good that was.
+    """Forecast past days over the API, print and keep how good that was.
 
     Parameters
     ----------
+    origin
+        First hour of the only day; None judges several.
+    days
+        The last days; None judges those after the end of the training data.
     shown
-        Device and pollutant of the forecast that is printed and drawn; an empty device is the
-        first one.
+        Device and pollutant of the forecasts that are drawn; an empty device is the first one.
     """
 
     with console.status("reading the hourly series"):
         lake = hourly_series.read(session, names)
-    origin = origin or verification.default_origin(lake)
+        end = training_end.read(session, names)
+    if origin is not None:
+        origins: Sequence[datetime] = [origin]
+    elif days is not None:
+        origins = verification.last_days(lake, days)
+    else:
+        origins = verification.held_out(lake, end)
     with console.status("asking the API"):
-        found = verification.evaluate(lake, ForecastApi.find(session, names), origin)
+        found = verification.evaluate(lake, ForecastApi.find(session, names), origins)
     key = _shown(found, *shown)
-    quantiles = found.quantiles[key]
     image, summary = output / "forecast.png", output / "summary.json"
-    picture.draw(lake, key, origin, quantiles, image)
+    picture.draw(lake, key, found.quantiles[key], image)
     summary.write_text(json.dumps(found.to_json(), indent=2, ensure_ascii=False), encoding="utf-8")
-    columns = {name: quantiles[:, QUANTILES.index(name)] for name in SHOWN_QUANTILES}
-    console.print(
-        tables.forecast_table(
-            Forecast(
-                device_id=key.device_id,
-                pollutant=key.pollutant,
-                hours=tuple(origin + number * hourly_series.HOUR for number in range(HORIZON)),
-                quantiles={name: tuple(column) for name, column in columns.items()},
-                mean=(),
-                variant="",
-            ),
-            lake.between(key, origin, HORIZON),
-        )
-    )
+    console.print(tables.day_table(found))
     console.print(tables.error_table(found))
     for line in tables.verdict(found.errors):
         console.print(line)
@@ -81,6 +77,13 @@ def evaluate(
         console.print(f"{len(found.unobserved)} series had no data there and are left out")
     for refused, why in list(found.refused.items())[:5]:
         console.print(f"no forecast of {refused.pollutant} at {refused.device_id}: {why}")
+    seen = [one for one in found.origins if end is not None and one < end]
+    if seen:
+        console.print(
+            f"{len(seen)} of these days begin before {end:%Y-%m-%d %H:%M} UTC, where the training "
+            "data end: a model that was trained on them does better there"
+        )
+    console.print(tables.conclusion(found, end))
     console.print(f"picture {image}, figures {summary}", soft_wrap=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,8 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 10
 OZONE = SeriesKey("a", "ozone")
 CARBON = SeriesKey("b", "carbon_monoxide")
+LAST = START + timedelta(days=DAYS - 1)
+TWO_DAYS = (LAST - timedelta(days=1), LAST)
 
 
 def rows(key, values, start=START):
@@ -104,20 +107,39 @@ def test_history_ends_where_the_forecast_starts(lake):
     assert np.isnan(lake.between(OZONE, lake.end - HOUR, 24)[1:]).all()
 
 
-def test_the_default_origin_is_the_start_of_the_last_day(lake):
-    assert verification.default_origin(lake) == START + timedelta(days=DAYS - 1)
+def test_only_the_last_day_is_evaluated_if_the_end_of_the_training_data_is_unknown(lake):
+    assert verification.held_out(lake, None) == (LAST,)
 
 
-def test_every_series_is_requested_at_the_origin(lake):
+@pytest.mark.parametrize(
+    ("hours", "days"),
+    [(24, 1), (3 * 24, 3), (3 * 24 + 2, 3), (3 * 24 - 2, 3), (1, 1), (0, 1), (9 * 24, 7)],
+)
+def test_at_most_seven_days_after_the_training_data_are_evaluated(lake, hours, days):
+    """The readings may end in the middle of a day, or with an hour that has no value."""
+    origins = verification.held_out(lake, lake.end - hours * HOUR)
+    assert len(origins) == days
+    assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(origins))
+    assert min(lake.end - timedelta(days=max(1, hours / 24)), LAST) <= origins[0] < lake.end
+
+
+def test_the_last_days_are_evaluated_on_request(lake):
+    assert verification.last_days(lake, 2) == (LAST - timedelta(days=1), LAST)
+
+
+def test_every_series_is_requested_at_each_origin(lake):
     api = Oracle(lake)
-    origin = verification.default_origin(lake)
-    verification.evaluate(lake, api, origin)
+    verification.evaluate(lake, api, TWO_DAYS)
     requested = {(*request_key(one), one.origin) for one in api.requests}
-    assert requested == {("a", "ozone", origin), ("b", "carbon_monoxide", origin)}
+    assert requested == {
+        (*series, origin)
+        for series in (("a", "ozone"), ("b", "carbon_monoxide"))
+        for origin in TWO_DAYS
+    }
 
 
 def test_a_perfect_forecast_has_no_error_but_baselines_have(lake):
-    found = verification.evaluate(lake, Oracle(lake), verification.default_origin(lake))
+    found = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
     assert found.errors[verification.MODEL][verification.OVERALL].weighted_quantile_loss == 0
     for baseline in ("persistence", "daily seasonal naive"):
         assert found.errors[baseline]["ozone"].weighted_quantile_loss > 0
@@ -128,22 +150,19 @@ def test_a_perfect_forecast_has_no_error_but_baselines_have(lake):
 
 
 def test_baselines_do_not_use_values_after_the_origin(lake):
-    origin = verification.default_origin(lake)
-    before = verification.evaluate(lake, Oracle(lake), origin)
-    position = lake.position(origin)
+    before = verification.evaluate(lake, Oracle(lake), [LAST])
+    position = lake.position(LAST)
     for row in lake.values.values():
         row[position + 12 :] = np.nan
-    few_hours = verification.evaluate(lake, Oracle(lake), origin)
+    few_hours = verification.evaluate(lake, Oracle(lake), [LAST])
     naive = "daily seasonal naive"
     assert before.errors[naive] != few_hours.errors[naive]  # fewer hours to compare with
-    later = verification.evaluate(lake, Oracle(lake), origin)
+    later = verification.evaluate(lake, Oracle(lake), [LAST])
     assert later.errors == few_hours.errors
 
 
 def test_a_refused_series_is_counted_and_the_others_are_evaluated(lake):
-    found = verification.evaluate(
-        lake, Oracle(lake, refused=[CARBON]), verification.default_origin(lake)
-    )
+    found = verification.evaluate(lake, Oracle(lake, refused=[CARBON]), TWO_DAYS)
     assert found.refused == {CARBON: "404: unknown device"}
     assert list(found.errors[verification.MODEL]) == ["ozone", verification.OVERALL]
     summary = found.to_json()
@@ -152,48 +171,84 @@ def test_a_refused_series_is_counted_and_the_others_are_evaluated(lake):
 
 
 def test_a_series_without_values_in_the_forecast_hours_is_counted_and_left_out(lake):
-    origin = verification.default_origin(lake)
-    lake.values[CARBON][lake.position(origin) :] = np.nan
-    found = verification.evaluate(lake, Oracle(lake), origin)
+    lake.values[CARBON][lake.position(LAST) :] = np.nan
+    found = verification.evaluate(lake, Oracle(lake), [LAST])
     assert found.unobserved == (CARBON,)
     assert list(found.quantiles) == [OZONE]
 
 
 def test_when_all_series_are_refused_the_first_reason_is_reported(lake):
     with pytest.raises(ForecastingError, match=r"no series .* compared.*404: unknown device"):
-        verification.evaluate(
-            lake, Oracle(lake, refused=[OZONE, CARBON]), verification.default_origin(lake)
-        )
+        verification.evaluate(lake, Oracle(lake, refused=[OZONE, CARBON]), TWO_DAYS)
 
 
 @pytest.mark.parametrize("offset", [-1, 0, DAYS * 24, DAYS * 24 + 5])
 def test_an_origin_outside_the_data_is_rejected(lake, offset):
     with pytest.raises(ForecastingError, match="the origin must lie after"):
-        verification.evaluate(lake, Oracle(lake), START + offset * HOUR)
+        verification.evaluate(lake, Oracle(lake), [LAST, START + offset * HOUR])
 
 
-def test_tables_show_every_pollutant_and_hour(lake):
-    origin = verification.default_origin(lake)
-    found = verification.evaluate(lake, Oracle(lake), origin)
+def test_a_day_without_values_of_a_series_is_judged_by_the_others(lake):
+    lake.values[CARBON][lake.position(LAST) :] = np.nan
+    found = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
+    assert found.unobserved == ()
+    assert [list(errors[verification.MODEL]) for errors in found.by_day.values()] == [
+        ["ozone", "carbon_monoxide", verification.OVERALL],
+        ["ozone", verification.OVERALL],
+    ]
+
+
+def test_all_days_weigh_alike_in_the_errors_over_them(lake):
+    naive = "daily seasonal naive"
+    whole = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
+    apart = [verification.evaluate(lake, Oracle(lake), [origin]) for origin in TWO_DAYS]
+    assert [one.errors for one in apart] == list(whole.by_day.values())
+    mean = np.mean([one.errors[naive]["ozone"].mean_absolute_scaled_error for one in apart])
+    assert whole.errors[naive]["ozone"].mean_absolute_scaled_error == pytest.approx(mean)
+
+
+def printed(*parts, width=80):
     out = io.StringIO()
-    console = Console(file=out, width=110)
-    console.print(tables.error_table(found))
-    actual = lake.between(OZONE, origin, 24)
-    actual[3] = np.nan
-    (answer,) = Oracle(lake).forecasts(
-        [verification.ForecastRequest("a", "ozone", origin, quantiles=("0.5",))]
-    )
-    console.print(tables.forecast_table(answer, actual))
-    text = out.getvalue()
+    console = Console(file=out, width=width)
+    for part in parts:
+        console.print(part)
+    return out.getvalue()
+
+
+def test_tables_show_every_pollutant_and_day_on_an_ordinary_terminal(lake):
+    found = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
+    text = printed(tables.error_table(found), tables.day_table(found))
     for part in ("ozone", "carbon monoxide", "mean of pollutants", "persistence", "wQL"):
         assert part in text
-    assert text.count("2024-01-10 ") == 25  # each hour, and the title
-    assert "–" in text
+    for part in ("Errors over 2 days", "2024-01-09 00:00", "2024-01-10 00:00", "all days"):
+        assert part in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_conclusion_is_about_all_days(lake):
+    found = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
+    said = tables.conclusion(found, TWO_DAYS[0])
+    assert said.startswith("Over 2 held-out days the model's loss is 0.000, against 0.")
+    assert said.endswith("100% of the values lie in its 80 % band.")
+    one = tables.conclusion(verification.evaluate(lake, Oracle(lake), [LAST]), LAST)
+    assert one.startswith("Over the held-out day from 2024-01-10 00:00 UTC the model's loss")
+
+
+@pytest.mark.parametrize("training_end", [None, TWO_DAYS[1]])
+def test_days_that_training_may_have_seen_are_not_called_held_out(lake, training_end):
+    found = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
+    assert tables.conclusion(found, training_end).startswith("Over 2 days the model's loss")
+
+
+def test_a_forecast_is_shown_hour_by_hour(lake):
+    (answer,) = Oracle(lake).forecasts(
+        [verification.ForecastRequest("a", "ozone", LAST, quantiles=("0.5",))]
+    )
+    assert printed(tables.forecast_table(answer)).count("2024-01-10 ") == 24
 
 
 def test_the_picture_is_a_png(lake, tmp_path):
-    origin = verification.default_origin(lake)
-    quantiles = verification.evaluate(lake, Oracle(lake), origin).quantiles[OZONE]
+    quantiles = verification.evaluate(lake, Oracle(lake), TWO_DAYS).quantiles[OZONE]
     path = tmp_path / "new" / "forecast.png"
-    picture.draw(lake, OZONE, origin, quantiles, path)
+    picture.draw(lake, OZONE, quantiles, path)
     assert path.read_bytes().startswith(b"\x89PNG")

@@ -46,16 +46,19 @@ def evaluate(
     device: Device = "",
     pollutant: Pollutant = "particulate_matter",
     origin: Hour | None = None,
+    days: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     output: Path | None = None,
     env: Environment = "local",
     state: State = STATE,
 ) -> None:
-    """Compare forecasts of a past day with what was observed.
+    """Compare forecasts of past days with what was observed.
 
     Parameters
     ----------
     origin
-        First hour of that day, such as 2024-05-01T00:00Z; the last whole day where not given.
+        First hour of the only day, such as 2024-05-01T00:00Z.
+    days
+        The last days; those after the training data, seven at most, where not given.
     output
         Folder for forecast.png and summary.json; STATE/evaluation where not given.
     """
@@ -66,5 +69,6 @@ def evaluate(
         output or state / "evaluation",
         Console(),
         origin=origin,
+        days=days,
         shown=(device, pollutant),
     )
