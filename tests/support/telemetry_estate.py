@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import boto3
 
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
+PATIENCE = 60.0
 SQL = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
 ERROR_KEY = 'errors/rule/${parse_time("yyyy/MM/dd/HH", timestamp(), "UTC")}/${newuuid()}.json'
 THING_NAME = "${iot:Connection.Thing.ThingName}"
@@ -161,16 +163,49 @@ def objects(aws: boto3.Session, bucket_name: str, prefix: str) -> dict[str, byte
     return found
 
 
-def await_lines(
-    aws: boto3.Session, bucket_name: str, prefix: str, count: int, timeout: float = 60.0
+def await_lines(aws: boto3.Session, bucket_name: str, prefix: str, count: int) -> list[str]:
+    """The lines under a prefix, once there are ``count`` of them.
+
+    Only for lines that nothing can double; what comes over MQTT has identities to wait for.
+    """
+    return _await(aws, bucket_name, prefix, lambda lines: len(lines) >= count, f"{count} lines")
+
+
+def await_identities(
+    aws: boto3.Session, bucket_name: str, prefix: str, wanted: set[tuple[str, int]]
+) -> list[dict[str, Any]]:
+    """The readings under a prefix, once all that are wanted are there, however often."""
+
+    def complete(lines: list[str]) -> bool:
+        return wanted <= {(r["boot_id"], r["sequence"]) for r in map(json.loads, lines)}
+
+    lines = _await(aws, bucket_name, prefix, complete, f"{len(wanted)} identities")
+    return [json.loads(line) for line in lines]
+
+
+def await_messages(aws: boto3.Session, bucket_name: str, prefix: str, count: int) -> None:
+    """Until so many different messages are there, however often; the rule adds when each came."""
+
+    def different(lines: list[str]) -> bool:
+        messages = [{**json.loads(line), "received_at": None} for line in lines]
+        return len({json.dumps(message, sort_keys=True) for message in messages}) >= count
+
+    _await(aws, bucket_name, prefix, different, f"{count} different messages")
+
+
+def _await(
+    aws: boto3.Session,
+    bucket_name: str,
+    prefix: str,
+    complete: Callable[[list[str]], bool],
+    what: str,
 ) -> list[str]:
-    """The lines under a prefix, once there are ``count`` of them."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + PATIENCE
     while True:
         bodies = objects(aws, bucket_name, prefix).values()
         lines = [line for body in bodies for line in body.decode().splitlines()]
-        if len(lines) >= count:
+        if complete(lines):
             return lines
         if time.monotonic() > deadline:
-            raise AssertionError(f"expected {count} lines in {bucket_name}/{prefix}; got {lines}")
+            raise AssertionError(f"expected {what} in {bucket_name}/{prefix}; got {lines}")
         time.sleep(0.1)

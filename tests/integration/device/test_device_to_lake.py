@@ -51,7 +51,7 @@ def test_batches_end_in_the_lake_as_single_readings_and_what_is_sent_twice_is_th
         assert (outcome.failure, outcome.tally.acknowledged) == (None, len(readings))
     batches = sum(-(-len(readings) // batch) for batch in (24, 7, 1))
     # Of the broken messages two get past the rule; what is no JSON goes to its error action.
-    telemetry.await_lines(site.aws, raw, locations.RAW_TELEMETRY.prefix, batches + 2)
+    telemetry.await_messages(site.aws, raw, locations.RAW_TELEMETRY.prefix, batches + 2)
     hour = began.replace(minute=0, second=0, microsecond=0)
     counts = estate.run(TELEMETRY_TO_PARQUET, Window(hour, hour + timedelta(hours=2)))
     assert counts["kept"] == len(readings)

@@ -24,7 +24,14 @@ from device.sensors.readings import Boot, Reading
 from device.sensors.simulation import SITES, SimulatedRecording
 from localcloud.cloud.launch import start, stop
 from tests.support import telemetry_estate as telemetry
-from tests.support.device.field import TIMEOUT, Observer, Wire, await_that, await_written
+from tests.support.device.field import (
+    TIMEOUT,
+    Observer,
+    Wire,
+    all_acknowledged,
+    await_that,
+    await_written,
+)
 
 END = datetime(2026, 1, 1, tzinfo=UTC)
 PACE = Pace(patience=timedelta(seconds=TIMEOUT))
@@ -136,7 +143,7 @@ def test_a_killed_replay_that_runs_again_ends_with_every_reading_once_by_identit
 ):
     options = ("fleet", "--stations=1", "--days=400", "--unthrottled", f"--batch-readings={batch}")
     process = site.start(*options)
-    await_that(lambda: len(observer.readings("harbour")) > 100, "the first readings")
+    await_that(lambda: len(observer.identities("harbour")) > 100, "the first readings")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     summary = site.folder / "summary.json"
@@ -165,7 +172,7 @@ def test_a_fleet_tells_what_it_sent_and_its_faults_apart(site, observer):
     payloads = observer.payloads
     await_that(
         lambda: (
-            sum(len(payloads.get(f"telemetry/{s['thing_name']}", ())) for s in told["stations"])
+            sum(len({*payloads.get(f"telemetry/{s['thing_name']}", ())}) for s in told["stations"])
             == told["messages_sent"] + 3
         ),
         "all messages",
@@ -176,17 +183,16 @@ def test_a_live_device_that_is_told_to_stop_ends_in_order(site, observer, by):
     name = f"live-{by}"
     kit = site.kit(name)
     process = site.start("run", f"--thing={name}", "--delay=250", f"--transport={by}")
-    await_that(lambda: len(observer.readings(name)) >= 3, "three readings")
+    await_that(lambda: len(observer.identities(name)) >= 3, "three readings")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, err
-    readings = observer.readings(name)
-    assert [reading["sequence"] for reading in readings] == list(range(len(readings)))
-    assert f"{len(readings)} readings taken, {len(readings)} acknowledged" in out
+    taken = all_acknowledged(out)
     await_that(lambda: "stopped" in observer.statuses(name), "the goodbye")
+    assert sorted(sequence for _, sequence in observer.identities(name)) == list(range(taken))
     assert observer.statuses(name) == ["started", "online", "stopped"]
     last = observer.status_documents(name)[-1]
-    assert (last["queue_depth"], last["taken"], last["reconnects"]) == (0, len(readings), 0)
+    assert (last["queue_depth"], last["taken"], last["reconnects"]) == (0, taken, 0)
     assert last["boot_id"] in boots(observer, name)
     with Outbox(kit.outbox) as outbox:
         assert len(outbox) == 0
@@ -223,12 +229,13 @@ def test_readings_from_a_pipe_arrive_as_they_come_and_a_bad_line_is_passed_over(
     for number in range(3):
         process.stdin.write(json.dumps({"ozone": number}) + "\n")
         process.stdin.flush()
-        await_that(lambda n=number: len(observer.readings("piped")) == n + 1, "the reading")
+        await_that(lambda n=number: len(observer.identities("piped")) == n + 1, "the reading")
     _, err = process.communicate('oops\n{"ozone": 3}\n', timeout=TIMEOUT)
     assert process.returncode == 0, err
     assert "lakecast device: line 4: Expecting value" in err
+    await_that(lambda: len(observer.identities("piped")) == 4, "the reading behind the bad line")
     readings = observer.readings("piped")
-    assert [(r["sequence"], r["ozone"]) for r in readings] == [(n, n) for n in range(4)]
+    assert {(r["sequence"], r["ozone"]) for r in readings} == {(n, n) for n in range(4)}
     assert {(r["longitude"], r["latitude"]) for r in readings} == {(3.18, 51.32)}
 
 
@@ -316,6 +323,5 @@ def test_a_broker_that_is_restarted_loses_nothing_on_the_way_to_the_lake(site, b
     wanted = identities(kit, whole)
     assert outcome.failure is None
     assert (outcome.tally.acknowledged, outcome.tally.left) == (len(wanted), 0)
-    lines = telemetry.await_lines(site.aws, bucket, "telemetry/", len(wanted))
-    found = [json.loads(line) for line in lines]
+    found = telemetry.await_identities(site.aws, bucket, "telemetry/", wanted)
     assert {(r["boot_id"], r["sequence"]) for r in found} == wanted

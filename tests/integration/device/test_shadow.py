@@ -70,9 +70,17 @@ def await_reported(site: Field, thing_name: str, **reported: object) -> dict[str
 
 def seconds_between(observer: Observer, thing_name: str, count: int) -> list[float]:
     """From each of the next readings to its successor."""
-    seen = len(observer.readings(thing_name))
-    await_that(lambda: len(observer.readings(thing_name)) >= seen + count + 1, "readings")
-    times = [datetime.fromisoformat(r["timestamp"]) for r in observer.readings(thing_name)[seen:]]
+    seen = observer.identities(thing_name)
+    await_that(
+        lambda: len(observer.identities(thing_name) - seen) >= count + 1, "readings after those"
+    )
+    times = sorted(
+        {
+            datetime.fromisoformat(r["timestamp"])
+            for r in observer.readings(thing_name)
+            if (r["boot_id"], r["sequence"]) not in seen
+        }
+    )
     return [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
 
 

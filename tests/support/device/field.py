@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -40,6 +41,13 @@ def await_that(condition: Callable[[], Any], what: str, timeout: float = TIMEOUT
         assert time.monotonic() < deadline, f"timed out after {timeout:.0f} s: {what}"
         time.sleep(0.02)
     return value
+
+
+def all_acknowledged(out: str) -> int:
+    """Readings that an agent says it has taken, all of which the broker has acknowledged."""
+    told = re.search(r"(\d+) readings taken, (\d+) acknowledged", out)
+    assert told and told[1] == told[2], out
+    return int(told[1])
 
 
 @dataclass
