@@ -49,7 +49,10 @@ def too_early(estate: Estate) -> str:
 
 @pytest.fixture(scope="module")
 def landed(estate: Estate, too_early: str) -> dict:
-    """Counts of the first run over two devices' readings and everything that can be wrong."""
+    """Counts of the first run over two devices' readings and everything that can be wrong.
+
+    With them the tables as they were then, because other tests add to these.
+    """
     readings = [message(device, hour) for device in DEVICES for hour in range(HOURS) if hour != 30]
     legacy = {
         "schema_version": ...,
@@ -82,7 +85,9 @@ def landed(estate: Estate, too_early: str) -> dict:
         f"{locations.RAW_RULE_ERRORS.prefix}{locations.arrival_prefix(ARRIVED)}one.json",
         json.dumps({"topic": "telemetry/north", "base64OriginalPayload": payload}).encode(),
     )
-    return estate.run(TELEMETRY_TO_PARQUET)
+    counts = estate.run(TELEMETRY_TO_PARQUET)
+    tables = {place: estate.table(place) for place in (locations.TELEMETRY, locations.QUARANTINE)}
+    return {**counts, "tables": tables}
 
 
 def run_verb(cloud: LocalCloud, *words: str) -> subprocess.CompletedProcess[str]:
@@ -110,7 +115,7 @@ def lake_twice(estate: Estate, landed: dict, cloud: LocalCloud) -> dict:
     }
 
 
-def test_every_message_ends_in_exactly_one_place(estate: Estate, landed: dict) -> None:
+def test_every_message_ends_in_exactly_one_place(landed: dict) -> None:
     kept = 2 * (HOURS - 1) + 2 + 1 + 2
     assert landed["kept"] == kept
     assert landed["duplicates"] == 3 + 1
@@ -121,14 +126,12 @@ def test_every_message_ends_in_exactly_one_place(estate: Estate, landed: dict) -
         "wrong_type": 1,
     }
     assert landed["read"] == kept + landed["duplicates"] + 5
-    assert len(estate.table(locations.TELEMETRY)) == kept
-    assert len(estate.table(locations.QUARANTINE)) == 5
+    assert len(landed["tables"][locations.TELEMETRY]) == kept
+    assert len(landed["tables"][locations.QUARANTINE]) == 5
 
 
-def test_readings_lie_in_their_day_and_unknown_fields_are_kept(
-    estate: Estate, landed: dict
-) -> None:
-    rows = estate.table(locations.TELEMETRY)
+def test_readings_lie_in_their_day_and_unknown_fields_are_kept(landed: dict) -> None:
+    rows = landed["tables"][locations.TELEMETRY]
     assert all(f"{row['timestamp']:%Y-%m-%d}" == row["date"] for row in rows)
     (row,) = (row for row in rows if row["sequence"] == 60)
     assert dict(row["extra"]) == {"firmware": "1.2"}
@@ -137,8 +140,8 @@ def test_readings_lie_in_their_day_and_unknown_fields_are_kept(
     assert {row["boot_id"] for row in old} == {None}
 
 
-def test_quarantine_names_reason_and_object(estate: Estate, landed: dict) -> None:
-    rows = {row["raw_line"]: row for row in estate.table(locations.QUARANTINE)}
+def test_quarantine_names_reason_and_object(landed: dict) -> None:
+    rows = {row["raw_line"]: row for row in landed["tables"][locations.QUARANTINE]}
     assert rows["not json"]["source"] == "telemetry/2026/06/03/10/d.gz"
     assert rows["\ufffd not text"]["source"] == "errors/rule/2026/06/03/10/one.json"
     (wrong,) = (row for row in rows.values() if row["reason"] == "wrong_type")
@@ -163,12 +166,13 @@ def test_the_verb_prints_what_was_counted_and_what_comes_next(lake_twice: dict) 
 
 def test_late_reading_joins_its_day(estate: Estate, lake_twice: dict) -> None:
     later = ARRIVED + timedelta(days=1)
+    before = len(estate.table(locations.TELEMETRY))
     estate.land("late", [message("north", 30, ozone=99.0), message("north", 31)], later)
     window = type(WINDOW)(start=later, end=later + timedelta(hours=1))
     counts = estate.run(TELEMETRY_TO_PARQUET, window)
     assert (counts["read"], counts["kept"], counts["duplicates"]) == (2, 1, 1)
     rows = estate.table(locations.TELEMETRY)
-    assert len(rows) == len(lake_twice["before"][0]) + 1
+    assert len(rows) == before + 1
     assert [row["ozone"] for row in rows if row["sequence"] == 30] == [99.0]
 
 
