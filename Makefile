@@ -185,13 +185,13 @@ quality: setup ## measure whether the tables are as expected (DAYS=)
 # --- the models -------------------------------------------------------------
 
 .PHONY: train retrain tune experiments models approve reject deploy forecast evaluate
-train: setup ## train a model on the channels (MODEL=boosting|deepar)
+train: setup ## train a model on the channels (MODEL=, JOB=)
 	@$(IN_ENV) $(LAKECAST) models train
 
 retrain: setup ## make a new version and judge it (MODEL=, SET=, RESUME=)
 	@$(IN_ENV) $(LAKECAST) models retrain
 
-tune: setup ## search for better hyperparameters (MODEL=, JOBS=, GATE=1)
+tune: setup ## search for better hyperparameters (MODEL=, JOBS=, JOB=)
 	@$(IN_ENV) $(LAKECAST) models tune
 
 experiments: setup ## mirror what jobs did to MLflow (SHOW=1 opens it)

@@ -13,6 +13,7 @@ from forecasting.machines import retraining
 from forecasting.machines.retraining import Outcome
 
 from contracts.models import naming
+from contracts.names import Names
 from lakecast.__main__ import main
 
 BEGAN = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -130,3 +131,27 @@ def test_the_table_shows_the_champion_where_there_is_one():
 
     assert "champion, on what both know" in first_column(OUTPUT)
     assert "champion, on what both know" not in first_column({**OUTPUT, "wql_champion": None})
+
+
+class Machine:
+    """Step Functions with one execution under way."""
+
+    started: str | None = None
+
+    def client(self, _):
+        return self
+
+    def get_paginator(self, operation):
+        assert operation == "list_executions"
+        return self
+
+    def paginate(self, **request):
+        assert request["statusFilter"] == "RUNNING"
+        one = {"name": "20261121-100000-abcd", "startDate": BEGAN, "executionArn": "arn:running"}
+        return [{"executions": [one]}]
+
+
+def test_a_run_that_is_under_way_is_followed_and_no_other_is_started():
+    names = Names("dev", "123456789012", "eu-west-1")
+    assert retraining.under_way(Machine(), names, "20261121-100000-abcd") == "arn:running"
+    assert retraining.under_way(Machine(), names, "20261120-100000-abcd") is None

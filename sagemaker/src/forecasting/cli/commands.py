@@ -19,11 +19,23 @@ OUTCOME = ("train:final_loss", "test:mean_wQuantileLoss")
 
 
 def train(
-    session: Any, names: Names, settings: Settings, algorithm: str | None, console: Console
+    session: Any,
+    names: Names,
+    settings: Settings,
+    algorithm: str | None,
+    console: Console,
+    *,
+    job: str | None = None,
 ) -> None:
-    """Run a training job to its end; of the settings' algorithm where none is named."""
+    """Run a training job to its end, of the settings' algorithm where none is named.
+
+    Parameters
+    ----------
+    job
+        A job that was started before and is waited for again; no other one is started.
+    """
     algorithm = algorithm or settings.training.algorithm
-    name = training.start(session, names, settings, algorithm, datetime.now(UTC))
+    name = job or training.start(session, names, settings, algorithm, datetime.now(UTC))
     console.print(f"training job {name}")
     with console.status("Starting") as status:
         state = training.wait(session, name, lambda now: status.update(_progress(now)))

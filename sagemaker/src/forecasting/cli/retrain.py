@@ -43,9 +43,11 @@ class Options:
 def run(options: Options, session: Any, names: Names, console: Console) -> None:
     """Retrain and print the outcome; a candidate that is rejected is an outcome as well."""
     given = wanted(options)
-    if options.resume:
-        given = {**retraining.given_to(session, names, options.resume), **given}
-    execution = retraining.start(session, names, given, datetime.now(UTC))
+    execution = retraining.under_way(session, names, options.resume) if options.resume else None
+    if execution is None:
+        if options.resume:
+            given = {**retraining.given_to(session, names, options.resume), **given}
+        execution = retraining.start(session, names, given, datetime.now(UTC))
     name = options.resume or execution.rpartition(":")[2]
     console.print(f"run {name} of {names.retrain_machine}", soft_wrap=True)
     shown = _Shown(console)
@@ -56,11 +58,7 @@ def run(options: Options, session: Any, names: Names, console: Console) -> None:
                 shown.print(steps[:-1])
                 status.update(f"{steps[-1].name} …")
 
-        try:
-            outcome, steps = retraining.follow(session, execution, report)
-        except KeyboardInterrupt:
-            console.print(f"run {name} goes on by itself; make models shows what comes of it")
-            raise
+        outcome, steps = retraining.follow(session, execution, name, report)
     shown.print(steps)
     page = retraining.download(session, outcome, options.output)
     console.print(figures(outcome))

@@ -30,6 +30,8 @@ class Options:
     jobs: int | None
     parallel: int | None
     gate: bool
+    job: str | None = None
+    stop: bool = False
 
 
 def run(options: Options, session: Any, names: Names, settings: Settings, console: Console) -> None:
@@ -38,7 +40,22 @@ def run(options: Options, session: Any, names: Names, settings: Settings, consol
     search = search_settings.read(
         algorithm, options.search, jobs=options.jobs, parallel=options.parallel
     )
-    tune(session, names, settings, search, console, algorithm=algorithm, gate=options.gate)
+    if options.stop:
+        if not options.job:
+            raise ForecastingError("name the tuning job to stop: make tune JOB=… STOP=1")
+        tuning.stop(session, options.job)
+        console.print(f"stopping tuning job {options.job} and its trainings", soft_wrap=True)
+        return
+    tune(
+        session,
+        names,
+        settings,
+        search,
+        console,
+        algorithm=algorithm,
+        gate=options.gate,
+        job=options.job,
+    )
 
 
 def tune(
@@ -50,27 +67,27 @@ def tune(
     *,
     algorithm: str,
     gate: bool,
+    job: str | None = None,
 ) -> None:
-    """Run a tuning job to its end; Ctrl-C stops it, and all that it started.
+    """Run a tuning job to its end; a wait that is left can be taken up again.
 
     Parameters
     ----------
     gate
         Whether the best values go on to retraining, whose gate says whether they are any better.
+    job
+        A tuning job that was started before and is waited for again; no other one is started.
 
     Raises
     ------
     ForecastingError
         A job was refused or failed, or no training of it was measured.
     """
-    name = tuning.job_name(names, datetime.now(UTC))
-    console.print(f"tuning job {name}: up to {search.jobs} trainings of {algorithm}")
-    try:
-        state = _search(session, names, settings, search, console, algorithm=algorithm, name=name)
-    except KeyboardInterrupt:
-        tuning.stop(session, name)
-        console.print(f"stopping tuning job {name} and its trainings")
-        raise
+    name = job or tuning.job_name(names, datetime.now(UTC))
+    if job is None:
+        console.print(f"tuning job {name}: up to {search.jobs} trainings of {algorithm}")
+        _start(session, names, settings, search, console, algorithm=algorithm, name=name)
+    state = _wait(session, search, console, name)
     console.print(trial_table(state, search))
     if state.best is None:
         raise ForecastingError(f"tuning job {name} {state.status.lower()}: nothing was measured")
@@ -87,7 +104,7 @@ def tune(
     console.print("next: make experiments SHOW=1")
 
 
-def _search(
+def _start(
     session: Any,
     names: Names,
     settings: Settings,
@@ -96,7 +113,8 @@ def _search(
     *,
     algorithm: str,
     name: str,
-) -> TuningState:
+) -> None:
+    """Hold days out, and start the search that is measured on them."""
     with console.status("holding days out") as status:
         held_out = tuning_channels.run(
             session,
@@ -113,6 +131,9 @@ def _search(
         soft_wrap=True,
     )
     tuning.start(session, names, settings, search, algorithm=algorithm, name=name)
+
+
+def _wait(session: Any, search: Search, console: Console, name: str) -> TuningState:
     columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task("starting", total=search.jobs)

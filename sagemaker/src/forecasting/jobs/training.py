@@ -144,14 +144,22 @@ def wait(
     Raises
     ------
     ForecastingError
-        The job failed or was stopped; with its reason and the place of its log.
+        There is no such job, or it failed or was stopped; with its reason and the place of its log.
     """
     sagemaker = session.client("sagemaker")
+
+    def ask() -> TrainingState:
+        try:
+            return TrainingState.of(sagemaker.describe_training_job(TrainingJobName=name))
+        except ClientError as error:
+            raise ForecastingError(f"training job {name}: {message_of(error)}") from None
+
     state = final_state(
-        lambda: TrainingState.of(sagemaker.describe_training_job(TrainingJobName=name)),
+        ask,
         lambda now: now.status in FINAL,
         report,
         sleep,
+        left=f"{name} goes on by itself; make train JOB={name} waits for it again",
     )
     if state.status != "Completed":
         raise ForecastingError(

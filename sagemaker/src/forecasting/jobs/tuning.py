@@ -14,7 +14,7 @@ from contracts.models.algorithms import ALGORITHMS
 from contracts.models.requests.training import TrainingJob
 from contracts.models.requests.tuning import tuning_job
 from contracts.names import Names
-from forecasting.errors import ForecastingError
+from forecasting.errors import ForecastingError, message_of
 from forecasting.jobs import training, tuning_channels
 from forecasting.jobs.images import training_image
 from forecasting.jobs.search_settings import Search
@@ -106,9 +106,18 @@ def start(
 
 
 def describe(session: Any, name: str) -> TuningState:
-    """The job and all its trials."""
+    """The job and all its trials.
+
+    Raises
+    ------
+    ForecastingError
+        There is no such job.
+    """
     sagemaker = session.client("sagemaker")
-    job = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    try:
+        job = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    except ClientError as error:
+        raise ForecastingError(f"tuning job {name}: {message_of(error)}") from None
     goal = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"]
     pages = sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
         HyperParameterTuningJobName=name
@@ -138,7 +147,13 @@ def wait(
     ForecastingError
         The job failed, with its reason and the first failed trial's.
     """
-    state = final_state(lambda: describe(session, name), lambda now: now.status in FINAL, report)
+    state = final_state(
+        lambda: describe(session, name),
+        lambda now: now.status in FINAL,
+        report,
+        left=f"{name} goes on by itself; make tune JOB={name} waits for it again "
+        "(and stops it with STOP=1)",
+    )
     if state.status == "Failed":
         reason = state.failure or "no reason was given"
         failed = next((one.job for one in state.trials if one.status == "Failed"), None)

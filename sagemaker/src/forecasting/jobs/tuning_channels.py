@@ -75,6 +75,7 @@ def run(
         lambda: sagemaker.describe_processing_job(ProcessingJobName=name),
         lambda one: one["ProcessingJobStatus"] in training.FINAL,
         lambda one: report(one["ProcessingJobStatus"]),
+        left=f"{name} only holds days out, so nothing is searched; make tune starts it all again",
     )
     if job["ProcessingJobStatus"] != "Completed":
         why = job.get("ExitMessage") or job.get("FailureReason") or "no reason was given"

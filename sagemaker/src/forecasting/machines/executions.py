@@ -40,12 +40,12 @@ def run(
     given: Mapping[str, Any],
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Start a state machine and follow it to its end.
+    """Start a state machine and follow it to its end; one that is under way is followed.
 
     Parameters
     ----------
     given
-        The execution's input.
+        The execution's input; one that is under way must have the same to be followed.
     report
         Told the name of the state that is worked on.
 
@@ -60,13 +60,15 @@ def run(
     """
     states = session.client("stepfunctions")
     with machine_expected(machine):
-        started = states.start_execution(
-            stateMachineArn=names.state_machine_arn(machine), input=json.dumps(given)
-        )["executionArn"]
+        arn = names.state_machine_arn(machine)
+        started = _under_way(states, arn, given) or str(
+            states.start_execution(stateMachineArn=arn, input=json.dumps(given))["executionArn"]
+        )
     found = final_state(
         lambda: states.describe_execution(executionArn=started),
         lambda told: told["status"] != "RUNNING",
         lambda _: report(_current_state(states, started)),
+        left=f"{started} goes on by itself; the same command follows it again",
     )
     if found["status"] != "SUCCEEDED":
         raise ForecastingError(
@@ -75,6 +77,16 @@ def run(
         )
     output: dict[str, Any] = json.loads(found["output"])
     return output
+
+
+def _under_way(states: Any, machine: str, given: Mapping[str, Any]) -> str | None:
+    """Execution that runs with the same input, if there is one."""
+    running = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
+    for one in running:
+        found = states.describe_execution(executionArn=one["executionArn"])
+        if json.loads(found["input"]) == dict(given):
+            return str(one["executionArn"])
+    return None
 
 
 def _current_state(states: Any, execution: str) -> str:

@@ -110,6 +110,23 @@ def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -
     return str(found["executionArn"])
 
 
+def under_way(session: Any, names: Names, run: str) -> str | None:
+    """Execution of a run that is under way, to be followed; None where there is none."""
+    pages = (
+        session.client("stepfunctions")
+        .get_paginator("list_executions")
+        .paginate(
+            stateMachineArn=names.state_machine_arn(names.retrain_machine), statusFilter="RUNNING"
+        )
+    )
+    with machine_expected(names.retrain_machine):
+        for page in pages:
+            for one in page["executions"]:
+                if run in (one["name"], naming.run(one["name"], one["startDate"])):
+                    return str(one["executionArn"])
+    return None
+
+
 def given_to(session: Any, names: Names, run: str) -> dict[str, Any]:
     """The input of a run that has failed, with which it is to be resumed.
 
@@ -138,9 +155,14 @@ def given_to(session: Any, names: Names, run: str) -> dict[str, Any]:
 
 
 def follow(
-    session: Any, execution: str, report: Callable[[Sequence[Step]], None]
+    session: Any, execution: str, run: str, report: Callable[[Sequence[Step]], None]
 ) -> tuple[Outcome, list[Step]]:
     """Report the steps of a run until its end; its outcome, and all its steps.
+
+    Parameters
+    ----------
+    run
+        Name of the run.
 
     Raises
     ------
@@ -152,6 +174,7 @@ def follow(
         lambda: states.describe_execution(executionArn=execution),
         lambda now: now["status"] != "RUNNING",
         lambda _: report(steps(_events(states, execution))),
+        left=f"run {run} goes on by itself; make retrain RESUME={run} follows it again",
     )
     if found["status"] != "SUCCEEDED":
         raise ForecastingError(found.get("cause") or f"{execution} {found['status'].lower()}")

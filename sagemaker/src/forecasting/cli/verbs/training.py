@@ -24,10 +24,21 @@ from forecasting.cli.options import (
 from forecasting.jobs import image_builds, search_settings
 
 
-def train(*, model: Algorithm = None, place: SettingsOptions = SettingsOptions()) -> None:
-    """Train a model on the lake's channels."""
+def train(
+    *,
+    model: Algorithm = None,
+    job: str | None = None,
+    place: SettingsOptions = SettingsOptions(),
+) -> None:
+    """Train a model on the lake's channels.
+
+    Parameters
+    ----------
+    job
+        Training job to wait for again; no other one is started.
+    """
     session, names = account(place.env)
-    commands.train(session, names, place.load(), model, Console())
+    commands.train(session, names, place.load(), model, Console(), job=job)
 
 
 def retrain(
@@ -58,7 +69,8 @@ def retrain(
     reason
         Kept with the version.
     resume
-        Run that failed: it continues as it was asked for, and what completed is not done again.
+        Run to go on with: one under way is followed; one that failed continues as it was asked
+        for, and what completed is not done again.
     output
         Folder for reports; STATE/retraining where not given.
     """
@@ -83,6 +95,8 @@ def tune(
     parallel: Count | None = None,
     gate: bool = True,
     search: Path = search_settings.FILE,
+    job: str | None = None,
+    stop: bool = False,
     place: SettingsOptions = SettingsOptions(),
 ) -> None:
     """Search for better hyperparameters.
@@ -97,9 +111,13 @@ def tune(
         Let retraining judge the best.
     search
         File of the ranges.
+    job
+        Tuning job to wait for again; no other one is started.
+    stop
+        Stop that job and its trainings.
     """
     session, names = account(place.env)
-    options = tuning.Options(model, search, jobs, parallel, gate)
+    options = tuning.Options(model, search, jobs, parallel, gate, job, stop)
     tuning.run(options, session, names, place.load(), Console())
 
 
