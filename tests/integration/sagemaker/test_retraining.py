@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -202,7 +203,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 @pytest.fixture(scope="module")
 def first(estate: Estate) -> dict[str, Any]:
-    """The first run, from raw messages on; and what others were told who started one meanwhile."""
+    """The first run, from raw messages on, left and taken up again; and who came meanwhile."""
     estate.land()
     end = ARRIVED + timedelta(days=1)
     window = ("--start", ARRIVED.isoformat(), "--end", end.isoformat())
@@ -211,9 +212,13 @@ def first(estate: Estate) -> dict[str, Any]:
     refused = estate.retrain()
     started = estate.states.start_execution(stateMachineArn=estate.machine)["executionArn"]
     busy = estate.end_of(started)
-    code, said = ended(verb)
+    verb.send_signal(signal.SIGINT)
+    code, left = ended(verb)
+    assert code == 130, left
+    code, said = estate.retrain("--resume", run_of(left))  # it is under way, so it is followed
     assert code == 0, said
-    return {"said": said, "run": run_of(said), "refused": refused, "busy": busy}
+    run = run_of(said)
+    return {"said": said, "left": left, "run": run, "refused": refused, "busy": busy}
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +262,12 @@ def test_first_run_ends_with_an_approved_version_of_what_the_devices_sent(estate
     assert kept["data_end"] == "2026-06-29T00:00:00Z"  # a week before the last reading's midnight
     assert len(kept["commit"]) == 40
     assert float(kept["wql"]) < min(float(kept["wql_persistence"]), float(kept["wql_naive_24"]))
+
+
+def test_who_leaves_the_wait_is_told_how_to_take_it_up_again(estate, first):
+    assert f"run {first['run']} goes on by itself" in first["left"]
+    assert f"make retrain RESUME={first['run']}" in first["left"]
+    assert len(estate.jobs("Training", first["run"])) == 1
 
 
 def test_the_report_lies_beside_the_figures(estate, first):
