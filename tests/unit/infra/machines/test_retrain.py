@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 import jsonata
@@ -14,6 +13,7 @@ import pytest
 
 from contracts.models import naming
 from contracts.names import ENVIRONMENTS
+from tests.support.expressions import evaluate
 from tests.unit.infra.test_stacks import Estate
 
 LONGEST_RUN = "20261231-235959-abcd"
@@ -62,7 +62,7 @@ def strings(document: Any) -> Iterator[str]:
 def evaluated(expression: str, **variables: Any) -> Any:
     assert expression.startswith("{%")
     assert expression.endswith("%}")
-    return jsonata.Jsonata.jsonata(expression[2:-2].strip()).evaluate(None, variables)
+    return evaluate(expression, **variables)
 
 
 def test_every_state_can_be_reached_and_every_way_leads_on(machine):
@@ -117,11 +117,7 @@ def test_a_run_has_a_short_name_whoever_started_it(machine):
     context = {"Execution": {"Name": LONGEST_RUN, "StartTime": "2026-11-21T10:45:26.000Z"}}
 
     def run(given: dict[str, str]) -> str:
-        # AWS's own function, which JSONata itself lacks
-        text = expression.replace("$hash(", "$digest(")
-        found = jsonata.Jsonata.jsonata(text[2:-2].strip())
-        found.register_lambda("digest", lambda source, _: sha256(source.encode()).hexdigest())
-        return found.evaluate(None, {"states": {"context": context, "input": given}})
+        return evaluated(expression, states={"context": context, "input": given})
 
     assert run({}) == LONGEST_RUN
     assert run({"resume": "20261101-000000-beef"}) == "20261101-000000-beef"
@@ -168,12 +164,10 @@ def actions(resource: str) -> set[str]:
 
 
 def test_why_a_job_failed_is_told_in_the_jobs_own_words(machine):
-    why = machine["States"]["Explain failure"]["Assign"]["why"].replace("$parse(", "$parsed(")
-    expression = jsonata.Jsonata.jsonata(why[2:-2].strip())
-    expression.register_lambda("parsed", json.loads)
+    why = machine["States"]["Explain failure"]["Assign"]["why"]
 
     def told(cause: str) -> str:
-        return expression.evaluate(None, {"cause": cause, "error": "States.TaskFailed"})
+        return evaluated(why, cause=cause, error="States.TaskFailed")
 
     job = {"TrainingJobName": "x", "FailureReason": "Customer Error: rounds must be at least 1"}
     assert told(json.dumps(job)) == "Customer Error: rounds must be at least 1"
