@@ -51,6 +51,8 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     # bool is an int to Python, but not to whoever writes a settings file
     if not isinstance(value, origin) or (origin is int and isinstance(value, bool)):
         raise TableError(f"{where} must be {_word(origin)}; got {value!r}")
+    if origin is dict and typing.get_args(kind)[1] is not str:
+        return value  # whoever made the table has looked into it
     items = value.values() if isinstance(value, dict) else value if origin is list else ()
     for item in items:
         if not isinstance(item, str):

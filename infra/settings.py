@@ -10,6 +10,7 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from contracts.errors import LakecastError
 from contracts.models.algorithms import ALGORITHMS
@@ -221,21 +222,16 @@ class Training:
     Parameters
     ----------
     algorithm
-        What is trained where nothing else is asked for: ``boosting`` or ``deepar``.
-    boosting, deepar
-        Hyperparameters of each algorithm, strings, as SageMaker wants them.
+        What is trained where nothing else is asked for, one of `contracts.models.algorithms`.
+    hyperparameters
+        Hyperparameters by algorithm, out of the tables ``[training.<algorithm>]``: strings, as
+        SageMaker wants them.
     """
 
     algorithm: str
     instance_type: str
     max_runtime_seconds: int
-    boosting: dict[str, str]
-    deepar: dict[str, str]
-
-    @property
-    def hyperparameters(self) -> dict[str, dict[str, str]]:
-        """Hyperparameters by algorithm."""
-        return {"boosting": self.boosting, "deepar": self.deepar}
+    hyperparameters: dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -422,11 +418,42 @@ class Settings:
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path} is not TOML: {error}") from None
         try:
-            settings: Settings = read(cls, document)
+            settings: Settings = read(cls, _with_hyperparameters(document))
             _check(settings, environment)
         except (SettingsError, TableError) as error:
             raise SettingsError(f"{path}: {error}") from None
         return settings
+
+
+def _with_hyperparameters(document: dict[str, Any]) -> dict[str, Any]:
+    """The tables ``[training.<algorithm>]`` under one name: there is one for each algorithm.
+
+    Raises
+    ------
+    TableError
+        One is missing, or has a hyperparameter that the algorithm lacks.
+    """
+    training = document.get("training")
+    if not isinstance(training, dict):
+        return document
+    found = {}
+    for name, algorithm in ALGORITHMS.items():
+        if name not in training:
+            raise TableError(f"training.{name} is missing")
+        values = training[name]
+        if not isinstance(values, dict):
+            raise TableError(f"training.{name} must be a table; got {values!r}")
+        for hyperparameter, value in values.items():
+            if not isinstance(value, str):
+                raise TableError(f"training.{name} must hold strings; got {value!r}")
+            if hyperparameter not in algorithm.hyperparameters:
+                raise TableError(
+                    f"training.{name}.{hyperparameter} is no hyperparameter of {name}; "
+                    f"known: {', '.join(algorithm.hyperparameters)}"
+                )
+        found[name] = values
+    rest = {key: value for key, value in training.items() if key not in ALGORITHMS}
+    return {**document, "training": {**rest, "hyperparameters": found}}
 
 
 def _check(settings: Settings, environment: str) -> None:

@@ -95,6 +95,21 @@ def write(session, names: Names, likelihood: str = "student-T") -> None:
     kms = session.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName=names.key_alias, TargetKeyId=key)
+    _write_channels(s3, names)
+    write_series(s3, names)
+
+
+def write_channels(session, names: Names) -> None:
+    """Bucket and channels alone, where the estate's own Terraform makes key and role."""
+    s3 = session.client("s3")
+    s3.create_bucket(
+        Bucket=names.bucket("models"),
+        CreateBucketConfiguration={"LocationConstraint": names.region},
+    )
+    _write_channels(s3, names)
+
+
+def _write_channels(s3, names: Names) -> None:
     for channel, until in (("train", -HORIZON), ("test", None)):
         rows = [
             {
@@ -107,7 +122,6 @@ def write(session, names: Names, likelihood: str = "student-T") -> None:
         ]
         put_parquet(s3, names.bucket("models"), f"{CHANNELS.prefix}{channel}/part-0.parquet", rows)
     put_categories(s3, names, INDEX)
-    write_series(s3, names)
 
 
 def write_series(s3, names: Names) -> None:

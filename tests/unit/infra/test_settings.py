@@ -70,6 +70,8 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> Pa
         ),
         ("concurrent_runs = 4", "concurrent_runs = 0", "glue.concurrent_runs must be at least 1"),
         ('epochs = "7"', "epochs = 7", "training.deepar must hold strings"),
+        ('epochs = "7"', 'epoch = "7"', "training.deepar.epoch is no hyperparameter of deepar"),
+        ("[training.deepar]", "[training.rnn]", "training.deepar is missing"),
         ("targets = []", "targets = [1]", "alarms.targets must hold strings"),
         (
             "max_data_age_seconds = 900",
