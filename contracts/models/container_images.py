@@ -10,17 +10,16 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from contracts.models.algorithms import ALGORITHMS
 from contracts.names import Names
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _CONTAINERS = "sagemaker/containers"
+_SHARED = (f"{_CONTAINERS}/runtime", f"{_CONTAINERS}/forecast")
 CONTENTS: Mapping[str, tuple[str, ...]] = {
-    "boosting": tuple(f"{_CONTAINERS}/{part}" for part in ("runtime", "forecast", "boosting")),
-    "evaluation": (
-        "contracts",
-        *(f"{_CONTAINERS}/{part}" for part in ("runtime", "forecast", "evaluation")),
-    ),
+    **{one.name: (*_SHARED, one.folder) for one in ALGORITHMS.values() if one.built_in is None},
+    "evaluation": ("contracts", *_SHARED, f"{_CONTAINERS}/evaluation"),
 }
 """Folders of the repository that an image is made of."""
 
