@@ -96,3 +96,11 @@ def test_training_ends_seven_days_before_the_hour_after_the_last_reading(
 def test_a_demo_of_so_few_days_that_none_is_left_to_train_on_is_refused(tmp_path: Path) -> None:
     with pytest.raises(walkthrough.DemoError, match=r"more than 7 days, .* got DAYS=7"):
         walkthrough.walk(CloudConfig(home=tmp_path / "home"), None, 7)
+
+
+def test_the_demos_own_options_reach_no_other_verb(monkeypatch):
+    for name in ("MAKEFLAGS", "LAKECAST_DATA", "LAKECAST_DAYS", "LAKECAST_TERRAFORM"):
+        monkeypatch.setenv(name, "x")
+    given = walkthrough._surroundings()
+    assert not {"MAKEFLAGS", "LAKECAST_DATA", "LAKECAST_DAYS"} & given.keys()
+    assert given["LAKECAST_TERRAFORM"] == "x"

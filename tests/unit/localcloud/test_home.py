@@ -42,4 +42,5 @@ def test_the_environment_file_is_read_as_written(tmp_path: Path, folder: str) ->
     assert read_environment(config.environment_file) == variables
     assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1234"
     assert variables["LAKECAST_MQTT_PORT"] == "2345"
+    assert variables["LAKECAST_UNTHROTTLED"] == "1"
     assert Path(variables["LAKECAST_MQTT_CA_FILE"]).is_absolute()
