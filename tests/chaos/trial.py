@@ -46,7 +46,7 @@ class Trial:
     def __init__(self, home: Path, logs: Path) -> None:
         self._config = CloudConfig(home, launch.free_port(), launch.free_port())
         self._logs = logs
-        self._state = threading.Lock()  # held while the cloud is dead
+        self._state = threading.Lock()  # held while the cloud is down
         self._one_etl = threading.Lock()
         self._cloud = launch.start(self._config)
         self.estate = Estate(self._cloud.env)

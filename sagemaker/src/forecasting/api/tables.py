@@ -41,7 +41,7 @@ def error_table(evaluation: Evaluation) -> Table:
 
 
 def day_table(evaluation: Evaluation) -> Table:
-    """Build the table of losses by day, mean of the pollutants; the best in bold."""
+    """Build the table of losses by day, averaged over pollutants; the best loss in bold."""
     table = Table(title="wQL of each day, mean of the pollutants")
     table.add_column("24 hours from (UTC)", no_wrap=True)
     for name in evaluation.errors:

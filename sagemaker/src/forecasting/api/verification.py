@@ -1,7 +1,8 @@
 """Compares the API's forecasts of past days with baselines that use the same history.
 
 The data are split in time: a forecast at an origin uses the hours before it, and is compared with
-the observed values from it on. A single day depends on chance, so several are evaluated together.
+the observed values from it on. The result of a single day depends too much on chance, so several
+days are evaluated together.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ MODEL = "model"
 OVERALL = "mean of pollutants"
 
 MOST_DAYS = 7
-"""Days that are evaluated unless others are requested."""
+"""Maximum number of days that are evaluated by default."""
 
 _DAY = HORIZON * HOUR
 
@@ -50,9 +51,9 @@ class Evaluation:
     Parameters
     ----------
     errors
-        Over all days.
+        Errors over all days.
     by_day
-        The same for each origin.
+        Errors of each day, by origin.
     quantiles
         The API's forecasts by series and origin, shape (hours, quantiles).
     refused
@@ -95,7 +96,8 @@ def _plain(errors: ByForecaster) -> dict[str, Any]:
 def held_out(lake: Lake, training_end: datetime | None) -> tuple[datetime, ...]:
     """Return the origins of the days after the training data, at most the last `MOST_DAYS`.
 
-    Only the last day where the end of the training data is not known: by default it is held out.
+    If the end of the training data is not known, return only the last day, which is held out by
+    default.
     """
     last = lake.end - _DAY
     first = min(training_end or last, last)
@@ -114,7 +116,7 @@ def evaluate(lake: Lake, api: Forecasts, origins: Sequence[datetime]) -> Evaluat
     Raises
     ------
     ForecastingError
-        The origin is outside the data, or no series could be compared.
+        An origin is outside the data, or no series could be compared.
     """
     for origin in origins:
         if not lake.start < origin < lake.end:
@@ -122,18 +124,18 @@ def evaluate(lake: Lake, api: Forecasts, origins: Sequence[datetime]) -> Evaluat
                 f"the origin must lie after {hour_text(lake.start)} and before "
                 f"{hour_text(lake.end)}, where there are data; got {hour_text(origin)}"
             )
-    wanted = [
+    comparable = [
         (key, origin)
         for origin in origins
         for key in keys_of(lake, POLLUTANTS)
         if _is_comparable(lake, key, origin)
     ]
     answers = api.forecasts(
-        [ForecastRequest(key.device_id, key.pollutant, origin) for key, origin in wanted]
+        [ForecastRequest(key.device_id, key.pollutant, origin) for key, origin in comparable]
     )
     quantiles: dict[SeriesKey, dict[datetime, Floats]] = {}
     refused: dict[SeriesKey, str] = {}
-    for (key, origin), answer in zip(wanted, answers, strict=True):
+    for (key, origin), answer in zip(comparable, answers, strict=True):
         if isinstance(answer, Refusal):
             refused.setdefault(key, f"{answer.status}: {answer.detail}")
         else:
@@ -142,8 +144,8 @@ def evaluate(lake: Lake, api: Forecasts, origins: Sequence[datetime]) -> Evaluat
     if not quantiles:
         why = next(iter(refused.values()), "nothing was observed in those hours")
         raise ForecastingError(f"no series could be compared at {hour_text(origins[0])}: {why}")
-    asked = {key for key, _ in wanted}
-    unobserved = tuple(key for key in lake.values if key not in asked)
+    observed = {key for key, _ in comparable}
+    unobserved = tuple(key for key in lake.values if key not in observed)
     days = [
         _Day(lake, key, origin, forecast)
         for key, forecasts in quantiles.items()

@@ -1,4 +1,4 @@
-"""Where the training data end, as the newest run of the series job recorded it."""
+"""Reads the end of the training data from the newest run of the series job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORDER BY started DESC LIMIT 1
 
 
 def read(session: Any, names: Names) -> datetime | None:
-    """The first hour that the training channel leaves out; None where no run is recorded."""
+    """Return the first hour after the training channel; None if no run is recorded."""
     try:
         rows = query(session.client("athena"), names, _SQL)
     except QueryError:

@@ -101,9 +101,9 @@ def test_series_without_any_value_are_rejected():
 
 def test_history_ends_where_the_forecast_starts(lake):
     origin = START + 30 * HOUR
-    before, came = lake.before(OZONE, origin), lake.between(OZONE, origin, 24)
-    assert (len(before), len(came)) == (30, 24)
-    np.testing.assert_array_equal(np.concatenate([before, came]), lake.values[OZONE][:54])
+    before, after = lake.before(OZONE, origin), lake.between(OZONE, origin, 24)
+    assert (len(before), len(after)) == (30, 24)
+    np.testing.assert_array_equal(np.concatenate([before, after]), lake.values[OZONE][:54])
     assert np.isnan(lake.between(OZONE, lake.end - HOUR, 24)[1:]).all()
 
 
@@ -188,7 +188,7 @@ def test_an_origin_outside_the_data_is_rejected(lake, offset):
         verification.evaluate(lake, Oracle(lake), [LAST, START + offset * HOUR])
 
 
-def test_a_day_without_values_of_a_series_is_judged_by_the_others(lake):
+def test_a_day_is_evaluated_without_the_series_that_have_no_values(lake):
     lake.values[CARBON][lake.position(LAST) :] = np.nan
     found = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
     assert found.unobserved == ()
@@ -198,7 +198,7 @@ def test_a_day_without_values_of_a_series_is_judged_by_the_others(lake):
     ]
 
 
-def test_all_days_weigh_alike_in_the_errors_over_them(lake):
+def test_all_days_have_the_same_weight_in_the_overall_errors(lake):
     naive = "daily seasonal naive"
     whole = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
     apart = [verification.evaluate(lake, Oracle(lake), [origin]) for origin in TWO_DAYS]
@@ -227,9 +227,9 @@ def test_tables_show_every_pollutant_and_day_on_an_ordinary_terminal(lake):
 
 def test_the_conclusion_is_about_all_days(lake):
     found = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
-    said = tables.conclusion(found, TWO_DAYS[0])
-    assert said.startswith("Over 2 held-out days the model's loss is 0.000, against 0.")
-    assert said.endswith("100% of the values lie in its 80 % band.")
+    sentence = tables.conclusion(found, TWO_DAYS[0])
+    assert sentence.startswith("Over 2 held-out days the model's loss is 0.000, against 0.")
+    assert sentence.endswith("100% of the values lie in its 80 % band.")
     one = tables.conclusion(verification.evaluate(lake, Oracle(lake), [LAST]), LAST)
     assert one.startswith("Over the held-out day from 2024-01-10 00:00 UTC the model's loss")
 

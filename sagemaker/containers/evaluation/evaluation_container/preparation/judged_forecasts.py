@@ -26,7 +26,7 @@ INSTANCES = "instances.jsonl"
 LEVELS = tuple(
     sorted({*QUANTILES, *(str(bound) for bounds in BANDS.values() for bound in bounds)}, key=float)
 )
-"""Quantiles that models are asked for: the published ones, and the bounds of the bands."""
+"""Requested quantiles: the published ones, and the bounds of the bands."""
 _PLAN, _ARRAYS = "plan.json", "judged.npz"
 
 Mask = npt.NDArray[np.bool_]
