@@ -6,6 +6,7 @@ from cyclopts import App
 
 VERBS = {
     "tools": "Find Terraform, or fetch the pinned release.",
+    "settings": "Print the settings in effect and the file of each.",
     "synth": "Write the Terraform of all stacks.",
     "plan": "Show what would change and save the plan.",
     "apply": "Apply the saved plan.",

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from contracts.names import ENVIRONMENTS, Names
+from contracts.settings.load import effective, load
 from infra.cli import lifecycle
 from infra.cli import scan as scanning
 from infra.estate.place import Place, find
 from infra.estate.synthesis import synthesise
-from infra.settings import Settings
 
 CHANGES = 2
 """Exit code of ``drift`` where the estate differs from its code."""
@@ -35,6 +35,11 @@ def tools(*, state: State = STATE) -> None:
     print(f"Terraform is {lifecycle.terraform_for(state).binary}")
 
 
+def settings(*, env: Environment = "local") -> None:
+    """Print the settings in effect and the file of each."""
+    print(*effective(env), sep="\n")
+
+
 def synth(
     *,
     env: Environment = "local",
@@ -51,7 +56,7 @@ def synth(
     region
         AWS region; that of the settings, or eu-west-1, where none is given.
     """
-    region = region or Settings.load(env).environment.region or "eu-west-1"
+    region = region or load(env).environment.region or "eu-west-1"
     output = state / "synth"
     synthesise([env], Names(env, account, region), output)
     print(f"wrote {output / env}/<stack>/cdk.tf.json")

@@ -18,7 +18,8 @@ import infra.estate.bindings  # noqa: F401 -- before the stacks, which import bi
 from cdktf import App
 
 from contracts.names import Names
-from infra.settings import Settings, SettingsError
+from contracts.settings.layers import SettingsError
+from contracts.settings.load import load
 from infra.stacks.base import Target
 from infra.stacks.data import DataStack
 from infra.stacks.pipeline import PipelineStack
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         for environment in options.env:
-            settings = Settings.load(environment)
+            settings = load(environment)
             output = options.output / environment
             names = Names(environment, options.account, options.region)
             backend = options.backend or settings.state.backend

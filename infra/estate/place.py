@@ -15,8 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.errors import LakecastError
 from contracts.names import Names
+from contracts.settings.load import load
+from contracts.settings.schema import Settings
 from infra.modules.core.packaging import REPOSITORY
-from infra.settings import Settings
 
 STACKS = ("data", "pipeline", "serving")
 """In the order in which they are applied; they are destroyed in the opposite one."""
@@ -102,7 +103,7 @@ def find(environment: str, home: Path, backend: str | None, variables: Mapping[s
     PlaceError
         No region or credentials, AWS does not answer, or the environment lives elsewhere.
     """
-    settings = Settings.load(environment)
+    settings = load(environment)
     lives_in = settings.environment.region
     session = boto3.Session()
     region = session.region_name or lives_in

@@ -10,8 +10,8 @@ from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTag
 from constructs import Construct, Node
 
 from contracts.names import Names
+from contracts.settings.schema import Settings
 from infra.modules.core.packaging import Package, store
-from infra.settings import Settings
 from infra.stacks.provider import VERSION as PROVIDER_VERSION
 
 TERRAFORM_VERSION = "~> 1.11.0"

@@ -26,10 +26,10 @@ from cdktf_cdktf_provider_aws.api_gateway_usage_plan_key import ApiGatewayUsageP
 from constructs import Construct
 
 from contracts.names import Names
+from contracts.settings.schema import Api
 from infra.modules.api.rest_api import RestApi
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement
 from infra.modules.core.skips import skip
-from infra.settings import Api
 
 _ACCESS_LOG = {
     "requestId": "$context.requestId",

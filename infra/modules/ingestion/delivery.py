@@ -26,6 +26,7 @@ from contracts.lake.locations import RAW_DELIVERY_ERRORS, RAW_RULE_ERRORS, RAW_T
 from contracts.messages.device_shadow import shadow_topic
 from contracts.messages.telemetry import basic_ingest_topic, status_topic, topic
 from contracts.names import Names
+from contracts.settings.schema import Delivery
 from infra.modules.core.literal import literal
 from infra.modules.core.policy import (
     RoleInputs,
@@ -36,7 +37,6 @@ from infra.modules.core.policy import (
     writing_to_log_group,
 )
 from infra.modules.core.skips import skip
-from infra.settings import Delivery
 
 _RULE = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
 _ERROR_KEY = (

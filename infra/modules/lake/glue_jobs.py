@@ -19,9 +19,9 @@ from constructs import Construct
 from contracts.lake import locations
 from contracts.lake.runs import NAMESPACE
 from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET, Names
+from contracts.settings.schema import Glue, Quality
 from infra.modules.core.packaging import Package, pinned
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
-from infra.settings import Glue, Quality
 
 _LIBRARY = "glue/lakecast.zip"
 

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from contracts.lake.runs import NAMESPACE, QUARANTINED_SHARE_METRIC, RUNS_METRIC
 from contracts.names import TELEMETRY_TO_PARQUET, Names
-from infra.settings import Quality
+from contracts.settings.schema import Quality
 
 MINUTE = 60
 HOUR = 3600

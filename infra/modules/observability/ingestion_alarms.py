@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from constructs import Construct
 
 from contracts.names import Names
+from contracts.settings.schema import Alarms
 from infra.modules.observability.alarms import Alarm, AlarmInputs
-from infra.settings import Alarms
 
 _RUNBOOK = "docs/runbooks/ingestion-alarms.md"
 _FIVE_MINUTES = 300

@@ -10,9 +10,9 @@ from constructs import Construct
 from contracts.lake.runs import NAMESPACE
 from contracts.models import drift_metrics
 from contracts.names import Names
+from contracts.settings.schema import Forecasts
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.observability.alarms import HOUR, Alarm, AlarmInputs
-from infra.settings import Forecasts
 
 _ALARMS = {
     drift_metrics.INPUT: (

@@ -52,10 +52,7 @@ class Copy:
             (r"\nALGORITHMS: ", f"\n{block('python')}\nALGORITHMS: "),
             (r"\(_BOOSTING, _DEEPAR\)", "(_BOOSTING, _DEEPAR, _TINY)"),
         )
-        environments = root / "infra/environments"
-        base = environments / "base.toml"
-        for path in [base] if base.exists() else environments.glob("*.toml"):
-            self._edit(str(path.relative_to(root)), (r"\Z", f"\n{block('toml')}"))
+        self._edit("infra/environments/base.toml", (r"\Z", f"\n{block('toml')}"))
 
     def _edit(self, file: str, *changes: tuple[str, str]) -> None:
         text = (self.root / file).read_text()

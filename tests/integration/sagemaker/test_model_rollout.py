@@ -15,7 +15,6 @@ from contracts.lake.locations import CHANNELS
 from contracts.models import naming, releases
 from contracts.models.forecast_input import CategoryIndex
 from contracts.names import Names
-from infra.settings import FOLDER
 from lakecast.__main__ import main
 from tests.support import part_of_estate
 from tests.support.models.sagemaker_testbed import IMAGE, Studio, cloud_with_tiny_containers, until
@@ -271,7 +270,7 @@ def test_a_comparison_lasts_until_one_of_its_models_is_rejected(estate: Estate, 
     challenger, unfit = estate.register("challenger"), estate.register("unfit")
     both = [f"champion=v{first}:9", f"challenger=v{challenger}:1"]
     options = [word for one in both for word in ("--variant", one)]
-    code, said = estate.run("deploy", "--settings", str(FOLDER), *options)
+    code, said = estate.run("deploy", *options)
     assert code == 0, said
     before = estate.executions()
     estate.update(first, CustomerMetadataProperties={"seen_by": "a person"})

@@ -20,6 +20,7 @@ from contracts.names import Names
 from localcloud.cloud.launch import running
 from tests.support.models import forecasting_lake as lake
 from tests.support.sessions import session_of
+from tests.support.settings import write_changed
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,9 +50,7 @@ def run(own_cloud):
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("settings")
-    text = lake.SETTINGS.format(epochs=2, likelihood="student-T")
-    (folder / "local.toml").write_text(text)
-    return folder
+    return write_changed(folder, "local", lake.SETTINGS.format(epochs=2, likelihood="student-T"))
 
 
 @pytest.fixture(scope="module")
@@ -218,8 +217,7 @@ def test_the_lakes_series_are_judged_through_the_endpoint(deployed, session, nam
 
 
 def test_a_model_that_fails_to_train_is_one_line_and_1(job, run, tmp_path):
-    path = tmp_path / "local.toml"
-    path.write_text(lake.SETTINGS.format(epochs=1, likelihood="poisson"))
+    write_changed(tmp_path, "local", lake.SETTINGS.format(epochs=1, likelihood="poisson"))
     failed = run("train", "--settings", tmp_path)
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1

@@ -27,6 +27,7 @@ from contracts.names import Names
 from localcloud.cloud.launch import free_port, running
 from tests.support.models import forecasting_lake as lake
 from tests.support.sessions import session_of
+from tests.support.settings import write_changed
 
 ROOT = Path(__file__).parents[3]
 SEARCH = """
@@ -46,7 +47,8 @@ learning_rate = { continuous = [0.001, 0.3], scaling = "Logarithmic" }
 rounds = { integer = [4, 12] }
 """
 SETTINGS = lake.SETTINGS.format(epochs=2, likelihood="student-T").replace(
-    "[training.boosting]\n", '[training.boosting]\nrounds = "200"\nfolds = "2"\nnum_leaves = "4"\n'
+    "[training.hyperparameters.boosting]\n",
+    '[training.hyperparameters.boosting]\nrounds = "200"\nfolds = "2"\nnum_leaves = "4"\n',
 )
 
 
@@ -73,7 +75,7 @@ def names(session):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("settings")
-    (folder / "local.toml").write_text(SETTINGS)
+    write_changed(folder, "local", SETTINGS)
     (folder / "tuning.toml").write_text(SEARCH)
     return folder
 

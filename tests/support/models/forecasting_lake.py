@@ -36,11 +36,11 @@ algorithm = "deepar"
 instance_type = "ml.m5.large"
 max_runtime_seconds = 300
 
-[training.boosting]
+[training.hyperparameters.boosting]
 time_freq = "H"
 prediction_length = "24"
 
-[training.deepar]
+[training.hyperparameters.deepar]
 time_freq = "H"
 prediction_length = "24"
 context_length = "24"
@@ -51,7 +51,7 @@ mini_batch_size = "16"
 likelihood = "{likelihood}"
 
 [retraining]
-origins = 2
+origins = 5
 instance_type = "ml.m5.large"
 
 [endpoint]

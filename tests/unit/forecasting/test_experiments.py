@@ -9,11 +9,10 @@ from forecasting.cli import experiments as experiments_command
 from forecasting.experiments import training_runs
 from forecasting.jobs.job_metrics import Measurement
 from forecasting.releases.registry import Version
-from forecasting.settings import Settings
 
 from contracts.models.algorithms import ALGORITHMS
-from contracts.models.container_images import REPOSITORY
 from contracts.names import ENVIRONMENTS, Names
+from contracts.settings.load import load
 
 NAMES = Names("local", "000000000000", "eu-west-1")
 STARTED = datetime(2024, 5, 1, tzinfo=UTC)
@@ -173,7 +172,7 @@ def test_a_versions_run_gets_the_gates_tags_and_metrics():
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_managed_mlflow_keeps_them_where_the_estate_has_it(environment, tmp_path):
     names = Names(environment, "000000000000", "eu-west-1")
-    settings = Settings.read(REPOSITORY / f"infra/environments/{environment}.toml")
+    settings = load(environment)
     uri = experiments_command.tracking_uri_of(names, settings, tmp_path)
     if environment == "prod":
         assert uri == (

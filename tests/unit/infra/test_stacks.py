@@ -17,10 +17,10 @@ from contracts.lake.locations import EXPERIMENTS
 from contracts.lake.runs import NAMESPACE
 from contracts.models.container_images import CONTENTS
 from contracts.names import ENVIRONMENTS, GLUE_JOBS, Names
+from contracts.settings.load import load as load_settings
 from infra.estate.place import STACKS
 from infra.estate.synthesis import node
 from infra.modules.core.packaging import REPOSITORY
-from infra.settings import Settings
 from tests.support.sessions import ACCOUNT, REGION
 
 KEPT = ("staging", "prod")
@@ -50,7 +50,7 @@ class Estate:
 
     def __init__(self, folder: Path, environment: str) -> None:
         self.names = Names(environment, ACCOUNT, REGION)
-        self.settings = Settings.load(environment)
+        self.settings = load_settings(environment)
         self.stacks: dict[str, dict[str, Any]] = {
             stack: json.loads((folder / environment / stack / "cdk.tf.json").read_text())
             for stack in STACKS

@@ -21,6 +21,7 @@ from contracts.models.requests.parts import Instances, Owner
 from contracts.models.requests.processing import ProcessingJob, processing_job
 from contracts.models.requests.transform import TransformJob, transform_job
 from contracts.names import Names
+from contracts.settings.schema import Forecasts
 from infra.modules.machines import endings, lock
 from infra.modules.machines.states_language import (
     EXECUTION,
@@ -43,7 +44,6 @@ from infra.modules.machines.tasks.models import (
     describe_version,
     newest_approved_version,
 )
-from infra.settings import Forecasts
 
 PART = "nightly"
 """Part of the names of its jobs."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from contracts.models.requests.parts import Arguments, Owner
 from contracts.models.workloads import Workload
 from contracts.names import Names
+from contracts.settings.schema import Retraining, Training
 from infra.modules.machines.states_language import Part
-from infra.settings import Retraining, Training
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from contracts.models.algorithms import ALGORITHMS, Algorithm
 from contracts.models.container_images import image_uri
 from contracts.models.workloads import FORECAST
 from contracts.names import Names
+from contracts.settings.schema import Settings
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.machines.retrain import forecast
 from infra.modules.machines.retrain.definition import definition
 from infra.modules.machines.retrain.inputs import RetrainInputs
 from infra.modules.machines.state_machine import StateMachine, StateMachineInputs
-from infra.settings import Settings
 
 
 class Retrain(Construct):

@@ -18,8 +18,8 @@ from typing import Any
 from contracts.models import naming
 from contracts.models.releases import configuration_suffix, newest_approved
 from contracts.names import Names
+from contracts.settings.schema import Endpoint
 from infra.modules.machines.states_language import expression
-from infra.settings import Endpoint
 
 State = dict[str, Any]
 

@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 
 from contracts.names import Names
+from contracts.settings.schema import Settings
 from forecasting.jobs import training
 from forecasting.releases import deployment
 from forecasting.releases.deployment import Variant
-from forecasting.settings import Settings
 
 OUTCOME = ("train:final_loss", "test:mean_wQuantileLoss")
 """Metrics that say how a training went."""

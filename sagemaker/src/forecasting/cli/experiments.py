@@ -18,12 +18,12 @@ from typing import Any
 from rich.console import Console
 
 from contracts.names import Names
+from contracts.settings.schema import Settings
 from forecasting.errors import ForecastingError
 from forecasting.experiments import training_runs
 from forecasting.experiments.store import ExperimentStore, local_uri, server_arn
 from forecasting.experiments.telemetry import WITHOUT_TELEMETRY
 from forecasting.releases import registry
-from forecasting.settings import Settings
 
 VERSIONS = 100
 """The newest ones, whose approval may have changed since the last time."""
@@ -72,7 +72,7 @@ def run(options: Options, session: Any, names: Names, settings: Settings, consol
 
 def tracking_uri_of(names: Names, settings: Settings, folder: Path) -> str:
     """SageMaker's managed MLflow where the settings have it, else the store in a folder."""
-    return server_arn(names) if settings.tracking_server else local_uri(folder)
+    return server_arn(names) if settings.experiments.tracking_server else local_uri(folder)
 
 
 def mirror(session: Any, names: Names, tracking_uri: str, folder: Path, console: Console) -> str:

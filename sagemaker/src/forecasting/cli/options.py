@@ -15,7 +15,8 @@ from cyclopts.validators import Number
 from contracts.messages.telemetry import POLLUTANTS
 from contracts.models.algorithms import ALGORITHMS
 from contracts.names import ENVIRONMENTS, Names
-from forecasting.settings import Settings
+from contracts.settings.load import FOLDER, load
+from contracts.settings.schema import Settings
 
 STATE = Path(".lakecast")
 
@@ -71,15 +72,15 @@ class SettingsOptions:
     env
         Environment of the estate.
     settings
-        Folder of the environments' settings.
+        Folder of the environments' settings; the repository's where not given.
     """
 
     env: Environment = "local"
-    settings: Path = Path("infra/environments")
+    settings: Annotated[Path, Parameter(show_default=False)] = FOLDER
 
     def load(self) -> Settings:
         """Read the settings."""
-        return Settings.read(self.settings / f"{self.env}.toml")
+        return load(self.env, self.settings)
 
 
 def account(environment: str) -> tuple[Any, Names]:

@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from contracts.names import Names
+from contracts.settings.schema import Settings
 from forecasting.errors import ForecastingError
 from forecasting.jobs import search_settings, tuning, tuning_channels
 from forecasting.jobs.search_settings import Search
 from forecasting.jobs.tuning import Trial, TuningState
 from forecasting.machines import retraining
-from forecasting.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def trial_table(state: TuningState, search: Search) -> Table:
 def best_as_toml(algorithm: str, best: Trial) -> str:
     """The tuned values as an environment's settings file holds them."""
     lines = [f'{name} = "{value}"' for name, value in best.values.items()]
-    return "\n".join([f"[training.{algorithm}]", *lines])
+    return "\n".join([f"[training.hyperparameters.{algorithm}]", *lines])
 
 
 def _number(state: TuningState, trial: Trial) -> str:

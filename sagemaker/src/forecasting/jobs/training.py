@@ -17,10 +17,10 @@ from contracts.models.algorithms import ALGORITHMS
 from contracts.models.requests.parts import Instances, Owner
 from contracts.models.requests.training import TrainingJob, training_job
 from contracts.names import Names
+from contracts.settings.schema import Settings
 from forecasting.errors import ForecastingError, message_of
 from forecasting.jobs.images import training_image
 from forecasting.polling import final_state
-from forecasting.settings import Settings
 
 CHANNEL_NAMES = ("train", "test")
 CATEGORIES = "categories.json"
@@ -87,7 +87,7 @@ def request(
 
 def tags(names: Names, settings: Settings) -> dict[str, str]:
     """Tags of every resource that is released here."""
-    return {"project": "lakecast", "environment": names.environment, **settings.tags}
+    return settings.tags.of(names.environment)
 
 
 def owner(names: Names, settings: Settings) -> Owner:

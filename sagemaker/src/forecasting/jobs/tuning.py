@@ -14,12 +14,12 @@ from contracts.models.algorithms import ALGORITHMS
 from contracts.models.requests.training import TrainingJob
 from contracts.models.requests.tuning import tuning_job
 from contracts.names import Names
+from contracts.settings.schema import Settings
 from forecasting.errors import ForecastingError, message_of
 from forecasting.jobs import training, tuning_channels
 from forecasting.jobs.images import training_image
 from forecasting.jobs.search_settings import Search
 from forecasting.polling import final_state
-from forecasting.settings import Settings
 
 FINAL = ("Completed", "Failed", "Stopped", "DeleteFailed")
 

@@ -14,11 +14,11 @@ from contracts.models.container_images import image_uri
 from contracts.models.requests.parts import Instances
 from contracts.models.requests.processing import ProcessingJob, processing_job
 from contracts.names import Names
+from contracts.settings.schema import Settings
 from forecasting.errors import ForecastingError
 from forecasting.jobs import training
 from forecasting.jobs.search_settings import Search
 from forecasting.polling import final_state
-from forecasting.settings import Settings
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _SECONDS = 3600

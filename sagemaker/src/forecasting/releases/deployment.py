@@ -12,10 +12,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.names import Names
+from contracts.settings.schema import Endpoint, Settings
 from forecasting.errors import ForecastingError, message_of
 from forecasting.jobs.training import tags
 from forecasting.releases import servable
-from forecasting.settings import EndpointSettings, Settings
 
 DEFAULT_VARIANT = "champion"
 SETTLED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
@@ -74,9 +74,7 @@ class Deployed:
     was_there: bool
 
 
-def configuration_name(
-    names: Names, variants: Sequence[Variant], endpoint: EndpointSettings
-) -> str:
+def configuration_name(names: Names, variants: Sequence[Variant], endpoint: Endpoint) -> str:
     """Name that says what is in the configuration: the same variants have the same name."""
     content = json.dumps(
         [
@@ -198,7 +196,7 @@ def _create_configuration(
     sagemaker: Any,
     name: str,
     variants: Sequence[Variant],
-    endpoint: EndpointSettings,
+    endpoint: Endpoint,
     labels: list[dict[str, str]],
 ) -> None:
     try:

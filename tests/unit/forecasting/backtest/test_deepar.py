@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +14,9 @@ from forecasting.backtest.forecasters.deepar import DEFAULTS, DeepAR
 from forecasting.backtest.forecasters.stock_deepar import StockDeepAR
 from forecasting.backtest.history import COLUMNS, HOUR, History
 from forecasting.errors import ForecastingError
-from forecasting.settings import Settings
 
-ENVIRONMENTS = Path(__file__).parents[4] / "infra" / "environments"
+from contracts.settings.load import load
+
 START = datetime(2024, 1, 1)  # noqa: DTZ001  (local time, as in the files)
 TINY = replace(DEFAULTS, context_length=6, epochs=1, num_cells=4, num_layers=1, mini_batch_size=4)
 
@@ -76,5 +75,5 @@ def test_a_history_without_training_values_is_rejected():
 
 @pytest.mark.parametrize("name", ["local", "dev", "staging", "prod"])
 def test_a_backtest_uses_the_hyperparameters_of_every_environment(name):
-    settings = Settings.read(ENVIRONMENTS / f"{name}.toml").training
+    settings = load(name).training
     assert Hyperparameters.parse(settings.hyperparameters["deepar"]) == DEFAULTS

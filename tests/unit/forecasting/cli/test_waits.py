@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from forecasting.cli import commands, tune
@@ -12,10 +11,10 @@ from forecasting.errors import ForecastingError
 from forecasting.jobs import search_settings, training, tuning, tuning_channels
 from forecasting.jobs.training import TrainingState
 from forecasting.jobs.tuning import Trial, TuningState
-from forecasting.settings import Settings
 from rich.console import Console
 
 from contracts.names import Names
+from contracts.settings.load import load
 
 NAMES = Names("dev", "123456789012", "eu-west-1")
 TRIAL = Trial("tune-1-001", "Completed", 0.25, {"rounds": "300"})
@@ -24,7 +23,7 @@ OPTIONS = tune.Options("boosting", search_settings.FILE, None, None, gate=False)
 
 @pytest.fixture
 def settings():
-    return Settings.read(Path(__file__).parents[4] / "infra/environments/dev.toml")
+    return load("dev")
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from forecasting.cli import tune
 from forecasting.errors import ForecastingError
 from forecasting.jobs import search_settings, tuning, tuning_channels
 from forecasting.jobs.tuning import Trial, TuningState
-from forecasting.settings import Settings
 
 from contracts.models.algorithms import ALGORITHMS
 from contracts.names import ENVIRONMENTS, Names
+from contracts.settings.load import load
 from tests.support.aws_shapes import complaints
 
 NAMES = Names("staging", "000000000000", "eu-west-1")
@@ -32,7 +32,7 @@ FILE = f"{HOLDOUT}[boosting]\n{LIMITS}{RANGES}"
 
 @pytest.fixture
 def settings():
-    return Settings.read(search_settings.FILE.parents[1] / "infra/environments/staging.toml")
+    return load("staging")
 
 
 def valid(operation, request):
@@ -125,8 +125,8 @@ def test_numbers_of_jobs_can_be_said_anew(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("boosting", "forest", r"the table \[boosting\] is missing"),
-        (RANGES, "", r"the table \[boosting.ranges\] is missing"),
+        ("boosting", "forest", r"boosting is missing"),
+        (RANGES, "", r"boosting.ranges is missing"),
         ("jobs = 9", "", "boosting.jobs is missing"),
         ("jobs = 9", "jobs = 9\ntrials = 1", "boosting.trials is not a setting"),
         ("jobs = 9", 'jobs = "9"', "boosting.jobs must be a whole number; got '9'"),
@@ -134,25 +134,30 @@ def test_numbers_of_jobs_can_be_said_anew(tmp_path):
         ("Minimize", "Minimise", "goal must be one of Minimize, Maximize; got 'Minimise'"),
         ("progress = 3", "progress = 2", "without_progress must be 0, or 3 or more; got 2"),
         ("origins = 14", "origins = 0", "holdout.origins must be at least 1; got 0"),
-        ("Logarithmic", "Log", "scaling of rounds must be one of .*; got 'Log'"),
-        ("[10, 600]", "[600, 10]", r"rounds must be two whole numbers, the lower first"),
-        ("[10, 600]", "[0.5, 10]", r"rounds must be two whole numbers"),
-        ("[10, 600]", "10", r"rounds must be two whole numbers"),
-        ("[10, 600]", "[0, 600]", r"rounds must be above 0 for its scaling; got \[0, 600\]"),
+        ("Logarithmic", "Log", "boosting.ranges.rounds.scaling must be one of .*; got 'Log'"),
+        ("[10, 600]", "[600, 10]", r"rounds.integer must be two whole numbers, the lower first"),
+        ("[10, 600]", "[0.5, 10]", r"rounds.integer must be two whole numbers"),
+        ("[10, 600]", "10", r"rounds.integer must be two whole numbers"),
+        ("[10, 600]", "[0, 600]", r"rounds.integer must be above 0 .*; got \[0, 600\]"),
         ("rounds = {", "depth = {", "depth is no hyperparameter of boosting; known are time_freq"),
         ("[10, 600]", "[10, 20000]", "rounds must have values that boosting takes; got '20000'"),
-        ("integer", "whole", "rounds must have one of integer, continuous, categorical; got whole"),
+        ("integer", "whole", "rounds.whole is not a setting; known: integer, continuous, categor"),
+        (
+            "integer = [10, 600]",
+            "integer = [10, 600], continuous = [0.1, 0.2]",
+            "rounds must be one of integer, continuous, categorical; got 'integer, continuous'",
+        ),
         ("[holdout]", "[holdout", "at line 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name_and_place(tmp_path, old, new, complaint):
     assert old in FILE
-    with pytest.raises(ForecastingError, match=rf"tuning\.toml: .*{complaint}"):
+    with pytest.raises(ForecastingError, match=rf"tuning\.toml:? .*{complaint}"):
         read(tmp_path, FILE.replace(old, new))
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ForecastingError, match=r"no settings of tuning at .*nowhere\.toml"):
+    with pytest.raises(ForecastingError, match=r"nowhere\.toml is missing"):
         search_settings.read("boosting", tmp_path / "nowhere.toml")
 
 
@@ -167,7 +172,7 @@ def state(*objectives):
 def test_the_best_reads_as_an_environments_settings():
     best = state(0.25, 0.5).best
     assert tomllib.loads(tune.best_as_toml("boosting", best)) == {
-        "training": {"boosting": {"rounds": "100"}}
+        "training": {"hyperparameters": {"boosting": {"rounds": "100"}}}
     }
 
 

@@ -7,7 +7,6 @@ import logging
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from boosting_container import hyperparameters as boosting
@@ -16,24 +15,26 @@ from deepar_container import hyperparameters as deepar
 from forecasting.errors import ForecastingError
 from forecasting.jobs import training
 from forecasting.jobs.images import training_image
-from forecasting.settings import EndpointSettings, RetrainingSettings, Settings, TrainingSettings
 
 from contracts.models.algorithms import ALGORITHMS
 from contracts.models.container_images import tag
 from contracts.names import ENVIRONMENTS, Names
+from contracts.settings.load import load
 from tests.support.aws_shapes import complaints
+from tests.support.settings import changed
 
 NAMES = Names("local", "000000000000", "eu-west-1")
-SETTINGS = Settings(
-    TrainingSettings(
-        "deepar",
-        "ml.m5.large",
-        600,
-        {"deepar": {"time_freq": "H", "epochs": "1"}, "boosting": {"time_freq": "H"}},
-    ),
-    EndpointSettings("ml.m5.large", 1),
-    {"owner": "platform"},
-    RetrainingSettings(7, "ml.m5.large"),
+SETTINGS = changed(
+    "local",
+    {
+        "tags": {"owner": "platform"},
+        "training": {
+            "algorithm": "deepar",
+            "instance_type": "ml.m5.large",
+            "max_runtime_seconds": 600,
+            "hyperparameters": {"deepar": {"epochs": "1"}},
+        },
+    },
 )
 NOW = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
 
@@ -186,46 +187,8 @@ def test_without_a_completed_job_the_next_step_is_said():
         training.latest_completed(Jobs([]), NAMES)
 
 
-def test_settings_are_read_from_an_environments_file(tmp_path):
-    path = tmp_path / "local.toml"
-    path.write_text(
-        '[tags]\ncost_centre = "none"\n'
-        '[training]\nalgorithm = "deepar"\n'
-        'instance_type = "ml.m5.large"\nmax_runtime_seconds = 60\n'
-        '[training.boosting]\nrounds = 200\n[training.deepar]\nepochs = "3"\n'
-        '[endpoint]\ninstance_type = "ml.m5.large"\ninitial_instance_count = 2\n'
-        '[retraining]\norigins = 7\ninstance_type = "ml.m5.xlarge"\n'
-    )
-    settings = Settings.read(path)
-    assert settings.training.algorithm == "deepar"
-    assert settings.training.hyperparameters == {
-        "boosting": {"rounds": "200"},
-        "deepar": {"epochs": "3"},
-    }
-    assert settings.endpoint == EndpointSettings("ml.m5.large", 2)
-    assert settings.tags == {"cost-centre": "none"}
-    assert settings.retraining == RetrainingSettings(7, "ml.m5.xlarge")
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [("[training", "local.toml:"), ("[training]\n", "setting 'algorithm' is missing")],
-)
-def test_unreadable_settings_are_refused_with_their_place(tmp_path, text, complaint):
-    path = tmp_path / "local.toml"
-    path.write_text(text)
-    with pytest.raises(ForecastingError, match=complaint):
-        Settings.read(path)
-
-
-def test_missing_settings_name_the_path():
-    with pytest.raises(ForecastingError, match=r"no settings at nowhere\.toml"):
-        Settings.read(Path("nowhere.toml"))
-
-
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environments_hyperparameters_are_what_the_containers_take(environment):
-    root = Path(__file__).parents[4]
-    settings = Settings.read(root / "infra" / "environments" / f"{environment}.toml")
+    settings = load(environment)
     boosting.Hyperparameters.parse(settings.training.hyperparameters["boosting"])
     deepar.Hyperparameters.parse(settings.training.hyperparameters["deepar"])

@@ -11,17 +11,13 @@ from botocore.exceptions import ClientError
 from forecasting.errors import ForecastingError
 from forecasting.releases import deployment
 from forecasting.releases.deployment import Variant
-from forecasting.settings import EndpointSettings, RetrainingSettings, Settings, TrainingSettings
 
 from contracts.names import Names
+from contracts.settings.schema import Endpoint
+from tests.support.settings import changed
 
 NAMES = Names("local", "000000000000", "eu-west-1")
-SETTINGS = Settings(
-    TrainingSettings("deepar", "ml.m5.large", 60, {}),
-    EndpointSettings("ml.m5.large", 1),
-    {},
-    RetrainingSettings(7, "ml.m5.large"),
-)
+SETTINGS = changed("local", {"endpoint": {"instance_type": "ml.m5.large"}})
 OLD, NEW = Variant("champion", "job-1"), Variant("champion", "job-2")
 
 
@@ -268,7 +264,9 @@ def test_a_variant_of_another_form_is_refused(text):
 def test_configurations_are_named_by_what_is_in_them():
     def name(*variants, count=1):
         return deployment.configuration_name(
-            NAMES, variants, EndpointSettings("ml.m5.large", count)
+            NAMES,
+            variants,
+            Endpoint(instance_type="ml.m5.large", initial_instance_count=count, poll_seconds=1),
         )
 
     names = {name(OLD), name(NEW), name(OLD, count=2), name(OLD, Variant("b", "job-2"))}

@@ -9,13 +9,12 @@ import pytest
 
 from contracts.models import naming, releases
 from contracts.names import Names
+from contracts.settings.schema import Endpoint
 from infra.modules.machines.rollout.definition import RolloutInputs, definition
-from infra.settings import Endpoint
 
 NAMES = Names("prod", "123456789012", "eu-west-1")
-STATES = definition(RolloutInputs(NAMES, Endpoint("ml.m5.large", 2, 15), {"project": "lakecast"}))[
-    "States"
-]
+ENDPOINT = Endpoint(instance_type="ml.m5.large", initial_instance_count=2, poll_seconds=15)
+STATES = definition(RolloutInputs(NAMES, ENDPOINT, {"project": "lakecast"}))["States"]
 RELEASE = releases.configuration_name(NAMES, 12, "ml.m5.large", 2)
 BEFORE = releases.configuration_name(NAMES, 11, "ml.m5.large", 2)
 CALM = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from contracts.names import Names
+from contracts.settings.load import load as load_settings
 from infra.estate.place import Place
-from infra.settings import Settings
 from infra.terraform.plan_report import NO_CHANGES, Change, StackPlan, read, render
 
 MESSAGES = Path(__file__).with_name("plan_messages.jsonl")
@@ -17,7 +17,7 @@ MESSAGES = Path(__file__).with_name("plan_messages.jsonl")
 def place():
     return Place(
         names=Names("dev", "123456789012", "eu-west-1"),
-        settings=Settings.load("dev"),
+        settings=load_settings("dev"),
         endpoint_url=None,
         backend="s3",
         home=Path(".lakecast"),

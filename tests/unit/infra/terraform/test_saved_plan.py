@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from contracts.names import Names
+from contracts.settings.load import load as load_settings
 from infra.estate.place import Place
-from infra.settings import Settings
 from infra.terraform.plan_report import NO_CHANGES, Change, StackPlan
 from infra.terraform.saved_plan import PLAN_FILE, SavedPlanError, load, save, spend
 
@@ -19,7 +19,7 @@ UNCHANGED = StackPlan("serving", (), NO_CHANGES)
 def place(tmp_path: Path) -> Place:
     made = Place(
         names=Names("dev", "123456789012", "eu-west-1"),
-        settings=Settings.load("dev"),
+        settings=load_settings("dev"),
         endpoint_url="http://127.0.0.1:4566",
         backend="local",
         home=tmp_path,

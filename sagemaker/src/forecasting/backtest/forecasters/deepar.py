@@ -24,7 +24,7 @@ DEFAULTS = Hyperparameters(
     mini_batch_size=32,
     learning_rate=0.003,
 )
-"""Hyperparameters of every environment's ``[training.deepar]``; a test keeps them equal."""
+"""Hyperparameters of every environment's settings; a test keeps them equal."""
 
 SAMPLES = 200
 """Number of sample paths from which quantiles are computed."""

@@ -1,0 +1,272 @@
+"""Schema of the settings: a class per table, with the bounds that AWS sets and what must agree.
+
+`infra/environments/base.toml` explains the keys.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+
+from contracts.models.algorithms import ALGORITHMS
+from contracts.models.forecast_input import CHANNEL_FORMATS
+from contracts.settings.rules import (
+    Because,
+    Real,
+    Schedule,
+    Table,
+    missing,
+    must,
+    one_of,
+    unexpected,
+    unknown,
+)
+
+Days = Annotated[int, Field(ge=1)]
+LogDays = Annotated[
+    int, one_of(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
+]
+"""Retention that CloudWatch Logs accepts, up to ten years."""
+
+
+class Environment(Table):
+    """The environment's name, and the only region it may be applied to; None is any region."""
+
+    name: str
+    region: str | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_the_files(cls, name: str, info: ValidationInfo) -> str:
+        expected = (info.context or {}).get("environment", name)
+        if name != expected:
+            raise unexpected(f"{expected!r}, as its file is called", name)
+        return name
+
+
+class Tags(Table):
+    """Tags of every resource, besides project and environment."""
+
+    owner: str
+    cost_centre: str
+    data_class: str
+
+    def of(self, environment: str) -> dict[str, str]:
+        """All tags of a resource, as AWS takes them."""
+        return {
+            "project": "lakecast",
+            "environment": environment,
+            "owner": self.owner,
+            "cost-centre": self.cost_centre,
+            "data-class": self.data_class,
+        }
+
+
+class Provider(Table):
+    """Terraform's AWS provider."""
+
+    max_retries: int = Field(ge=0)
+    s3_use_path_style: bool
+
+
+class State(Table):
+    """Place of Terraform's state: ``local``, a file under .lakecast, or ``s3``."""
+
+    backend: Literal["local", "s3"]
+
+
+class Retention(Table):
+    """Days after which data is deleted or moved to colder storage."""
+
+    log_days: LogDays
+    interaction_days: Days
+    raw_cold_after_days: Days
+    noncurrent_days: Days
+    access_log_days: Days
+
+
+class Protection(Table):
+    """Protection of data from being removed by mistake."""
+
+    prevent_destroy: bool
+    force_destroy: bool
+    key_deletion_days: int = Field(ge=7, le=30)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.prevent_destroy and self.force_destroy:
+            raise unexpected("false where prevent_destroy is true", True, "force_destroy")
+        return self
+
+
+class Storage(Table):
+    """Ageing of objects in buckets, as `Retention` says."""
+
+    lifecycle: bool
+
+
+class Delivery(Table):
+    """Firehose's buffer hints: an object is written when either is reached."""
+
+    buffer_mb: int = Field(ge=1, le=128)
+    buffer_seconds: int = Field(ge=0, le=900)
+
+
+class Provisioning(Table):
+    """Admission of new devices with a claim certificate."""
+
+    claims: bool
+
+
+class Glue(Table):
+    """Workers of the Glue jobs, and schedules of crawler and compaction."""
+
+    version: Literal["5.1", "6.0"]
+    worker_type: Literal["G.025X", "G.1X", "G.2X", "G.4X", "G.8X"]
+    workers: Annotated[int, Field(ge=2), Because("one of them drives")]
+    timeout_minutes: int
+    concurrent_runs: int = Field(ge=1)
+    crawler_schedule: Schedule
+    compaction_schedule: Schedule
+    channel_format: Annotated[str, one_of(*CHANNEL_FORMATS)]
+
+
+class Quality(Table):
+    """Limits on invalid readings in a run, and on the time without a run."""
+
+    max_quarantined_share: Real = Field(ge=0, le=1)
+    least_messages: int = Field(ge=0)
+    alarm_without_run_hours: Annotated[
+        int, Field(ge=0, le=24), Because("CloudWatch's longest period")
+    ]
+
+
+class Athena(Table):
+    """Bytes after which a query is cancelled, because of its cost."""
+
+    bytes_cutoff: Annotated[int, Field(ge=10_000_000), Because("Athena's smallest")]
+
+
+def _of_every_algorithm(tables: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    for name in tables:
+        if name not in ALGORITHMS:
+            raise unknown(name, ALGORITHMS)
+    for name in ALGORITHMS:
+        if name not in tables:
+            raise missing(name)
+    return tables
+
+
+class Training(Table):
+    """Training jobs: the default algorithm, their instance, hyperparameters per algorithm."""
+
+    algorithm: Annotated[str, one_of(*ALGORITHMS)]
+    instance_type: str
+    max_runtime_seconds: int
+    hyperparameters: Annotated[dict[str, dict[str, str]], AfterValidator(_of_every_algorithm)]
+
+
+class Retraining(Table):
+    """When a new version of the model is made, on what it is judged, and what approves it."""
+
+    origins: Annotated[int, Field(ge=5, le=60), Because("fewer prove nothing against a champion")]
+    approval: Literal["Approved", "PendingManualApproval"]
+    most_loss_over_champion: Real = Field(ge=0, lt=1)
+    least_coverage_80: Real = Field(ge=0, lt=0.8)
+    most_coverage_80: Real = Field(gt=0.8, le=1)
+    arrival_days: int = Field(ge=1)
+    instance_type: str
+    schedule: Schedule
+
+
+class Forecasts(Table):
+    """Nightly forecasts of all series, and the look for drift."""
+
+    processing_instance_type: str
+    transform_instance_type: str
+    drift_days: int = Field(ge=1)
+    drift_of_days: Annotated[int, Field(ge=1, le=7), Because("the days that an alarm looks back")]
+    schedule: Schedule
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.drift_days > self.drift_of_days:
+            expected = f"1 to drift_of_days, {self.drift_of_days}"
+            raise unexpected(expected, self.drift_days, "drift_days")
+        return self
+
+
+class Experiments(Table):
+    """Whether SageMaker's managed MLflow keeps experiments; it costs by the hour, used or not."""
+
+    tracking_server: bool
+
+
+class Endpoint(Table):
+    """Instances of the endpoint's production variants, and how often a rollout looks at it."""
+
+    instance_type: str
+    initial_instance_count: int = Field(ge=1)
+    poll_seconds: int = Field(ge=1, le=300)
+
+
+class Api(Table):
+    """The REST API and the function behind it."""
+
+    requests_per_second: int
+    burst: int
+    requests_per_day: int
+    reserved_concurrency: Annotated[
+        int, must("-1 or at least 1", lambda runs: runs == -1 or runs >= 1)
+    ]
+    tracing: bool
+    account_logging: bool
+
+
+class Alarms(Table):
+    """Limits of the ingestion alarms, and targets of all alarms besides the topic."""
+
+    targets: list[str]
+    max_data_age_seconds: int
+    max_rule_failures: int = Field(ge=0)
+    silent_minutes: Annotated[int, Field(ge=0, le=1440), Because("a day")]
+
+
+class Budget(Table):
+    """The environment's budget per month, in US dollars; 0 for none."""
+
+    monthly_usd: int
+
+
+class Settings(Table):
+    """All settings of one environment."""
+
+    environment: Environment
+    tags: Tags
+    provider: Provider
+    state: State
+    retention: Retention
+    protection: Protection
+    storage: Storage
+    delivery: Delivery
+    provisioning: Provisioning
+    glue: Glue
+    quality: Quality
+    athena: Athena
+    training: Training
+    retraining: Retraining
+    forecasts: Forecasts
+    experiments: Experiments
+    endpoint: Endpoint
+    api: Api
+    alarms: Alarms
+    budget: Budget
+
+    @model_validator(mode="after")
+    def _alarms_allow_for_the_buffer(self) -> Self:
+        buffered, limit = self.delivery.buffer_seconds, self.alarms.max_data_age_seconds
+        if limit <= buffered:
+            expected = f"more than {buffered}, for which Firehose waits anyway"
+            raise unexpected(expected, limit, "alarms", "max_data_age_seconds")
+        return self
