@@ -113,6 +113,17 @@ def test_flags_are_set_and_unset_by_variables(monkeypatch):
     assert options_of("lake", "etl")["full"] is False
 
 
+@pytest.mark.parametrize("name", ["LAKECAST_SEED", "LAKECAST_SEEDS"])
+def test_lists_and_other_names_of_an_option_come_as_variables_too(monkeypatch, name):
+    monkeypatch.setenv(name, "3,1")
+    monkeypatch.setenv("LAKECAST_BASELINES", "naive-24, own-lags")
+    given = options_of("models", "backtest")
+    assert given["seeds"] == (3, 1)
+    assert given["baselines"] == ("naive-24", "own-lags")
+    monkeypatch.setenv("LAKECAST_SET", "rounds=3 folds=2")
+    assert options_of("models", "retrain")["set"] == ("rounds=3", "folds=2")
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
