@@ -90,8 +90,11 @@ fmt: setup ## format the code and fix what ruff can
 type: setup ## mypy, strict
 	@$(VENV)/bin/mypy
 
+# Two processes, each with files of its own; the longest files come first, as they are collected.
+PROCESSES := -n 2 --dist loadfile --no-loadscope-reorder
 test: setup $(GLUE_6)/.ready $(if $(TESTS),,test-glue-6) ## all tests, those of the Glue jobs in both lanes (TESTS=)
-	@$(VENV)/bin/pytest $(TESTS)
+	@echo '== tests, in the lane of Glue 5.1'
+	@$(VENV)/bin/pytest $(PROCESSES) $(TESTS)
 
 test-glue: test-glue-6 test-glue-5 ## only the tests of the Glue jobs, in both lanes
 
@@ -100,6 +103,7 @@ test-glue-5: setup $(GLUE_6)/.ready ## Spark 3.5 and Python 3.11: the jobs, and 
 
 # tests/conftest.py is for what needs the local cloud, which this environment has not.
 test-glue-6: $(GLUE_6)/.ready ## Spark 4.1 and Python 3.13: the jobs
+	@echo '== tests of the Glue jobs, in the lane of Glue 6.0'
 	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit tests/unit/glue_jobs tests/unit/contracts
 
 chaos: setup ## kill devices, broker, Firehose and Spark: nothing is lost

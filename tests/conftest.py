@@ -8,6 +8,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from filelock import FileLock
 
 from contracts.names import ENVIRONMENTS, Names
 from infra.estate.synthesis import synthesise
@@ -40,7 +41,16 @@ def aws(cloud: LocalCloud) -> boto3.Session:
 
 @pytest.fixture(scope="session")
 def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with the Terraform of every environment, as it would be in AWS's example account."""
-    folder = tmp_path_factory.mktemp("synth")
-    synthesise(ENVIRONMENTS, Names("local", ACCOUNT, REGION), folder)
+    """Folder with the Terraform of every environment, as it would be in AWS's example account.
+
+    Synthesis takes half a minute of CPU time, so processes of pytest-xdist share one. Tests only
+    read it.
+    """
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if parallel else base) / "synth"
+    with FileLock(f"{folder}.lock"):
+        if not (done := folder / ".done").exists():
+            synthesise(ENVIRONMENTS, Names("local", ACCOUNT, REGION), folder)
+            done.touch()
     return folder
