@@ -18,7 +18,7 @@ from contracts.names.estate import (
     Names,
     topic_rule,
 )
-from contracts.names.log_groups import LogGroups
+from contracts.names.log_groups import LogGroups, endpoint_log_group, job_log_group
 
 __all__ = [
     "BUCKET_PURPOSES",
@@ -32,5 +32,7 @@ __all__ = [
     "LogGroups",
     "Names",
     "arn",
+    "endpoint_log_group",
+    "job_log_group",
     "topic_rule",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.names.arns import arn
-from contracts.names.log_groups import LogGroups
+from contracts.names.log_groups import LogGroups, endpoint_log_group
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 BUCKET_PURPOSES = ("raw", "curated", "models", "code", "logs", "terraform-state")
@@ -78,6 +78,11 @@ class Names:
     def part(self, part: str) -> str:
         """``lakecast-<environment>-<part>``, the form of every name that may have hyphens."""
         return f"lakecast-{self.environment}-{part}"
+
+    @property
+    def prefix(self) -> str:
+        """Beginning of every `part`."""
+        return self.part("")
 
     def _identifier(self, part: str = "") -> str:
         """The same with underscores, for names that may not have hyphens (IoT rules, SQL)."""
@@ -318,7 +323,7 @@ class Names:
             provisioning_hook=f"/aws/lambda/{self.provisioning_hook}",
             certificate_confirmation=f"/aws/lambda/{self.certificate_confirmation}",
             api_access=f"/aws/apigateway/{self.api}",
-            endpoint=f"/aws/sagemaker/Endpoints/{self.endpoint}",
+            endpoint=endpoint_log_group(self.endpoint),
             retrain=self.machine_log_group(self.retrain_machine),
             nightly=self.machine_log_group(self.nightly_machine),
             rollout=self.machine_log_group(self.rollout_machine),

@@ -5,6 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def job_log_group(kind: str) -> str:
+    """Log group of all SageMaker jobs of a kind, such as ``Training``, in an account and region."""
+    return f"/aws/sagemaker/{kind}Jobs"
+
+
+def endpoint_log_group(endpoint: str) -> str:
+    """Log group of an endpoint's containers."""
+    return f"/aws/sagemaker/Endpoints/{endpoint}"
+
+
 @dataclass(frozen=True)
 class LogGroups:
     """CloudWatch log groups of the estate by who writes into them.

@@ -36,7 +36,7 @@ def remove_releases(session: Any, names: Names, say: Say) -> None:
         An endpoint is not deleted in time.
     """
     sagemaker = session.client("sagemaker")
-    prefix = names.part("")
+    prefix = names.prefix
     for listing, collection, member, delete, argument in (
         ("list_endpoints", "Endpoints", "EndpointName", "delete_endpoint", "EndpointName"),
         ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName",

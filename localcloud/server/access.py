@@ -18,6 +18,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import request_scope
 from ministack.services import iam
 
+from contracts.names import arn
 from localcloud.cloud.home import CloudConfig, Credentials
 
 ADMINISTRATOR = "local-administrator"
@@ -47,7 +48,7 @@ def create_administrator(config: CloudConfig, credentials: Credentials) -> None:
             ADMINISTRATOR,
             {
                 "UserName": ADMINISTRATOR,
-                "Arn": f"arn:aws:iam::{config.account_id}:user/{ADMINISTRATOR}",
+                "Arn": arn("iam", f"user/{ADMINISTRATOR}", account_id=config.account_id),
                 "UserId": iam._gen_id("AIDA"),
                 "CreateDate": iam._now(),
                 "Path": "/",

@@ -31,7 +31,7 @@ class ModelRole(Construct):
             "ProcessingJobs*",
             "TrainingJobs*",
             "TransformJobs*",
-            f"Endpoints/{names.part('')}*",
+            f"Endpoints/{names.prefix}*",
         )
         ServiceRole(
             self,

@@ -35,8 +35,8 @@ class AlarmTopic(Construct):
             "policy",
             arn=topic.arn,
             policy=document(
-                _telling(names, "Alarms", "cloudwatch", f"alarm:{names.part('')}*"),
-                _telling(names, "Events", "events", f"rule/{names.part('')}*"),
+                _telling(names, "Alarms", "cloudwatch", f"alarm:{names.prefix}*"),
+                _telling(names, "Events", "events", f"rule/{names.prefix}*"),
                 _telling(names, "Budget", "budgets", "*"),
             ),
         )

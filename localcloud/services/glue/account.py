@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from contracts.names import arn
 from localcloud.cloud.context import CloudContext
 from localcloud.services.iam import roles
 
@@ -52,7 +53,7 @@ class Account:
             If the role does not exist or does not trust Glue.
         """
         if not role.startswith("arn:"):
-            role = f"arn:aws:iam::{self.context.account_id}:role/{role}"
+            role = arn("iam", f"role/{role}", account_id=self.context.account_id)
         session = roles.assume(role, _PRINCIPAL, "GlueJobRunnerSession", self.context.region)
         return {
             "AWS_ACCESS_KEY_ID": session.access_key_id,

@@ -11,6 +11,8 @@ from typing import Any
 from ministack.core import iam_evaluator
 from ministack.services import iam, sts
 
+from contracts.names import arn
+
 SESSION_SECONDS = 3600
 
 
@@ -52,7 +54,7 @@ def assume(
     sts.register_session(
         session.access_key_id,
         {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session_name}",
+            "Arn": _session_arn(account, name, session_name),
             "UserId": f"AROA{uuid.uuid4().hex[:17].upper()}:{session_name}",
             "SecretAccessKey": session.secret_access_key,
             "SessionToken": session.session_token,
@@ -93,6 +95,10 @@ def _role(role_arn: str) -> tuple[str, str]:
     return account, name
 
 
+def _session_arn(account: str, role: str, session: str) -> str:
+    return arn("sts", f"assumed-role/{role}/{session}", account_id=account)
+
+
 def _check_trust(account: str, name: str, service: str, region: str, source_arn: str) -> None:
     role = iam._roles.get_scoped(account, None, name)
     document = role.get("AssumeRolePolicyDocument") or "{}"
@@ -131,7 +137,7 @@ def _context(
     source_arn: str = "",
 ) -> Any:
     return iam_evaluator.EvalContext(
-        principal_arn=f"arn:aws:sts::{account}:assumed-role/{role}/{service.partition('.')[0]}",
+        principal_arn=_session_arn(account, role, service.partition(".")[0]),
         principal_type="AssumedRole",
         principal_account=account,
         action=action,

@@ -22,6 +22,7 @@ import boto3
 from botocore.config import Config
 from ministack.services import firehose, iot
 
+from contracts.names import arn
 from localcloud.services.cloudwatch.metrics import Meter
 from localcloud.services.iam import roles
 from localcloud.services.iot.rule_payloads import document, payload_problem
@@ -182,7 +183,7 @@ class Rules:
         name = action["deliveryStreamName"]
         batch = action.get("batchMode") and isinstance(event, list)
         permission = "firehose:PutRecordBatch" if batch else "firehose:PutRecord"
-        stream_arn = f"arn:aws:firehose:{region}:{account}:deliverystream/{name}"
+        stream_arn = arn("firehose", f"deliverystream/{name}", region=region, account_id=account)
         self._check(action["roleArn"], permission, stream_arn, region)
         separator = action.get("separator", "").encode()
         records = [document(one) + separator for one in (event if batch else [event])]

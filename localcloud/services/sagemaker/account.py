@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from contracts.names import arn
 from localcloud.cloud.context import CloudContext
 from localcloud.services.iam import roles
 from localcloud.services.sagemaker.refusals import validation
@@ -39,8 +40,9 @@ class Account:
 
     def arn(self, kind: str, name: str) -> str:
         """Returns a resource's ARN, with its name in lower case as in SageMaker."""
-        region, account = self.context.region, self.context.account_id
-        return f"arn:aws:sagemaker:{region}:{account}:{kind}/{name.lower()}"
+        region, account_id = self.context.region, self.context.account_id
+        resource = f"{kind}/{name.lower()}"
+        return arn("sagemaker", resource, region=region, account_id=account_id)
 
     def client(self, service: str) -> Any:
         """Returns a client of another service, with SageMaker's own credentials."""

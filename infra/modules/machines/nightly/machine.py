@@ -6,7 +6,7 @@ from constructs import Construct
 
 from contracts.lake.locations import EVALUATIONS, FORECASTS, NIGHTLY, RECENT, TRAINING_OUTPUT
 from contracts.lake.runs import NAMESPACE
-from contracts.names import Names
+from contracts.names import Names, job_log_group
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.machines.nightly.definition import JOBS_ROLE, NightlyInputs, definition
@@ -23,7 +23,7 @@ class NightlyForecasts(Construct):
             self,
             "jobs",
             RoleInputs(
-                name=names.part(JOBS_ROLE),
+                name=names.role(JOBS_ROLE),
                 service="sagemaker.amazonaws.com",
                 description="Prepares and publishes forecasts of all series, and measures drift",
                 statements=_jobs(names),
@@ -80,7 +80,7 @@ def _jobs(names: Names) -> tuple[Statement, ...]:
             "WriteLogs",
             ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams",
              "logs:PutLogEvents"),
-            (names.log_group_arn("/aws/sagemaker/ProcessingJobs*"),),
+            (names.log_group_arn(f"{job_log_group('Processing')}*"),),
         ),
         Statement(
             "PublishMetrics",

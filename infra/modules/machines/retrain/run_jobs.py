@@ -10,6 +10,7 @@ from contracts.models.requests.parts import Instances
 from contracts.models.requests.serving import of_artefact, of_version
 from contracts.models.requests.training import TrainingJob, training_job
 from contracts.models.requests.transform import TransformJob, transform_job
+from contracts.names import job_log_group
 from infra.modules.machines.endings import reason
 from infra.modules.machines.retrain.inputs import Fragments, RetrainInputs, RunJob
 from infra.modules.machines.states_language import (
@@ -127,7 +128,7 @@ def predict(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[s
     ]
     return {
         "Predict": parallel(
-            branches, step="Predict", log="/aws/sagemaker/TransformJobs", then="Predictions"
+            branches, step="Predict", log=job_log_group("Transform"), then="Predictions"
         ),
         "Predictions": assignment(
             then, {"champion_failure": expression("$states.input[1].failure")}

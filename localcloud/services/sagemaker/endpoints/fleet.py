@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from contracts.names import endpoint_log_group
 from localcloud.cloud.aws_api import AwsError
 from localcloud.services.sagemaker import artifacts, images
 from localcloud.services.sagemaker.container import Tree
@@ -169,7 +170,7 @@ class Fleet:
         except artifacts.ArtifactError as error:
             raise FleetError(f"Production variant {name}: {error}") from error
         serving = Serving(
-            log_group=f"/aws/sagemaker/Endpoints/{self._endpoint}",
+            log_group=endpoint_log_group(self._endpoint),
             variant=name,
             script=script,
             tree=tree,

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 import aiohttp
 
+from contracts.names import arn, endpoint_log_group
 from localcloud.cloud.aws_api import Response
 from localcloud.services.sagemaker.endpoints.deployments import Deployments
 from localcloud.services.sagemaker.endpoints.endpoint_records import EndpointRecords
@@ -169,7 +170,7 @@ class Runtime:
         context = self._parts.account.context
         text = answer.decode(errors="replace")
         side = "client" if 400 <= status < 500 else "server"
-        group = f"/aws/sagemaker/Endpoints/{name}"
+        group = endpoint_log_group(name)
         where = (
             f"https://{context.region}.console.aws.amazon.com/cloudwatch/home?"
             f"region={context.region}#logEventViewer:group={quote(group, safe='/')}"
@@ -181,7 +182,12 @@ class Runtime:
             f"{where} in account {context.account_id} for more information.",
             OriginalStatusCode=status,
             OriginalMessage=text,
-            LogStreamArn=f"arn:aws:logs:{context.region}:{context.account_id}:log-group:{group}",
+            LogStreamArn=arn(
+                "logs",
+                f"log-group:{group}",
+                region=context.region,
+                account_id=context.account_id,
+            ),
         )
 
     def _measure(self, name: str, variant: str, status: int, model: float, overhead: float) -> None:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from contracts.names import job_log_group
 from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker import artifacts, images
@@ -53,7 +54,7 @@ class JobRun(ABC):
         self.changed = threading.Event()  # stop requested or process ended
         self.abandoned = False
         self._slots = slots
-        self.log_group = f"/aws/sagemaker/{word}Jobs"
+        self.log_group = job_log_group(word)
         self._stream = f"{name}/algo-1-{int(time.time())}"
         home: Path = role.account.context.home / "sagemaker" / f"{self._kind}s" / name
         self.tree = Tree(home.absolute())

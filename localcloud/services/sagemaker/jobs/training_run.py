@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+from contracts.names import job_log_group
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker import artifacts, images
 from localcloud.services.sagemaker.account import Role
@@ -16,7 +17,7 @@ from localcloud.services.sagemaker.jobs.job_run import ABANDONED, JobRun, Outcom
 from localcloud.services.sagemaker.jobs.metric_scan import MetricScan
 from localcloud.services.sagemaker.parts import Parts
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+LOG_GROUP = job_log_group("Training")
 _MESSAGES = {
     "Pending": "Waiting for other training jobs to end",
     "Starting": "Preparing the instances for training",

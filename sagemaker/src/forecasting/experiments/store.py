@@ -33,10 +33,7 @@ def local_uri(folder: Path) -> str:
 
 def server_arn(names: Names) -> str:
     """Return the tracking URI of SageMaker's managed MLflow for the sagemaker-mlflow plugin."""
-    return (
-        f"arn:aws:sagemaker:{names.region}:{names.account_id}:mlflow-tracking-server/"
-        f"{names.tracking_server}"
-    )
+    return names.arn("sagemaker", f"mlflow-tracking-server/{names.tracking_server}")
 
 
 class ExperimentStore:

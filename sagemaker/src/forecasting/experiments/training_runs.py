@@ -234,12 +234,12 @@ def _listed(
 ) -> list[str]:
     """Return the names of the environment's jobs, the oldest first, without those done."""
     pages = sagemaker.get_paginator(operation).paginate(
-        NameContains=names.part(""), SortBy="CreationTime", SortOrder="Ascending"
+        NameContains=names.prefix, SortBy="CreationTime", SortOrder="Ascending"
     )
     found = [one[f"{word}Name"] for page in pages for one in page[f"{word}Summaries"]]
     skipped = set(done)
     return [
-        name for name in found if name.startswith(names.part("")) and name not in skipped
+        name for name in found if name.startswith(names.prefix) and name not in skipped
     ]  # NameContains also matches in the middle of a name
 
 

@@ -43,7 +43,7 @@ def _is_there(ecr: Any, names: Names, container: str) -> bool:
     tag = image_uri(names, container).rpartition(":")[2]
     try:
         found = ecr.describe_images(
-            repositoryName=names.part(container), imageIds=[{"imageTag": tag}]
+            repositoryName=names.repository(container), imageIds=[{"imageTag": tag}]
         )
     except ClientError as error:
         code = error.response["Error"]["Code"]
@@ -51,7 +51,7 @@ def _is_there(ecr: Any, names: Names, container: str) -> bool:
             return False
         if code == "RepositoryNotFoundException":
             raise ForecastingError(
-                f"no registry {names.part(container)}: say `make plan` and `make apply` first"
+                f"no registry {names.repository(container)}: say `make plan` and `make apply` first"
             ) from None
         raise
     return bool(found["imageDetails"])

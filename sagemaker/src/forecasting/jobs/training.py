@@ -16,7 +16,7 @@ from contracts.models import naming
 from contracts.models.algorithms import ALGORITHMS
 from contracts.models.requests.parts import Instances, Owner
 from contracts.models.requests.training import TrainingJob, training_job
-from contracts.names import Names
+from contracts.names import Names, job_log_group
 from contracts.settings.schema import Settings
 from forecasting.errors import ForecastingError, message_of
 from forecasting.jobs.images import training_image
@@ -24,7 +24,7 @@ from forecasting.polling import final_state
 
 CHANNEL_NAMES = ("train", "test")
 CATEGORIES = "categories.json"
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+LOG_GROUP = job_log_group("Training")
 
 FINAL = ("Completed", "Failed", "Stopped")
 
@@ -182,7 +182,7 @@ def latest_completed(session: Any, names: Names, algorithm: str | None = None) -
         session.client("sagemaker")
         .get_paginator("list_training_jobs")
         .paginate(
-            NameContains=names.part(""),  # anywhere in a name, so it is looked at once more
+            NameContains=names.prefix,  # anywhere in a name, so it is looked at once more
             StatusEquals="Completed",
             SortBy="CreationTime",
             SortOrder="Descending",

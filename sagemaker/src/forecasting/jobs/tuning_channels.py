@@ -13,14 +13,14 @@ from contracts.lake.locations import CHANNELS, EVALUATIONS
 from contracts.models.container_images import image_uri
 from contracts.models.requests.parts import Instances
 from contracts.models.requests.processing import ProcessingJob, processing_job
-from contracts.names import Names
+from contracts.names import Names, job_log_group
 from contracts.settings.schema import Settings
 from forecasting.errors import ForecastingError
 from forecasting.jobs import training
 from forecasting.jobs.search_settings import Search
 from forecasting.polling import final_state
 
-LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+LOG_GROUP = job_log_group("Processing")
 _SECONDS = 3600
 _VOLUME_GB = 30
 
