@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from constructs import Construct
 
+from contracts.models.workloads import FORECAST
 from contracts.names import GLUE_JOBS
 from infra.modules.core.packaging import REPOSITORY, Package, zip_of
 from infra.modules.ingestion.certificate_confirmation import (
@@ -16,6 +17,7 @@ from infra.modules.lake.glue_jobs import GlueJobs, GlueJobsInputs
 from infra.modules.lake.quality_rules import QualityRules, QualityRulesInputs
 from infra.modules.machines.nightly.definition import NightlyInputs
 from infra.modules.machines.nightly.machine import NightlyForecasts
+from infra.modules.machines.retrain import forecast as retrain_forecast
 from infra.modules.machines.retrain.machine import Retrain
 from infra.modules.machines.rollout.definition import RolloutInputs
 from infra.modules.machines.rollout.machine import Rollout
@@ -83,7 +85,14 @@ class PipelineStack(EstateStack):
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
         if target.settings.experiments.tracking_server:
             TrackingServer(self, "experiments", TrackingServerInputs(target.names))
-        Retrain(self, "retrain", target.names, target.settings)
+        Retrain(
+            self,
+            "retrain",
+            target.names,
+            target.settings,
+            workload=FORECAST,
+            fragments=retrain_forecast.fragments,
+        )
         NightlyForecasts(
             self,
             "nightly",

@@ -11,6 +11,7 @@ from cdktf_cdktf_provider_aws.cloudwatch_event_target import (
 )
 from constructs import Construct
 
+from contracts.models.workloads import WORKLOADS
 from contracts.names import Names
 
 _MESSAGE = (
@@ -24,7 +25,11 @@ class StoppedExecutions(Construct):
 
     def __init__(self, scope: Construct, id_: str, names: Names) -> None:
         super().__init__(scope, id_)
-        machines = (names.retrain_machine, names.nightly_machine, names.rollout_machine)
+        machines = [
+            names.nightly_machine,
+            *(one.retrain_machine(names) for one in WORKLOADS.values()),
+            *(one.rollout_machine(names) for one in WORKLOADS.values()),
+        ]
         rule = CloudwatchEventRule(
             self,
             "rule",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import (
     DataAwsSagemakerPrebuiltEcrImage,
 )
@@ -9,24 +11,32 @@ from constructs import Construct
 
 from contracts.models.algorithms import ALGORITHMS, Algorithm
 from contracts.models.container_images import image_uri
-from contracts.models.workloads import FORECAST
+from contracts.models.workloads import Workload
 from contracts.names import Names
 from contracts.settings.schema import Settings
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
-from infra.modules.machines.retrain import forecast
 from infra.modules.machines.retrain.definition import definition
-from infra.modules.machines.retrain.inputs import RetrainInputs
+from infra.modules.machines.retrain.inputs import Fragments, RetrainInputs
 from infra.modules.machines.state_machine import StateMachine, StateMachineInputs
 
 
 class Retrain(Construct):
-    """Retraining, by a schedule, by hand, and by whoever else may start the machine."""
+    """Retraining of a workload, by a schedule, by hand, and by whoever else starts the machine."""
 
-    def __init__(self, scope: Construct, id_: str, names: Names, settings: Settings) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        names: Names,
+        settings: Settings,
+        *,
+        workload: Workload,
+        fragments: Callable[[RetrainInputs], Fragments],
+    ) -> None:
         super().__init__(scope, id_)
         inputs = RetrainInputs(
             names=names,
-            workload=FORECAST,
+            workload=workload,
             training=settings.training,
             retraining=settings.retraining,
             images={one.name: self._image(names, one) for one in ALGORITHMS.values()},
@@ -38,9 +48,9 @@ class Retrain(Construct):
             "machine",
             StateMachineInputs(
                 names=names,
-                name=names.retrain_machine,
+                name=inputs.machine,
                 description="Makes a new version of the model of what is in the lake",
-                machine=definition(inputs, forecast.fragments(inputs)),
+                machine=definition(inputs, fragments(inputs)),
             ),
         )
         if settings.retraining.schedule is not None:
@@ -49,9 +59,9 @@ class Retrain(Construct):
                 "schedule",
                 MachineRuleInputs(
                     names=names,
-                    name=f"{names.retrain_machine}-schedule",
+                    name=f"{inputs.machine}-schedule",
                     description="Retrains regularly",
-                    machine=names.retrain_machine,
+                    machine=inputs.machine,
                     schedule=settings.retraining.schedule,
                     given={"reason": "schedule"},
                 ),

@@ -19,9 +19,8 @@ def test_every_state_machine_of_the_estate_is_watched(estate):
     rule = estate.resources("aws_cloudwatch_event_rule")["stopped_executions_rule"]
     detail = json.loads(rule["event_pattern"])["detail"]
     machines = estate.resources("aws_sfn_state_machine").values()
-    assert sorted(detail["stateMachineArn"]) == sorted(
-        estate.names.state_machine_arn(one["name"]) for one in machines
-    )
+    there = {estate.names.state_machine_arn(one["name"]) for one in machines}
+    assert there <= set(detail["stateMachineArn"])
     assert detail["status"] == ["ABORTED", "TIMED_OUT"]  # one that fails says so itself
 
 
