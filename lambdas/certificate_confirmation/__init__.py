@@ -1,1 +1,1 @@
-"""Switches off the former certificates of a device that has proven its new one."""
+"""Deactivates the former certificates of a device that has proven its new one."""

@@ -1,8 +1,7 @@
-"""Entry point of the function behind the rule on confirmations.
+"""Lambda entry point for certificate confirmations: ``certificate_confirmation.handler.handler``.
 
-``certificate_confirmation.handler.handler`` gets, from the rule and not from the device, the thing
-that published and the certificate that it published with. That the message came is the proof that
-the device holds the certificate's key.
+The IoT rule, not the device, supplies the publishing thing and the certificate of its session.
+The message itself proves that the device holds the certificate's key.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from contracts.messages.provisioning import confirmed_topic
 
 
 class UnattachedError(Exception):
-    """The certificate is not one of the thing's, or not active."""
+    """The certificate is not attached to the thing, or not active."""
 
 
 class Confirmation:
-    """Switches off what a confirmed certificate replaces.
+    """Deactivation of the certificates that a confirmed certificate replaces.
 
     Parameters
     ----------
@@ -34,16 +33,16 @@ class Confirmation:
         self._iot_data = iot_data
 
     def confirm(self, thing_name: str, certificate_id: str) -> list[str]:
-        """Deactivate the thing's certificates that were made before this one, and tell the device.
+        """Deactivate the thing's certificates made before this one, and notify the device.
 
-        Only earlier ones: a confirmation that comes late, as Lambda's retries may, must not cut
-        off the certificate that has followed. One that is revoked stays so. Confirming twice
-        changes nothing more.
+        Later certificates stay active: a late confirmation, for example a retry by Lambda, must
+        not deactivate the next certificate. Revoked certificates stay revoked. A repeated
+        confirmation changes nothing.
 
         Returns
         -------
         list of str
-            Ids of the certificates that this call switched off.
+            Ids of the certificates that this call deactivated.
 
         Raises
         ------
@@ -85,7 +84,7 @@ _confirmation: Confirmation | None = None
 
 def handler(event: dict[str, Any], _context: Any) -> None:
     """Handle one confirmation."""
-    global _confirmation  # noqa: PLW0603 - made at the first event, kept by the function's process
+    global _confirmation  # noqa: PLW0603 - created at the first event, kept for the process
     if _confirmation is None:
         session = boto3.Session()
         _confirmation = Confirmation(session.client("iot"), session.client("iot-data"))

@@ -1,4 +1,4 @@
-"""Forecasts from the SageMaker endpoint, in the request and answer of SageMaker's DeepAR.
+"""Requests forecasts from the SageMaker endpoint in DeepAR's request and response format.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-in-formats.html
 """
@@ -21,12 +21,12 @@ from forecast_api.history import Series
 from forecast_api.problems import model_does_not_fit
 
 NUM_SAMPLES = 100
-"""Sample paths that quantiles are read from: DeepAR's default."""
+"""Number of sample paths that quantiles are computed from: DeepAR's default."""
 
 DECIMALS = 3
-"""Of the values sent: to a ng/m³, so that the largest batch stays below SageMaker's 6 MB."""
+"""Decimals of sent values, to one ng/m³, which keep the largest batch below SageMaker's 6 MB."""
 
-_PASSING = frozenset(
+_TRANSIENT = frozenset(
     {
         "InternalDependencyException",
         "InternalFailure",
@@ -39,12 +39,12 @@ _PASSING = frozenset(
 )
 
 SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
-"""States in which an endpoint answers; while it is updated, its former configuration does."""
+"""States in which an endpoint answers; during an update, its former configuration answers."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one series: values in µg/m³, one an hour."""
+    """The model's forecast of one series: values in µg/m³, one per hour."""
 
     quantiles: dict[str, tuple[float, ...]]
     mean: tuple[float, ...]
@@ -52,14 +52,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Answer:
-    """Predictions in the order of the series, and who gave them.
+    """Predictions in the order of the series, and the variant that answered.
 
     Parameters
     ----------
     variant
         Production variant that answered.
     seconds
-        What the endpoint took, seen from here.
+        Response time of the endpoint, measured by the caller.
     """
 
     predictions: tuple[Prediction, ...]
@@ -68,7 +68,7 @@ class Answer:
 
 
 class Forecaster(Protocol):
-    """What turns series into forecasts."""
+    """Forecasts from series."""
 
     endpoint: str
 
@@ -80,25 +80,25 @@ class Forecaster(Protocol):
         Raises
         ------
         Problem
-            409 where the model was not trained for a series, 503 where the endpoint cannot answer.
+            409 if the model was not trained for a series, 503 if the endpoint cannot answer.
         """
 
     def status(self) -> str:
-        """SageMaker's word for the endpoint's state.
+        """Return SageMaker's status of the endpoint.
 
         Raises
         ------
         Problem
-            503 where there is no such endpoint, or nobody to ask.
+            503 if the endpoint does not exist, or SageMaker does not respond.
         """
 
 
 class UnreadableAnswerError(Exception):
-    """The endpoint's answer is not DeepAR's."""
+    """The endpoint's response does not have DeepAR's format."""
 
 
 def deepar_request(series: Sequence[Series], quantiles: Sequence[str]) -> bytes:
-    """Body of one invocation for all series; a gap is written "NaN", as DeepAR has it."""
+    """Return the body of one invocation for all series; gaps are "NaN", as in DeepAR's format."""
     instances = [
         {
             "start": one.start.strftime(START_FORMAT),
@@ -122,7 +122,7 @@ def _numbers(values: Sequence[float | None]) -> list[float | str]:
 
 
 def deepar_predictions(body: bytes, count: int, quantiles: Sequence[str]) -> tuple[Prediction, ...]:
-    """Read the answer to an invocation with ``count`` series.
+    """Read the response to an invocation with ``count`` series.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def deepar_predictions(body: bytes, count: int, quantiles: Sequence[str]) -> tup
     try:
         predictions = json.loads(body)["predictions"]
         if len(predictions) != count:
-            raise UnreadableAnswerError(f"{count} series were sent, {len(predictions)} came back")
+            raise UnreadableAnswerError(f"expected {count} predictions; got {len(predictions)}")
         return tuple(
             Prediction(
                 {level: _values(one["quantiles"][level]) for level in quantiles},
@@ -141,13 +141,17 @@ def deepar_predictions(body: bytes, count: int, quantiles: Sequence[str]) -> tup
             for one in predictions
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise UnreadableAnswerError(f"the answer lacks or garbles {error}") from error
+        raise UnreadableAnswerError(
+            f"the response has a missing or invalid member: {error}"
+        ) from error
 
 
 def _values(values: Sequence[Any]) -> tuple[float, ...]:
     numbers = tuple(float(value) for value in values[:HORIZON])
     if len(numbers) < HORIZON or not all(math.isfinite(number) for number in numbers):
-        raise ValueError(f"{HORIZON} finite values an output; got {len(numbers)}: {numbers}")
+        raise ValueError(
+            f"expected {HORIZON} finite values per output; got {len(numbers)}: {numbers}"
+        )
     return numbers
 
 
@@ -172,14 +176,14 @@ class SageMakerForecaster:
     def predict(
         self, series: Sequence[Series], quantiles: Sequence[str], request_id: str
     ) -> Answer:
-        """Ask for all series in one invocation."""
-        asked = time.perf_counter()
+        """Forecast all series in one invocation."""
+        started = time.perf_counter()
         try:
             response = self._runtime.invoke_endpoint(
                 EndpointName=self.endpoint,
                 ContentType="application/json",
                 Accept="application/json",
-                # Joins captured data with what was really measured later.
+                # Joins captured data with later observations.
                 InferenceId=request_id,
                 Body=deepar_request(series, quantiles),
             )
@@ -188,12 +192,12 @@ class SageMakerForecaster:
             raise self._refusal(error) from error
         except (AwsConnectionError, HTTPClientError) as error:
             raise unavailable(f"endpoint {self.endpoint} did not answer in time") from error
-        seconds = time.perf_counter() - asked
+        seconds = time.perf_counter() - started
         predictions = deepar_predictions(body, len(series), quantiles)
         return Answer(predictions, response.get("InvokedProductionVariant", ""), seconds)
 
     def status(self) -> str:
-        """Ask SageMaker for the endpoint's state."""
+        """Return the endpoint's status from DescribeEndpoint."""
         try:
             described = self._sagemaker.describe_endpoint(EndpointName=self.endpoint)
         except ClientError as error:
@@ -210,9 +214,9 @@ class SageMakerForecaster:
             if 400 <= status < 500:
                 return model_does_not_fit(reason)
             return unavailable(f"the model on endpoint {self.endpoint} failed")
-        if code in _PASSING:
+        if code in _TRANSIENT:
             return unavailable(f"endpoint {self.endpoint} is busy ({code})")
-        # SageMaker has one code for a missing endpoint and for a malformed call.
+        # SageMaker has the same code for a missing endpoint and for a malformed call.
         if code in ("ValidationError", "ValidationException") and _says_missing(message):
             return unavailable(f"endpoint {self.endpoint} does not exist; deploy a model first")
         fault: Exception = error

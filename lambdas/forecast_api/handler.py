@@ -4,9 +4,8 @@ Package
 -------
 A zip whose root holds ``forecast_api/`` (this folder, and in it ``contract.json``), ``rest_api/``,
 ``contracts/`` (with its ``*.json``) and ``fastjsonschema/``: `infra.modules.api.function_code`.
-Runtime ``python3.11`` with its own boto3. 512 MB, timeout 29 s (API Gateway waits no longer), log
-format ``Text`` (each line is JSON already, and metrics travel in it in CloudWatch's embedded metric
-format).
+Runtime ``python3.11`` with its own boto3. 512 MB, timeout 29 s (API Gateway's limit), log format
+``Text`` (each line is already JSON and contains metrics in CloudWatch's embedded metric format).
 
 Environment
 -----------
@@ -26,8 +25,8 @@ Permissions
 - ``sagemaker:InvokeEndpoint`` and ``sagemaker:DescribeEndpoint`` on the endpoint;
 - ``s3:GetObject`` on ``<curated>/recent/*``;
 - ``s3:ListBucket`` on ``<curated>`` where ``s3:prefix`` is like ``recent/*``: for the list of
-  devices, and to tell a missing object from a refused one, for which S3 says 403 alike;
-- the use of the key that encrypts bucket and table (``kms:Decrypt``, ``kms:GenerateDataKey``);
+  devices, and to distinguish a missing object from a refused one, because S3 returns 403 for both;
+- ``kms:Decrypt`` and ``kms:GenerateDataKey`` on the key that encrypts bucket and table;
 - ``dynamodb:BatchWriteItem`` on the table;
 - ``logs:CreateLogStream`` and ``logs:PutLogEvents`` on the function's log group.
 """
@@ -58,16 +57,16 @@ _CONTRACT = Path(__file__).with_name("contract.json")
 _QUICK = Config(
     connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
 )
-"""For what answers in milliseconds: better a clear 503 than API Gateway's own time-out."""
+"""For services that answer in milliseconds: a clear 503 is better than API Gateway's timeout."""
 
 _FORECAST = Config(
     connect_timeout=2, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 1}
 )
-"""For the endpoint: a batch may take seconds, and a caller's retry beats one that nobody sees."""
+"""For the endpoint: a batch may take seconds, and the caller retries, not boto3."""
 
 
 def build(settings: Settings) -> Router:
-    """Join the parts to AWS's services, which boto3 finds by the region and endpoint settings."""
+    """Build the router with clients of AWS's services; boto3 reads region and endpoint settings."""
     log = Log(sys.stdout, settings.environment, NAMESPACE, METRICS)
 
     def report_loss(count: int, reason: str) -> None:

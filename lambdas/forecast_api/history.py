@@ -1,4 +1,4 @@
-"""The devices' recent hourly history, and what of it a model may see."""
+"""Reads the devices' recent hourly history and selects the part that a model may use."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _HOUR = timedelta(hours=1)
 _SUFFIX = ".json"
 _DEVICE_ID = re.compile(json_schema()["properties"]["device_id"]["pattern"])
 _PARALLEL_READS = 8
-"""Objects read at once for a batch; botocore keeps ten connections."""
+"""Number of objects read in parallel for a batch; botocore keeps ten connections."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """A device that has history, written last at ``updated_at``."""
+    """A device with history, last written at ``updated_at``."""
 
     device_id: str
     updated_at: datetime
@@ -46,7 +46,7 @@ class Device:
 
 @dataclass(frozen=True)
 class DevicePage:
-    """Some devices; ``next_after`` asks for those that follow, None on the last page."""
+    """A page of devices; ``next_after`` requests the next page and is None on the last one."""
 
     devices: tuple[Device, ...]
     next_after: str | None
@@ -54,7 +54,7 @@ class DevicePage:
 
 @dataclass(frozen=True)
 class Series:
-    """What a model is shown of one device and pollutant.
+    """A model's input for one device and pollutant.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ class Series:
     origin
         First hour to forecast, UTC.
     related
-        Series of the last hours before ``origin``, by name: those that
-        `contracts.models.forecast_input` names.
+        Series of the last hours before ``origin``, by their names in
+        `contracts.models.forecast_input`.
     """
 
     start: datetime
@@ -79,23 +79,23 @@ class Series:
 
 
 class HistorySource(Protocol):
-    """Where history comes from."""
+    """Source of history."""
 
     def recent(self, device_ids: Collection[str]) -> dict[str, RecentHistory | Problem]:
-        """History of each device, or why there is none."""
+        """Return the history of each device, or the reason why there is none."""
 
     def devices(self, request: DevicesRequest) -> DevicePage:
-        """A page of the devices that have history."""
+        """Return a page of the devices that have history."""
 
 
 def series_before_origin(history: RecentHistory, request: ForecastRequest) -> Series:
-    """The series that a request may be answered from: nothing at or after its origin.
+    """Return the series for a request, without any value at or after its origin.
 
     Raises
     ------
     Problem
-        400 where the origin is outside the history, 404 where nothing is left to forecast from,
-        409 where the training data had no such series.
+        400 if the origin is outside the history, 404 if no value is left to forecast from, 409 if
+        the training data did not have the series.
     """
     start = datetime.strptime(history.start, START_FORMAT).replace(tzinfo=UTC)
     end = start + _hours_with_data(history) * _HOUR
@@ -122,7 +122,7 @@ def series_before_origin(history: RecentHistory, request: ForecastRequest) -> Se
 def _related(
     history: RecentHistory, pollutant: str, known: int
 ) -> dict[str, tuple[float | None, ...]]:
-    """What stood beside a pollutant in the last of the known hours."""
+    """Return the series related to a pollutant, over the last of the known hours."""
     rows = {AREA: history.area.get(pollutant, [])} | {
         related_name(cat[-1]): history.target[other]
         for other, cat in history.cat.items()
@@ -132,7 +132,7 @@ def _related(
 
 
 def _hours_with_data(history: RecentHistory) -> int:
-    """Hours from the start to the last one in which the device measured anything."""
+    """Return the number of hours from the start to the last one with any value."""
     return max(
         (
             hour + 1
@@ -149,7 +149,7 @@ def _text(hour: datetime) -> str:
 
 
 class S3History:
-    """History as the series job leaves it: one object a device.
+    """History as the series job writes it: one object per device.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ class S3History:
         self._bucket = bucket
 
     def recent(self, device_ids: Collection[str]) -> dict[str, RecentHistory | Problem]:
-        """Read each device's object, several at a time."""
+        """Read each device's object, several in parallel."""
         unique = sorted(set(device_ids))
         if len(unique) == 1:
             return {unique[0]: self._read(unique[0])}
@@ -192,7 +192,7 @@ class S3History:
         except self._s3.exceptions.NoSuchKey:
             return unknown_device(device_id)
         except ClientError as error:
-            # Where the role may list only a prefix, S3 answers 403 for an object that is missing.
+            # If the role may list only a prefix, S3 returns 403 for a missing object.
             if error.response["Error"]["Code"] == "AccessDenied" and not self._exists(key):
                 return unknown_device(device_id)
             raise _refusal(error) from error
@@ -214,7 +214,7 @@ class S3History:
         for page in pages:
             for item in page.get("Contents", ()):
                 device_id = item["Key"][len(RECENT.prefix) :].removesuffix(_SUFFIX)
-                # Writers leave marker objects; those are no devices.
+                # Writers also create marker objects, which are not devices.
                 if item["Key"].endswith(_SUFFIX) and _DEVICE_ID.fullmatch(device_id):
                     yield Device(device_id, item["LastModified"])
 
@@ -224,7 +224,7 @@ def _key(device_id: str) -> str:
 
 
 def _refusal(error: ClientError | BotoCoreError) -> Exception:
-    """A passing failure of S3 is a problem to tell; any other is a fault to look into."""
+    """Return a problem for a transient failure of S3, and the error itself for any other."""
     refused = isinstance(error, ClientError) and (
         error.response["ResponseMetadata"].get("HTTPStatusCode", 0) < 500
     )

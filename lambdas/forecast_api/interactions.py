@@ -1,4 +1,4 @@
-"""What was asked and what was answered, kept for a while for whoever must look into it."""
+"""Records requested and returned forecasts for a limited time, for later investigation."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Interaction:
-    """One forecast that was asked for, and what became of it.
+    """One requested forecast and its result.
 
     Parameters
     ----------
     request_id, position
-        The API request, and the place in its batch.
+        The API request, and the position in its batch.
     status
-        HTTP status of this forecast, which in a batch is not that of the whole.
+        HTTP status of this forecast; the status of its batch may differ.
     problem
-        Kind of the problem, None where there was none.
+        Kind of the problem, None if there was none.
     mean
-        The forecast's mean in µg/m³ an hour; empty where there was a problem.
+        The forecast's mean in µg/m³ per hour; empty if there was a problem.
     variant
-        Production variant that answered; None where none did.
+        Production variant that answered; None if none did.
     latency_ms
-        What the API took for the whole request, up to the writing of this record.
+        The API's time for the whole request, until this record is written.
     """
 
     request_id: str
@@ -52,14 +52,14 @@ class Interaction:
 
 
 class InteractionLog(Protocol):
-    """Where interactions are kept."""
+    """Storage of interactions."""
 
     def write(self, interactions: Sequence[Interaction]) -> int:
-        """Keep the interactions; return how many could not be kept. Never raises for one lost."""
+        """Store the interactions; return the number of lost ones, without raising for them."""
 
 
 class DynamoInteractionLog:
-    """Interactions in DynamoDB, which forgets them after the retention.
+    """Interactions in DynamoDB, which deletes them after the retention time.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class DynamoInteractionLog:
     retention
         Time until an interaction expires.
     report
-        Is told why interactions were lost.
+        Called with the number of lost interactions and the reason.
     """
 
     def __init__(self, dynamodb: Any, table: str, retention: timedelta, report: LossReport) -> None:
@@ -80,7 +80,7 @@ class DynamoInteractionLog:
         self._report = report
 
     def write(self, interactions: Sequence[Interaction]) -> int:
-        """Write in as few calls as DynamoDB allows; what it throttles is sent again."""
+        """Write in as few calls as DynamoDB allows; throttled items are sent again."""
         puts: list[Mapping[str, Any]] = [
             {"PutRequest": {"Item": self._item(one)}} for one in interactions
         ]
@@ -100,7 +100,7 @@ class DynamoInteractionLog:
             puts = answer.get("UnprocessedItems", {}).get(self._table, [])
             if not puts:
                 return 0
-        self._report(len(puts), "DynamoDB left them unprocessed")
+        self._report(len(puts), f"DynamoDB did not process them in {_ATTEMPTS} attempts")
         return len(puts)
 
     def _item(self, one: Interaction) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class DynamoInteractionLog:
 
 
 class LossReport(Protocol):
-    """Is told how many interactions were lost, and why."""
+    """Callback for the number of lost interactions and the reason."""
 
     def __call__(self, count: int, reason: str) -> None: ...
 

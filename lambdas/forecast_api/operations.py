@@ -1,4 +1,4 @@
-"""Operations of the forecast API: from a valid request to the members of the answer."""
+"""Operations of the forecast API: each turns a valid request into the members of the response."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from forecast_api.service import Forecast, ForecastService, hour_text
 
 
 def handlers(service: ForecastService) -> Mapping[str, Handler]:
-    """What carries out each operation of the contract, by its id."""
+    """Return the handler of each operation of the contract, by the operation's id."""
 
     def forecast(request: Request, call: Call) -> dict[str, Any]:
         [outcome] = service.forecasts([ForecastRequest.of(request.parameters)], call)

@@ -1,4 +1,4 @@
-"""Problems that only the forecast API has."""
+"""Problems specific to the forecast API."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from contracts.apis import problems
 
 
 def origin_outside_history(detail: str) -> Problem:
-    """A forecast is asked for hours at which the device has no history to start from."""
+    """Build the problem of an origin at which the device has no history to start from."""
     return invalid_request([{"at": "origin", "detail": detail}])
 
 
 def unknown_device(device_id: str) -> Problem:
-    """No history lies in the lake under that id."""
+    """Build the problem of a device id without history in the lake."""
     return Problem(
         problems.UNKNOWN_DEVICE,
-        f"there is no history of device {device_id!r}; GET /v1/devices lists those that have one",
+        f"there is no history of device {device_id!r}; GET /v1/devices lists devices with history",
     )
 
 
 def no_history(device_id: str, pollutant: str, origin: str) -> Problem:
-    """The device is known, but has no value of that pollutant."""
+    """Build the problem of a known device without a value of the pollutant."""
     return Problem(
         problems.NO_HISTORY, f"device {device_id!r} has no value of {pollutant} before {origin}"
     )
 
 
 def model_does_not_fit(reason: str) -> Problem:
-    """The model was not trained for the series."""
+    """Build the problem of a series for which the model was not trained."""
     return Problem(
         problems.MODEL_DOES_NOT_FIT,
-        f"the model cannot forecast the series: {reason}; train and deploy a model on data that "
-        "has the device and the pollutant",
+        f"the model cannot forecast the series: {reason}; train and deploy a model on data with "
+        "the device and the pollutant",
     )

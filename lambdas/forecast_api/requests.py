@@ -1,4 +1,4 @@
-"""Requests of the forecast API, read from values that its contract allows."""
+"""Requests of the forecast API, read from validated values."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ForecastRequest:
-    """A forecast that is asked for.
+    """A requested forecast.
 
     Parameters
     ----------
     horizon
         Hours, 1 to 24.
     quantiles
-        Levels as `contracts.models.forecast_input.QUANTILES` writes them, ascending, each once.
+        Levels in the form of `contracts.models.forecast_input.QUANTILES`, ascending, unique.
     origin
         First hour to forecast, UTC; None is the hour after the last one with data.
     """
@@ -30,7 +30,7 @@ class ForecastRequest:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ForecastRequest:
-        """Read a request of which the contract's defaults are filled in."""
+        """Read a request in which the contract's defaults are filled in."""
         origin = values.get("origin")
         return cls(
             values["device_id"],
@@ -43,7 +43,7 @@ class ForecastRequest:
 
 @dataclass(frozen=True)
 class DevicesRequest:
-    """A page of devices that is asked for: at most ``limit``, after the device ``after``."""
+    """A requested page of devices: at most ``limit``, after the device ``after``."""
 
     limit: int
     after: str | None = None

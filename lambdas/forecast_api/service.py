@@ -1,4 +1,4 @@
-"""What the API does: forecasts, devices, health. It knows neither HTTP nor AWS."""
+"""Provides forecasts, devices and health, independently of HTTP and AWS."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ METRICS = {
     "interactions_lost": "Count",
     "endpoint_latency": "Milliseconds",
 }
-"""Metrics that the service measures, with their units in CloudWatch."""
+"""Metrics of the service, with their units in CloudWatch."""
 
 REFUSED = 409
-"""Status of the problem that the model was not trained for a series."""
+"""Status of the problem of a series for which the model was not trained."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """A forecast and what it answers."""
+    """A forecast and its request."""
 
     request: ForecastRequest
     origin: datetime
@@ -43,11 +43,11 @@ class Forecast:
     variant: str
 
     def mean(self) -> tuple[float, ...]:
-        """Mean in µg/m³ for each hour asked for."""
+        """Return the mean in µg/m³ for each requested hour."""
         return self.prediction.mean[: self.request.horizon]
 
     def document(self, request_id: str) -> dict[str, Any]:
-        """The forecast as the contract has it."""
+        """Return the forecast in the contract's form."""
         hours = range(self.request.horizon)
         return {
             "device_id": self.request.device_id,
@@ -78,12 +78,12 @@ class ForecastService:
     def forecasts(
         self, requests: Sequence[ForecastRequest], call: Call
     ) -> list[Forecast | Problem]:
-        """A forecast or a problem for each request.
+        """Return a forecast or a problem for each request.
 
         Raises
         ------
         Problem
-            Nothing can be forecast at all: the endpoint or the history is not to be had.
+            No forecast is possible: the endpoint or the history is not available.
         """
         outcomes: list[Forecast | Problem]
         try:
@@ -97,16 +97,16 @@ class ForecastService:
         return outcomes
 
     def devices(self, request: DevicesRequest) -> DevicePage:
-        """A page of devices that have history."""
+        """Return a page of devices that have history."""
         return self._history.devices(request)
 
     def health(self) -> dict[str, Any]:
-        """The endpoint's state.
+        """Return the endpoint's state.
 
         Raises
         ------
         Problem
-            503 where it does not serve.
+            503 if the endpoint does not serve.
         """
         status = self._forecaster.status()
         if status not in SERVING:
@@ -135,8 +135,8 @@ class ForecastService:
         series = [one for one in prepared if isinstance(one, Series)]
         if not series:
             return [one for one in prepared if isinstance(one, Problem)]
-        wanted = {level for request in requests for level in request.quantiles}
-        quantiles = [level for level in QUANTILES if level in wanted]
+        requested = {level for request in requests for level in request.quantiles}
+        quantiles = [level for level in QUANTILES if level in requested]
         predictions = iter(self._predict(series, quantiles, call))
         return [
             self._outcome(request, one, next(predictions)) if isinstance(one, Series) else one
@@ -146,9 +146,9 @@ class ForecastService:
     def _predict(
         self, series: Sequence[Series], quantiles: Sequence[str], call: Call
     ) -> list[tuple[Prediction, str] | Problem]:
-        """What the model says of each series and which variant said it, or that it refuses one.
+        """Return for each series a prediction and its variant, or the problem of a refused one.
 
-        It refuses a request as a whole, which is asked again in halves then.
+        The model refuses an invocation as a whole; the series are then sent again in halves.
         """
         try:
             answer = self._forecaster.predict(series, quantiles, call.request_id)
@@ -165,11 +165,11 @@ class ForecastService:
         return [(prediction, answer.variant) for prediction in answer.predictions]
 
     def _outcome(
-        self, request: ForecastRequest, series: Series, told: tuple[Prediction, str] | Problem
+        self, request: ForecastRequest, series: Series, result: tuple[Prediction, str] | Problem
     ) -> Forecast | Problem:
-        if isinstance(told, Problem):
-            return told
-        prediction, variant = told
+        if isinstance(result, Problem):
+            return result
+        prediction, variant = result
         return Forecast(request, series.origin, prediction, self._forecaster.endpoint, variant)
 
     def _record(
@@ -209,5 +209,5 @@ class ForecastService:
 
 
 def hour_text(moment: datetime) -> str:
-    """RFC 3339 in UTC, as the contract has it."""
+    """Format a time as RFC 3339 in UTC, the contract's form."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""What the function is told by its environment."""
+"""Settings of the function, read from its environment variables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Settings:
     curated_bucket
         Bucket with the devices' recent history.
     interactions_table
-        DynamoDB table of the forecasts that were asked for and given.
+        DynamoDB table of requested and returned forecasts.
     retention_days
         Days until an interaction expires.
     """
@@ -32,12 +32,12 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
-        """Read the variables that ``handler`` describes.
+        """Read the variables that are described in ``handler``.
 
         Raises
         ------
         ValueError
-            A variable is missing, or the retention is no positive number of days.
+            A variable is missing, or the retention is not a positive number of days.
         """
         names = (
             "LAKECAST_ENV",
@@ -48,7 +48,7 @@ class Settings:
         )
         missing = [name for name in names if not environ.get(name)]
         if missing:
-            raise ValueError(f"set {', '.join(missing)} in the function's environment")
+            raise ValueError(f"set {', '.join(missing)} in the function's environment variables")
         days = environ["INTERACTION_RETENTION_DAYS"]
         if not days.isdecimal() or int(days) < 1:
             raise ValueError(

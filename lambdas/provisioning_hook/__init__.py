@@ -1,1 +1,1 @@
-"""AWS IoT's pre-provisioning hook: who may have a device's certificate."""
+"""AWS IoT's pre-provisioning hook: decides which devices may get a certificate."""

@@ -1,4 +1,4 @@
-"""What AWS IoT asks the hook, and what the hook answers.
+"""Requests of AWS IoT to the hook, and the hook's responses.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/pre-provisioning-hook.html
 """
@@ -18,22 +18,22 @@ _TOKEN_LENGTH = (32, 128)
 
 
 class RefusedError(Exception):
-    """A device may not be provisioned; the message says why, for the log alone.
+    """A device may not be provisioned. The message gives the reason, for the log only.
 
-    The device is only told that it was refused.
+    The device receives only the refusal.
     """
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A device that AWS does not know yet asks to become one.
+    """A request by a device that is not registered yet.
 
     Parameters
     ----------
     token_digest
-        SHA-256 of the device's secret, by which it is known when it asks again.
+        SHA-256 of the device's secret, which identifies it when it repeats the request.
     certificate_id
-        Of the certificate that it is to have.
+        Id of the certificate that it requests.
     """
 
     serial_number: str
@@ -47,7 +47,7 @@ class Claim:
         Raises
         ------
         RefusedError
-            Serial number or token are missing, or no such.
+            The serial number or the token is missing or invalid.
         """
         parameters = event.get("parameters") or {}
         serial_number, token = parameters.get(SERIAL_NUMBER), parameters.get(REQUEST_TOKEN)
@@ -66,15 +66,15 @@ class Claim:
 
 
 def template_name(event: Mapping[str, Any]) -> str:
-    """The provisioning template that is to be applied."""
+    """Return the name of the event's provisioning template."""
     return str(event["templateArn"]).rpartition("/")[2]
 
 
 def admitted(thing_name: str) -> dict[str, Any]:
-    """The answer that lets AWS IoT go on, for a thing of that name."""
+    """Return the response that lets AWS IoT provision a thing of that name."""
     return {"allowProvisioning": True, "parameterOverrides": {THING_NAME: thing_name}}
 
 
 def refused() -> dict[str, Any]:
-    """The answer that makes AWS IoT tell the device AccessDenied."""
+    """Return the response for which AWS IoT sends AccessDenied to the device."""
     return {"allowProvisioning": False}

@@ -1,4 +1,7 @@
-"""The serial numbers that may claim a certificate, in DynamoDB; `device allow` writes them."""
+"""Allow-list of serial numbers that may claim a certificate, in DynamoDB.
+
+`lakecast device allow` writes it.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,15 @@ _TAKE = (
 
 
 class AllowList:
-    """Takes a serial number once.
+    """Allow-list whose serial numbers can be used once.
 
     Parameters
     ----------
     dynamodb
         boto3 client of DynamoDB.
     table
-        Partition key ``serial_number``; ``thing_name`` is what the device will be called, and
-        ``expires_at``, in seconds since 1970, is optional.
+        Name of the table: partition key ``serial_number``, attribute ``thing_name`` (the device's
+        name) and optionally ``expires_at`` (seconds since 1970).
     """
 
     def __init__(self, dynamodb: Any, table: str) -> None:
@@ -37,15 +40,15 @@ class AllowList:
         self._table = table
 
     def take(self, claim: Claim, now: datetime) -> str:
-        """Mark a serial number as used, in one step with the look at it; the thing's name.
+        """Check a serial number, mark it as used in the same step, and return the thing's name.
 
-        Taking it again with the same token is let pass: so a device whose answer was lost can ask
-        again. Two devices that ask at once are told apart by DynamoDB's condition.
+        A second use with the same token is allowed, so that a device that lost the response can
+        repeat its request. DynamoDB's condition admits only one of two concurrent devices.
 
         Raises
         ------
         RefusedError
-            The serial number is not on the list, or no longer, or another device has used it.
+            The serial number is not on the list, has expired, or was used by another device.
         """
         try:
             answer = self._dynamodb.update_item(

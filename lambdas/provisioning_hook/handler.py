@@ -1,15 +1,15 @@
-"""Entry point of AWS IoT's pre-provisioning hook: ``provisioning_hook.handler.handler``.
+"""Lambda entry point of AWS IoT's pre-provisioning hook: ``provisioning_hook.handler.handler``.
 
-It answers for both provisioning templates. A claim needs its serial number on the allow-list; a
-rotation needs the thing that the device connected as to hold the certificate it connected with.
-The name of the thing comes from here, never from the device. What fails here is refused: AWS IoT
-takes an exception, and silence beyond five seconds, for a no.
+It serves both provisioning templates. A claim needs its serial number on the allow-list. For a
+rotation, the certificate of the device's session must be attached to the thing whose name is the
+session's client id. The hook, never the device, sets the thing's name. A failure is a refusal:
+AWS IoT treats an exception, or no response within five seconds, as one.
 
 Environment
 -----------
 =====================  ====================================================================
-``LAKECAST_ENV``       environment, from which the templates' names follow
-``ACCOUNT_ID``         the account that those names are made for
+``LAKECAST_ENV``       environment, from which the templates' names are derived
+``ACCOUNT_ID``         account of those names
 ``ALLOW_LIST_TABLE``   DynamoDB table, `contracts.names.Names.allow_list_table`
 =====================  ====================================================================
 """
@@ -35,7 +35,7 @@ _QUICK = Config(
 
 
 class Hook:
-    """Says who may be provisioned.
+    """Pre-provisioning hook: decides which devices may be provisioned.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Hook:
         iot: Any,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._ways = {
+        self._checks = {
             names.claim_template: self._claim,
             names.rotation_template: self._rotation,
         }
@@ -59,10 +59,10 @@ class Hook:
         self._now = now
 
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer one event of AWS IoT (payload version 2020-04-01); writes one line of log."""
+        """Answer one event of AWS IoT (payload version 2020-04-01) and write one log line."""
         template = template_name(event)
         try:
-            thing_name = self._ways.get(template, _no_way)(event)
+            thing_name = self._checks.get(template, _unknown_template)(event)
         except RefusedError as refusal:
             _log("WARNING", event, template=template, refused=str(refusal))
             return refused()
@@ -73,7 +73,7 @@ class Hook:
         return self._allow_list.take(Claim.of(event), self._now())
 
     def _rotation(self, event: Mapping[str, Any]) -> str:
-        """The client id is the thing's name, as the device policy lets it connect as no other."""
+        """Check a rotation; the device policy ensures that the client id is the thing's name."""
         thing_name, certificate = event.get("clientId"), event.get("claimCertificateId")
         if not (thing_name and certificate):
             raise RefusedError("a rotation needs a client id and a certificate")
@@ -87,8 +87,8 @@ class Hook:
         return str(thing_name)
 
 
-def _no_way(event: Mapping[str, Any]) -> str:
-    raise RefusedError(f"no such template is ours: {event['templateArn']}")
+def _unknown_template(event: Mapping[str, Any]) -> str:
+    raise RefusedError(f"unknown template: {event['templateArn']}")
 
 
 def _log(level: str, event: Mapping[str, Any], **fields: Any) -> None:
@@ -112,6 +112,6 @@ _hook: Hook | None = None
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answer AWS IoT."""
-    global _hook  # noqa: PLW0603 - made at the first event, kept by the function's process
+    global _hook  # noqa: PLW0603 - created at the first event, kept for the process
     _hook = _hook or _build(os.environ)
     return _hook.answer(event)

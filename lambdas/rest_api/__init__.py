@@ -1,4 +1,5 @@
-"""Shared by the functions behind a REST API: requests, routes, problems and the log.
+"""Code shared by the functions behind a REST API: requests, routes, problems and the log.
 
-It can't be called ``http``: at the root of a function's zip that name hides the standard library's.
+The package cannot be named ``http``: at the root of a function's zip, that name would hide the
+standard library's module.
 """

@@ -1,4 +1,4 @@
-"""One call of an API while it is carried out."""
+"""One call of an API while it is processed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Call:
     Parameters
     ----------
     request_id
-        Names it in the log, in the records and to the caller.
+        Identifies the call in the log, in the records and to the caller.
     measures
-        Metrics of the API's log, filled in on the way.
+        Metrics for the API's log, added during processing.
     """
 
     request_id: str
@@ -25,5 +25,5 @@ class Call:
     measures: dict[str, float] = field(default_factory=dict)
 
     def milliseconds(self) -> float:
-        """Time since it came."""
+        """Return the time since the call arrived."""
         return (time.perf_counter() - self.started) * 1000

@@ -1,7 +1,7 @@
-"""Operations of an API and the requests that its contract allows.
+"""Operations of an API, and requests validated by its contract.
 
-`infra.modules.api.openapi` takes the schemas out of the OpenAPI document when the function is
-packaged; they lie beside the code as JSON, because Lambda's Python reads no YAML.
+`infra.modules.api.openapi` extracts the schemas from the OpenAPI document when the function is
+packaged. They are stored with the code as JSON, because Lambda's Python cannot read YAML.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 
 @dataclass(frozen=True)
 class Request:
-    """A request that the contract allows, with its defaults filled in.
+    """A valid request, with the contract's defaults filled in.
 
     Parameters
     ----------
     parameters
-        Those of the path and of the query, of the types that the contract gives them.
+        Parameters of the path and of the query, in the contract's types.
     body
-        The JSON value; None where the operation takes none.
+        The JSON value; None if the operation takes none.
     """
 
     parameters: Mapping[str, Any]
@@ -50,8 +50,8 @@ class Operation:
     ----------
     description
         ``operation_id``, ``method``, ``path``, and the schemas ``path_parameters``,
-        ``query_parameters`` and ``body``; each of an object, the last one None where there is no
-        body.
+        ``query_parameters`` and ``body``. Each schema describes an object; ``body`` is None if
+        there is no body.
     """
 
     def __init__(self, description: Mapping[str, Any]) -> None:
@@ -70,9 +70,9 @@ class Operation:
         Raises
         ------
         Problem
-            413 for a body that is too large; 400 with everything that is wrong.
+            413 for a body that is too large; 400 with all faults.
         """
-        # A name in a path may come percent-encoded.
+        # A value in a path may be percent-encoded.
         raw = {name: unquote(text) for name, text in (event.get("pathParameters") or {}).items()}
         path, faults = self._validate_path.complete(_typed(self._path, raw))
         values, repeated = _given_once(_query(event))
@@ -96,13 +96,13 @@ def _query(event: Event) -> Mapping[str, Sequence[str]]:
     values: Mapping[str, Sequence[str]] | None = event.get("multiValueQueryStringParameters")
     if values:
         return values
-    # An event written by hand for a try-out often has the single values only.
+    # An event written by hand for a test often has only the single values.
     return {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
 
 
 def _given_once(query: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[Fault]]:
     faults = [
-        {"at": name, "detail": f"must be given once; it was given {len(values)} times"}
+        {"at": name, "detail": f"must be given once; got it {len(values)} times"}
         for name, values in query.items()
         if len(values) != 1
     ]
@@ -110,7 +110,7 @@ def _given_once(query: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], lis
 
 
 def _typed(schema: Schema, values: Mapping[str, str]) -> dict[str, Any]:
-    """Texts to the types that the schema gives them; one that cannot be read stays a text."""
+    """Convert texts to the schema's types; a text that cannot be converted stays a text."""
     types = {name: one.get("type") for name, one in schema["properties"].items()}
     return {name: _value(types.get(name), text) for name, text in values.items()}
 
@@ -134,5 +134,5 @@ def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        detail = f"must be a JSON object; it cannot be read: {error}"
+        detail = f"must be a JSON object; parsing failed: {error}"
         raise invalid_request([{"at": "body", "detail": detail}]) from None

@@ -1,4 +1,4 @@
-"""The function's log: a JSON object a line, metrics in CloudWatch's embedded metric format.
+"""Log of the function: one JSON object per line, metrics in CloudWatch's embedded metric format.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -15,18 +15,18 @@ UNITS = {"requests": "Count", "server_errors": "Count", "latency": "Milliseconds
 
 
 class Log:
-    """Writes lines that CloudWatch Logs Insights can query by field.
+    """Log whose lines CloudWatch Logs Insights can query by field.
 
     Parameters
     ----------
     stream
-        Where lines go; a Lambda function's standard output goes to its log group.
+        Destination of the lines; a Lambda function's standard output goes to its log group.
     environment
         Dimension of the metrics.
     namespace
         CloudWatch namespace of the metrics.
     units
-        Metrics that only this API has, with their units.
+        Metrics specific to this API, with their units.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class Log:
         self._units = {**UNITS, **units}
 
     def write(self, level: str, message: str, **fields: Any) -> None:
-        """Write one line. Fields never hold bodies, keys or other headers of a request."""
+        """Write one line. Fields never contain bodies, keys or other headers of a request."""
         self._line({"level": level, "message": message, **fields})
 
     def measured(self, operation: str, metrics: Mapping[str, float], **fields: Any) -> None:
-        """Write one line whose ``metrics`` CloudWatch counts by environment and operation."""
+        """Write one line whose ``metrics`` CloudWatch aggregates by environment and operation."""
         definitions = [{"Name": name, "Unit": self._units[name]} for name in metrics]
         directive = {
             "Namespace": self._namespace,

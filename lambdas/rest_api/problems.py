@@ -1,4 +1,4 @@
-"""Refusals and failures that every API has, raised as problems of RFC 9457."""
+"""Refusals and failures common to all APIs, raised as problems of RFC 9457."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from contracts.apis import problems
 from contracts.apis.problems import ProblemKind, problem_document
 
 RETRY_AFTER_SECONDS = 5
-"""Long enough for an endpoint to recover from a throttled moment, short enough for a person."""
+"""Long enough for an endpoint to recover from throttling, short enough for a person to wait."""
 
 
 class Problem(Exception):  # noqa: N818 -- RFC 9457 names it so
-    """The reason why a request, or one part of it, gets no answer.
+    """The reason why a request, or one part of it, cannot be fulfilled.
 
     Parameters
     ----------
     detail
-        What was expected, what came and what to do, this time.
+        The expected and the actual value, and what to do.
     errors
-        Faults at each place of the request.
+        Faults by their place in the request.
     retry_after
-        Seconds after which asking again makes sense.
+        Seconds after which a retry makes sense.
     """
 
     def __init__(
@@ -40,40 +40,40 @@ class Problem(Exception):  # noqa: N818 -- RFC 9457 names it so
 
     @property
     def status(self) -> int:
-        """HTTP status."""
+        """Return the HTTP status."""
         return self.kind.status
 
     def document(self, request_id: str) -> dict[str, Any]:
-        """The problem as JSON members."""
+        """Return the problem as JSON members."""
         members = problem_document(self.kind, self.detail, request_id)
         return {**members, "errors": self.errors} if self.errors else members
 
 
 def invalid_request(errors: list[dict[str, str]]) -> Problem:
-    """The request breaks the contract at the places named."""
+    """Build the problem of a request that violates the contract at the named places."""
     detail = "; ".join(f"{error['at']}: {error['detail']}" for error in errors)
     return Problem(problems.INVALID_REQUEST, detail, errors=errors)
 
 
 def unknown_route(method: str, path: str) -> Problem:
-    """The contract has no such operation."""
+    """Build the problem of an operation that the contract does not have."""
     return Problem(problems.UNKNOWN_ROUTE, f"the API has no {method} {path}")
 
 
 def body_too_large(size: int, limit: int) -> Problem:
-    """The body is larger than any valid one."""
-    return Problem(problems.BODY_TOO_LARGE, f"the body may have {limit} bytes; got {size}")
+    """Build the problem of a body that is larger than any valid one."""
+    return Problem(problems.BODY_TOO_LARGE, f"the body may have at most {limit} bytes; got {size}")
 
 
 def unavailable(reason: str) -> Problem:
-    """Something that the answer needs cannot answer now."""
-    detail = f"{reason}; ask again in {RETRY_AFTER_SECONDS} seconds"
+    """Build the problem of a dependency that is currently not available."""
+    detail = f"{reason}; retry in {RETRY_AFTER_SECONDS} seconds"
     return Problem(problems.UNAVAILABLE, detail, retry_after=RETRY_AFTER_SECONDS)
 
 
 def internal_error() -> Problem:
-    """A fault of the service; the log has it under the request's id."""
+    """Build the problem of a fault in the service, which the log has under the request's id."""
     return Problem(
         problems.INTERNAL_ERROR,
-        "the request could not be carried out; the service's log tells why under this request's id",
+        "the request failed; the service's log has the reason under this request's id",
     )

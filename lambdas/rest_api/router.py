@@ -14,20 +14,20 @@ from rest_api.problems import Problem, internal_error, unknown_route
 
 Response = dict[str, Any]
 Handler = Callable[[Request, Call], dict[str, Any]]
-"""Carries out a valid request; gives the members of the answer."""
+"""Processes a valid request and returns the members of the response."""
 
 
 class Router:
-    """Finds the operation for an event, carries it out and answers over HTTP.
+    """Router that finds the operation for an event, runs its handler and builds the response.
 
     Parameters
     ----------
     operations
-        Those of the contract.
+        Operations of the contract.
     handlers
-        By the operation's id: one for each.
+        One handler per operation, by the operation's id.
     log
-        Gets one line with metrics for each call, and one more for each failure.
+        Log for one line with metrics per call, and one more per failure.
 
     Raises
     ------
@@ -41,7 +41,7 @@ class Router:
         ids = {operation.operation_id for operation in operations}
         if ids != set(handlers):
             raise ValueError(
-                f"expected handlers of {', '.join(sorted(ids))}; got {', '.join(sorted(handlers))}"
+                f"expected handlers for {', '.join(sorted(ids))}; got {', '.join(sorted(handlers))}"
             )
         self._operations = {operation.route: operation for operation in operations}
         self._handlers = handlers

@@ -1,4 +1,4 @@
-"""Validates values against the contract's JSON schemas and explains each fault in plain words.
+"""Validates values against the contract's JSON schemas and describes each fault.
 
 https://horejsek.github.io/python-fastjsonschema/ compiles a schema to Python code.
 """
@@ -27,10 +27,10 @@ class Validator:
     Parameters
     ----------
     schema
-        Without references.
+        JSON schema without references.
     root
-        Prefix of every place inside the value: ``/`` for a body, so that places are JSON pointers;
-        nothing for parameters, so that places are their names.
+        Prefix of every place in the value: ``/`` for a body, so that places are JSON pointers;
+        empty for parameters, so that places are their names.
     """
 
     def __init__(self, schema: Schema, root: str = "") -> None:
@@ -40,9 +40,9 @@ class Validator:
         )
 
     def complete(self, value: Any) -> tuple[Any, list[Fault]]:
-        """Fill in the schema's defaults and find all faults, one for each place.
+        """Fill in the schema's defaults and find all faults, at most one per place.
 
-        A list of plain values is one place, whichever of them is at fault.
+        A list of plain values is one place, even if several of its values are invalid.
         """
         try:
             return self._validate(value), []
@@ -67,14 +67,14 @@ def _faults(error: JsonSchemaValueException) -> Iterator[tuple[list[str], str]]:
         known = ", ".join(schema["properties"])
         for name in value:
             if name not in schema["properties"]:
-                yield [*path, name], f"is not known here; known are {known}"
+                yield [*path, name], f"is unknown; expected one of {known}"
     elif error.rule == "format":
-        yield path, f"must be a day and time that exist; got {shown(value)}"
+        yield path, f"must be an existing day and time; got {shown(value)}"
     else:
         plain_item = bool(path) and path[-1].isdecimal() and schema.get("type") != "object"
         count = error.rule in ("minItems", "maxItems")
-        came = f"{len(value)} of them" if count else shown(value)
-        yield path[:-1] if plain_item else path, f"{_expected(schema)}; got {came}"
+        got = f"{len(value)} items" if count else shown(value)
+        yield path[:-1] if plain_item else path, f"{_expected(schema)}; got {got}"
 
 
 def _expected(schema: Schema) -> str:
@@ -112,6 +112,6 @@ def _exists(text: str) -> bool:
 
 
 def shown(value: Any) -> str:
-    """The value as JSON, cut off where it is long."""
+    """Return the value as JSON, truncated if it is long."""
     text = json.dumps(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

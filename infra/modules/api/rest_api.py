@@ -41,7 +41,7 @@ _PROBLEMS = {
         "the API has no such method and path",
     ),
     "REQUEST_TOO_LARGE": (problems.BODY_TOO_LARGE, _MESSAGE),
-    "THROTTLED": (problems.TOO_MANY_REQUESTS, "ask again in a moment"),
+    "THROTTLED": (problems.TOO_MANY_REQUESTS, "retry in a moment"),
     "QUOTA_EXCEEDED": (problems.QUOTA_EXCEEDED, "the key may ask no more today"),
     "INTEGRATION_TIMEOUT": (problems.UNAVAILABLE, "the answer took too long; ask again"),
     "DEFAULT_5XX": (problems.INTERNAL_ERROR, "the fault is logged"),

@@ -1,8 +1,8 @@
-"""The forecast API's function, packaged as it is shipped, under a role with no more than it needs.
+"""Tests the forecast API's function in its deployed package, with a role of least privilege.
 
-The cloud is one of its own, because its SageMaker must know a container that is made here: a
-server of a few lines that forecasts the last value, of the area where that is known, and, like
-DeepAR, refuses a series of a device it was not trained with.
+The test starts its own cloud, because its SageMaker needs a container that is written here: a
+small server that forecasts the last value (of the area, if known) and, like DeepAR, refuses the
+series of a device that it was not trained with.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ SERVE = """
             instances = request["instances"]
             if any(one["cat"][0] > 1 for one in instances):
                 return self.answer(400, b"cat[0] was not seen in training")
-            wanted = request["configuration"]["quantiles"]
+            requested = request["configuration"]["quantiles"]
             shown = [one["related"]["area"] or one["target"] for one in instances]
             last = [[v for v in values if v != "NaN"][-1] for values in shown]
             predictions = [
-                {"mean": [v] * 24, "quantiles": {q: [v * 2 * float(q)] * 24 for q in wanted}}
+                {"mean": [v] * 24, "quantiles": {q: [v * 2 * float(q)] * 24 for q in requested}}
                 for v in last
             ]
             self.answer(200, json.dumps({"predictions": predictions}).encode())
@@ -66,7 +66,7 @@ SERVE = """
 
 
 class Estate:
-    """What the function meets: buckets, a table, an endpoint, a role."""
+    """The function and the resources that it uses: buckets, a table, an endpoint, a role."""
 
     def __init__(self, session: boto3.Session) -> None:
         self.session = session
@@ -106,7 +106,7 @@ class Estate:
         self._create_function(self._create_role("forecast-api", "lambda", self._policy()))
 
     def _policy(self) -> list[dict[str, Any]]:
-        """What the docstring of ``forecast_api.handler`` asks for."""
+        """Return the permissions that the docstring of ``forecast_api.handler`` lists."""
         curated = f"arn:aws:s3:::{self.names.bucket('curated')}"
         scope = f"{self.names.region}:{self.names.account_id}"
         return [
@@ -157,7 +157,7 @@ class Estate:
         client.get_waiter("function_active_v2").wait(FunctionName=self.function)
 
     def create_endpoint(self) -> None:
-        """Put the container that is made here behind the endpoint."""
+        """Create the endpoint with the container of this test."""
         models = f"arn:aws:s3:::{self.names.bucket('models')}"
         role = self._create_role(
             "sagemaker", "sagemaker", [_allow("s3:*", [models, f"{models}/*"])]
@@ -195,7 +195,7 @@ class Estate:
         body: Any = None,
         **path: str,
     ) -> tuple[int, dict[str, Any]]:
-        """Status and body of the function's response, which must fit the contract."""
+        """Return status and body of the function's response, which must fit the contract."""
         event = {
             "httpMethod": method,
             "resource": resource,
@@ -223,7 +223,7 @@ class Estate:
         return self.ask("GET", "/v1/devices/{device_id}/forecast", query, device_id=device_id)
 
     def interactions(self, device_id: str) -> list[dict[str, Any]]:
-        """What was recorded, in the order it was asked."""
+        """Return the recorded interactions, in the order of the requests."""
         return list(
             self.session.client("dynamodb").query(
                 TableName=self.names.interactions_table,
@@ -255,7 +255,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     script.write_text(textwrap.dedent(SERVE))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKECAST_CONTAINERS", str(containers))
-        # What the function imports must come from its package, not from this process's path.
+        # The function must import from its package, not from this process's path.
         patch.delenv("PYTHONPATH", raising=False)
         with running(home=tmp_path_factory.mktemp("forecast-api-cloud")) as cloud:
             yield Estate(session_of(cloud))
@@ -280,11 +280,11 @@ def test_with_an_endpoint_it_is_healthy(serving: Estate) -> None:
     assert (status, health["endpoint_status"]) == (200, "InService")
 
 
-def test_a_forecast_goes_from_history_over_the_endpoint_into_the_record(serving: Estate) -> None:
+def test_a_forecast_uses_history_and_endpoint_and_is_recorded(serving: Estate) -> None:
     status, forecast = serving.forecast("station-2", horizon="2", quantiles="0.1,0.5")
     assert status == 200, forecast
     assert forecast["origin"] == "2017-02-01T03:00:00Z"
-    assert forecast["mean"] == [30.0, 30.0], "the model was shown the area"
+    assert forecast["mean"] == [30.0, 30.0], "the model got the area"
     assert forecast["quantiles"]["0.1"] == pytest.approx([6.0, 6.0])
     assert forecast["model"] == {"endpoint": serving.names.endpoint, "variant": "champion"}
     [record] = serving.interactions("station-2")
@@ -296,7 +296,7 @@ def test_a_forecast_goes_from_history_over_the_endpoint_into_the_record(serving:
     assert days == pytest.approx(30, abs=0.001)
 
 
-def test_a_past_origin_hides_what_the_area_came_to_as_well(serving: Estate) -> None:
+def test_a_past_origin_hides_later_values_of_the_area(serving: Estate) -> None:
     status, forecast = serving.forecast("station-2", origin="2017-02-01T02:00:00Z")
     assert (status, forecast["mean"][0]) == (200, 10.0), forecast
 

@@ -1,4 +1,4 @@
-"""Which certificates of a thing a confirmation switches off."""
+"""Tests which certificates of a thing a confirmation deactivates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from certificate_confirmation.handler import Confirmation, UnattachedError
 
 
 class Iot:
-    """One thing's certificates, in pages of one: id to status and time of creation."""
+    """AWS IoT with one thing's certificates, one per page: id to status and time of creation."""
 
     def __init__(self, **certificates: tuple[str, float]) -> None:
         self.status = {one: status for one, (status, _) in certificates.items()}
@@ -39,7 +39,7 @@ class Iot:
         self.published.append((topic, json.loads(payload)))
 
 
-def test_the_former_certificates_are_switched_off_and_the_device_is_told():
+def test_former_certificates_are_deactivated_and_the_device_is_notified():
     iot = Iot(first=("ACTIVE", 1), second=("ACTIVE", 2), third=("ACTIVE", 3))
 
     assert Confirmation(iot, iot).confirm("quay", "third") == ["first", "second"]
@@ -50,7 +50,7 @@ def test_the_former_certificates_are_switched_off_and_the_device_is_told():
     assert Confirmation(iot, iot).confirm("quay", "third") == []
 
 
-def test_what_was_made_later_stays():
+def test_later_certificates_stay_active():
     iot = Iot(first=("ACTIVE", 1), second=("ACTIVE", 2), third=("ACTIVE", 3))
 
     assert Confirmation(iot, iot).confirm("quay", "second") == ["first"]
@@ -58,7 +58,7 @@ def test_what_was_made_later_stays():
     assert iot.status["third"] == "ACTIVE"
 
 
-def test_what_is_revoked_stays_revoked():
+def test_revoked_certificates_stay_revoked():
     iot = Iot(stolen=("REVOKED", 1), new=("ACTIVE", 2))
 
     assert Confirmation(iot, iot).confirm("quay", "new") == []
@@ -67,7 +67,7 @@ def test_what_is_revoked_stays_revoked():
 
 
 @pytest.mark.parametrize("certificate", ["former", "unknown"])
-def test_a_certificate_that_is_not_the_things_or_not_active_confirms_nothing(certificate):
+def test_an_unattached_or_inactive_certificate_confirms_nothing(certificate):
     iot = Iot(former=("INACTIVE", 2), current=("ACTIVE", 1))
 
     with pytest.raises(UnattachedError, match=certificate):

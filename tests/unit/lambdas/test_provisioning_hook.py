@@ -1,4 +1,4 @@
-"""Who the pre-provisioning hook lets in, and what it says of whom it does not."""
+"""Tests which devices the pre-provisioning hook admits, and how it explains refusals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN = "5ecre7" * 6
 
 
 def event(template: str = NAMES.claim_template, **changes: Any) -> dict[str, Any]:
-    """What AWS IoT sends, version 2020-04-01."""
+    """Return an event of AWS IoT, payload version 2020-04-01."""
     return {
         "claimCertificateId": "c1",
         "certificateId": "c2",
@@ -32,14 +32,14 @@ def event(template: str = NAMES.claim_template, **changes: Any) -> dict[str, Any
 
 
 class Untouched:
-    """No service is asked."""
+    """Client that must not be called."""
 
     def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"{name} was asked")
+        raise AssertionError(f"{name} was called")
 
 
 class ConditionFails:
-    """DynamoDB, whose item does not meet the condition."""
+    """DynamoDB with an item that does not meet the condition."""
 
     def __init__(self, item: dict[str, Any] | None) -> None:
         self._item = item
@@ -73,18 +73,18 @@ def hook(allow_list: Any = None, iot: Any = None) -> Hook:
         None,
     ],
 )
-def test_a_claim_without_serial_number_or_token_is_refused_before_anything_is_asked(parameters):
+def test_a_claim_without_serial_number_or_token_is_refused_without_calling_aws(parameters):
     assert hook().answer(event(parameters=parameters)) == {"allowProvisioning": False}
 
 
-def test_a_token_is_kept_as_its_digest_and_never_said():
+def test_a_claim_contains_only_the_digest_of_a_token():
     claim = Claim.of(event())
 
     assert TOKEN not in repr(claim) and claim.token_digest not in repr(claim)
     assert TOKEN not in claim.token_digest
 
 
-def test_the_log_says_who_asked_and_why_it_was_refused_but_no_secret(capsys):
+def test_the_log_has_the_certificate_and_the_reason_of_a_refusal_but_no_secret(capsys):
     hook(AllowList(ConditionFails(None), "table")).answer(event())
 
     line = json.loads(capsys.readouterr().out)
@@ -109,7 +109,7 @@ def test_a_refusal_is_explained(item, why):
         AllowList(ConditionFails(item), "table").take(Claim.of(event()), NOW)
 
 
-def test_what_dynamodb_can_not_do_is_no_permission():
+def test_a_failure_of_dynamodb_admits_nobody():
     class Throttled:
         def update_item(self, **_: Any) -> Any:
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
@@ -118,12 +118,12 @@ def test_what_dynamodb_can_not_do_is_no_permission():
         hook(AllowList(Throttled(), "table")).answer(event())
 
 
-def test_a_template_that_is_not_ours_is_refused():
+def test_an_unknown_template_is_refused():
     assert hook().answer(event("another-claim")) == {"allowProvisioning": False}
 
 
 class Things:
-    """AWS IoT, as far as it knows which thing holds which certificate."""
+    """AWS IoT with things and their certificates."""
 
     class exceptions:
         class ResourceNotFoundException(Exception):

@@ -1,6 +1,6 @@
-"""The exchange with the SageMaker endpoint: DeepAR's JSON, and what each refusal means.
+"""Tests the exchange with the SageMaker endpoint: DeepAR's JSON and the meaning of each refusal.
 
-The SageMaker client is botocore's own, against which a stub holds requests and answers to the
+The SageMaker client is botocore's own, with a stub that checks requests and responses against the
 service model.
 """
 
@@ -50,7 +50,7 @@ def answered(*predictions):
 
 
 class StubbedSageMaker:
-    """A forecaster whose clients answer what a test lays in."""
+    """Forecaster whose clients return the responses that a test prepares."""
 
     def __init__(self):
         def client(service):
@@ -80,7 +80,7 @@ def sagemaker(monkeypatch):
     return StubbedSageMaker()
 
 
-def test_a_request_is_deepar_s():
+def test_a_request_has_deepars_format():
     assert json.loads(deepar_request([SERIES], ["0.1", "0.9"])) == {
         "instances": [
             {
@@ -99,7 +99,7 @@ def test_a_request_is_deepar_s():
 
 
 def test_the_largest_batch_is_one_invocation_of_an_endpoint():
-    """As many series as are asked for at once, each as long as it gets, of long numbers."""
+    """Uses the maximum number of series, each of maximum length and with long numbers."""
     known = len(POLLUTANTS)
     history = RecentHistory(
         "station-1",
@@ -150,7 +150,7 @@ def test_the_answer_names_the_variant_that_gave_it(sagemaker):
         answered(prediction(mean=["a"] * 24)),
     ],
 )
-def test_an_answer_that_is_not_deepar_s_is_never_passed_on(body):
+def test_a_response_without_deepars_format_is_refused(body):
     with pytest.raises(UnreadableAnswerError):
         deepar_predictions(body, 1, ["0.5"])
 
@@ -193,7 +193,7 @@ def test_a_container_that_fails_is_503(sagemaker):
     assert "Traceback" not in refused.value.detail
 
 
-def test_a_permission_that_is_missing_is_a_fault_not_a_busy_endpoint(sagemaker):
+def test_a_missing_permission_is_a_fault_not_a_busy_endpoint(sagemaker):
     sagemaker.refuses("AccessDeniedException", "not authorized")
     with pytest.raises(sagemaker.runtime.client.exceptions.ClientError):
         sagemaker.predict()
@@ -213,7 +213,7 @@ def test_an_endpoint_that_does_not_listen_is_503():
     assert refused.value.status == 503
 
 
-def test_the_state_of_the_endpoint_is_sagemaker_s_word(sagemaker):
+def test_the_state_of_the_endpoint_is_sagemakers_status(sagemaker):
     sagemaker.control.add_response(
         "describe_endpoint",
         {
@@ -228,7 +228,7 @@ def test_the_state_of_the_endpoint_is_sagemaker_s_word(sagemaker):
     assert sagemaker.forecaster.status() == "Creating"
 
 
-def test_the_state_of_no_endpoint_is_503(sagemaker):
+def test_the_state_of_a_missing_endpoint_is_503(sagemaker):
     sagemaker.control.add_client_error(
         "describe_endpoint", "ValidationException", "Could not find endpoint “e”."
     )

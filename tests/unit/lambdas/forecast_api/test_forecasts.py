@@ -1,4 +1,4 @@
-"""What a caller gets for a forecast, and what the model is shown for it."""
+"""Tests the responses to forecast requests, and the model's input for them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_forecast_starts_at_the_hour_after_the_last_one_with_data():
     assert answer["request_id"] == "request-1"
 
 
-def test_the_horizon_and_the_quantiles_are_those_asked_for():
+def test_the_horizon_and_the_quantiles_are_the_requested_ones():
     answer = body("getForecast", Api().forecast(horizon="3", quantiles="0.9,0.2,0.9"))
     assert list(answer["quantiles"]) == ["0.2", "0.9"]
     assert [len(values) for values in answer["quantiles"].values()] == [3, 3]
@@ -42,7 +42,7 @@ def test_the_horizon_and_the_quantiles_are_those_asked_for():
 
 
 @pytest.mark.parametrize("zone", ["Z", "+00:00"])
-def test_a_past_origin_hides_all_that_came_at_or_after_it(zone):
+def test_a_past_origin_hides_all_values_at_or_after_it(zone):
     api = Api()
     answer = body("getForecast", api.forecast(origin=f"2017-02-01T05:00:00{zone}"))
     [([series], _)] = api.forecaster.asked
@@ -51,7 +51,7 @@ def test_a_past_origin_hides_all_that_came_at_or_after_it(zone):
     assert answer["mean"][0] == 4.0
 
 
-def test_a_model_is_shown_what_stood_beside_the_pollutant_before_the_origin_and_no_more():
+def test_a_model_gets_related_series_up_to_the_origin_only():
     past, later = [1.0, NAN, 3.0], [99.0, 99.0]
     measured = history(ozone=[0.0] * 5, carbon_monoxide=past + later, sulfur_dioxide=past + later)
     cat = {"ozone": [7, 0], "carbon_monoxide": [7, 2]}  # sulfur dioxide was not trained
@@ -61,7 +61,7 @@ def test_a_model_is_shown_what_stood_beside_the_pollutant_before_the_origin_and_
     assert series.related == {"area": tuple(past), "pollutant-2": tuple(past)}
 
 
-def test_hours_after_the_last_measured_one_are_no_history():
+def test_hours_after_the_last_measured_one_are_not_history():
     api = Api(history(ozone=[1.0, 2.0, NAN, NAN], sulfur_dioxide=[5.0, 6.0, 7.0, NAN]))
     answer = body("getForecast", api.forecast())
     assert answer["origin"] == "2017-02-01T03:00:00Z"
@@ -110,7 +110,7 @@ def test_a_series_that_was_not_in_training_is_409_and_the_rest_of_its_batch_is_a
 
 @pytest.mark.parametrize("refused", [(), (3,), (0, 4), tuple(range(5))])
 def test_series_that_the_model_refuses_are_problems_in_their_place(refused):
-    """Though the model refuses a request as a whole."""
+    """The model itself refuses an invocation as a whole."""
     devices = [replace(history(str(n)), cat={"ozone": [n, 0]}) for n in range(5)]
     api = Api(*devices)
     api.forecaster.refused = refused
@@ -118,9 +118,9 @@ def test_series_that_the_model_refuses_are_problems_in_their_place(refused):
     answers = body("createForecasts", api.post({"requests": requests}))["forecasts"]
     assert [number for number, one in enumerate(answers) if "problem" in one] == list(refused)
     for one, device in zip(answers, devices, strict=True):
-        told = one.get("forecast") or one["problem"]
-        assert told.get("device_id", device.device_id) == device.device_id
-        assert told.get("status", 409) == 409
+        result = one.get("forecast") or one["problem"]
+        assert result.get("device_id", device.device_id) == device.device_id
+        assert result.get("status", 409) == 409
     assert [one.status for one in api.interactions.written] == [
         409 if number in refused else 200 for number in range(5)
     ]
@@ -147,7 +147,7 @@ def test_a_model_that_does_not_know_the_device_is_409_and_says_to_retrain():
     assert "train" in problem["detail"]
 
 
-def test_an_unforeseen_failure_is_500_and_only_the_log_says_what_it_was():
+def test_an_unexpected_failure_is_500_and_only_the_log_has_its_reason():
     api = Api()
     api.forecaster.failure = RuntimeError("disk on fire")
     response = api.forecast()
@@ -184,7 +184,7 @@ def test_a_batch_is_answered_in_order_by_one_invocation():
     assert quantiles == ["0.1", "0.3", "0.5", "0.9"]
 
 
-def test_a_batch_of_nothing_forecastable_asks_no_model():
+def test_a_batch_without_a_known_device_does_not_invoke_the_model():
     api = Api()
     answer = body(
         "createForecasts", api.post({"requests": [{"device_id": "x", "pollutant": "ozone"}] * 2})
@@ -200,7 +200,7 @@ def test_a_batch_without_an_endpoint_fails_as_a_whole():
     assert body("createForecasts", response)["status"] == 503
 
 
-def test_every_forecast_asked_for_is_recorded_with_what_became_of_it():
+def test_every_requested_forecast_is_recorded_with_its_result():
     api = Api()
     request = {"device_id": "station-1", "pollutant": "ozone", "horizon": 2}
     api.post({"requests": [request, {**request, "device_id": "nobody"}]})
@@ -219,7 +219,7 @@ def test_a_failed_endpoint_is_recorded_too():
     assert (record.status, record.problem) == (503, "unavailable")
 
 
-def test_a_record_that_cannot_be_kept_costs_no_forecast_but_is_counted():
+def test_a_lost_record_is_counted_and_the_forecast_still_returned():
     api = Api()
     api.interactions.full = True
     assert api.forecast()["statusCode"] == 200
@@ -227,7 +227,7 @@ def test_a_record_that_cannot_be_kept_costs_no_forecast_but_is_counted():
     assert line["interactions_lost"] == 1
 
 
-def test_devices_come_page_by_page():
+def test_devices_are_listed_page_by_page():
     api = Api(history("a"), history("b"), history("c"))
     first = body("listDevices", api.get("/v1/devices", {"limit": "2"}))
     assert [one["device_id"] for one in first["devices"]] == ["a", "b"]
@@ -255,7 +255,7 @@ def test_an_endpoint_that_does_not_serve_is_503(state):
     assert state in problem["detail"]
 
 
-def test_one_line_a_call_carries_its_metrics_and_no_secret():
+def test_each_call_writes_one_line_with_metrics_and_without_secrets():
     api = Api()
     api.forecast()
     [line] = api.lines()

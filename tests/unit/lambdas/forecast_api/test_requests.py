@@ -1,4 +1,4 @@
-"""Which requests are carried out; a refused one is told all that is wrong with it at once."""
+"""Tests which requests are accepted, and that a refusal names all faults at once."""
 
 from __future__ import annotations
 
@@ -59,21 +59,21 @@ def test_a_bad_parameter_is_named_and_refused(name, value):
 @pytest.mark.parametrize(
     "device_id", ["", "../raw/telemetry", "a b", "a" * 129, "é", "%2e%2e%2fraw", "a/b", "a\n"]
 )
-def test_a_device_id_that_the_telemetry_contract_forbids_never_becomes_a_key(device_id):
+def test_a_device_id_that_the_telemetry_contract_forbids_is_refused(device_id):
     problem = refusal("getForecast", Api().forecast(device_id))
     assert problem["errors"][0]["at"] == "device_id"
 
 
-def test_a_device_id_may_come_percent_encoded():
+def test_a_device_id_may_be_percent_encoded():
     assert Api().forecast("station%2D1")["statusCode"] == 200
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_faults_are_reported_at_once():
     problem = refusal("getForecast", Api().forecast("a b", pollutant="dust", horizon="0"))
     assert [error["at"] for error in problem["errors"]] == ["device_id", "pollutant", "horizon"]
 
 
-def test_a_parameter_is_given_once():
+def test_a_repeated_parameter_is_refused():
     sent = event("GET", "/v1/devices/{device_id}/forecast", path={"device_id": "station-1"})
     sent["multiValueQueryStringParameters"] = {"pollutant": ["ozone", "ozone"]}
     assert "2 times" in refusal("getForecast", Api().send(sent))["detail"]
@@ -113,7 +113,7 @@ def test_a_bad_batch_is_refused_as_a_whole(document, at):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 5000, '"\\ud800"', '{"requests": [NaN]}'])
-def test_a_body_that_is_no_batch_is_refused(text):
+def test_an_unreadable_body_is_refused(text):
     refusal("createForecasts", Api().send(event("POST", "/v1/forecasts", body=text)))
 
 
@@ -122,7 +122,7 @@ def test_a_body_larger_than_any_batch_is_refused_unread():
     refusal("createForecasts", Api().send(event("POST", "/v1/forecasts", body=text)), status=413)
 
 
-def test_a_body_may_come_in_base64():
+def test_a_body_may_be_encoded_in_base64():
     sent = event("POST", "/v1/forecasts")
     text = json.dumps({"requests": [REQUEST]}).encode()
     sent |= {"body": base64.b64encode(text).decode(), "isBase64Encoded": True}
@@ -136,17 +136,17 @@ def test_a_bad_page_of_devices_is_refused(query):
     refusal("listDevices", Api().get("/v1/devices", query))
 
 
-def test_what_the_api_does_not_have_is_404():
+def test_an_unknown_route_is_404():
     response = Api().get("/v2/devices")
     assert response["statusCode"] == 404
     assert response["headers"]["Content-Type"] == "application/problem+json"
 
 
-def test_an_unfitting_value_is_shown_beside_what_was_expected():
+def test_an_invalid_value_is_shown_with_the_expected_one():
     wrong = {**REQUEST, "horizon": 25, "quantiles": ["0.5", "0.95", 7], "origin": "2017-02-30"}
     problem = refusal("createForecasts", Api().post({"requests": [wrong, 7]}))
-    told = {error["at"]: error["detail"] for error in problem["errors"]}
-    assert told == {
+    details = {error["at"]: error["detail"] for error in problem["errors"]}
+    assert details == {
         "/requests/0/horizon": "must be a whole number from 1 to 24; got 25",
         "/requests/0/quantiles": f'must be one of {", ".join(QUANTILES)}; got "0.95"',
         "/requests/0/origin": (
@@ -155,20 +155,20 @@ def test_an_unfitting_value_is_shown_beside_what_was_expected():
         ),
         "/requests/1": "must be an object; got 7",
     }
-    assert all(f"{at}: {detail}" in problem["detail"] for at, detail in told.items())
+    assert all(f"{at}: {detail}" in problem["detail"] for at, detail in details.items())
 
 
 @pytest.mark.parametrize(
     ("document", "detail"),
     [
-        ({"requests": []}, "must be a list of 1 to 50 items; got 0 of them"),
+        ({"requests": []}, "must be a list of 1 to 50 items; got 0 items"),
         ({"requests": "all"}, 'must be a list of 1 to 50 items; got "all"'),
-        ({"requests": [REQUEST], "more": 1}, "is not known here; known are requests"),
+        ({"requests": [REQUEST], "more": 1}, "is unknown; expected one of requests"),
         ({}, "is missing; it must be a list of 1 to 50 items"),
         ([], "must be an object; got []"),
     ],
 )
-def test_a_detail_says_what_a_batch_must_be(document, detail):
+def test_a_detail_describes_a_valid_batch(document, detail):
     [error] = refusal("createForecasts", Api().post(document))["errors"]
     assert error["detail"] == detail
 
@@ -176,12 +176,12 @@ def test_a_detail_says_what_a_batch_must_be(document, detail):
 def test_a_day_that_is_not_in_the_calendar_is_named():
     problem = refusal("getForecast", Api().forecast(origin="2017-02-30T05:00:00Z"))
     assert problem["detail"] == (
-        'origin: must be a day and time that exist; got "2017-02-30T05:00:00Z"'
+        'origin: must be an existing day and time; got "2017-02-30T05:00:00Z"'
     )
 
 
 def test_the_contracts_agree():
-    """What the document shares with the messages, the model's input and the API's client."""
+    """The document agrees with the messages, the model's input and the API's client."""
     schemas = DOCUMENT["components"]["schemas"]
     assert schemas["Pollutant"]["enum"] == list(POLLUTANTS)
     assert schemas["Quantile"]["enum"] == list(QUANTILES)
@@ -194,7 +194,7 @@ def test_the_contracts_agree():
 _OPERATIONS = {one.operation_id: one for one in operations(CONTRACT)}
 
 
-def is_carried_out(operation_id, sent):
+def is_accepted(operation_id, sent):
     try:
         _OPERATIONS[operation_id].request(sent)
     except Problem as problem:
@@ -208,7 +208,7 @@ _names = st.sampled_from(["pollutants", "Horizon", "device_id", "limit "])
 
 
 def sometimes_with(strategy, values):
-    """Dictionaries of the strategy, some of them with one more name."""
+    """Return a strategy of the same dictionaries, some with an additional name."""
     more = st.one_of(st.just({}), st.just({}), st.dictionaries(_names, values, max_size=1))
     return st.tuples(strategy, more).map(lambda pair: pair[0] | pair[1])
 
@@ -259,23 +259,23 @@ _any = st.one_of(_requests, sometimes_with(_requests, _values), _values)
         st.just(1),
     )
 )
-def test_the_code_carries_out_just_the_bodies_that_the_contract_allows(document):
+def test_the_code_accepts_exactly_the_bodies_that_the_contract_allows(document):
     text = json.dumps(document)
     sent = event("POST", "/v1/forecasts", body=text)
     expected = is_allowed("createForecasts", {}, {}, json.loads(text))
-    assert is_carried_out("createForecasts", sent) == expected
+    assert is_accepted("createForecasts", sent) == expected
 
 
 @settings(deadline=None)
 @given(_device_ids, sometimes_with(_forecast_queries, _texts))
-def test_the_code_carries_out_just_the_forecasts_that_the_contract_allows(device_id, query):
+def test_the_code_accepts_exactly_the_forecast_requests_that_the_contract_allows(device_id, query):
     path = {"device_id": device_id}
     sent = event("GET", "/v1/devices/{device_id}/forecast", query, path=path)
-    assert is_carried_out("getForecast", sent) == is_allowed("getForecast", path, query)
+    assert is_accepted("getForecast", sent) == is_allowed("getForecast", path, query)
 
 
 @settings(deadline=None)
 @given(sometimes_with(_device_queries, _texts))
-def test_the_code_carries_out_just_the_pages_that_the_contract_allows(query):
+def test_the_code_accepts_exactly_the_page_requests_that_the_contract_allows(query):
     sent = event("GET", "/v1/devices", query)
-    assert is_carried_out("listDevices", sent) == is_allowed("listDevices", {}, query)
+    assert is_accepted("listDevices", sent) == is_allowed("listDevices", {}, query)

@@ -1,4 +1,4 @@
-"""What the function needs of its environment."""
+"""Tests the settings that the function reads from its environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_settings_are_read_from_the_environment():
     assert settings.retention_days == 30
 
 
-def test_all_that_is_missing_is_named():
+def test_all_missing_variables_are_named():
     with pytest.raises(ValueError, match="set ENDPOINT_NAME, INTERACTIONS_TABLE in"):
         Settings.from_environment(ENVIRONMENT | {"ENDPOINT_NAME": "", "INTERACTIONS_TABLE": ""})
 

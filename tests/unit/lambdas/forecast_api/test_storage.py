@@ -1,4 +1,4 @@
-"""What S3's and DynamoDB's refusals become. The clients are botocore's own, stubbed."""
+"""Tests the handling of S3's and DynamoDB's refusals, with stubbed clients of botocore."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def stored():
     return StubbedHistory()
 
 
-def test_history_is_read_from_the_device_s_object(stored):
+def test_history_is_read_from_the_devices_object(stored):
     body = history("a:1").to_json().encode()
     stored.s3.add_response(
         "get_object",
@@ -81,7 +81,7 @@ def test_history_that_cannot_be_read_now_is_503(stored, code):
     assert refused.value.status == 503
 
 
-def test_only_a_device_s_object_stands_for_a_device(stored):
+def test_only_objects_of_devices_are_listed(stored):
     stored.lists("recent/_SUCCESS", "recent/a b.json", "recent/a.json", "recent/b.json")
     page = stored.source.devices(DevicesRequest(limit=1))
     assert [device.device_id for device in page.devices] == ["a"]
@@ -130,7 +130,7 @@ def test_fifty_records_take_two_calls(recorded):
     recorded.dynamodb.assert_no_pending_responses()
 
 
-def test_what_dynamodb_leaves_is_sent_again(recorded):
+def test_unprocessed_items_are_sent_again(recorded):
     recorded.answers(leaving=2)
     recorded.answers()
     assert recorded.log.write(interactions(3)) == 0
@@ -138,7 +138,7 @@ def test_what_dynamodb_leaves_is_sent_again(recorded):
     assert recorded.lost == []
 
 
-def test_what_dynamodb_leaves_for_good_is_counted_and_reported(recorded):
+def test_items_that_stay_unprocessed_are_counted_and_reported(recorded):
     for left in (3, 2, 2):
         recorded.answers(leaving=left)
     assert recorded.log.write(interactions(3)) == 2
