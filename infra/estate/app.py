@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
             backend = options.backend or settings.state.backend
             synthesise(Target(names, settings, output / "artifacts", backend), output)
     except (SettingsError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
+        print("; ".join(str(error).splitlines()), file=sys.stderr)  # its last line is reported
         return 1
     return 0
 
