@@ -38,9 +38,15 @@ def unexpected(expected: str, got: object, *key: str) -> PydanticCustomError:
     return PydanticCustomError(SETTING, "must be {expected}; got {got}", context)
 
 
-def unknown(key: str, known: Iterable[str]) -> PydanticCustomError:
-    """An error that says which keys a table may have."""
-    context = {"key": (key,), "known": ", ".join(known)}
+def unknown(*key: str, known: Iterable[str]) -> PydanticCustomError:
+    """An error that says which keys a table may have.
+
+    Parameters
+    ----------
+    key
+        Path to the key from where the check is made.
+    """
+    context = {"key": key, "known": ", ".join(known)}
     return PydanticCustomError(SETTING, "is not a setting; known: {known}", context)
 
 

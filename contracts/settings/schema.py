@@ -151,10 +151,13 @@ class Athena(Table):
 def _of_every_algorithm(tables: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     for name in tables:
         if name not in ALGORITHMS:
-            raise unknown(name, ALGORITHMS)
-    for name in ALGORITHMS:
+            raise unknown(name, known=ALGORITHMS)
+    for name, algorithm in ALGORITHMS.items():
         if name not in tables:
             raise missing(name)
+        for hyperparameter in tables[name]:
+            if hyperparameter not in algorithm.hyperparameters:
+                raise unknown(name, hyperparameter, known=algorithm.hyperparameters)
     return tables
 
 

@@ -111,6 +111,11 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> tu
         ),
         ("concurrent_runs = 4", "concurrent_runs = 0", "glue.concurrent_runs must be at least 1"),
         ('epochs = "7"', "epochs = 7", "training.hyperparameters.deepar.epochs must be a string"),
+        (
+            'epochs = "7"',
+            'epoch = "7"',
+            "training.hyperparameters.deepar.epoch is not a setting; known",
+        ),
         ("hyperparameters.deepar", "hyperparameters.forest", "forest is not a setting; known: boo"),
         ('algorithm = "boosting"', 'algorithm = "x"', "training.algorithm must be one of boosting"),
         ("targets = []", "targets = [1]", "alarms.targets must hold strings"),
