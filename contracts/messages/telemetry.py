@@ -154,20 +154,20 @@ def status_topic(thing_name: str) -> str:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a version 1 message."""
-    return _schema("telemetry.v1")
+    return _schema("telemetry.v1.schema.json")
 
 
 def batch_schema() -> dict[str, Any]:
     """JSON Schema of several version 1 readings in one message, with the message's in ``$defs``."""
-    return _schema("telemetry_batch.v1") | {"$defs": {"telemetry": json_schema()}}
+    return _schema("telemetry_batch.v1.schema.json") | {"$defs": {"telemetry": json_schema()}}
 
 
 def status_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of what a device says of itself."""
-    return _schema("telemetry_status.v1")
+    return _schema("telemetry_status.v1.schema.json")
 
 
 def _schema(name: str) -> dict[str, Any]:
-    path = Path(__file__).with_name(f"{name}.schema.json")
+    path = Path(__file__).with_name(name)
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema

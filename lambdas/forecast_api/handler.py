@@ -2,10 +2,10 @@
 
 Package
 -------
-A zip whose root holds ``forecast_api/`` (this folder, and in it ``contract.json``), ``rest_api/``,
-``contracts/`` (with its ``*.json``) and ``fastjsonschema/``: `infra.modules.api.function_code`.
-Runtime ``python3.11`` with its own boto3. 512 MB, timeout 29 s (API Gateway's limit), log format
-``Text`` (each line is already JSON and contains metrics in CloudWatch's embedded metric format).
+A zip whose root holds what this module imports of the project, ``forecast_api/contract.json`` and
+``fastjsonschema/``: `infra.modules.api.function_code`. Runtime ``python3.11`` with its own boto3.
+512 MB, timeout 29 s (API Gateway's limit), log format ``Text`` (each line is already JSON and
+contains metrics in CloudWatch's embedded metric format).
 
 Environment
 -----------

@@ -7,19 +7,15 @@ from pathlib import Path
 import fastjsonschema
 
 from infra.modules.api.openapi import function_contract, read
-from infra.modules.core.packaging import REPOSITORY, zip_of
+from infra.modules.core.packaging import REPOSITORY, function_zip
 
 FORECAST_API = REPOSITORY / "contracts/apis/forecast.openapi.yaml"
 
 
 def forecast_api() -> bytes:
     """The zip that `lambdas/forecast_api/handler.py` describes."""
-    return zip_of(
-        {
-            "contracts": REPOSITORY / "contracts",
-            "fastjsonschema": Path(fastjsonschema.__file__).parent,
-            "forecast_api": REPOSITORY / "lambdas/forecast_api",
-            "rest_api": REPOSITORY / "lambdas/rest_api",
-        },
-        {"forecast_api/contract.json": function_contract(read(FORECAST_API))},
+    return function_zip(
+        "forecast_api",
+        vendored=[Path(fastjsonschema.__file__).parent],
+        made={"forecast_api/contract.json": function_contract(read(FORECAST_API))},
     )

@@ -28,7 +28,7 @@ class FunctionInputs:
     name
         Of the function; its role is called the same.
     code
-        Zip with the handler's package and ``contracts/`` at its root.
+        Zip of the handler and all that it imports of our own, see `infra.modules.core.packaging`.
     statements
         All it may do beside writing its log.
     reserved_concurrency

@@ -1,7 +1,8 @@
 """Zips of our own code for Lambda and Glue: the same sources give the same bytes everywhere.
 
-Terraform sees changed code by its hash. A zip with the clock in it, or with whatever zlib made of
-it, would be a change on every machine.
+A zip holds what its program imports and nothing else (`contracts.import_closure`), so that a
+change elsewhere is no change to it. Terraform sees changed code by its hash: a zip with the clock
+in it, or with whatever zlib made of it, would be a change on every machine.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ import hashlib
 import io
 import tomllib
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+
+from contracts.import_closure import import_closure
 
 REPOSITORY = Path(__file__).parents[3]
 
 PYPROJECT = REPOSITORY / "pyproject.toml"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say
-_SHIPPED = (".py", ".json", ".yaml")
-_LEFT_OUT = ("__pycache__", "tests")
 
 
 @dataclass(frozen=True)
@@ -71,42 +73,53 @@ def pinned(module: str) -> str:
     raise ValueError(f"expected {module}== among the dependencies in {PYPROJECT}")
 
 
-def zip_of(packages: Mapping[str, Path], made: Mapping[str, bytes] | None = None) -> bytes:
-    """A zip with each folder's modules and data files below the given name.
+def function_zip(
+    package: str,
+    root: Path = REPOSITORY,
+    *,
+    vendored: Sequence[Path] = (),
+    made: Mapping[str, bytes] = MappingProxyType({}),
+) -> bytes:
+    """Build a Lambda function's zip: the ``handler`` of a package in ``lambdas/``, and its imports.
 
-    ``made`` are files that lie in no folder, by their names in the zip.
+    Parameters
+    ----------
+    root
+        Repository that the sources are taken from.
+    vendored
+        Folders of third-party packages that Lambda lacks.
+    made
+        Files that lie in no folder, by their names in the zip.
+    """
+    lambdas = root / "lambdas"
+    files = import_closure([lambdas / package / "handler.py"], [root, lambdas])
+    for folder in vendored:
+        modules = folder.rglob("*.py")
+        files |= {module.relative_to(folder.parent).as_posix(): module for module in modules}
+    return zip_of({**files, **made})
+
+
+def library_zip(scripts: Iterable[Path], root: Path = REPOSITORY) -> bytes:
+    """Build the Glue jobs' library: what their scripts import, without the scripts themselves."""
+    alone = tuple(scripts)
+    files = import_closure(alone, [root])
+    return zip_of({name: file for name, file in files.items() if file not in alone})
+
+
+def zip_of(files: Mapping[str, Path | bytes]) -> bytes:
+    """A zip of files, or of their content, by their names in it.
 
     Entries are sorted, dated to one moment, of one mode, and stored uncompressed: compressed
     bytes differ between versions of zlib.
-
-    Raises
-    ------
-    FileNotFoundError
-        A folder does not exist or holds nothing to ship.
     """
-    content = dict(made or {})
-    for name, folder in packages.items():
-        files = list(_files(folder))
-        if not files:
-            raise FileNotFoundError(f"{folder} holds no code to package")
-        for file in files:
-            content[f"{name}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in sorted(content.items()):
+        for name, file in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = 0o100644 << 16
             entry.create_system = 3  # unix, also where it is not
-            archive.writestr(entry, data)
+            archive.writestr(entry, file if isinstance(file, bytes) else file.read_bytes())
     return buffer.getvalue()
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    return (
-        path
-        for path in folder.rglob("*")
-        if path.suffix in _SHIPPED and not set(path.parts) & set(_LEFT_OUT)
-    )
 
 
 def store(content: bytes, name: str, folder: Path) -> Package:

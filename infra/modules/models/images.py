@@ -14,7 +14,7 @@ from cdktf_cdktf_provider_aws.ecr_repository import (
 )
 from constructs import Construct
 
-from contracts.models.container_images import CONTENTS
+from contracts.models.container_images import OWN_IMAGES
 from contracts.names import Names
 
 _UNTAGGED_DAYS = 7
@@ -37,7 +37,7 @@ class ImagesInputs:
 
 
 class Images(Construct):
-    """A registry for each of `contracts.models.container_images.CONTENTS`.
+    """A registry for each of `contracts.models.container_images.OWN_IMAGES`.
 
     A tag says which sources an image is made of, so it is never given to another image. Images
     stay, as a model that was approved once may be served again; only what lost its tag goes.
@@ -45,7 +45,7 @@ class Images(Construct):
 
     def __init__(self, scope: Construct, id_: str, inputs: ImagesInputs) -> None:
         super().__init__(scope, id_)
-        for container in CONTENTS:
+        for container in OWN_IMAGES:
             repository = EcrRepository(
                 self,
                 container,

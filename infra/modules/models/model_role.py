@@ -8,7 +8,7 @@ from constructs import Construct
 
 from contracts.lake.locations import CHANNELS, EVALUATIONS, NIGHTLY, TRAINING_OUTPUT
 from contracts.models.algorithms import ALGORITHMS
-from contracts.models.container_images import CONTENTS
+from contracts.models.container_images import OWN_IMAGES
 from contracts.names import MODEL_ROLE, Names, arn
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 
@@ -65,7 +65,7 @@ class ModelRole(Construct):
                                   region=names.region, account_id="*")
                               for one in ALGORITHMS.values() if one.built_in is not None),
                             *(names.arn("ecr", f"repository/{names.repository(container)}")
-                              for container in CONTENTS),
+                              for container in OWN_IMAGES),
                         ),
                     ),
                     Statement(

@@ -13,7 +13,6 @@ import tarfile
 import textwrap
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -26,7 +25,6 @@ from localcloud.cloud.launch import running
 from tests.support.api.contract import assert_fits
 from tests.support.sessions import session_of
 
-ROOT = Path(__file__).parents[3]
 OPERATIONS = {
     ("GET", "/v1/devices"): "listDevices",
     ("GET", "/v1/devices/{device_id}/forecast"): "getForecast",

@@ -6,17 +6,24 @@ import shutil
 
 import pytest
 
-from contracts.models.container_images import CONTENTS, REPOSITORY, image_uri, tag
+from contracts.models.container_images import OWN_IMAGES, REPOSITORY, image_uri, sources, tag
 from contracts.names import Names
 
 NAMES = Names("dev", "123456789012", "eu-west-1")
+BOOSTING = "sagemaker/containers/boosting"
+
+
+def copied(container, folder):
+    for source in sources(container):
+        place = folder / source.relative_to(REPOSITORY)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, place)
+    return folder
 
 
 @pytest.fixture
 def copy(tmp_path):
-    for part in CONTENTS["boosting"]:
-        shutil.copytree(REPOSITORY / part, tmp_path / part)
-    return tmp_path
+    return copied("boosting", tmp_path)
 
 
 def test_the_image_lies_in_the_estates_own_registry(copy):
@@ -25,18 +32,31 @@ def test_the_image_lies_in_the_estates_own_registry(copy):
 
 
 def test_the_same_sources_have_the_same_tag_wherever_they_lie(copy):
-    (copy / CONTENTS["boosting"][0] / "__pycache__").mkdir(exist_ok=True)
-    (copy / CONTENTS["boosting"][0] / "__pycache__" / "x.pyc").write_bytes(b"compiled")
+    (copy / BOOSTING / "boosting_container/__pycache__").mkdir(exist_ok=True)
+    (copy / BOOSTING / "boosting_container/__pycache__/x.pyc").write_bytes(b"compiled")
     assert tag("boosting", copy) == tag("boosting")
 
 
 def test_a_changed_or_renamed_source_changes_the_tag(copy):
     before = tag("boosting", copy)
-    script = copy / CONTENTS["boosting"][-1] / "train"
+    script = copy / BOOSTING / "train"
     script.write_text(script.read_text() + "\n")
     changed = tag("boosting", copy)
     script.rename(script.with_name("fit"))
     assert len({before, changed, tag("boosting", copy)}) == 3
+
+
+def test_what_an_image_does_not_run_changes_no_tag(copy):
+    before = tag("boosting", copy)
+    for unused in ("contracts/lake/queries.py", "sagemaker/containers/runtime/unused.py"):
+        (copy / unused).parent.mkdir(parents=True, exist_ok=True)
+        (copy / unused).write_text("changed = True\n")
+    assert tag("boosting", copy) == before
+    held = {
+        source.relative_to(REPOSITORY).as_posix() for name in OWN_IMAGES for source in sources(name)
+    }
+    assert "contracts/lake/queries.py" not in held
+    assert "contracts/models/container_images.py" not in held
 
 
 def test_missing_sources_are_named(tmp_path):
@@ -44,12 +64,12 @@ def test_missing_sources_are_named(tmp_path):
         tag("boosting", tmp_path)
 
 
-@pytest.mark.parametrize("container", CONTENTS)
+@pytest.mark.parametrize("container", OWN_IMAGES)
 def test_an_image_is_built_of_its_sources_in_the_versions_of_all_else(container):
     folder = REPOSITORY / "sagemaker/containers" / container
     recipe = (folder / "Dockerfile").read_text()
-    for part in CONTENTS[container]:
-        assert f"COPY {part} " in recipe
+    assert f"COPY sagemaker/containers/{container}/requirements.lock " in recipe
+    assert "\nCOPY . .\n" in recipe
     locked = (REPOSITORY / "requirements/lakecast.lock").read_text().split()
     versions = [word for word in (folder / "requirements.lock").read_text().split() if "==" in word]
     assert versions

@@ -15,7 +15,7 @@ import pytest
 
 from contracts.lake.locations import EXPERIMENTS
 from contracts.lake.runs import NAMESPACE
-from contracts.models.container_images import CONTENTS
+from contracts.models.container_images import OWN_IMAGES
 from contracts.names import ENVIRONMENTS, GLUE_JOBS, Names
 from contracts.settings.load import load as load_settings
 from infra.estate.place import STACKS
@@ -310,7 +310,7 @@ def test_names_are_those_that_clients_derive(estate):
         ("aws_dynamodb_table", "name",
          {names.interactions_table, names.allow_list_table, names.locks_table,
           names.releases_table}),
-        ("aws_ecr_repository", "name", {names.part(container) for container in CONTENTS}),
+        ("aws_ecr_repository", "name", {names.part(container) for container in OWN_IMAGES}),
         ("aws_glue_catalog_database", "name", {names.database}),
         ("aws_athena_workgroup", "name", {names.workgroup}),
         ("aws_iot_thing_type", "name", {names.thing_type}),

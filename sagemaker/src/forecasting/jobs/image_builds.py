@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from contracts.models.container_images import CONTENTS, REPOSITORY, image_uri
+from contracts.models.container_images import OWN_IMAGES, REPOSITORY, image_uri, sources
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 
@@ -27,16 +29,32 @@ def run(session: Any, names: Names, console: Console) -> None:
         There is no registry, Docker is missing, or a build or push fails.
     """
     ecr = session.client("ecr")
-    missing = [container for container in CONTENTS if not _is_there(ecr, names, container)]
+    missing = [container for container in OWN_IMAGES if not _is_there(ecr, names, container)]
     if missing:
         _log_in(ecr)
     for container in missing:
         uri = image_uri(names, container)
-        dockerfile = f"sagemaker/containers/{container}/Dockerfile"
         console.print(f"building {uri}", soft_wrap=True)
-        _docker("build", "--platform", PLATFORM, "--file", dockerfile, "--tag", uri, ".")
+        _build(container, uri)
         _docker("push", uri)
-    console.print(f"{len(missing)} of {len(CONTENTS)} images were built and pushed")
+    console.print(f"{len(missing)} of {len(OWN_IMAGES)} images were built and pushed")
+
+
+def _build(container: str, uri: str) -> None:
+    """Build an image in a folder that holds its sources, laid out as here, and nothing else."""
+    dockerfile = f"sagemaker/containers/{container}/Dockerfile"
+    with tempfile.TemporaryDirectory() as folder:
+        stage(container, Path(folder))
+        arguments = ("--platform", PLATFORM, "--file", f"{folder}/{dockerfile}", "--tag", uri)
+        _docker("build", *arguments, folder)
+
+
+def stage(container: str, folder: Path) -> None:
+    """Copy an image's sources into a folder."""
+    for source in sources(container):
+        place = folder / source.relative_to(REPOSITORY)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, place)
 
 
 def _is_there(ecr: Any, names: Names, container: str) -> bool:
@@ -67,8 +85,6 @@ def _log_in(ecr: Any) -> None:
 def _docker(*arguments: str, told: str | None = None) -> None:
     if shutil.which("docker") is None:
         raise ForecastingError("docker is not installed, and images are built with it")
-    ended = subprocess.run(
-        ["docker", *arguments], cwd=REPOSITORY, input=told, text=True, check=False
-    )
+    ended = subprocess.run(["docker", *arguments], input=told, text=True, check=False)
     if ended.returncode != 0:
         raise ForecastingError(f"docker {arguments[0]} failed with code {ended.returncode}")
