@@ -29,14 +29,13 @@ from glue_jobs.lake.delta import (
     write,
 )
 from glue_jobs.lake.objects import get_object, put_object
-from glue_jobs.lake.tables import READINGS
+from glue_jobs.lake.tables import READINGS, SERIES
 from glue_jobs.runs.arguments import ReportArguments, SeriesArguments
 from glue_jobs.runs.outcome import reported, run_job
 from glue_jobs.runs.session import spark_session
 from glue_jobs.series.channels import category_index, channels, trained_series, write_channel
 from glue_jobs.series.hourly import (
     METHOD,
-    SERIES,
     dates_of_other_hours,
     histories,
     hourly_means,

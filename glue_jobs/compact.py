@@ -15,11 +15,10 @@ from contracts.names import COMPACT
 from glue_jobs.lake import identity_ranges
 from glue_jobs.lake.compaction import CompactedDay, Table, compact_day, crowded_days, vacuum
 from glue_jobs.lake.delta import NO_VERSION, snapshot
-from glue_jobs.lake.tables import QUARANTINE, READINGS
+from glue_jobs.lake.tables import QUARANTINE, READINGS, SERIES
 from glue_jobs.runs.arguments import CompactArguments, ReportArguments
 from glue_jobs.runs.outcome import reported, run_job
 from glue_jobs.runs.session import spark_session
-from glue_jobs.series.hourly import SERIES
 
 
 def main(argv: list[str]) -> None:

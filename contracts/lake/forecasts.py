@@ -10,26 +10,8 @@ from datetime import UTC, datetime
 
 from contracts.models.forecast_input import QUANTILES
 
-TABLE = "forecasts"
-
 QUANTILE_COLUMNS = {level: f"q{round(100 * float(level))}" for level in QUANTILES}
 """Column of each quantile: Athena's names hold no dots."""
-
-COLUMNS = {
-    "device_id": ("string", "device"),
-    "pollutant": ("string", "one of the telemetry's pollutants"),
-    "origin": ("timestamp", "first hour of the forecast, UTC; what lay before it was known"),
-    "lead": ("int", "1 is the hour that begins with the origin"),
-    "hour": ("timestamp", "start of the hour that is forecast, UTC"),
-    **{
-        column: ("double", f"quantile {level} in µg/m³")
-        for level, column in QUANTILE_COLUMNS.items()
-    },
-    "mean": ("double", "mean in µg/m³"),
-    "model_version": ("int", "version in the model package group"),
-    "run": ("string", "execution of the state machine that wrote it"),
-}
-"""Columns of the table by name: Hive's type, and what it holds."""
 
 
 def forecasts_key(origin: datetime) -> str:
@@ -50,7 +32,7 @@ def beside_truth(days: str) -> str:
     return (
         f"SELECT f.device_id, f.pollutant, f.origin, f.lead, f.hour, {columns}, f.mean, "
         "s.value AS came, f.model_version\n"
-        f"FROM {TABLE} f LEFT JOIN series_hourly s\n"
+        f"FROM forecasts f LEFT JOIN series_hourly s\n"
         "  ON s.device_id = f.device_id AND s.pollutant = f.pollutant AND s.hour = f.hour\n"
         f"WHERE f.date {days}\n"
         "ORDER BY f.device_id, f.pollutant, f.hour, f.origin"

@@ -62,11 +62,6 @@ EVALUATIONS = Location("models", "evaluations/")
 NIGHTLY = Location("models", "nightly/")
 EXPERIMENTS = Location("models", "experiments/")
 
-DELTA_TABLES = (TELEMETRY, QUARANTINE, SERIES_HOURLY)
-"""Tables whose files are those that a Delta log in ``_delta_log/`` names, wherever they lie below;
-of the others all files count. See docs/adr/0007-the-lake-commits-through-delta.md.
-"""
-
 JOB_LOCATIONS = {
     TELEMETRY_TO_PARQUET: {
         "raw_telemetry": RAW_TELEMETRY,

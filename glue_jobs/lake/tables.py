@@ -1,29 +1,28 @@
-"""Schemas of the curated tables that `telemetry_to_parquet` writes."""
+"""Spark's schemas of the tables that the jobs write, made of `contracts.lake.tables`."""
 
 from __future__ import annotations
 
 from pyspark.sql import types as T  # noqa: N812
 
-from contracts.messages.telemetry import POLLUTANTS
+from contracts.lake import tables
+from contracts.lake.tables import Table, Type
 
-READINGS = T.StructType(
-    [
-        T.StructField("device_id", T.StringType()),
-        T.StructField("boot_id", T.StringType()),
-        T.StructField("sequence", T.LongType()),
-        T.StructField("timestamp", T.TimestampType()),
-        *(T.StructField(pollutant, T.DoubleType()) for pollutant in POLLUTANTS),
-        T.StructField("longitude", T.DoubleType()),
-        T.StructField("latitude", T.DoubleType()),
-        T.StructField("schema_version", T.IntegerType()),
-        T.StructField("thing_name", T.StringType()),
-        T.StructField("received_at", T.TimestampType()),
-        T.StructField("extra", T.MapType(T.StringType(), T.StringType())),
-    ]
-)
-"""A reading; concentrations in µg/m³. The partition column ``date`` is its day in UTC."""
+_TYPES: dict[Type, T.DataType] = {
+    Type.TEXT: T.StringType(),
+    Type.TIME: T.TimestampType(),
+    Type.NUMBER: T.DoubleType(),
+    Type.INT32: T.IntegerType(),
+    Type.INT64: T.LongType(),
+    Type.TEXTS: T.MapType(T.StringType(), T.StringType()),
+    Type.COUNTS: T.MapType(T.StringType(), T.LongType()),
+}
 
-QUARANTINE = T.StructType(
-    [T.StructField(name, T.StringType()) for name in ("raw_line", "reason", "detail", "source")]
-)
-"""A message that could not be read. The partition column ``date`` is its day of arrival."""
+
+def spark_schema(table: Table) -> T.StructType:
+    """Columns of a table's files, without the partition column."""
+    return T.StructType([T.StructField(one.name, _TYPES[one.type]) for one in table.columns])
+
+
+READINGS = spark_schema(tables.TELEMETRY)
+QUARANTINE = spark_schema(tables.QUARANTINE)
+SERIES = spark_schema(tables.SERIES_HOURLY)

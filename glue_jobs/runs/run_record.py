@@ -12,22 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contracts.lake.runs import COLUMNS, METRICS, SUCCEEDED
+from contracts.lake.arrow_schemas import arrow_schema
+from contracts.lake.runs import METRICS, SUCCEEDED
+from contracts.lake.tables import RUNS
 
-_ARROW = {
-    "string": pa.string(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-    "double": pa.float64(),
-    "bigint": pa.int64(),
-    "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
-    "map<string,string>": pa.map_(pa.string(), pa.string()),
-}
-SCHEMA = pa.schema([(name, _ARROW[type_]) for name, (type_, _) in COLUMNS.items()])
+SCHEMA = arrow_schema(RUNS)
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is known of a run at its end; the fields are `contracts.lake.runs.COLUMNS`."""
+    """What is known of a run at its end: the columns of `contracts.lake.tables.RUNS`."""
 
     job: str
     run_id: str
@@ -79,7 +73,7 @@ class RunRecord:
     @classmethod
     def from_parquet(cls, file: bytes) -> RunRecord:
         """The row of such a file; columns that a later version added are left out."""
-        table = pq.read_table(pa.BufferReader(file), columns=list(COLUMNS), partitioning=None)
+        table = pq.read_table(pa.BufferReader(file), columns=SCHEMA.names, partitioning=None)
         row = table.to_pylist(maps_as_pydicts="strict")[0]
         return cls(**row)
 

@@ -6,20 +6,8 @@ from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
-from pyspark.sql import types as T  # noqa: N812
 
 from contracts.messages.telemetry import POLLUTANTS
-
-SERIES = T.StructType(
-    [
-        T.StructField("device_id", T.StringType()),
-        T.StructField("pollutant", T.StringType()),
-        T.StructField("hour", T.TimestampType()),
-        T.StructField("value", T.DoubleType()),
-    ]
-)
-"""An hour of a series; ``value`` in µg/m³, null is a gap. The partition column ``date`` is its day
-in UTC."""
 
 METHOD = 1
 """Of making series of readings. Raised where the same readings would give others, which has all
@@ -65,14 +53,14 @@ def on_regular_grid(means: DataFrame, last: datetime) -> DataFrame:
 
 
 def one_row_a_value(wide: DataFrame) -> DataFrame:
-    """Rows of `SERIES` with ``date``, of rows on the regular grid."""
+    """Rows of `glue_jobs.lake.tables.SERIES` with ``date``, of rows on the regular grid."""
     return wide.unpivot(["device_id", "hour"], list(POLLUTANTS), "pollutant", "value").select(
         "device_id", "pollutant", "hour", "value", _date("hour").alias("date")
     )
 
 
 def dates_of_other_hours(series: DataFrame, wide: DataFrame) -> set[str]:
-    """Days on which a device has an hour in rows of `SERIES` or on the regular grid, not in both.
+    """Days on which a device has an hour in rows of the series or on the regular grid, not in both.
 
     So they have where a device's first hour, or the last of all, is another than before: gaps come
     and go then on days of which no reading has changed.

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
-from glue_jobs.lake.tables import QUARANTINE, READINGS
-from glue_jobs.telemetry.validation import JUDGED
+from contracts.lake.arrow_schemas import arrow_schema
+from contracts.lake.tables import QUARANTINE, TELEMETRY
 
 COLUMNS = "date string, bucket int, reason string, rows bigint, late bigint, payload binary"
 """Of packed messages: day of the readings, or of arrival where there is a ``reason``; bucket of
@@ -33,9 +33,8 @@ PACKED = pa.schema(
         ("payload", pa.binary()),
     ]
 )
-READING = pa.schema([JUDGED.field(name) for name in READINGS.names])
-"""The columns of `glue_jobs.lake.tables.READINGS`."""
-REFUSED = pa.schema([JUDGED.field(name) for name in QUARANTINE.names])
+READING = arrow_schema(TELEMETRY)
+REFUSED = arrow_schema(QUARANTINE)
 
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 _DAY = pa.date32()

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from contracts.lake.arrow_schemas import TIME
 from contracts.messages.telemetry import STAMPS, FieldType
-from glue_jobs.telemetry.timestamps import TIME, time_of, times
+from glue_jobs.telemetry.timestamps import time_of, times
 
 LINES_PER_PIECE = 64
 READINGS = "readings"

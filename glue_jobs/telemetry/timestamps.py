@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-TIME = pa.timestamp("us", "UTC")
+from contracts.lake.arrow_schemas import TIME
+
 RFC_3339 = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?"
 """Devices from before version 1 may leave the offset away; they mean UTC."""
 

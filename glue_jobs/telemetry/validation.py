@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contracts.lake.arrow_schemas import TIME, arrow_schema
+from contracts.lake.tables import QUARANTINE, TELEMETRY
 from contracts.messages.telemetry import (
     CLOCK_TOLERANCE_HOURS,
     CONCENTRATION_LIMITS,
@@ -21,7 +23,6 @@ from contracts.messages.telemetry import (
     POLLUTANTS,
     Version,
 )
-from glue_jobs.telemetry.timestamps import TIME
 
 REASONS = {
     "damaged_object": "the object is cut off or damaged; what could be read of it was",
@@ -48,19 +49,7 @@ _RANGES = {"sequence": (0, 2**63 - 1), "longitude": (-180, 180), "latitude": (-9
 _LIMITS = {name: (0, most) for name, most in CONCENTRATION_LIMITS.items()}
 _LAST_STAMP = 253_402_300_799_999  # the year 9999 ends; Python knows no later one
 
-_COLUMNS = [
-    *((name, pa.string()) for name in ("device_id", "boot_id")),
-    ("sequence", pa.int64()),
-    ("timestamp", TIME),
-    *((name, pa.float64()) for name in (*POLLUTANTS, "longitude", "latitude")),
-    ("schema_version", pa.int32()),
-    ("thing_name", pa.string()),
-    ("received_at", TIME),
-    ("extra", pa.map_(pa.string(), pa.string())),
-    *((name, pa.string()) for name in ("source", "reason", "detail", "raw_line")),
-    ("arrived", TIME),
-]
-JUDGED = pa.schema(_COLUMNS)
+JUDGED = pa.schema([*arrow_schema(TELEMETRY), *arrow_schema(QUARANTINE), ("arrived", TIME)])
 """Columns of a judged message: the reading, ``source`` (object key), ``reason`` (null: it is
 sound), ``detail`` and ``raw_line`` where there is a reason, ``arrived`` (hour in the key)."""
 

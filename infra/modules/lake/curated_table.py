@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.glue_catalog_table import (
@@ -14,6 +14,7 @@ from cdktf_cdktf_provider_aws.glue_catalog_table import (
 )
 from constructs import Construct
 
+from contracts.lake.tables import DATE, Table
 from infra.modules.core.literal import literal
 
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
@@ -21,33 +22,20 @@ _MAPRED, _HIVE = "org.apache.hadoop.mapred", "org.apache.hadoop.hive"
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column: Hive's type, and what it holds."""
-
-    name: str
-    type: str
-    comment: str
-
-
-@dataclass(frozen=True)
 class CuratedTableInputs:
-    """A table of Parquet files.
+    """A table of the lake, and where it is.
 
     Parameters
     ----------
+    database
+        Name of the Glue database.
     location
-        S3 URI of its folder, ending in a slash.
-    delta
-        Whether a Delta log in the folder names the table's files; else they are all that lie below
-        ``date=YYYY-MM-DD/``.
+        S3 URI of the table's folder, ending in a slash.
     """
 
-    name: str
+    table: Table
     database: str
     location: str
-    description: str
-    columns: Sequence[Column]
-    delta: bool = False
 
 
 class CuratedTable(Construct):
@@ -55,23 +43,26 @@ class CuratedTable(Construct):
 
     def __init__(self, scope: Construct, id_: str, inputs: CuratedTableInputs) -> None:
         super().__init__(scope, id_)
+        table = inputs.table
         columns = [
             GlueCatalogTableStorageDescriptorColumns(
-                name=column.name, type=column.type, comment=column.comment
+                name=column.name, type=column.type.value, comment=column.description
             )
-            for column in inputs.columns
+            for column in table.columns
         ]
-        storage = _delta(inputs.location) if inputs.delta else _projected(inputs.location)
+        storage = _delta(inputs.location) if table.delta else _projected(inputs.location)
         GlueCatalogTable(
             self,
             "this",
-            name=inputs.name,
+            name=table.name,
             database_name=inputs.database,
-            description=inputs.description,
+            description=table.description,
             table_type="EXTERNAL_TABLE",
             parameters={"EXTERNAL": "TRUE", **storage.parameters},
             partition_keys=[
-                GlueCatalogTablePartitionKeys(name="date", type="string", comment="UTC day")
+                GlueCatalogTablePartitionKeys(
+                    name=DATE.name, type=DATE.type.value, comment=DATE.description
+                )
             ],
             storage_descriptor=GlueCatalogTableStorageDescriptor(
                 location=inputs.location,

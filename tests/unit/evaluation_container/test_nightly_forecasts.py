@@ -11,7 +11,7 @@ import pytest
 from container_runtime.errors import DataError
 from evaluation_container.nightly import forecasts
 
-from contracts.lake.forecasts import COLUMNS
+from contracts.lake.tables import FORECASTS
 from contracts.messages.telemetry import POLLUTANTS
 from contracts.models.forecast_input import HORIZON, QUANTILES, CategoryIndex, RecentHistory
 
@@ -123,7 +123,7 @@ def test_results_are_written_as_rows_of_the_table(folders: Folders) -> None:
     folders.instances()
     rows = folders.publish([answer(1.5), answer(501.0)])
     assert len(rows) == 2 * HORIZON
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == [column.name for column in FORECASTS.columns]
     assert rows[0]["hour"] == rows[0]["origin"] == START + timedelta(hours=48)
     assert (rows[47]["lead"], rows[47]["hour"]) == (24, START + timedelta(hours=71))
     assert [row["q50"] for row in rows] == [1.5] * 24 + [501.0] * 24

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from contracts.lake.runs import COLUMNS, run_key
+from contracts.lake.runs import run_key
+from contracts.lake.tables import RUNS
 from glue_jobs.runs.arguments import ReportArguments
 from glue_jobs.runs.metrics import metric_data
 from glue_jobs.runs.outcome import quarantine_excess
@@ -38,7 +39,7 @@ def test_a_row_comes_back_from_its_file_with_all_that_was_counted(counts: dict) 
     again = RunRecord.from_parquet(row.to_parquet())
     assert again == row
     assert again.said() == counts
-    assert [*vars(again)] == [*COLUMNS]
+    assert [*vars(again)] == [column.name for column in RUNS.columns]
     assert run_key(again.started, again.run_id) == "date=2026-06-03/jr_1.parquet"
 
 

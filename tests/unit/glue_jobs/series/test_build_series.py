@@ -19,9 +19,8 @@ from contracts.messages.telemetry import POLLUTANTS
 from glue_jobs import build_series
 from glue_jobs.errors import JobError
 from glue_jobs.lake.delta import Snapshot, commit, read, snapshot, write
-from glue_jobs.lake.tables import READINGS
+from glue_jobs.lake.tables import READINGS, SERIES
 from glue_jobs.runs.arguments import SeriesArguments
-from glue_jobs.series.hourly import SERIES
 from tests.support.glue.spark import spark
 
 START = datetime(2026, 6, 1, 20, tzinfo=UTC)

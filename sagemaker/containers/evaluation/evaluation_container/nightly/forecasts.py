@@ -22,7 +22,9 @@ from container_runtime.errors import DataError
 from container_runtime.parameters import pandas_frequency
 from forecast_format.series import Series
 
-from contracts.lake.forecasts import COLUMNS, QUANTILE_COLUMNS, forecasts_key
+from contracts.lake.arrow_schemas import arrow_schema
+from contracts.lake.forecasts import QUANTILE_COLUMNS, forecasts_key
+from contracts.lake.tables import FORECASTS
 from contracts.models.forecast_input import (
     AREA,
     FREQUENCY,
@@ -36,14 +38,8 @@ from evaluation_container.scoring.metrics import Floats
 
 INSTANCES, PLAN = "instances.jsonl", "plan.json"
 
-_ARROW = {
-    "string": pa.string(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-    "double": pa.float64(),
-    "int": pa.int32(),
-}
 _VALUES = (*QUANTILE_COLUMNS.values(), "mean")
-SCHEMA = pa.schema([(name, _ARROW[type_]) for name, (type_, _) in COLUMNS.items()])
+SCHEMA = arrow_schema(FORECASTS)
 
 
 @dataclass(frozen=True)
