@@ -1,4 +1,4 @@
-"""Tests that Athena on the local cloud reads Delta Lake tables through their log."""
+"""Tests that Athena reads Delta Lake tables through their log and that slow queries are stopped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from contracts.lake import queries
+from contracts.names import Names
 from glue_jobs.lake.delta import storage_options
 from localcloud.cloud.launch import LocalCloud
 
@@ -90,3 +92,25 @@ def test_only_files_of_the_newest_version_are_read(
         ["3"],
         ["1"],
     ]
+
+
+def test_a_query_that_takes_too_long_is_stopped_and_said_to(aws: boto3.Session) -> None:
+    names = Names.from_aws(aws, "local")
+    athena = aws.client("athena")
+    aws.client("s3").create_bucket(
+        Bucket="athena-slow", CreateBucketConfiguration={"LocationConstraint": aws.region_name}
+    )
+    athena.create_work_group(
+        Name=names.workgroup,
+        Configuration={"ResultConfiguration": {"OutputLocation": "s3://athena-slow/"}},
+    )
+    slow = "SELECT sum(a.range * b.range) AS s FROM range(40000) a, range(40000) b"
+
+    with pytest.raises(queries.QueryTimeoutError, match=r"within 0\.2 s; it was RUNNING") as caught:
+        queries.query(athena, names, slow, patience=0.2)
+
+    (execution,) = athena.list_query_executions(WorkGroup=names.workgroup)["QueryExecutionIds"]
+    assert f"(query {execution})" in str(caught.value)
+    stopped = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+    assert stopped["State"] == "CANCELLED"
+    assert queries.query(athena, names, "SELECT 1 AS one") == [{"one": "1"}]
