@@ -44,7 +44,7 @@ from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from contracts.lake.locations import RECENT  # noqa: E402
-from contracts.models.forecast_input import HORIZON, RecentHistory  # noqa: E402
+from contracts.models.forecast_input import HORIZON, RecentHistory, configuration, instance  # noqa: E402
 from contracts.names import Names  # noqa: E402
 
 QUANTILES = ("0.1", "0.5", "0.9")
@@ -67,17 +67,8 @@ def series(session: Any, names: Names, device_id: str) -> tuple[str, bytes]:
     pollutant = next(
         name for name in history.cat if any(value is not None for value in history.target[name])
     )
-    instance = {
-        "start": history.start,
-        "target": ["NaN" if value is None else value for value in history.target[pollutant]],
-        "cat": history.cat[pollutant],
-    }
-    configuration = {
-        "num_samples": 100,
-        "output_types": ["mean", "quantiles"],
-        "quantiles": QUANTILES,
-    }
-    body = {"instances": [instance], "configuration": configuration}
+    series = instance(history.first_hour, history.target[pollutant], history.cat[pollutant])
+    body = {"instances": [series], "configuration": configuration(QUANTILES)}
     return pollutant, json.dumps(body).encode()
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
-def utc_time(text: str) -> datetime:
+def utc_time(text: str, name: str = "") -> datetime:
     """A time in ISO 8601, in UTC; without an offset it is taken for UTC.
+
+    Parameters
+    ----------
+    name
+        Name of the value, for the message of an error.
 
     Raises
     ------
@@ -17,4 +22,7 @@ def utc_time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"expected ISO 8601, such as 2026-01-31T12:00:00Z; got {text!r}") from None
+        expected = f"{name} in ISO 8601" if name else "ISO 8601"
+        raise ValueError(
+            f"expected {expected}, such as 2026-01-31T12:00:00Z; got {text!r}"
+        ) from None

@@ -122,10 +122,14 @@ CLOCK_TOLERANCE_HOURS = 24
 """How far the time of a reading may lie ahead of its arrival: no clock is exact, and a device
 that takes local time for UTC is wrong by up to 14 hours."""
 
-MAX_PAYLOAD_BYTES = 128 * 1024
-"""AWS IoT's limit of a message, which bounds how many readings a batch can carry.
+MESSAGE_LIMIT_BYTES = 128 * 1024
+"""AWS IoT's limit of a message.
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
 """
+
+MAX_PAYLOAD_BYTES = MESSAGE_LIMIT_BYTES - 1024
+"""Most bytes of a payload, which bounds how many readings a batch can carry: brokers count the
+topic and the header too, and the difference is left to them."""
 
 
 def topic(thing_name: str) -> str:

@@ -15,9 +15,6 @@ from typing import Any, NamedTuple
 from contracts.messages.telemetry import MAX_PAYLOAD_BYTES
 from device.outbox.store import Parcel
 
-MAX_BYTES = MAX_PAYLOAD_BYTES - 1024
-"""Maximum size of one batch; the rest is for the topic and the header, which brokers count too."""
-
 MAX_READINGS = 400
 """Maximum number of readings in one batch."""
 
@@ -96,7 +93,7 @@ class _Open:
             part.shared is None
             or (part.parcel.topic, part.shared) != (first.parcel.topic, first.shared)
             or len(self) >= limit
-            or size > MAX_BYTES
+            or size > MAX_PAYLOAD_BYTES
         ):
             return False
         self._parts.append(part)

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from contracts.lake import locations
 from contracts.lake.runs import run_key
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
+from contracts.times import utc_time
 from glue_jobs.operator.arrivals import Arrivals
 from glue_jobs.operator.errors import JobFailedError, NoEstateError
 from glue_jobs.runs.run_record import RunRecord
@@ -181,7 +182,7 @@ class JobClient:
             start, end = (run.get("Arguments", {}).get(name) for name in ("--start", "--end"))
             if run["JobRunState"] not in STATES_OF_SUCCESS or not start or not end:
                 continue
-            if datetime.fromisoformat(end) + DELIVERY_DELAY <= run["StartedOn"]:
+            if utc_time(end) + DELIVERY_DELAY <= run["StartedOn"]:
                 done.add((start, end))
         return done
 

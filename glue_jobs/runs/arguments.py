@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from awsglue.utils import getResolvedOptions
 
 from contracts.models.forecast_input import CHANNEL_FORMATS
+from contracts.times import utc_time
 
 HOUR = timedelta(hours=1)
 CLOSED_AFTER = timedelta(days=2)
@@ -261,13 +262,7 @@ def _folder(uri: str) -> str:
 
 
 def _time(options: dict[str, str], name: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(options[name])
-    except ValueError:
-        raise ValueError(
-            f"expected --{name} in ISO 8601, such as 2026-01-31T12:00:00Z; got {options[name]!r}"
-        ) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return utc_time(options[name], f"--{name}")
 
 
 def _run_id(options: dict[str, str]) -> str:

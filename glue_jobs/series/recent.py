@@ -9,7 +9,13 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.messages.telemetry import POLLUTANTS
-from contracts.models.forecast_input import RECENT_HOURS, START_FORMAT, CategoryIndex, RecentHistory
+from contracts.models.forecast_input import (
+    RECENT_HOURS,
+    START_FORMAT,
+    CategoryIndex,
+    RecentHistory,
+    enough_for_area,
+)
 from glue_jobs.lake.objects import get_object, put_object
 
 HOUR = timedelta(hours=1)
@@ -33,7 +39,7 @@ def area_of(wide: DataFrame) -> Area:
     hours = (
         wide.where(F.unix_timestamp("hour") >= first)
         .groupBy("hour")
-        .agg(*(_mean_where_enough(p, max(1, whole[p] // 4)) for p in POLLUTANTS))
+        .agg(*(_mean_where_enough(p, enough_for_area(whole[p])) for p in POLLUTANTS))
         .orderBy("hour")
         .collect()
     )

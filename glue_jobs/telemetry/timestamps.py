@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from contracts.lake.arrow_schemas import TIME
+from contracts.times import utc_time
 
 RFC_3339 = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?"
 """Devices from before version 1 may leave the offset away; they mean UTC."""
@@ -32,7 +33,6 @@ def time_of(text: str) -> datetime | None:
     if not re.fullmatch(RFC_3339, text, re.ASCII):
         return None
     try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):  # a date that is none, or is none in UTC
+        return utc_time(text)
+    except ValueError:  # a date that is none, or is none in UTC
         return None

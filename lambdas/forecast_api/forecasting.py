@@ -16,12 +16,9 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 from rest_api.problems import unavailable
 
-from contracts.models.forecast_input import HORIZON, START_FORMAT
+from contracts.models.forecast_input import HORIZON, configuration, instance
 from forecast_api.history import Series
 from forecast_api.problems import model_does_not_fit
-
-NUM_SAMPLES = 100
-"""Number of sample paths that quantiles are computed from: DeepAR's default."""
 
 DECIMALS = 3
 """Decimals of sent values, to one ng/m³, which keep the largest batch below SageMaker's 6 MB."""
@@ -100,25 +97,20 @@ class UnreadableAnswerError(Exception):
 def deepar_request(series: Sequence[Series], quantiles: Sequence[str]) -> bytes:
     """Return the body of one invocation for all series; gaps are "NaN", as in DeepAR's format."""
     instances = [
-        {
-            "start": one.start.strftime(START_FORMAT),
-            "target": _numbers(one.target),
-            "cat": list(one.cat),
-            "related": {name: _numbers(values) for name, values in one.related.items()},
-        }
+        instance(
+            one.start,
+            _rounded(one.target),
+            one.cat,
+            related={name: _rounded(values) for name, values in one.related.items()},
+        )
         for one in series
     ]
-    configuration = {
-        "num_samples": NUM_SAMPLES,
-        "output_types": ["mean", "quantiles"],
-        "quantiles": list(quantiles),
-    }
-    document = {"instances": instances, "configuration": configuration}
+    document = {"instances": instances, "configuration": configuration(quantiles)}
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _numbers(values: Sequence[float | None]) -> list[float | str]:
-    return ["NaN" if value is None else round(value, DECIMALS) for value in values]
+def _rounded(values: Sequence[float | None]) -> list[float | None]:
+    return [None if value is None else round(value, DECIMALS) for value in values]
 
 
 def deepar_predictions(body: bytes, count: int, quantiles: Sequence[str]) -> tuple[Prediction, ...]:

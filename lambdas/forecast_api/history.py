@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,7 +17,6 @@ from contracts.messages.telemetry import json_schema
 from contracts.models.forecast_input import (
     AREA,
     RELATED_HOURS,
-    START_FORMAT,
     RecentHistory,
     related_name,
 )
@@ -97,7 +96,7 @@ def series_before_origin(history: RecentHistory, request: ForecastRequest) -> Se
         400 if the origin is outside the history, 404 if no value is left to forecast from, 409 if
         the training data did not have the series.
     """
-    start = datetime.strptime(history.start, START_FORMAT).replace(tzinfo=UTC)
+    start = history.first_hour
     end = start + _hours_with_data(history) * _HOUR
     origin = request.origin or end
     if end == start:

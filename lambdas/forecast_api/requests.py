@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from contracts.times import utc_time
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class ForecastRequest:
             values["pollutant"],
             values["horizon"],
             tuple(sorted(set(values["quantiles"]))),
-            None if origin is None else datetime.fromisoformat(origin).astimezone(UTC),
+            None if origin is None else utc_time(origin),
         )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from contracts.messages.telemetry import MAX_PAYLOAD_BYTES, basic_ingest_topic, batch_schema
+from contracts.messages.telemetry import MESSAGE_LIMIT_BYTES, basic_ingest_topic, batch_schema
 from device.agent.batching import Batching
 from device.agent.loop import Agent
 from device.agent.pace import Pace
@@ -78,7 +78,7 @@ def test_no_message_passes_the_brokers_limit_and_all_arrive(site, observer, by):
     await_that(lambda: len(observer.identities(name)) == 400, "all readings")
     sizes = [len(payload) for payload in {*observer.payloads[f"telemetry/{name}"]}]
     assert tally.acknowledged == 400
-    assert max(sizes) <= MAX_PAYLOAD_BYTES and len(sizes) == 3
+    assert max(sizes) <= MESSAGE_LIMIT_BYTES and len(sizes) == 3
 
 
 def test_a_live_device_sends_what_it_gathered_when_it_is_told_to_stop(site, observer, by):

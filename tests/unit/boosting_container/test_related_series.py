@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from boosting_container.features import LOOK_BACK
-from forecast_format import related
-from forecast_format.related import AREA, with_related
+from forecast_format.related import with_related
 from forecast_format.series import Series
 from forecast_format.test_scores import test_scores as scores_of
 
-from contracts.models import forecast_input
+from contracts.models.forecast_input import AREA, RELATED_HOURS
 
 NAN = float("nan")
 
@@ -23,10 +22,8 @@ def series(cat: tuple[int, ...], target: list[float], first: int = 0, **given: o
     return Series(start, np.float32(target), cat, **given)  # type: ignore[arg-type]
 
 
-def test_containers_and_callers_use_the_same_names_of_related_series() -> None:
-    assert AREA == forecast_input.AREA
-    assert related.pollutant(3) == forecast_input.related_name(3)
-    assert LOOK_BACK <= forecast_input.RELATED_HOURS
+def test_callers_send_as_many_related_hours_as_a_model_looks_back() -> None:
+    assert LOOK_BACK <= RELATED_HOURS
 
 
 def test_a_series_is_related_to_its_device_and_to_the_area_at_the_same_hours() -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from contracts.lake.locations import FORECASTS, NIGHTLY, RECENT
 from contracts.models import naming
 from contracts.models.container_images import image_uri
-from contracts.models.forecast_input import QUANTILES
+from contracts.models.forecast_input import QUANTILES, configuration
 from contracts.models.requests import serving
 from contracts.models.requests.parts import Instances, Owner
 from contracts.models.requests.processing import ProcessingJob, processing_job
@@ -55,9 +55,7 @@ _ARRIVAL_DAYS = 2
 _TRIES = 3
 _SECONDS = 3600
 _VOLUME_GB = 30
-_ANSWERS = json.dumps(
-    {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": QUANTILES}
-)
+_ANSWERS = json.dumps(configuration(QUANTILES))
 _VERSION = expression("$string($version)")
 
 

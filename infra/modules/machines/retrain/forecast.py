@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from contracts.lake.locations import CHANNELS
 from contracts.models.container_images import image_uri
-from contracts.models.forecast_input import QUANTILES
+from contracts.models.forecast_input import JUDGED_QUANTILES, configuration
 from contracts.models.requests.parts import Arguments, Instances
 from contracts.models.requests.processing import ProcessingJob, processing_job
 from infra.modules.machines.retrain.inputs import Fragments, RetrainInputs, RunJob
@@ -16,8 +16,6 @@ from infra.modules.machines.states_language import Part, expression
 from infra.modules.machines.tasks import glue
 
 _SAMPLES = 200
-_LEVELS = sorted({*QUANTILES, "0.025", "0.25", "0.75", "0.975"}, key=float)
-"""Levels that are published, and the bounds of the bands that are judged."""
 _VOLUME_GB = 30
 _HELD_OUT = "$place & 'held-out/"
 
@@ -34,7 +32,7 @@ _METADATA = {
 
 def fragments(inputs: RetrainInputs) -> Fragments:
     """Series of what has arrived; the newest days held out; forecasts of them judged."""
-    answers = {"num_samples": _SAMPLES, "output_types": ["quantiles"], "quantiles": _LEVELS}
+    answers = configuration(JUDGED_QUANTILES, samples=_SAMPLES, with_mean=False)
     return Fragments(
         prepare=lambda then: _prepare(inputs, then),
         hold_out=_hold_out(inputs),

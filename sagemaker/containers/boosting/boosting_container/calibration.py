@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from contracts.models.forecast_input import JUDGED_QUANTILES
+
 Floats = npt.NDArray[np.float64]
 
-LEVELS: Floats = np.array([0.025, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.975])
+LEVELS: Floats = np.array([float(level) for level in JUDGED_QUANTILES])
 """Calibrated quantiles; those between are interpolated."""
 
 LEAD_GROUPS = ((1, 2), (3, 6), (7, 12), (13, 24))

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from forecast_format.related import AREA
 from forecast_format.series import Series
+
+from contracts.models.forecast_input import AREA
 
 DAY = 24
 WEEK = 7 * DAY

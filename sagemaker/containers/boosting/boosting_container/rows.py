@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from container_runtime.errors import DataError
-from forecast_format.related import AREA
 from forecast_format.series import Series
 
 from boosting_container.features import DAY, LOOK_BACK, WEEK, Columns, Positions, Table
 from boosting_container.hyperparameters import Hyperparameters
 from boosting_container.model import TARGET, Cat, Floats, rows_of
+from contracts.models.forecast_input import AREA
 
 LEAST_HISTORY = WEEK
 """Hours of history that a training origin needs. Features that look further back have missing

@@ -37,8 +37,9 @@ from boosting_container.model import (
     group_of,
 )
 from boosting_container.rows import LEAST_HISTORY, Rows, rows_to_learn
+from contracts.models.forecast_input import QUANTILES
 
-TEST_QUANTILES = tuple(level / 10 for level in range(1, 10))
+TEST_QUANTILES = tuple(float(level) for level in QUANTILES)
 SAMPLES = 100
 LEAST_LEAVES = 40
 """The minimum number of rows in a leaf is at most a fold's rows divided by this: a short history

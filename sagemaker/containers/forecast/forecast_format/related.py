@@ -1,7 +1,7 @@
 """Derives related series from the series of a channel, so that a channel need not repeat them.
 
 The related series of a series with the categories (device, pollutant) are the other pollutants of
-its device, named by `pollutant`, and `AREA`. Requests use the same names.
+its device, named by `related_name`, and `AREA`. Requests use the same names.
 """
 
 from __future__ import annotations
@@ -11,17 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from contracts.models.forecast_input import AREA, enough_for_area, related_name
 from forecast_format.series import Floats, Series
 
-AREA = "area"
-"""Mean of the same pollutant over all devices; missing where fewer than a quarter have a value."""
-
 Cat = tuple[int, ...]
-
-
-def pollutant(category: int) -> str:
-    """Return the name of the related series of a pollutant, given its category."""
-    return f"pollutant-{category}"
 
 
 def with_related(series: Sequence[Series]) -> list[Series]:
@@ -65,7 +58,7 @@ class _Grid:
         device, kind = series.cat
         span = self._span(series)
         others = {
-            pollutant(cat[1]): row[span]
+            related_name(cat[1]): row[span]
             for cat, row in sorted(self._values.items())
             if cat[0] == device and cat[1] != kind
         }
@@ -77,14 +70,14 @@ class _Grid:
 
 
 def mean_where_enough(rows: Sequence[Floats]) -> Floats:
-    """Return the mean of rows of one length; missing where fewer than a quarter have a value."""
+    """Return the mean of rows, missing where fewer than `enough_for_area` have a value."""
     count = np.zeros(len(rows[0]), dtype=np.int64)
     total = np.zeros(len(rows[0]))
     for row in rows:  # one at a time: stacking them would double the memory
         there = np.isfinite(row)
         count += there
         total[there] += row[there]
-    enough = count >= max(1, len(rows) // 4)
+    enough = count >= enough_for_area(len(rows))
     return np.where(enough, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 

@@ -14,12 +14,17 @@ import numpy.typing as npt
 import pandas as pd
 from container_runtime.errors import SeriesError
 
+from contracts.models.forecast_input import instance
+
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Series:
-    """A series with its features.
+    """A series with its features, in arrays: what models are trained on and asked about.
+
+    It is checked field by field, as anybody may send it; everything that a model computes with is
+    made of it. `contracts.models.forecast_input.instance` writes it.
 
     Parameters
     ----------
@@ -66,14 +71,13 @@ class Series:
 
     def document(self) -> dict[str, Any]:
         """Return the series as the JSON object that `parse` reads; ``"NaN"`` is missing."""
-        fields: dict[str, Any] = {
-            "start": str(self.start.to_timestamp()),
-            "target": _numbers(self.target),
-            "cat": list(self.cat),
-            "dynamic_feat": [_numbers(row) for row in self.dynamic_feat],
-            "related": {name: _numbers(row) for name, row in self.related.items()},
-        }
-        return {name: value for name, value in fields.items() if value or name == "target"}
+        return instance(
+            self.start.to_timestamp(),
+            _shortest(self.target),
+            self.cat,
+            dynamic_feat=[_shortest(row) for row in self.dynamic_feat],
+            related={name: _shortest(row) for name, row in self.related.items()},
+        )
 
     def before(self, step: int, horizon: int, at_most: int | None = None) -> Series:
         """Return what is known before a step: the instance from which to forecast that step.
@@ -108,9 +112,9 @@ class Series:
         return bool(np.isfinite(self.target).any())
 
 
-def _numbers(values: Floats) -> list[float | str]:
-    # the shortest decimals that read back as the same value
-    return [float(str(value)) if np.isfinite(value) else "NaN" for value in values]
+def _shortest(values: Floats) -> list[float | None]:
+    """The shortest decimals that read back as the same values."""
+    return [float(str(value)) if np.isfinite(value) else None for value in values]
 
 
 def _start(value: Any, frequency: str) -> pd.Period:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from evaluation_container.scoring.scores import BANDS, OVERALL, Score
+from evaluation_container.scoring.scores import OVERALL, Score
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+
+from contracts.models.forecast_input import BANDS
 
 ScoresBySeed = Sequence[Mapping[str, Score]]
 """A model's scores by pollutant, for each of its seeds."""

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from contracts.messages.telemetry import MAX_PAYLOAD_BYTES, batch_schema
-from device.agent.batching import MAX_BYTES, MAX_READINGS, Batch, Batching, batches
+from contracts.messages.telemetry import MAX_PAYLOAD_BYTES, MESSAGE_LIMIT_BYTES, batch_schema
+from device.agent.batching import MAX_READINGS, Batch, Batching, batches
 from device.outbox.store import Parcel
 from device.sensors.readings import Boot, Reading, Station
 
@@ -120,7 +120,7 @@ def test_no_batch_exceeds_the_brokers_limit():
         for n in range(200)
     ]
     found = list(batches(parcels(long), MAX_READINGS))
-    assert all(len(batch.payload) <= MAX_BYTES < MAX_PAYLOAD_BYTES for batch in found)
+    assert all(len(batch.payload) <= MAX_PAYLOAD_BYTES < MESSAGE_LIMIT_BYTES for batch in found)
     assert len(found) == 4
     assert [r for batch in found for r in readings(batch)] == [json.loads(each) for each in long]
 

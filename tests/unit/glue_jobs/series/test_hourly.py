@@ -8,13 +8,13 @@ from random import Random
 
 import numpy as np
 import pytest
-from forecast_format.related import AREA, with_related
+from forecast_format.related import with_related
 from forecast_format.series import Series
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts.messages.telemetry import POLLUTANTS
-from contracts.models.forecast_input import RECENT_HOURS, RecentHistory
+from contracts.models.forecast_input import AREA, RECENT_HOURS, RecentHistory
 from glue_jobs.series.channels import category_index, channels, trained_series
 from glue_jobs.series.hourly import (
     histories,

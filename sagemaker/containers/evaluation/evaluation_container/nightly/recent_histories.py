@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from container_runtime.errors import DataError
 
 from contracts.messages.telemetry import POLLUTANTS
-from contracts.models.forecast_input import START_FORMAT, RecentHistory
+from contracts.models.forecast_input import RecentHistory
 from evaluation_container.scoring.drift_statistics import Hours
 from evaluation_container.scoring.metrics import Floats
 
@@ -61,7 +61,7 @@ class RecentHistories:
 
     def __iter__(self) -> Iterator[Device]:
         for history in self._histories():
-            start = _start(history)
+            start = history.first_hour
             hours = int((self.origin - start) / HOUR)
             yield Device(
                 history.device_id,
@@ -90,15 +90,11 @@ class RecentHistories:
                 raise DataError(f"{file.name} is not a valid device history: {error!r}") from None
 
 
-def _start(history: RecentHistory) -> datetime:
-    return datetime.strptime(history.start, START_FORMAT).replace(tzinfo=UTC)
-
-
 def _end_of_data(history: RecentHistory) -> datetime | None:
     """Return the hour after the last one with a value; None without any value."""
     rows = np.array(list(history.target.values()), dtype=float)
     there = np.flatnonzero(np.isfinite(rows).any(axis=0))
-    return _start(history) + (int(there[-1]) + 1) * HOUR if len(there) else None
+    return history.first_hour + (int(there[-1]) + 1) * HOUR if len(there) else None
 
 
 def _of_length(row: Sequence[float | None], hours: int) -> Floats:

@@ -17,16 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from container_runtime.errors import DataError
 
-from contracts.models.forecast_input import HORIZON, QUANTILES
+from contracts.models.forecast_input import HORIZON, JUDGED_QUANTILES
 from evaluation_container.scoring.metrics import Floats
-from evaluation_container.scoring.scores import BANDS, Truth
+from evaluation_container.scoring.scores import Truth
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 INSTANCES = "instances.jsonl"
-LEVELS = tuple(
-    sorted({*QUANTILES, *(str(bound) for bounds in BANDS.values() for bound in bounds)}, key=float)
-)
-"""Requested quantiles: the published ones, and the bounds of the bands."""
+LEVELS = JUDGED_QUANTILES
 _PLAN, _ARRAYS = "plan.json", "judged.npz"
 
 Mask = npt.NDArray[np.bool_]

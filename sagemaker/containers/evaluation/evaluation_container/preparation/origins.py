@@ -29,6 +29,7 @@ from contracts.models.forecast_input import (
     RELATED_HOURS,
     CategoryIndex,
 )
+from contracts.times import utc_time
 from evaluation_container.drift import reference
 from evaluation_container.preparation.judged_forecasts import (
     CANDIDATE,
@@ -217,7 +218,7 @@ def _index(folder: Path) -> CategoryIndex:
 
 
 def _hour(text: str) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    return utc_time(text) if text else None
 
 
 def _iso(hour: pd.Period) -> str:

@@ -11,11 +11,9 @@ from datetime import datetime
 
 import numpy as np
 
+from contracts.models.forecast_input import BANDS
 from evaluation_container.scoring import metrics
 from evaluation_container.scoring.metrics import LEVELS, Errors, Floats
-
-BANDS: Mapping[int, tuple[float, float]] = {50: (0.25, 0.75), 80: (0.1, 0.9), 95: (0.025, 0.975)}
-"""Quantiles that bound each band, by the band's nominal percentage."""
 
 OVERALL = "overall"
 """Name of the plain mean over pollutants, in which no pollutant with large values dominates."""

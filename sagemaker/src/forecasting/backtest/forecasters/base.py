@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from evaluation_container.scoring.metrics import LEVELS, Floats
-from evaluation_container.scoring.scores import BANDS
+from evaluation_container.scoring.metrics import Floats
 
+from contracts.models.forecast_input import JUDGED_QUANTILES
 from forecasting.backtest.history import History
 
-BAND_LEVELS: Floats = np.unique(
-    np.concatenate([LEVELS, [level for band in BANDS.values() for level in band]])
-)
-"""Quantiles of a backtest's forecasts: the published ones, and the bounds of `BANDS`."""
+BAND_LEVELS: Floats = np.array([float(level) for level in JUDGED_QUANTILES])
+"""Quantiles of a backtested forecast."""
 
 Report = Callable[[float], None]
 """A function that receives the share of a long task that is done, 0 to 1."""
