@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.messages.telemetry import CONCENTRATION_LIMITS, IDENTITY, POLLUTANTS
+from contracts.messages.limits import CONCENTRATIONS, POSITION
+from contracts.messages.telemetry import IDENTITY
 
 FRESH_HOURS = 26
 """A day, and some time for delivery and the jobs."""
@@ -114,9 +115,7 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         complete("received_at"),
         # Devices from before version 1 send no identity: their time stands for it.
         unique("identity", *IDENTITY, "CASE WHEN boot_id IS NULL THEN timestamp END"),
-        *(within(pollutant, 0, CONCENTRATION_LIMITS[pollutant]) for pollutant in POLLUTANTS),
-        within("longitude", -180, 180),
-        within("latitude", -90, 90),
+        *(within(limit.field, limit.low, limit.high) for limit in (*CONCENTRATIONS, *POSITION)),
         fresh("received_at", FRESH_HOURS),
     ),
     "series_hourly": (
@@ -126,8 +125,8 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         complete("hour"),
         unique("device, pollutant and hour", "device_id", "pollutant", "hour"),
         *(
-            within("value", 0, CONCENTRATION_LIMITS[pollutant], f"pollutant = '{pollutant}'")
-            for pollutant in POLLUTANTS
+            within("value", limit.low, limit.high, f"pollutant = '{limit.field}'")
+            for limit in CONCENTRATIONS
         ),
     ),
 }

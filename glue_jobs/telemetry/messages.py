@@ -1,4 +1,4 @@
-"""From objects in the raw bucket to judged messages, packed as `glue_jobs.telemetry.packing` says.
+"""Reads objects in the raw bucket into validated messages, packed for `telemetry.packing`.
 
 Spark hands out the objects; Python reads them, many messages at a time
 (`glue_jobs.telemetry.parsing`).
@@ -21,7 +21,7 @@ from contracts.messages.telemetry import VERSIONS, Version, field_types
 from glue_jobs.telemetry.packing import COLUMNS, packed
 from glue_jobs.telemetry.parsing import MessageParser, readings_of
 from glue_jobs.telemetry.raw_objects import DamagedObjectError, blocks_of_lines
-from glue_jobs.telemetry.validation import judged
+from glue_jobs.telemetry.validation import validated
 
 OBJECTS_AT_ONCE = 8
 """Raw objects that Python is handed at a time; Firehose's have up to some 20 MB."""
@@ -101,7 +101,7 @@ def _failed(parser: MessageParser, path: str, content: bytes) -> Tables:
 
 @dataclass(frozen=True)
 class _Packing:
-    """What is said of messages when they are judged and packed."""
+    """What is said of messages when they are validated and packed."""
 
     key_prefix: str
     buckets: int
@@ -119,7 +119,7 @@ def _read(
             for path, content in zip(*(column.to_pylist() for column in batch), strict=True):
                 key, arrived = _origin(path)
                 for messages, thing in read_object(parser, path, content):
-                    table = judged(messages, how.versions, how.key_prefix + key, arrived, thing)
+                    table = validated(messages, how.versions, how.key_prefix + key, arrived, thing)
                     yield from packed(table, how.buckets)
 
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", OBJECTS_AT_ONCE)

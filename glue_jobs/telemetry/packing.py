@@ -43,12 +43,12 @@ Positions = npt.NDArray[np.int64]
 
 
 def packed(messages: pa.Table, buckets: int) -> Iterator[pa.RecordBatch]:
-    """Judged messages as packed rows.
+    """Validated messages as packed rows.
 
     Parameters
     ----------
     messages
-        Columns of `glue_jobs.telemetry.validation.JUDGED`.
+        Columns of `glue_jobs.telemetry.validation.VALIDATED`.
     buckets
         Into how many parts a day's devices are dealt; a device is always in the same.
     """

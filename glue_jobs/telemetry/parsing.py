@@ -47,7 +47,7 @@ def objects_on(line: str) -> Iterator[str]:
     """The objects on a line, in order; braces inside strings do not count.
 
     Firehose puts no delimiter between records unless told to. What never comes into balance stays
-    one text, to be judged later.
+    one text, to be validated later.
     """
     start, depth = 0, 0
     if _END_OF_OBJECT.search(line):

@@ -12,7 +12,7 @@ import pytest
 
 from glue_jobs.telemetry.day_files import FileSink, each_once
 from glue_jobs.telemetry.packing import READING, REFUSED, packed, packed_readings, unpacked
-from glue_jobs.telemetry.validation import JUDGED
+from glue_jobs.telemetry.validation import VALIDATED
 
 DAY = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -71,7 +71,7 @@ def test_refused_messages_are_packed_by_reason_and_day_of_arrival() -> None:
     sound = reading("a", 1)
     refused = {"reason": "not_json", "raw_line": "?", "source": "x", "arrived": DAY}
     later = refused | {"arrived": DAY + timedelta(days=1), "raw_line": "??"}
-    batches = list(packed(table([sound, refused, refused, later], JUDGED), 1))
+    batches = list(packed(table([sound, refused, refused, later], VALIDATED), 1))
     rows = [(b["reason"][0].as_py(), b["date"][0].as_py(), b["rows"][0].as_py()) for b in batches]
     assert rows == [
         (None, "2026-06-01", 1),

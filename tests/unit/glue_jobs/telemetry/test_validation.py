@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version, field_types
 from glue_jobs.telemetry.parsing import MessageParser
-from glue_jobs.telemetry.validation import REASONS, judged
+from glue_jobs.telemetry.validation import REASONS, validated
 from tests.support.glue.reference_etl import judge, split
 
 ARRIVED = datetime(2026, 6, 3, 10, tzinfo=UTC)
@@ -52,7 +52,7 @@ def classified(
     rows = [
         row
         for number, line in enumerate(lines)
-        for row in judged(
+        for row in validated(
             parser.block(f"{line}\n".encode()), versions, str(number), ARRIVED, published_by
         ).to_pylist()
     ]
@@ -141,6 +141,22 @@ def test_a_sound_message_becomes_its_reading() -> None:
     assert row["received"] == ARRIVED.timestamp() + 0.017
     assert (row["ozone"], row["carbon_monoxide"]) == (61.5, None)
     assert row["extra"] == {}
+
+
+AT_THE_LIMITS = (
+    {"sequence": 0, "longitude": -180, "latitude": 90, "ozone": 0, "carbon_monoxide": 1_000_000},
+    {"sequence": 2**63 - 1, "longitude": 180, "latitude": -90, "ozone": 5_000},
+    {"timestamp": "2000-01-01T00:00:00Z"},
+    {"timestamp": "2026-06-04T10:00:00.017Z"},  # a day after it arrived
+    {"longitude": 0, "latitude": None},
+)
+
+
+@pytest.mark.parametrize("values", AT_THE_LIMITS)
+def test_a_message_at_the_limits_is_sound(values: dict[str, Any]) -> None:
+    assert [(row["reason"], row["detail"]) for row in classified([changed(**values)])] == [
+        (None, None)
+    ]
 
 
 def test_messages_from_before_version_1_are_understood() -> None:
