@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import boto3
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from contracts.models.forecast_input import CHANNEL_FORMATS
 from contracts.names import BUILD_SERIES, COMPACT, ENVIRONMENTS, TELEMETRY_TO_PARQUET, Names
+from contracts.times import utc_time
 from glue_jobs.operator import etl as work
 from glue_jobs.operator import quality as measuring
 from glue_jobs.operator.backfill import Range
@@ -26,12 +27,7 @@ DAY = timedelta(days=1)
 
 
 def _time(_: object, tokens: Sequence[Token]) -> datetime:
-    text = tokens[0].value
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"expected ISO 8601, such as 2026-01-31T12:00:00Z; got {text!r}") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return utc_time(tokens[0].value)
 
 
 def _length(_: object, tokens: Sequence[Token]) -> timedelta:

@@ -53,7 +53,10 @@ class DevicePage:
 
 @dataclass(frozen=True)
 class Series:
-    """A model's input for one device and pollutant.
+    """A model's input for one device and pollutant: a `RecentHistory` up to an origin.
+
+    Values are Python's numbers and None, as the function has no NumPy. The container reads the
+    request as a `forecast_format.series.Series`.
 
     Parameters
     ----------

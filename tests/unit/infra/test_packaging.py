@@ -190,7 +190,7 @@ def test_every_module_of_the_library_can_be_imported(tmp_path):
 @pytest.mark.parametrize("container", OWN_IMAGES)
 def test_an_image_holds_every_module_that_its_programs_import(container, tmp_path):
     stage(container, tmp_path)
-    folder = tmp_path / "sagemaker/containers" / container
+    folder = tmp_path / OWN_IMAGES[container]
     packages = [path for path in tmp_path.rglob("*.py") if path.is_relative_to(folder)]
     modules = [str(path.relative_to(folder))[:-3].replace("/", ".") for path in packages]
     programs = [

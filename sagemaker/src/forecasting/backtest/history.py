@@ -30,7 +30,10 @@ COLUMNS = (*TARGETS, *DRIVERS)
 
 @dataclass(frozen=True)
 class History:
-    """Hourly values of every station.
+    """Hourly values of every station: pollutants and weather on one grid, which can be cut in time.
+
+    It is what a backtest moves through; `forecasting.backtest.instances` makes of it the
+    `forecast_format.series.Series` that containers are trained on.
 
     Parameters
     ----------

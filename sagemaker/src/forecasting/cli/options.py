@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,29 +17,20 @@ from contracts.models.algorithms import ALGORITHMS
 from contracts.names import ENVIRONMENTS, Names
 from contracts.settings.load import FOLDER, load
 from contracts.settings.schema import Settings
+from contracts.times import utc_time
 
 STATE = Path(".lakecast")
 
 
 def _hour(_: object, tokens: Sequence[Token]) -> datetime:
-    text = tokens[0].value
-    try:
-        hour = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"expected an hour such as 2024-05-01T00:00Z; got {text!r}") from None
-    hour = hour.replace(tzinfo=UTC) if hour.tzinfo is None else hour.astimezone(UTC)
+    hour = utc_time(tokens[0].value)
     if (hour.minute, hour.second, hour.microsecond) != (0, 0, 0):
-        raise ValueError(f"expected a full hour; got {text!r}")
+        raise ValueError(f"expected a full hour; got {tokens[0].value!r}")
     return hour
 
 
 def _time(_: object, tokens: Sequence[Token]) -> datetime:
-    text = tokens[0].value
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"expected ISO 8601, such as 2026-01-31T12:00:00Z; got {text!r}") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return utc_time(tokens[0].value)
 
 
 def _version(_: object, tokens: Sequence[Token]) -> int:

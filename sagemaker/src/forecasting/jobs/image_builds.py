@@ -42,7 +42,7 @@ def run(session: Any, names: Names, console: Console) -> None:
 
 def _build(container: str, uri: str) -> None:
     """Build an image in a folder that holds its sources, laid out as here, and nothing else."""
-    dockerfile = f"sagemaker/containers/{container}/Dockerfile"
+    dockerfile = f"{OWN_IMAGES[container]}/Dockerfile"
     with tempfile.TemporaryDirectory() as folder:
         stage(container, Path(folder))
         arguments = ("--platform", PLATFORM, "--file", f"{folder}/{dockerfile}", "--tag", uri)

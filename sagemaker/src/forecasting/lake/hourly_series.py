@@ -40,7 +40,10 @@ class SeriesKey:
 
 @dataclass(frozen=True)
 class Lake:
-    """Hourly values of every series on one grid.
+    """Hourly values of every series on one grid, as the lake holds them.
+
+    Devices differ in what they measure, so a series stands by its key; a backtest takes them as a
+    `forecasting.backtest.history.History`, which has every column for every station.
 
     Parameters
     ----------

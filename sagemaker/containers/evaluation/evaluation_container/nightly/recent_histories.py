@@ -20,7 +20,10 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Device:
-    """One device's values before the origin.
+    """One device's values before the origin: a `RecentHistory` as arrays that end with the origin.
+
+    Unlike a `forecast_format.series.Series`, it holds all pollutants of a device: each of them is
+    related to the others.
 
     Parameters
     ----------
