@@ -59,6 +59,8 @@ $(VENV)/.ready: requirements/lakecast.lock pyproject.toml $(VENV)/uv/bin/uv
 GLUE_6 := $(VENV)/glue-6
 GLUE_6_PYTHON ?= $(shell PYENV_VERSION=3.13 python3.13 -c 'import sys; print(sys.executable)' 2> /dev/null || echo $(PYTHON))
 
+GLUE_6_TESTS := tests/unit/glue_jobs tests/unit/contracts/test_*.py
+
 .PHONY: setup-glue-6
 setup-glue-6: $(GLUE_6)/.ready ## install AWS Glue 6.0's Spark into .venv/glue-6
 
@@ -104,7 +106,7 @@ test-glue-5: setup $(GLUE_6)/.ready ## Spark 3.5 and Python 3.11: the jobs, and 
 # tests/conftest.py is for what needs the local cloud, which this environment has not.
 test-glue-6: $(GLUE_6)/.ready ## Spark 4.1 and Python 3.13: the jobs
 	@echo '== tests of the Glue jobs, in the lane of Glue 6.0'
-	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit tests/unit/glue_jobs tests/unit/contracts
+	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit $(GLUE_6_TESTS)
 
 chaos: setup ## kill devices, broker, Firehose and Spark: nothing is lost
 	@$(PY) -m tests.chaos
