@@ -15,7 +15,7 @@ from fastjsonschema import JsonSchemaValueException, JsonSchemaValuesException
 
 Schema = Mapping[str, Any]
 Fault = dict[str, str]
-"""Where a request breaks the contract (``at``), and what was expected and got (``detail``)."""
+"""A place that breaks the contract (``at``), and the expected and actual value (``detail``)."""
 
 LONGEST_SHOWN = 80
 _DRAFT = "http://json-schema.org/draft-04/schema#"  # OpenAPI 3.0's, and API Gateway's

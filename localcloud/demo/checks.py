@@ -1,4 +1,4 @@
-"""What the demo counts on its way, read where a user would look: in S3 and with Athena."""
+"""Counts what is in the estate, as a user would: in S3 and with Athena."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Estate:
         return int(rows["n"] or 0), int(identities["n"] or 0)
 
     def query(self, sql: str) -> list[dict[str, str | None]]:
-        """What Athena answers, row by row.
+        """Return Athena's answer, row by row.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Estate:
             raise CheckError(str(error)) from None
 
     def forecast_url(self) -> str:
-        """Where the forecast API answers, in the local API Gateway's form of address."""
+        """Return the forecast API's URL in the local API Gateway's form."""
         gateway = self.client("apigateway")
         pages = gateway.get_paginator("get_rest_apis").paginate()
         apis = [

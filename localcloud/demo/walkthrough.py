@@ -220,7 +220,7 @@ def _plan_line(output: str) -> str:
 
 
 def _last_line(output: str) -> str:
-    """What a verb said last, before it named the next one."""
+    """Return the last line of a verb's output before it names the next verb."""
     lines = [line.strip() for line in output.splitlines()]
     return next(line for line in reversed(lines) if line and not line.startswith("next:"))
 

@@ -184,7 +184,7 @@ def await_identities(
 
 
 def await_messages(aws: boto3.Session, bucket_name: str, prefix: str, count: int) -> None:
-    """Until so many different messages are there, however often; the rule adds when each came."""
+    """Wait for so many different messages, however often each came: the rule adds the time."""
 
     def different(lines: list[str]) -> bool:
         messages = [{**json.loads(line), "received_at": None} for line in lines]

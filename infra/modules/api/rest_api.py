@@ -153,7 +153,7 @@ class RestApi(Construct):
         return self._resources[segments]
 
     def _problems(self) -> Sequence[TerraformResource]:
-        """What API Gateway says by itself takes the form of the API's own errors."""
+        """Give API Gateway's own answers the form of the API's errors."""
         return [
             ApiGatewayGatewayResponse(
                 self,

@@ -64,7 +64,7 @@ def assert_valid(schema: dict[str, Any], document: Any) -> None:
 def is_allowed(
     operation_id: str, path: Mapping[str, str], query: Mapping[str, str], body: Any = None
 ) -> bool:
-    """Whether the document allows a request. Parameters that it does not describe are refused."""
+    """Tell whether the document allows a request; undescribed parameters are refused."""
     operation = _operation(operation_id)
     given = {"path": {name: unquote(text) for name, text in path.items()}, "query": query}
     described = {(one["in"], one["name"]): one for one in operation.get("parameters", ())}

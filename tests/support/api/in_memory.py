@@ -132,7 +132,7 @@ class Api:
         return self.router.answer(sent, "request-of-lambda")
 
     def lines(self) -> list[dict[str, Any]]:
-        """What was logged."""
+        """Lines of the log."""
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
 
 
