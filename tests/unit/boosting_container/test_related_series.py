@@ -22,7 +22,7 @@ def series(cat: tuple[int, ...], target: list[float], first: int = 0, **given: o
     return Series(start, np.float32(target), cat, **given)  # type: ignore[arg-type]
 
 
-def test_callers_send_as_many_related_hours_as_a_model_looks_back() -> None:
+def test_requests_have_as_many_related_hours_as_the_features_need() -> None:
     assert LOOK_BACK <= RELATED_HOURS
 
 

@@ -21,10 +21,10 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Series:
-    """A series with its features, in arrays: what models are trained on and asked about.
+    """A series with its features as arrays, for training and for requests.
 
-    It is checked field by field, as anybody may send it; everything that a model computes with is
-    made of it. `contracts.models.forecast_input.instance` writes it.
+    Every field is validated, because requests may come from any caller. All model input is built
+    from it. `contracts.models.forecast_input.instance` writes its JSON.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class Series:
 
 
 def _shortest(values: Floats) -> list[float | None]:
-    """The shortest decimals that read back as the same values."""
+    """Return the shortest decimals that read back as the same values."""
     return [float(str(value)) if np.isfinite(value) else None for value in values]
 
 

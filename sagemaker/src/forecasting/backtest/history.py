@@ -32,7 +32,7 @@ COLUMNS = (*TARGETS, *DRIVERS)
 class History:
     """Hourly values of every station: pollutants and weather on one grid, which can be cut in time.
 
-    It is what a backtest moves through; `forecasting.backtest.instances` makes of it the
+    A backtest uses it; `forecasting.backtest.instances` converts it into the
     `forecast_format.series.Series` that containers are trained on.
 
     Parameters

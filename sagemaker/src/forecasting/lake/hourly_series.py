@@ -42,8 +42,8 @@ class SeriesKey:
 class Lake:
     """Hourly values of every series on one grid, as the lake holds them.
 
-    Devices differ in what they measure, so a series stands by its key; a backtest takes them as a
-    `forecasting.backtest.history.History`, which has every column for every station.
+    Devices measure different pollutants, so each series has its own key. A backtest converts them
+    into a `forecasting.backtest.history.History`, which has every column for every station.
 
     Parameters
     ----------

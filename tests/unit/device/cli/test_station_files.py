@@ -1,4 +1,4 @@
-"""What a station needs of the project: what its verbs import, and nothing of an operator's."""
+"""The files that a station needs: those that its verbs import, without the operator's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contracts.models.container_images import REPOSITORY
 
 STATION = ("device/cli/station.py", "lakecast/__main__.py")
 THIRD_PARTY = {"awscrt", "awsiot", "cryptography", "cyclopts", "paho", "rich"}
-"""As device/README.md lists them."""
+"""Third-party packages, as listed in device/README.md."""
 
 
 def test_a_station_needs_little_of_the_project_and_no_aws_client() -> None:

@@ -116,12 +116,12 @@ def instance(device: Device, pollutant: str, index: CategoryIndex) -> Series:
         for category, name in enumerate(index.pollutants)
         if name != pollutant
     }
-    beside = {AREA: device.area.get(pollutant, np.empty(0)), **others}
+    related = {AREA: device.area.get(pollutant, np.empty(0)), **others}
     return Series(
         pd.Period(device.start.replace(tzinfo=None), freq=pandas_frequency(FREQUENCY)),
         device.target[pollutant].astype(np.float32),
         tuple(index.cat(device.device_id, pollutant)),
-        related={name: row[-RELATED_HOURS:].astype(np.float32) for name, row in beside.items()},
+        related={name: row[-RELATED_HOURS:].astype(np.float32) for name, row in related.items()},
     )
 
 

@@ -20,10 +20,10 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Device:
-    """One device's values before the origin: a `RecentHistory` as arrays that end with the origin.
+    """One device's values before the origin: a `RecentHistory` as arrays that end at the origin.
 
-    Unlike a `forecast_format.series.Series`, it holds all pollutants of a device: each of them is
-    related to the others.
+    Unlike a `forecast_format.series.Series`, it has all pollutants of a device, because each is a
+    related series of the others.
 
     Parameters
     ----------

@@ -18,8 +18,7 @@ TENTHS = np.arange(1, 10) / 10
 Hours = Mapping[str, tuple[tuple[str, ...], Floats]]
 """By pollutant: devices, and their hours, shape (devices, hours), with a common end.
 
-All devices of a pollutant in one array, as statistics over devices need them; when the hours were
-does not matter here."""
+Statistics over devices need all devices of a pollutant in one array; they do not use the times."""
 
 LEAST_VALUES = 2 * DAY
 """Minimum number of values for a device's deciles."""

@@ -13,7 +13,7 @@ from contracts.models.forecast_input import JUDGED_QUANTILES
 from forecasting.backtest.history import History
 
 BAND_LEVELS: Floats = np.array([float(level) for level in JUDGED_QUANTILES])
-"""Quantiles of a backtested forecast."""
+"""Quantiles of a backtest's forecasts."""
 
 Report = Callable[[float], None]
 """A function that receives the share of a long task that is done, 0 to 1."""
