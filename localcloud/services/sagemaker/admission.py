@@ -76,6 +76,9 @@ def resource(account: Account, path: str, headers: Mapping[str, str], body: byte
         return "*"
     if isinstance(request.get("ResourceArn"), str):
         return str(request["ResourceArn"])
+    if action == "BatchDescribeModelPackage":  # AWS checks each one; ours are of one group
+        packages = request.get("ModelPackageArnList")
+        return str(packages[0]) if isinstance(packages, list) and packages else "*"
     if action.endswith("ModelPackage") and action != "CreateModelPackage":
         return str(request.get("ModelPackageArn") or request.get("ModelPackageName", "*"))
     if action == "ListModelPackages" and "ModelPackageGroupName" in request:

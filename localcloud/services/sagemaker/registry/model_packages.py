@@ -95,6 +95,21 @@ class ModelPackages:
     def describe_model_package(self, request: dict[str, Any]) -> dict[str, Any]:
         return self.get(request["ModelPackageName"])
 
+    def batch_describe_model_package(self, request: dict[str, Any]) -> dict[str, Any]:
+        summaries, errors = {}, {}
+        for arn in request["ModelPackageArnList"]:
+            package = self._store.get(KIND, arn)
+            if package is None:
+                response = f"ModelPackage {arn} does not exist."
+                errors[arn] = {"ErrorCode": "ValidationException", "ErrorResponse": response}
+            else:
+                specification = {"InferenceSpecification": package["InferenceSpecification"]}
+                summaries[arn] = _summary(package) | specification
+        return {
+            "ModelPackageSummaries": summaries,
+            "BatchDescribeModelPackageErrorMap": errors,
+        }
+
     def list_model_packages(self, request: dict[str, Any]) -> dict[str, Any]:
         kind = request.get("ModelPackageType")
         group = request.get("ModelPackageGroupName")

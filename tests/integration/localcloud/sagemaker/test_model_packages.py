@@ -69,6 +69,23 @@ def test_versions_count_up_and_wait_for_approval(studio: Studio, group: str) -> 
     assert versions(studio, group) == [2, 1]
 
 
+def test_versions_are_described_at_once_and_those_that_are_missing_named(
+    studio: Studio, group: str
+) -> None:
+    first, second = (register(studio, group) for _ in range(2))
+    studio.sagemaker.update_model_package(ModelPackageArn=first, ModelApprovalStatus="Rejected")
+    missing = first[:-1] + "9"
+    found = studio.sagemaker.batch_describe_model_package(
+        ModelPackageArnList=[first, second, missing]
+    )
+    statuses = {
+        one["ModelPackageVersion"]: one["ModelApprovalStatus"]
+        for one in found["ModelPackageSummaries"].values()
+    }
+    assert statuses == {1: "Rejected", 2: "PendingManualApproval"}
+    assert list(found["BatchDescribeModelPackageErrorMap"]) == [missing]
+
+
 def test_the_number_of_a_deleted_version_is_not_reused(studio: Studio, group: str) -> None:
     studio.sagemaker.delete_model_package(ModelPackageName=register(studio, group))
     assert register(studio, group).endswith("/2")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,10 +31,20 @@ ACCOUNT = Account(
         ("CreateEndpoint", {"EndpointName": "e", "EndpointConfigName": "c"}, "endpoint/e"),
         ("DeleteEndpointConfig", {"EndpointConfigName": "c"}, "endpoint-config/c"),
         ("UpdateEndpointWeightsAndCapacities", {"EndpointName": "e"}, "endpoint/e"),
+        (
+            "BatchDescribeModelPackage",
+            {
+                "ModelPackageArnList": [
+                    "arn:aws:sagemaker:eu-west-1:000000000000:model-package/g/1",
+                    "other",
+                ]
+            },
+            "model-package/g/1",
+        ),
     ],
 )
 def test_action_is_authorised_for_the_resource_that_it_names(
-    action: str, request_: dict[str, str], arn: str
+    action: str, request_: dict[str, Any], arn: str
 ) -> None:
     headers = {"x-amz-target": f"SageMaker.{action}"}
     found = resource(ACCOUNT, "/", headers, json.dumps(request_).encode())
