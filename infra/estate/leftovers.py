@@ -30,11 +30,15 @@ class LeftoverError(LakecastError):
 def remove_releases(session: Any, names: Names, say: Say) -> None:
     """Delete the environment's endpoints, endpoint configurations, models and their versions.
 
+    What is wanted goes with the table of releases. Rollouts are stopped first, as they would make
+    the endpoint again.
+
     Raises
     ------
     LeftoverError
         An endpoint is not deleted in time.
     """
+    _stop_rollouts(session.client("stepfunctions"), names, say)
     sagemaker = session.client("sagemaker")
     prefix = names.prefix
     for listing, collection, member, delete, argument in (
@@ -61,6 +65,21 @@ def remove_releases(session: Any, names: Names, say: Say) -> None:
         say(f"removing {len(versions)} version(s) of the model")
     for version in versions:
         sagemaker.delete_model_package(ModelPackageName=version)
+
+
+def _stop_rollouts(states: Any, names: Names, say: Say) -> None:
+    machine = names.state_machine_arn(names.rollout_machine)
+    try:
+        running = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
+            return
+        raise
+    for execution in running["executions"]:
+        say(f"stopping rollout {execution['name']}")
+        states.stop_execution(
+            executionArn=execution["executionArn"], cause="the environment is being destroyed"
+        )
 
 
 def _versions(sagemaker: Any, group: str) -> list[str]:
