@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from contracts.names import Names
@@ -115,20 +115,25 @@ def version_of(names: Names, model_name: str) -> int | None:
 
 def configuration(
     endpoint: str,
-    variants: Iterable[tuple[str, str, float]],
+    variants: Sequence[tuple[str, str, float]],
     instance_type: str,
     instances: int,
 ) -> str:
     """Endpoint configuration, named by its content: the same content has the same name.
+
+    Where the first variant serves a version, people read that in the name:
+    ``lakecast-prod-forecast-v12-3f6c0a9be2144d1e``.
 
     Parameters
     ----------
     variants
         Name, SageMaker model and weight of each, in order.
     """
+    first = variants[0][1] if variants else ""
+    label = f"{first.removeprefix(f'{endpoint}-')}-" if first.startswith(f"{endpoint}-v") else ""
     shares = ",".join(f"{name}={model_}:{_number(weight)}" for name, model_, weight in variants)
     content = f"{shares};{instances} x {instance_type}"
-    return f"{endpoint}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    return f"{endpoint}-{label}{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def configuration_in_jsonata(
@@ -143,7 +148,11 @@ def configuration_in_jsonata(
     """
     share = "function($v) {$v.name & '=' & $v.model & ':' & $string($v.weight)}"
     content = f"$join($map({variants}, {share}), ',') & ';{instances} x {instance_type}'"
-    return f"'{endpoint}-' & $substring($hash({content}, 'SHA-256'), 0, 16)"
+    label = (
+        f"($substring({variants}[0].model, 0, {len(endpoint) + 2}) = '{endpoint}-v' "
+        f"? $substringAfter({variants}[0].model, '{endpoint}-') & '-' : '')"
+    )
+    return f"'{endpoint}-' & {label} & $substring($hash({content}, 'SHA-256'), 0, 16)"
 
 
 def _number(weight: float) -> str:

@@ -28,18 +28,18 @@ class Variant:
     weight: float = 1
 
 
-def model(name: str, container: Mapping[str, Any], owner: Owner) -> Arguments:
+def model(name: str, container: Mapping[str, Any] | str, owner: Owner) -> Arguments:
     """Arguments of ``CreateModel``.
 
     Parameters
     ----------
     container
-        `of_version`, or ``Image`` and ``ModelDataUrl`` of a training job.
+        `of_version` or `of_artefact`, or an expression of one.
     """
     return {
         "ModelName": name,
         "ExecutionRoleArn": owner.role,
-        "PrimaryContainer": dict(container),
+        "PrimaryContainer": container if isinstance(container, str) else dict(container),
         "Tags": owner.tag_list,
     }
 
@@ -54,19 +54,45 @@ def of_artefact(image: str, artefact: str) -> Arguments:
     return {"Image": image, "ModelDataUrl": artefact}
 
 
-def endpoint_configuration(name: str, variants: Sequence[Variant], owner: Owner) -> Arguments:
-    """Arguments of ``CreateEndpointConfig``."""
+def endpoint_configuration(name: str, variants: Sequence[Variant] | str, owner: Owner) -> Arguments:
+    """Arguments of ``CreateEndpointConfig``.
+
+    Parameters
+    ----------
+    variants
+        The production variants, or `variants_in_jsonata` as an expression.
+    """
     return {
         "EndpointConfigName": name,
-        "ProductionVariants": [
-            {
-                "VariantName": one.name,
-                "ModelName": one.model,
-                "InstanceType": one.instance_type,
-                "InitialInstanceCount": one.instances,
-                "InitialVariantWeight": one.weight,
-            }
-            for one in variants
-        ],
+        "ProductionVariants": variants
+        if isinstance(variants, str)
+        else [_production_variant(one) for one in variants],
         "Tags": owner.tag_list,
     }
+
+
+def _production_variant(variant: Variant) -> Arguments:
+    return {
+        "VariantName": variant.name,
+        "ModelName": variant.model,
+        "InstanceType": variant.instance_type,
+        "InitialInstanceCount": variant.instances,
+        "InitialVariantWeight": variant.weight,
+    }
+
+
+def variants_in_jsonata(variants: str, instance_type: str, instances: str) -> str:
+    """JSONata of ``ProductionVariants``, where their number is known only while a machine runs.
+
+    Parameters
+    ----------
+    variants
+        JSONata of an array of objects with ``name``, ``model`` and ``weight``.
+    instance_type, instances
+        JSONata of what is behind each variant.
+    """
+    return (
+        f"[{variants}.{{'VariantName': name, 'ModelName': model, "
+        f"'InstanceType': {instance_type}, 'InitialInstanceCount': {instances}, "
+        "'InitialVariantWeight': weight}]"
+    )

@@ -217,6 +217,32 @@ def parallel(branches: Sequence[Part], *, step: str, log: str, then: str) -> Sta
     )
 
 
+def each(items: str, part: Part, *, step: str, then: str) -> State:
+    """A fragment that runs for each of some items, one after the other; it has one as its input.
+
+    Parameters
+    ----------
+    items
+        JSONata of an array.
+    """
+    return State(
+        {
+            "Type": "Map",
+            "Items": expression(items),
+            "MaxConcurrency": 1,
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "INLINE"},
+                "StartAt": part.start,
+                "States": {name: dict(one.body) for name, one in part.states.items()},
+            },
+            "Output": {},
+            "Catch": [to_failure(step)],
+            "Next": then,
+        },
+        tuple(_needs(part.states)),
+    )
+
+
 def task(
     step: str,
     call: Call,

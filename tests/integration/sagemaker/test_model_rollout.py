@@ -2,155 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import tarfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from contracts.lake.locations import CHANNELS
-from contracts.models import naming, releases
+from contracts.models import naming
 from contracts.models.forecast_input import CategoryIndex
-from contracts.names import Names
-from lakecast.__main__ import main
-from tests.support import part_of_estate
-from tests.support.models.sagemaker_testbed import IMAGE, Studio, cloud_with_tiny_containers, until
-from tests.support.sessions import session_of
-
-INDEX = CategoryIndex.of(["device-1"], ["ozone"])
+from tests.support.models import rollout_estate
+from tests.support.models.rollout_estate import INDEX
+from tests.support.models.rollout_estate import RolloutEstate as Estate
 
 
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    home = tmp_path_factory.mktemp("rollout")
-    with (
-        cloud_with_tiny_containers(home / "cloud") as cloud,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in {**cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"}.items():
-            patch.setenv(name, value)
-        names = Names.from_aws(session_of(cloud), "local")
-        part_of_estate.apply_stacks(
-            names,
-            home / "terraform",
-            {"data": ("model_versions",), "pipeline": ("rollout_", "sagemaker_")},
-        )
-        yield Estate(Studio(cloud), names)
-
-
-class Estate:
-    """The registry, the endpoint, and a queue that hears the alarms."""
-
-    def __init__(self, studio: Studio, names: Names) -> None:
-        self.studio, self.names = studio, names
-        self._machine = names.state_machine_arn(names.rollout_machine)
-        self._states = studio.client("stepfunctions")
-        studio.s3.create_bucket(
-            Bucket=names.bucket("models"),
-            CreateBucketConfiguration={"LocationConstraint": names.region},
-        )
-        self.know(INDEX)
-        sns, self._sqs = studio.client("sns"), studio.client("sqs")
-        topic = sns.create_topic(Name=names.alarm_topic)["TopicArn"]
-        policy = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": "*",
-        }
-        self._queue = self._sqs.create_queue(
-            QueueName="alarms", Attributes={"Policy": json.dumps({"Statement": [policy]})}
-        )["QueueUrl"]
-        found = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=found["Attributes"]["QueueArn"])
-
-    def know(self, index: CategoryIndex) -> None:
-        """Let the lake have an index of categories."""
-        self.studio.s3.put_object(
-            Bucket=self.names.bucket("models"),
-            Key=f"{CHANNELS.prefix}categories.json",
-            Body=index.to_json().encode(),
-        )
-
-    def run(self, command: str, *options: str) -> tuple[int, str]:
-        """A verb of models: its exit code, and what it said."""
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = main(["models", command, *options])
-        return code, said.getvalue()
-
-    def register(self, label: str, status: str = "PendingManualApproval", **content: str) -> int:
-        """A version of a model that says its label when asked."""
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-            data = json.dumps({"name": label, **content}).encode()
-            member = tarfile.TarInfo("model.json")
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-        bucket, folder = self.names.bucket("models"), f"training/{label}"
-        key = f"{folder}/output/model.tar.gz"
-        self.studio.s3.put_object(Bucket=bucket, Key=key, Body=archive.getvalue())
-        categories = f"{folder}/categories.json"
-        self.studio.s3.put_object(Bucket=bucket, Key=categories, Body=INDEX.to_json().encode())
-        made = self.studio.sagemaker.create_model_package(
-            ModelPackageGroupName=self.names.model_package_group,
-            ModelApprovalStatus=status,
-            InferenceSpecification={
-                "Containers": [{"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/{key}"}]
-            },
-            CustomerMetadataProperties={
-                "algorithm": "boosting",
-                "wql": "0.342",
-                "categories": f"s3://{bucket}/{categories}",
-            },
-        )
-        return int(made["ModelPackageArn"].rpartition("/")[2])
-
-    def judge(self, status: str, *versions: int) -> list[dict[str, Any]]:
-        """Approve or reject versions at once, and what the rollouts came to that this started."""
-        before = self.executions()
-        for version in versions:
-            self.update(version, ModelApprovalStatus=status)
-
-        def all_ended() -> list[dict[str, Any]] | None:
-            found = [
-                self._states.describe_execution(executionArn=arn)
-                for arn in self.executions() - before
-            ]
-            running = any(one["status"] == "RUNNING" for one in found)
-            return None if running or len(found) < len(versions) else found
-
-        ended: list[dict[str, Any]] = until(all_ended, "the end of the rollout")
-        return ended
-
-    def update(self, version: int, **members: object) -> None:
-        self.studio.sagemaker.update_model_package(
-            ModelPackageArn=(
-                f"arn:aws:sagemaker:{self.names.region}:{self.names.account_id}:model-package/"
-                f"{self.names.model_package_group}/{version}"
-            ),
-            **members,
-        )
-
-    def executions(self) -> set[str]:
-        listed = self._states.list_executions(stateMachineArn=self._machine)["executions"]
-        return {one["executionArn"] for one in listed}
-
-    def answers(self) -> str:
-        """The label of the model that answers."""
-        label: str = self.studio.ask(self.names.endpoint)["model"]
-        return label
-
-    def alarms(self) -> list[str]:
-        """Messages since the last time, with a blank for what differs between runs."""
-        received = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
-        found = received.get("Messages", [])
-        for one in found:
-            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=one["ReceiptHandle"])
-        return [json.loads(one["Body"])["Message"] for one in found]
+    with rollout_estate.running(tmp_path_factory.mktemp("rollout")) as estate:
+        yield estate
 
 
 def statuses(executions: list[dict[str, Any]]) -> list[str]:
@@ -210,8 +77,11 @@ def test_an_endpoint_that_never_served_says_why(never_served: tuple[str, list[st
 def test_an_approved_version_makes_the_endpoint_anew(estate: Estate, first: int) -> None:
     assert estate.answers() == "first"
     endpoint = estate.studio.endpoint(estate.names.endpoint)
-    expected = releases.configuration_name(estate.names, first, "ml.m5.large", 1)
+    model = naming.model(estate.names, first)
+    variants = [("champion", model, 1.0)]
+    expected = naming.configuration(estate.names.endpoint, variants, "ml.m5.large", 1)
     assert endpoint["EndpointConfigName"] == expected
+    assert expected.startswith(f"{model}-")
     tags = estate.studio.sagemaker.list_tags(ResourceArn=endpoint["EndpointArn"])["Tags"]
     assert {"Key": "project", "Value": "lakecast"} in tags
     assert estate.alarms() == []
@@ -268,9 +138,7 @@ def test_a_model_that_does_not_serve_leaves_the_old_one_and_raises_an_alarm(
 def test_a_comparison_lasts_until_one_of_its_models_is_rejected(estate: Estate, first: int) -> None:
     """Somebody else's candidate being turned down is no reason to end it."""
     challenger, unfit = estate.register("challenger"), estate.register("unfit")
-    both = [f"champion=v{first}:9", f"challenger=v{challenger}:1"]
-    options = [word for one in both for word in ("--variant", one)]
-    code, said = estate.run("deploy", *options)
+    code, said = estate.deploy(f"champion=v{first}:9", f"challenger=v{challenger}:1")
     assert code == 0, said
     before = estate.executions()
     estate.update(first, CustomerMetadataProperties={"seen_by": "a person"})

@@ -18,6 +18,7 @@ from forecasting.lake import hourly_series
 from contracts.models.forecast_input import START_FORMAT
 from contracts.names import Names
 from localcloud.cloud.launch import running
+from tests.support import part_of_estate
 from tests.support.models import forecasting_lake as lake
 from tests.support.sessions import session_of
 from tests.support.settings import write_changed
@@ -79,7 +80,22 @@ def job(trained, session):
 
 
 @pytest.fixture(scope="module")
-def deployed(job, run, settings):
+def rollout(trained, session, names, own_cloud, tmp_path_factory):
+    """The estate's state machine that owns the endpoint, and its table."""
+    session.client("dynamodb").create_table(
+        TableName=names.releases_table,
+        KeySchema=[{"AttributeName": "workload", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "workload", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in own_cloud.env.items():
+            patch.setenv(name, value)
+        part_of_estate.apply(names, tmp_path_factory.mktemp("terraform"), ("rollout_",))
+
+
+@pytest.fixture(scope="module")
+def deployed(job, rollout, run, settings):
     done = run("deploy", "--settings", settings)
     assert done.returncode == 0, done.stdout + done.stderr
     return done

@@ -1,19 +1,16 @@
-"""What deploys the version of the model that was approved last.
+"""State machine that has the endpoint serve what is wanted, and the rule that starts it.
 
-Whoever approves a version deploys it, and whoever rejects the live one rolls it back: a change of
-approval starts the state machine. See docs/runbooks/models.md.
+A verb that writes a release starts it, and so does every change of approval: approving a version
+deploys it, and rejecting the live one takes it back. See docs/runbooks/models.md.
 """
 
 from __future__ import annotations
 
 from constructs import Construct
 
-from contracts.names import Names
-from infra.modules.core.policy import Statement, use_of_data_key
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.machines.rollout.definition import RolloutInputs, definition
 from infra.modules.machines.state_machine import StateMachine, StateMachineInputs
-from infra.modules.machines.states_language import Machine
 
 
 class Rollout(Construct):
@@ -28,8 +25,8 @@ class Rollout(Construct):
             StateMachineInputs(
                 names=names,
                 name=names.rollout_machine,
-                description="Deploys the newest approved version of the model",
-                machine=Machine(definition(inputs), _statements(names)),
+                description="Has the endpoint serve what is wanted",
+                machine=definition(inputs),
             ),
         )
         MachineRule(
@@ -55,39 +52,3 @@ class Rollout(Construct):
                 },
             ),
         )
-
-
-def _statements(names: Names) -> tuple[Statement, ...]:
-    sagemaker = f"arn:aws:sagemaker:{names.region}:{names.account_id}"
-    models = f"{sagemaker}:model/{names.model_package_group}-*"
-    configurations = f"{sagemaker}:endpoint-config/{names.endpoint}-*"
-    endpoint = f"{sagemaker}:endpoint/{names.endpoint}"
-    versions = f"{sagemaker}:model-package/{names.model_package_group}/*"
-    return (
-        Statement("SeeVersions", ("sagemaker:ListModelPackages",), (versions,)),
-        Statement("MakeModel", ("sagemaker:CreateModel",), (models, versions)),
-        Statement(
-            "MakeConfiguration",
-            ("sagemaker:CreateEndpointConfig", "sagemaker:DescribeEndpointConfig"),
-            (configurations,),
-        ),
-        Statement(
-            "Deploy",
-            ("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"),
-            (endpoint, configurations),
-        ),
-        Statement(
-            "SeeAndRemoveEndpoint",
-            ("sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"),
-            (endpoint,),
-        ),
-        Statement("Tag", ("sagemaker:AddTags",), (models, configurations, endpoint)),
-        Statement(
-            "GiveModelItsRole",
-            ("iam:PassRole",),
-            (names.role_arn("sagemaker"),),
-            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-        ),
-        Statement("TellOfFailure", ("sns:Publish",), (names.alarm_topic_arn,)),
-        use_of_data_key(names),  # the topic is encrypted with it
-    )

@@ -51,6 +51,21 @@ def run(
     )  # fmt: skip
 
 
+def describe_training(names: Names, name: str, *, prefix: str) -> Call:
+    """Describe a training job, by JSONata of its name."""
+    return Call(
+        "aws-sdk:sagemaker:describeTrainingJob",
+        {"TrainingJobName": expression(name)},
+        (
+            Statement(
+                "DescribeTrainingJobs",
+                ("sagemaker:DescribeTrainingJob",),
+                (names.arn("sagemaker", f"training-job/{prefix}-*"),),
+            ),
+        ),
+    )
+
+
 def newest_completed(kind: str, prefix: str) -> Call:
     """Find the newest job that completed.
 

@@ -69,6 +69,13 @@ def describe_version(names: Names, group: str, package: str) -> Call:
     return _version(names, group, "describeModelPackage", {"ModelPackageName": expression(package)})
 
 
+def describe_versions(names: Names, group: str, packages: str) -> Call:
+    """Describe several versions at once, by JSONata of their ARNs."""
+    return _version(
+        names, group, "batchDescribeModelPackage", {"ModelPackageArnList": expression(packages)}
+    )
+
+
 def register_version(names: Names, group: str, request: Mapping[str, Any]) -> Call:
     """Register a version."""
     return _version(names, group, "createModelPackage", request)

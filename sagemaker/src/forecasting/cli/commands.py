@@ -66,8 +66,10 @@ def deploy(
             report=lambda state: status.update(f"endpoint {names.endpoint}: {state}"),
         )
     verb = "already serves" if done.was_there else "serves"
-    served = ", ".join(f"{one.name} ({one.model}, weight {one.weight:g})" for one in done.variants)
-    console.print(f"endpoint {done.endpoint} {verb} {served}", soft_wrap=True)
+    served = ", ".join(
+        f"{one.name} ({one.model}, weight {one.weight:g})" for one in done.release.variants
+    )
+    console.print(f"endpoint {names.endpoint} {verb} {served}", soft_wrap=True)
     console.print("next: make forecast DEVICE=… POLLUTANT=ozone")
 
 

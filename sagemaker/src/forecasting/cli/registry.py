@@ -12,9 +12,10 @@ from rich.text import Text
 from contracts.names import Names
 from forecasting.cli.tables import print_whole
 from forecasting.errors import ForecastingError
-from forecasting.releases import registry, servable
-from forecasting.releases.registry import APPROVED, PENDING, REJECTED, Served, Version
+from forecasting.releases import documents, registry, servable, serving
+from forecasting.releases.registry import APPROVED, PENDING, REJECTED, Version
 from forecasting.releases.rollout import Rollout
+from forecasting.releases.serving import Served
 
 NEWEST = 20
 """Versions that are listed."""
@@ -39,6 +40,8 @@ def models(session: Any, names: Names, number: int | None, console: Console) -> 
 def approve(session: Any, names: Names, number: int, reason: str, console: Console) -> None:
     """Approve a version and watch it being deployed; again, where that failed before.
 
+    An approval ends the release that `deploy` has pinned, whichever version is approved.
+
     Raises
     ------
     ForecastingError
@@ -48,6 +51,7 @@ def approve(session: Any, names: Names, number: int, reason: str, console: Conso
     version = registry.version(session, names, number)
     servable.check_categories(session.client("s3"), names, servable.of_version(names, version))
     rollout = Rollout(session, names)
+    documents.remove(session, names)
     if version.status == APPROVED:
         console.print(f"version {number} is approved already")
         rollout.start()
@@ -65,6 +69,8 @@ def approve(session: Any, names: Names, number: int, reason: str, console: Conso
 def reject(session: Any, names: Names, number: int, reason: str, console: Console) -> None:
     """Reject a version and, where it is the live one, watch the one before it come back.
 
+    Rejecting it once more follows what has not ended, and repeats what failed.
+
     Raises
     ------
     ForecastingError
@@ -73,20 +79,21 @@ def reject(session: Any, names: Names, number: int, reason: str, console: Consol
     if not reason.strip():
         raise ForecastingError("say why: make reject VERSION=… REASON='…'")
     version = registry.version(session, names, number)
-    if version.status == REJECTED:
-        told = f"version {number} is rejected already: {version.reason}"
-        console.print(told, soft_wrap=True, markup=False)
-        return
     rollout = Rollout(session, names)
-    registry.judge(session, version, REJECTED, reason)
-    console.print(f"version {number} is rejected")
+    if version.status == REJECTED:
+        known = f"version {number} is rejected already: {version.reason}"
+        console.print(known, soft_wrap=True, markup=False)
+        rollout.start(rejected=number)
+    else:
+        registry.judge(session, version, REJECTED, reason)
+        console.print(f"version {number} is rejected")
     _follow(session, names, rollout, console)
 
 
 def _follow(session: Any, names: Names, rollout: Rollout, console: Console) -> list[Served]:
     with console.status("rollout") as status:
         rollout.follow(lambda now: status.update(f"endpoint {names.endpoint}: {now}"))
-    variants = registry.served(session, names)
+    variants = serving.served(session, names)
     shares = ", ".join(f"{one.model} ({one.share:.0%} of traffic)" for one in variants)
     console.print(f"endpoint {names.endpoint} serves {shares or 'nothing'}", soft_wrap=True)
     return variants
@@ -94,7 +101,7 @@ def _follow(session: Any, names: Names, rollout: Rollout, console: Console) -> l
 
 def _list(session: Any, names: Names, console: Console) -> None:
     found = registry.versions(session, names, NEWEST)
-    variants = registry.served(session, names)
+    variants = serving.served(session, names)
     if found:
         print_whole(table(names, found, variants), console)
     else:
@@ -105,7 +112,11 @@ def _list(session: Any, names: Names, console: Console) -> None:
                 f"▸ {variant.share:.0%} {variant.model}, which is none of these versions",
                 soft_wrap=True,
             )
-    status = registry.endpoint_status(session, names)
+    pinned = documents.read(session, names)
+    if pinned is not None:
+        shares = ", ".join(f"{one.name} ({one.model})" for one in pinned.variants)
+        console.print(f"pinned by `make deploy` until the next approval: {shares}", soft_wrap=True)
+    status = serving.endpoint_status(session, names)
     if status != "InService":
         console.print(f"endpoint {names.endpoint} is {status}")
     console.print(f"next: {_following(found)}")

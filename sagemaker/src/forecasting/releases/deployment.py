@@ -1,41 +1,35 @@
-"""Models, endpoint configurations and the endpoint: releases, so no part of Terraform's estate."""
+"""Deployment: production variants as people name them, pinned as a release and rolled out."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from contracts.models import releases
+from contracts.models.releases import Release, ReleaseError
 from contracts.names import Names
 from contracts.settings.schema import Endpoint, Settings
-from forecasting.errors import ForecastingError, message_of
-from forecasting.jobs.training import tags
-from forecasting.releases import servable
+from forecasting.errors import ForecastingError
+from forecasting.releases import documents, registry, servable, serving
+from forecasting.releases.rollout import Rollout
 
-DEFAULT_VARIANT = "champion"
-SETTLED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
-POLL = 2.0
-"""Seconds between two looks at an endpoint."""
+DEFAULT_VARIANT = releases.CHAMPION
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A production variant.
+    """A production variant as a person asks for it.
 
     Parameters
     ----------
-    name
-        Of the variant.
     model
-        What it serves: a training job, an algorithm for its newest completed job, or a version of
-        the registry, such as ``v3``.
+        A training job, an algorithm for its newest completed job, or a version of the registry,
+        such as ``v3``.
     weight
-        Its share of traffic, relative to the other variants' weights.
+        Share of the traffic, relative to the other variants' weights.
     """
 
     name: str
@@ -66,24 +60,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Deployed:
-    """An endpoint that serves what was asked for; its variants by their SageMaker models."""
+    """A release that the endpoint serves, and whether it did before."""
 
-    endpoint: str
-    configuration: str
-    variants: tuple[Variant, ...]
+    release: Release
     was_there: bool
-
-
-def configuration_name(names: Names, variants: Sequence[Variant], endpoint: Endpoint) -> str:
-    """Name that says what is in the configuration: the same variants have the same name."""
-    content = json.dumps(
-        [
-            [[one.name, one.model, one.weight] for one in variants],
-            endpoint.instance_type,
-            endpoint.initial_instance_count,
-        ]
-    )
-    return f"{names.endpoint}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def deploy(
@@ -95,142 +75,60 @@ def deploy(
     report: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> Deployed:
-    """Make the endpoint serve the variants, and see that it does. Repeating it changes nothing.
+    """Pin the variants as the release, and follow the rollout until the endpoint serves them.
+
+    Repeating it changes nothing. The rollout goes on where this is interrupted, and repeating it
+    follows it again.
 
     Raises
     ------
     ForecastingError
-        There is no such model, it has other categories than the lake, SageMaker refuses, or the
-        endpoint does not end up with the new configuration.
+        There is no such model, it is rejected or has other categories than the lake, the rollout
+        fails, or the endpoint does not end up with what was asked for.
     """
-    _check_variants(variants)
-    sagemaker = session.client("sagemaker")
-    labels = [{"Key": key, "Value": value} for key, value in tags(names, settings).items()]
-    found = [servable.find(session, names, one.model) for one in variants]
-    for one in found:
-        servable.check_categories(session.client("s3"), names, one)
-        servable.create_model(sagemaker, names, one, labels)
-    variants = [
-        replace(variant, model=one.model) for variant, one in zip(variants, found, strict=True)
-    ]
-    configuration = configuration_name(names, variants, settings.endpoint)
-    _create_configuration(sagemaker, configuration, variants, settings.endpoint, labels)
-    was_there = _release(
-        sagemaker, names.endpoint, configuration, labels, report=report, sleep=sleep
-    )
-    return Deployed(names.endpoint, configuration, tuple(variants), was_there)
+    release = _release(session, names, settings.endpoint, variants)
+    rollout = Rollout(session, names, sleep)
+    if not _is_pinned(session, names, release):
+        documents.write(session, names, release)
+    was_there = not serving.difference(session, names, release)
+    rollout.start()
+    rollout.follow(report)
+    difference = serving.difference(session, names, release)
+    if difference:
+        raise ForecastingError(
+            f"endpoint {names.endpoint} was to serve {release.configuration}; {difference}. "
+            "Another release or a newer approved version may have replaced it meanwhile: see "
+            f"`make models` (log: /aws/sagemaker/Endpoints/{names.endpoint})"
+        )
+    return Deployed(release, was_there)
 
 
 def _release(
-    sagemaker: Any,
-    endpoint: str,
-    configuration: str,
-    labels: list[dict[str, str]],
-    *,
-    report: Callable[[str], None],
-    sleep: Callable[[float], None],
-) -> bool:
-    """Point the endpoint at a configuration; whether it pointed there already."""
-    found = _settled(sagemaker, endpoint, report, sleep)
-    if found is not None and found["EndpointStatus"] == "Failed":
-        # an endpoint that never came up cannot be updated
-        sagemaker.delete_endpoint(EndpointName=endpoint)
-        while _describe(sagemaker, endpoint) is not None:
-            report("Deleting")
-            sleep(POLL)
-        found = None
-    if found is not None and found["EndpointConfigName"] == configuration:
-        return True
+    session: Any, names: Names, endpoint: Endpoint, variants: Sequence[Variant]
+) -> Release:
+    found = [servable.find(session, names, one.model) for one in variants]
+    for one in found:
+        servable.check_categories(session.client("s3"), names, one)
     try:
-        if found is None:
-            sagemaker.create_endpoint(
-                EndpointName=endpoint, EndpointConfigName=configuration, Tags=labels
-            )
-        else:
-            sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=configuration)
-    except ClientError as error:
-        raise ForecastingError(f"SageMaker refused the endpoint: {message_of(error)}") from None
-    reached = _settled(sagemaker, endpoint, report, sleep)
-    # AWS rolls a failed update back and the endpoint is InService again: with the old configuration
-    if (
-        reached is None
-        or reached["EndpointStatus"] != "InService"
-        or reached["EndpointConfigName"] != configuration
-    ):
-        state = reached or {"EndpointStatus": "gone", "EndpointConfigName": "none"}
-        raise ForecastingError(
-            f"endpoint {endpoint} was to serve {configuration}; it is {state['EndpointStatus']} "
-            f"with {state['EndpointConfigName']}: "
-            f"{state.get('FailureReason', 'no reason was given')} "
-            f"(log: /aws/sagemaker/Endpoints/{endpoint})"
-        )
-    return False
-
-
-def _settled(
-    sagemaker: Any,
-    endpoint: str,
-    report: Callable[[str], None],
-    sleep: Callable[[float], None],
-) -> dict[str, Any] | None:
-    """The endpoint when no change is under way any more; None where there is none."""
-    while (found := _describe(sagemaker, endpoint)) is not None:
-        report(str(found["EndpointStatus"]))
-        if found["EndpointStatus"] in SETTLED:
-            return found
-        sleep(POLL)
-    return None
-
-
-def _describe(sagemaker: Any, endpoint: str) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=endpoint)
-    except ClientError as error:
-        if _is_missing(error):
-            return None
-        raise
-    return found
-
-
-def _create_configuration(
-    sagemaker: Any,
-    name: str,
-    variants: Sequence[Variant],
-    endpoint: Endpoint,
-    labels: list[dict[str, str]],
-) -> None:
-    try:
-        sagemaker.describe_endpoint_config(EndpointConfigName=name)
-    except ClientError as error:
-        if not _is_missing(error):
-            raise
-        sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[
-                {
-                    "VariantName": one.name,
-                    "ModelName": one.model,
-                    "InstanceType": endpoint.instance_type,
-                    "InitialInstanceCount": endpoint.initial_instance_count,
-                    "InitialVariantWeight": one.weight,
-                }
-                for one in variants
+        return releases.of_variants(
+            names,
+            [
+                {"name": variant.name, "weight": variant.weight, **one.members()}
+                for variant, one in zip(variants, found, strict=True)
             ],
-            Tags=labels,
+            instance_type=endpoint.instance_type,
+            instance_count=endpoint.initial_instance_count,
+            newest_approved=registry.newest_approved(session, names),
+            written_at=datetime.now(UTC).isoformat(),
         )
+    except ReleaseError as error:
+        raise ForecastingError(str(error)) from None
 
 
-def _check_variants(variants: Sequence[Variant]) -> None:
-    if len({one.name for one in variants}) < len(variants):
-        raise ForecastingError(
-            f"every variant needs its own name; got {', '.join(one.name for one in variants)}"
-        )
-    if not sum(one.weight for one in variants):
-        raise ForecastingError("at least one variant needs a weight above 0")
-
-
-def _is_missing(error: ClientError) -> bool:
-    # SageMaker has no code of its own for it: ValidationException, "Could not find …"
-    return error.response["Error"]["Code"] == "ResourceNotFound" or "Could not find" in message_of(
-        error
-    )
+def _is_pinned(session: Any, names: Names, release: Release) -> bool:
+    """Whether the release is what is pinned; an item that can't be read is replaced."""
+    try:
+        pinned = documents.read(session, names)
+    except ForecastingError:
+        return False
+    return pinned is not None and pinned.states_the_same(release)

@@ -1,4 +1,4 @@
-"""Versions of the model: SageMaker's model registry, and which of them the endpoint serves."""
+"""Versions of the model in SageMaker's model registry."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.models import naming
+from contracts.models import naming, releases
 from contracts.names import Names
-from forecasting.errors import ForecastingError
+from forecasting.errors import ForecastingError, is_missing
 
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
 REASON_LIMIT = 1024
@@ -48,21 +48,6 @@ class Version:
         )
 
 
-@dataclass(frozen=True)
-class Served:
-    """A production variant in service.
-
-    Parameters
-    ----------
-    share
-        Of the traffic, 0 to 1.
-    """
-
-    variant: str
-    model: str
-    share: float
-
-
 def versions(session: Any, names: Names, limit: int) -> list[Version]:
     """The newest versions, the newest first; none where there is no group."""
     sagemaker = session.client("sagemaker")
@@ -74,7 +59,7 @@ def versions(session: Any, names: Names, limit: int) -> list[Version]:
             MaxResults=limit,
         )["ModelPackageSummaryList"]
     except ClientError as error:
-        if _is_missing(error):
+        if is_missing(error):
             raise ForecastingError(
                 f"there is no model package group {names.model_package_group}: say `make plan` "
                 "and `make apply` first"
@@ -91,14 +76,11 @@ def version(session: Any, names: Names, number: int) -> Version:
     ForecastingError
         There is none of that number.
     """
-    arn = (
-        f"arn:aws:sagemaker:{names.region}:{names.account_id}:model-package/"
-        f"{names.model_package_group}/{number}"
-    )
+    arn = names.arn("sagemaker", f"model-package/{names.model_package_group}/{number}")
     try:
         return _described(session.client("sagemaker"), arn)
     except ClientError as error:
-        if not _is_missing(error):
+        if not is_missing(error):
             raise
         raise ForecastingError(
             f"there is no version {number} of {names.model_package_group}; see `make models`"
@@ -114,44 +96,13 @@ def judge(session: Any, one: Version, status: str, reason: str) -> None:
     )
 
 
-def served(session: Any, names: Names) -> list[Served]:
-    """The endpoint's production variants; none where there is no endpoint in service."""
-    sagemaker = session.client("sagemaker")
-    endpoint = _endpoint(sagemaker, names)
-    if endpoint is None:
-        return []
-    weights = {
-        one["VariantName"]: one["CurrentWeight"]
-        for one in endpoint.get("ProductionVariants", [])
-        if "CurrentWeight" in one
-    }
-    total = sum(weights.values())
-    if not total:
-        return []
-    configuration = sagemaker.describe_endpoint_config(
-        EndpointConfigName=endpoint["EndpointConfigName"]
+def newest_approved(session: Any, names: Names) -> int:
+    """Number of the newest approved version; 0 without one."""
+    listed = session.client("sagemaker").list_model_packages(
+        **releases.newest_approved(names.model_package_group)
     )
-    return [
-        Served(one["VariantName"], one["ModelName"], weights[one["VariantName"]] / total)
-        for one in configuration["ProductionVariants"]
-        if one["VariantName"] in weights
-    ]
-
-
-def endpoint_status(session: Any, names: Names) -> str:
-    """SageMaker's word for what the endpoint is about."""
-    endpoint = _endpoint(session.client("sagemaker"), names)
-    return "not there" if endpoint is None else str(endpoint["EndpointStatus"])
-
-
-def _endpoint(sagemaker: Any, names: Names) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=names.endpoint)
-    except ClientError as error:
-        if _is_missing(error):
-            return None
-        raise
-    return found
+    numbers = [int(one["ModelPackageVersion"]) for one in listed["ModelPackageSummaryList"]]
+    return numbers[0] if numbers else 0
 
 
 def _described(sagemaker: Any, arn: str) -> Version:
@@ -164,9 +115,3 @@ def _described(sagemaker: Any, arn: str) -> Version:
         found.get("ApprovalDescription", ""),
         found.get("CustomerMetadataProperties", {}),
     )
-
-
-def _is_missing(error: ClientError) -> bool:
-    # SageMaker has no code of its own for it: ValidationException, "Could not find …"
-    message = str(error.response["Error"].get("Message", error))
-    return "Could not find" in message or "does not exist" in message

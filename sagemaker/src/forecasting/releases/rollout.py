@@ -1,7 +1,8 @@
-"""The rollout that a change of approval starts: the estate's state machine, watched to its end."""
+"""Executions of the state machine ``rollout``, started by a verb or by a change of approval."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +11,9 @@ from botocore.exceptions import ClientError
 
 from contracts.names import Names
 from forecasting.errors import ForecastingError
-from forecasting.releases import registry
+from forecasting.polling import final_state
+from forecasting.releases import serving
 
-POLL = 2.0
-"""Seconds between two looks."""
 START_PATIENCE = 60.0
 """Seconds until EventBridge must have started an execution; it takes a few."""
 _ENOUGH = 50
@@ -21,7 +21,7 @@ _ENOUGH = 50
 
 
 class Rollout:
-    """The executions of the state machine from now on.
+    """The execution that is started here, or else all that are started from now on.
 
     Raises
     ------
@@ -36,48 +36,83 @@ class Rollout:
         self._states = session.client("stepfunctions")
         self._machine = names.state_machine_arn(names.rollout_machine)
         self._sleep = sleep
-        self._before = {one["executionArn"] for one in self._executions()}
+        self._before = {one["executionArn"] for one in self._listed()}
+        self._own: str | None = None
 
-    def start(self) -> None:
-        """Start one where no change of approval does."""
-        self._states.start_execution(stateMachineArn=self._machine, input="{}")
+    def start(self, rejected: int = 0) -> None:
+        """Start an execution, where no change of approval does.
+
+        Parameters
+        ----------
+        rejected
+            Version whose rejection is carried out again, as if its event came once more.
+        """
+        detail = {"ModelApprovalStatus": "Rejected", "ModelPackageVersion": rejected}
+        started = self._states.start_execution(
+            stateMachineArn=self._machine,
+            input=json.dumps({"detail": detail} if rejected else {}),
+        )
+        self._own = str(started["executionArn"])
 
     def follow(self, report: Callable[[str], None]) -> None:
-        """Report the endpoint's status until all executions that were started since have ended.
+        """Report the endpoint's status until the executions have ended.
+
+        They go on when nobody follows them.
 
         Raises
         ------
         ForecastingError
-            None was started, or one failed, with what it says.
+            None was started, or one failed; with its cause.
+        KeyboardInterrupt
+            A person has seen enough; with what to do next.
         """
-        waited = 0.0
-        while True:
-            found = [one for one in self._executions() if one["executionArn"] not in self._before]
-            if found and all(one["status"] != "RUNNING" for one in found):
-                break
-            if not found and waited >= START_PATIENCE:
+        slept = 0.0
+
+        def sleep(seconds: float) -> None:
+            nonlocal slept
+            slept += seconds
+            self._sleep(seconds)
+
+        def ask() -> list[dict[str, Any]]:
+            found = self._executions()
+            if not found and slept >= START_PATIENCE:
                 raise ForecastingError(
                     f"no rollout was started within {START_PATIENCE:.0f} s: see EventBridge's rule "
                     "and docs/runbooks/models.md"
                 )
-            report(registry.endpoint_status(self._session, self._names))
-            self._sleep(POLL)
-            waited += POLL
-        for one in found:
+            if not _have_ended(found):
+                report(serving.endpoint_status(self._session, self._names))
+            return found
+
+        ended = final_state(
+            ask,
+            _have_ended,
+            sleep=sleep,
+            left="the rollout goes on by itself; the same command follows it again",
+        )
+        for one in ended:
             if one["status"] != "SUCCEEDED":
-                ended = self._states.describe_execution(executionArn=one["executionArn"])
-                raise ForecastingError(
-                    f"the rollout {one['status'].lower()}: {ended.get('cause', 'no cause given')}"
-                )
+                description = self._states.describe_execution(executionArn=one["executionArn"])
+                cause = description.get("cause", "no cause given")
+                raise ForecastingError(f"the rollout {one['status'].lower()}: {cause}")
 
     def _executions(self) -> list[dict[str, Any]]:
+        if self._own is not None:
+            return [self._states.describe_execution(executionArn=self._own)]
+        return [one for one in self._listed() if one["executionArn"] not in self._before]
+
+    def _listed(self) -> list[dict[str, Any]]:
         try:
             listed = self._states.list_executions(stateMachineArn=self._machine, maxResults=_ENOUGH)
         except ClientError as error:
             if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
                 raise
             raise ForecastingError(
-                f"there is no state machine {self._machine}: say `make plan` and `make apply` first"
+                f"there is no state machine {self._machine}: run `make plan` and `make apply` first"
             ) from None
         found: list[dict[str, Any]] = listed["executions"]
         return found
+
+
+def _have_ended(executions: list[dict[str, Any]]) -> bool:
+    return bool(executions) and all(one["status"] != "RUNNING" for one in executions)

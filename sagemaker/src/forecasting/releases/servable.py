@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,18 +27,29 @@ class Servable:
     ----------
     model
         Name that the SageMaker model has, or is given.
-    source
-        What it is made of, in words.
-    container
-        As CreateModel takes it.
     categories
         S3 URI of the index of categories that it was trained with.
+    version, training_job
+        Source of the model; one is given.
     """
 
     model: str
-    source: str
-    container: Mapping[str, str]
     categories: str
+    version: int | None = None
+    training_job: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The source in words."""
+        if self.version is None:
+            return f"training job {self.training_job}"
+        return f"version {self.version}"
+
+    def members(self) -> dict[str, str | int]:
+        """Members of a release's variant that say what it serves."""
+        if self.version is None:
+            return {"model": self.model, "training_job": self.training_job or ""}
+        return {"model": self.model, "version": self.version}
 
 
 def find(session: Any, names: Names, text: str) -> Servable:
@@ -48,10 +58,16 @@ def find(session: Any, names: Names, text: str) -> Servable:
     Raises
     ------
     ForecastingError
-        There is no such thing, or it has no model.
+        There is no such thing, it has no model, or the version is rejected.
     """
     if number := re.fullmatch(r"v(\d+)", text):
-        return of_version(names, registry.version(session, names, int(number[1])))
+        version = registry.version(session, names, int(number[1]))
+        if version.status == registry.REJECTED:
+            raise ForecastingError(
+                f"version {version.number} is rejected, so it is not deployed: run "
+                f"`make approve VERSION={version.number}`, which deploys it alone"
+            )
+        return of_version(names, version)
     job = training.latest_completed(session, names, text) if text in ALGORITHMS else text
     return _of_job(session, names, job)
 
@@ -70,12 +86,8 @@ def of_version(names: Names, version: registry.Version) -> Servable:
             f"version {version.number} of {names.model_package_group} does not say where its index "
             "of categories is: it was not registered by `make retrain`"
         )
-    return Servable(
-        naming.model(names, version.number),
-        f"version {version.number}",
-        {"ModelPackageName": version.arn},
-        categories,
-    )
+    model = naming.model(names, version.number)
+    return Servable(model, categories, version=version.number)
 
 
 def _of_job(session: Any, names: Names, job: str) -> Servable:
@@ -87,29 +99,8 @@ def _of_job(session: Any, names: Names, job: str) -> Servable:
         raise ForecastingError(
             f"training job {job} is {found['TrainingJobStatus']}; only a completed one has a model"
         )
-    container = {
-        "Image": found["AlgorithmSpecification"]["TrainingImage"],
-        "ModelDataUrl": found["ModelArtifacts"]["S3ModelArtifacts"],
-    }
     bucket = names.bucket(TRAINING_OUTPUT.purpose)
-    return Servable(job, f"training job {job}", container, f"s3://{bucket}/{categories_key(job)}")
-
-
-def create_model(
-    sagemaker: Any, names: Names, servable: Servable, labels: list[dict[str, str]]
-) -> None:
-    """Have the SageMaker model, made now where it is not there yet."""
-    try:
-        sagemaker.describe_model(ModelName=servable.model)
-    except ClientError as error:
-        if "Could not find" not in message_of(error):  # SageMaker has no code of its own for it
-            raise
-        sagemaker.create_model(
-            ModelName=servable.model,
-            ExecutionRoleArn=names.role_arn("sagemaker"),
-            PrimaryContainer=dict(servable.container),
-            Tags=labels,
-        )
+    return Servable(job, f"s3://{bucket}/{categories_key(job)}", training_job=job)
 
 
 def check_categories(s3: Any, names: Names, servable: Servable) -> None:

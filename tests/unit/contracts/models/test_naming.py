@@ -61,6 +61,14 @@ def test_a_configuration_has_one_name_in_python_and_in_jsonata(variants):
     assert evaluate(expression, variants=given) == expected
 
 
+def test_a_configuration_says_which_version_it_serves_first():
+    variants = [("champion", naming.model(NAMES, 12), 9.0), ("challenger", "job", 1.0)]
+    name = naming.configuration(NAMES.endpoint, variants, "ml.m5.large", 2)
+    assert name.startswith("lakecast-prod-forecast-v12-")
+    of_job = naming.configuration(NAMES.endpoint, variants[1:], "ml.m5.large", 2)
+    assert of_job.removeprefix("lakecast-prod-forecast-").isalnum()
+
+
 def test_another_content_is_another_configuration():
     one = ("champion", "v12", 1.0)
     names = {
@@ -83,5 +91,6 @@ def test_names_are_within_sagemakers_limits(environment):
         assert len(naming.training_job(names, algorithm, NOW, "abcd")) <= naming.MOST
     assert len(naming.tuning_job(names, NOW)) <= naming.MOST_OF_TUNING_JOB
     assert len(naming.model(names, 999_999)) <= naming.MOST
-    assert len(naming.configuration(names.endpoint, [], "ml.m5.large", 1)) <= naming.MOST
+    longest = [("champion", naming.model(names, 999_999), 1.0)]
+    assert len(naming.configuration(names.endpoint, longest, "ml.m5.large", 1)) <= naming.MOST
     assert naming.run(naming.execution(NOW, "abcd"), NOW) == naming.execution(NOW, "abcd")

@@ -1,4 +1,4 @@
-"""Releases: models, configurations and the endpoint."""
+"""Deployment: what is asked for as a release, and what is served checked against it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 from forecasting.errors import ForecastingError
 from forecasting.releases import deployment
 from forecasting.releases.deployment import Variant
 
+from contracts.models import releases
 from contracts.names import Names
-from contracts.settings.schema import Endpoint
 from tests.support.settings import changed
 
 NAMES = Names("local", "000000000000", "eu-west-1")
@@ -30,11 +31,13 @@ class Account:
             "training/job-1/categories.json": '{"devices":["a"],"pollutants":["ozone"]}',
             "training/job-2/categories.json": '{"devices":["a"],"pollutants":["ozone"]}',
         }
-        self.models, self.configurations, self.calls = {}, {}, []
-        self.endpoint = None
+        self.calls, self.jobs, self.approved = [], [], []
+        self.item = None  # in the table of releases
+        self.served = None  # the release behind the endpoint
+        self.weights, self.models = {}, {}  # where they are others than the release says
+        self.replaced = None  # a release that takes this one's place
+        self.fails = ""
         self.rolls_back = False
-        self.statuses = []
-        self.jobs = []
 
     def client(self, service):
         return self
@@ -69,57 +72,73 @@ class Account:
         return {
             "ModelPackageVersion": number,
             "ModelPackageArn": ModelPackageName,
-            "ModelApprovalStatus": "PendingManualApproval",
+            "ModelApprovalStatus": "Rejected" if number == 1 else "PendingManualApproval",
             "CreationTime": datetime(2026, 7, 1, tzinfo=UTC),
             "CustomerMetadataProperties": {
                 "categories": "s3://models/training/job-1/categories.json"
             },
         }
 
-    def describe_model(self, ModelName):
-        return found(self.models, ModelName)
+    def list_model_packages(self, **filters):
+        assert filters["ModelApprovalStatus"] == "Approved"
+        return {"ModelPackageSummaryList": [{"ModelPackageVersion": one} for one in self.approved]}
 
-    def create_model(self, **request):
-        self.models[request["ModelName"]] = request
+    def get_item(self, TableName, Key, ConsistentRead):
+        assert (TableName, Key) == (NAMES.releases_table, {"workload": {"S": "forecast"}})
+        return {"Item": self.item} if self.item else {}
 
-    def describe_endpoint_config(self, EndpointConfigName):
-        return found(self.configurations, EndpointConfigName)
+    def put_item(self, TableName, Item):
+        self.calls.append("write")
+        self.item = Item
 
-    def create_endpoint_config(self, **request):
-        self.configurations[request["EndpointConfigName"]] = request
+    def list_executions(self, **request):
+        return {"executions": []}
+
+    def start_execution(self, stateMachineArn, input):
+        """The rollout, which does at once what it would do in some minutes."""
+        assert (stateMachineArn.rpartition(":")[2], input) == (NAMES.rollout_machine, "{}")
+        self.calls.append("start")
+        if not self.fails and not self.rolls_back:
+            self.served = self.replaced or releases.read(NAMES, self.pinned())
+        return {"executionArn": "execution"}
+
+    def describe_execution(self, executionArn):
+        status = "FAILED" if self.fails else "SUCCEEDED"
+        return {"executionArn": executionArn, "status": status, "cause": self.fails}
+
+    def pinned(self):
+        """The release document in plain values."""
+        document = TypeDeserializer().deserialize({"M": self.item})
+        return json.loads(
+            json.dumps(document, default=lambda n: int(n) if n == int(n) else float(n))
+        )
 
     def describe_endpoint(self, EndpointName):
-        if self.endpoint is None:
+        if self.served is None:
             raise missing("DescribeEndpoint")
-        if self.statuses:
-            self.endpoint["EndpointStatus"] = self.statuses.pop(0)
-        return dict(self.endpoint)
+        return {
+            "EndpointStatus": "InService",
+            "EndpointConfigName": self.served.configuration,
+            "FailureReason": "The variant did not pass the ping health check",
+            "ProductionVariants": [
+                {"VariantName": one.name, "CurrentWeight": self.weights.get(one.name, one.weight)}
+                for one in self.served.variants
+            ],
+        }
 
-    def create_endpoint(self, EndpointName, EndpointConfigName, Tags):
-        self.calls.append("create")
-        self.endpoint = {"EndpointStatus": "InService", "EndpointConfigName": EndpointConfigName}
-
-    def update_endpoint(self, EndpointName, EndpointConfigName):
-        self.calls.append("update")
-        if self.rolls_back:
-            self.endpoint["FailureReason"] = "The variant did not pass the ping health check"
-        else:
-            self.endpoint["EndpointConfigName"] = EndpointConfigName
-
-    def delete_endpoint(self, EndpointName):
-        self.calls.append("delete")
-        self.endpoint = None
+    def describe_endpoint_config(self, EndpointConfigName):
+        assert EndpointConfigName == self.served.configuration
+        return {
+            "ProductionVariants": [
+                {"VariantName": one.name, "ModelName": self.models.get(one.name, one.model)}
+                for one in self.served.variants
+            ]
+        }
 
 
 def missing(operation):
     error = {"Code": "ValidationException", "Message": "Could not find it"}
     return ClientError({"Error": error}, operation)
-
-
-def found(things, name):
-    if name not in things:
-        raise missing("Describe")
-    return things[name]
 
 
 def deploy(account, *variants):
@@ -128,18 +147,19 @@ def deploy(account, *variants):
     )
 
 
-def test_the_first_deployment_creates_the_endpoint():
+def test_a_deployment_states_what_is_wanted_and_starts_the_rollout():
     account = Account()
+    account.approved = [3]
     done = deploy(account, OLD)
-    assert account.calls == ["create"]
-    (configuration,) = account.configurations.values()
-    (variant,) = configuration["ProductionVariants"]
-    assert (variant["VariantName"], variant["ModelName"]) == ("champion", "job-1")
-    assert account.models["job-1"]["PrimaryContainer"] == {
-        "Image": "image",
-        "ModelDataUrl": "s3://models/job-1/model.tar.gz",
-    }
-    assert done.configuration == account.endpoint["EndpointConfigName"]
+    assert account.calls == ["write", "start"]
+    assert not done.was_there
+    document = account.pinned()
+    assert document["variants"] == [
+        {"name": "champion", "model": "job-1", "weight": 1, "training_job": "job-1"}
+    ]
+    assert (document["instance_type"], document["instance_count"]) == ("ml.m5.large", 1)
+    assert document["configuration"] == done.release.configuration
+    assert document["newest_approved"] == 3
 
 
 def test_repeating_a_deployment_changes_nothing():
@@ -147,27 +167,38 @@ def test_repeating_a_deployment_changes_nothing():
     deploy(account, OLD)
     again = deploy(account, OLD)
     assert again.was_there
-    assert account.calls == ["create"]
+    assert account.calls == ["write", "start", "start"], "the rollout is followed once more"
 
 
-def test_another_model_updates_the_endpoint():
+def test_another_model_is_another_release():
     account = Account()
     deploy(account, OLD)
     done = deploy(account, NEW)
-    assert account.calls == ["create", "update"]
-    assert account.endpoint["EndpointConfigName"] == done.configuration
-    assert set(account.models) == {"job-1", "job-2"}
+    assert account.calls == ["write", "start"] * 2
+    assert account.served == done.release
+
+
+def test_a_release_is_stated_again_once_a_newer_version_is_approved():
+    account = Account()
+    deploy(account, OLD)
+    account.approved = [4]
+    deploy(account, OLD)
+    assert account.calls == ["write", "start"] * 2
+    assert account.pinned()["newest_approved"] == 4
+
+
+def test_a_document_that_is_no_release_is_replaced():
+    account = Account()
+    account.item = {"workload": {"S": "forecast"}, "format": {"N": "9"}}
+    deploy(account, OLD)
+    assert account.calls == ["write", "start"]
 
 
 def test_several_variants_share_one_endpoint_by_weight():
     account = Account()
-    deploy(account, Variant("champion", "job-1", 9), Variant("challenger", "job-2", 1))
-    (configuration,) = account.configurations.values()
-    weights = {
-        one["VariantName"]: one["InitialVariantWeight"]
-        for one in configuration["ProductionVariants"]
-    }
-    assert weights == {"champion": 9, "challenger": 1}
+    deploy(account, Variant("champion", "job-1", 9), Variant("challenger", "job-2", 0.1))
+    weights = {one["name"]: one["weight"] for one in account.pinned()["variants"]}
+    assert weights == {"champion": 9, "challenger": 0.1}
 
 
 def test_algorithms_and_versions_are_compared_by_their_names():
@@ -182,14 +213,19 @@ def test_algorithms_and_versions_are_compared_by_their_names():
         Variant("second", "boosting", 1),
         Variant("third", "deepar", 1),
     )
-    (configuration,) = account.configurations.values()
     served = ["lakecast-local-forecast-v3", "lakecast-local-boosting-2", "lakecast-local-deepar-1"]
-    assert [one["ModelName"] for one in configuration["ProductionVariants"]] == served
-    assert [one.model for one in done.variants] == served
-    package = account.models["lakecast-local-forecast-v3"]["PrimaryContainer"]["ModelPackageName"]
-    assert package.endswith(":model-package/lakecast-local-forecast/3")
+    assert [one["model"] for one in account.pinned()["variants"]] == served
+    assert [one.model for one in done.release.variants] == served
+    assert done.release.versions == (3,)
     with pytest.raises(ForecastingError, match="there is no version 4"):
         deploy(account, Variant("champion", "v4"))
+
+
+def test_a_rejected_version_is_not_deployed():
+    account = Account()
+    with pytest.raises(ForecastingError, match=r"version 1 is rejected.*make approve VERSION=1"):
+        deploy(account, Variant("champion", "v1"))
+    assert account.calls == []
 
 
 def test_a_silent_rollback_is_an_error():
@@ -201,33 +237,45 @@ def test_a_silent_rollback_is_an_error():
         deploy(account, NEW)
 
 
-def test_an_endpoint_that_never_came_up_is_made_anew():
+def test_a_failed_rollout_says_why():
     account = Account()
-    deploy(account, OLD)
-    account.endpoint["EndpointStatus"] = "Failed"
-    deploy(account, NEW)
-    assert account.calls == ["create", "delete", "create"]
+    account.fails = "The release of champion (job-1) did not come into service"
+    with pytest.raises(ForecastingError, match="the rollout failed: The release of champion"):
+        deploy(account, OLD)
 
 
-def test_a_change_under_way_is_waited_for():
+def test_a_release_that_another_one_replaced_meanwhile_is_no_success():
     account = Account()
-    deploy(account, OLD)
-    account.statuses = ["Updating", "Updating", "InService"]
-    deploy(account, NEW)
-    assert account.calls == ["create", "update"]
+    account.replaced = deploy(Account(), NEW).release
+    with pytest.raises(ForecastingError, match="may have replaced it meanwhile"):
+        deploy(account, OLD)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"weights": {"champion": 0.5}}, r"its weights are \{'champion': 0.5\}"),
+        ({"models": {"champion": "other"}}, r"its configuration has the variants .*other"),
+    ],
+)
+def test_what_is_served_is_checked_against_what_was_asked_for(changes, complaint):
+    account = Account()
+    vars(account).update(changes)
+    with pytest.raises(ForecastingError, match=complaint):
+        deploy(account, OLD)
 
 
 def test_a_model_of_other_categories_than_the_lakes_is_refused():
     account = Account(categories='{"devices": ["0", "a"], "pollutants": ["ozone"]}')
     with pytest.raises(ForecastingError, match=r"other devices.*say `make train` first"):
         deploy(account, OLD)
-    assert account.endpoint is None
+    assert account.calls == []
 
 
 def test_a_model_goes_on_serving_when_the_lake_has_more_devices():
     account = Account(categories='{"devices": ["a", "b"], "pollutants": ["ozone"]}')
     deploy(account, OLD)
-    assert account.endpoint is not None
+    assert account.served is not None
 
 
 @pytest.mark.parametrize(
@@ -259,17 +307,3 @@ def test_a_variant_is_written_as_name_model_and_weight():
 def test_a_variant_of_another_form_is_refused(text):
     with pytest.raises(ForecastingError, match="NAME=MODEL:WEIGHT"):
         Variant.parse(text)
-
-
-def test_configurations_are_named_by_what_is_in_them():
-    def name(*variants, count=1):
-        return deployment.configuration_name(
-            NAMES,
-            variants,
-            Endpoint(instance_type="ml.m5.large", initial_instance_count=count, poll_seconds=1),
-        )
-
-    names = {name(OLD), name(NEW), name(OLD, count=2), name(OLD, Variant("b", "job-2"))}
-    assert len(names) == 4
-    assert name(OLD) == name(OLD)
-    assert all(len(one) <= 63 for one in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,8 +12,9 @@ from botocore.exceptions import ClientError
 from forecasting.cli import registry
 from forecasting.errors import ForecastingError
 from forecasting.releases import servable
-from forecasting.releases.registry import APPROVED, PENDING, REJECTED, Served, Version
+from forecasting.releases.registry import APPROVED, PENDING, REJECTED, Version
 from forecasting.releases.rollout import Rollout
+from forecasting.releases.serving import Served
 from rich.console import Console
 
 from contracts.models import naming, releases
@@ -94,8 +96,22 @@ def test_reasons_are_told_as_they_were_given_a_line_each():
 
 
 def test_a_release_is_named_by_what_is_in_it():
-    name = releases.configuration_name(NAMES, 12, "ml.m5.2xlarge", 2)
-    assert name == "lakecast-prod-forecast-v12-ml-m5-2xlarge-x2"
+    variants = [{"name": "champion", "model": naming.model(NAMES, 12), "weight": 1, "version": 12}]
+
+    def name(instance_type, instances):
+        release = releases.of_variants(
+            NAMES,
+            variants,
+            instance_type=instance_type,
+            instance_count=instances,
+            newest_approved=0,
+            written_at="now",
+        )
+        return release.configuration
+
+    assert name("ml.m5.2xlarge", 2).startswith("lakecast-prod-forecast-v12-")
+    different = {name("ml.m5.2xlarge", 2), name("ml.m5.2xlarge", 1), name("ml.m5.large", 2)}
+    assert len(different) == 3
     assert naming.version_of(NAMES, naming.model(NAMES, 12)) == 12
     assert naming.version_of(NAMES, "lakecast-prod-boosting-12") is None
     assert naming.version_of(NAMES, "lakecast-dev-forecast-v12") is None
@@ -104,7 +120,7 @@ def test_a_release_is_named_by_what_is_in_it():
 def test_a_version_is_served_by_its_package():
     found = servable.of_version(NAMES, version(3))
     assert found.model == "lakecast-prod-forecast-v3"
-    assert found.container == {"ModelPackageName": version(3).arn}
+    assert (found.version, found.training_job) == (3, None)
     assert found.categories == METADATA["categories"]
     with pytest.raises(ForecastingError, match=r"version 3 .* does not say where its index"):
         servable.of_version(NAMES, version(3, categories=""))
@@ -165,12 +181,41 @@ def test_a_rollout_that_does_not_start_is_not_waited_for_for_ever():
     assert 60 <= account.slept < 120
 
 
+def test_a_rollout_that_is_started_here_is_followed_whatever_others_do():
+    class Own(Account):
+        given = None
+
+        def start_execution(self, stateMachineArn, input):
+            self.given = json.loads(input)
+            return {"executionArn": "own"}
+
+        def describe_execution(self, executionArn):
+            return {"executionArn": executionArn, "status": "SUCCEEDED"}
+
+    account = Own({}, {"others": "FAILED"})
+    rollout = Rollout(account, NAMES, account.sleep)
+    rollout.start()
+    rollout.follow(lambda _: None)
+    assert account.given == {}
+    rollout.start(rejected=7)
+    assert account.given["detail"] == {"ModelApprovalStatus": "Rejected", "ModelPackageVersion": 7}
+
+
+def test_whoever_stops_following_is_told_that_the_rollout_goes_on():
+    class Impatient(Account):
+        def sleep(self, seconds):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="the same command follows it again"):
+        follow(Impatient({}, {"new": "RUNNING"}))
+
+
 def test_without_the_estate_there_is_no_rollout():
     class NoMachine(Account):
         def list_executions(self, **request):
             raise ClientError({"Error": {"Code": "StateMachineDoesNotExist"}}, "ListExecutions")
 
-    with pytest.raises(ForecastingError, match=r"say `make plan` and `make apply` first"):
+    with pytest.raises(ForecastingError, match=r"run `make plan` and `make apply` first"):
         Rollout(NoMachine({}), NAMES)
 
 

@@ -32,11 +32,12 @@ def machine(estate):
 
 
 def machines(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The machine, and the branches of its parallel states."""
+    """The machine, the branches of its parallel states and what its map states repeat."""
     yield machine
     for state in machine["States"].values():
-        for branch in state.get("Branches", []):
-            yield from machines(branch)
+        inner = state.get("Branches", [])
+        for one in [*inner, *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]:
+            yield from machines(one)
 
 
 def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,95 +1,310 @@
-"""What the state machine ``rollout`` does in each situation; its conditions, evaluated."""
+"""The state machine ``rollout`` in each situation: its expressions, evaluated."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import jsonata
 import pytest
 
 from contracts.models import naming, releases
 from contracts.names import Names
 from contracts.settings.schema import Endpoint
 from infra.modules.machines.rollout.definition import RolloutInputs, definition
+from tests.support.expressions import evaluate
 
 NAMES = Names("prod", "123456789012", "eu-west-1")
 ENDPOINT = Endpoint(instance_type="ml.m5.large", initial_instance_count=2, poll_seconds=15)
-STATES = definition(RolloutInputs(NAMES, ENDPOINT, {"project": "lakecast"}))["States"]
-RELEASE = releases.configuration_name(NAMES, 12, "ml.m5.large", 2)
-BEFORE = releases.configuration_name(NAMES, 11, "ml.m5.large", 2)
+MACHINE = definition(RolloutInputs(NAMES, ENDPOINT, {"project": "lakecast"}))
+STATES = MACHINE.definition["States"]
+MODELS = STATES["Prepare models"]["ItemProcessor"]["States"]
+
+
+def by_default(version: int) -> dict[str, Any]:
+    """The release that is wanted of a version where none is pinned."""
+    found: dict[str, Any] = evaluate(
+        releases.of_version_in_jsonata(NAMES, "ml.m5.large", 2), version=version
+    )
+    return found
+
+
+WANTED = by_default(12)
+RELEASE = WANTED["configuration"]
+BEFORE = by_default(11)["configuration"]
+NOTHING = {"configuration": ""}
+PINNED = {
+    "configuration": f"{NAMES.endpoint}-v12-0123456789abcdef",
+    "variants": [
+        {"name": "champion", "model": naming.model(NAMES, 12), "weight": 9, "version": 12},
+        {"name": "challenger", "model": "job-1", "weight": 1, "training_job": "job-1"},
+    ],
+    "instance_type": "ml.m5.large",
+    "instance_count": 2,
+    "newest_approved": 12,
+    "written_at": "then",
+}
 CALM = {
     "status": "InService",
     "serves": BEFORE,
+    "weights": "champion:1",
+    "reason": "no reason was given",
     "version": 12,
+    "pinned": False,
+    "fault": "",
+    "wanted": WANTED,
+    "refused": [],
     "tried": "",
-    "live": False,
     "rejected": 0,
     "turns": 0,
     "refusals": 0,
-    "reason": "no reason was given",
+    "ending": "",
+    "note": "",
 }
+SETTLED = {"serves": RELEASE}
 
 
-def value(expression: str, variables: dict[str, Any]) -> Any:
-    text = expression.removeprefix("{%").removesuffix("%}").strip()
-    return jsonata.Jsonata.jsonata(text).evaluate(None, dict(variables))
-
-
-def following(state: str, **changes: Any) -> tuple[str, str]:
-    """The next state, and the message where a person is told."""
+def following(state: str, **changes: Any) -> tuple[str, dict[str, Any]]:
+    """The next state, and the variables that the way there sets."""
     variables = {**CALM, **changes}
     chosen = STATES[state]
-    rules = (one for one in chosen["Choices"] if value(one["Condition"], variables))
+    rules = (one for one in chosen["Choices"] if evaluate(one["Condition"], **variables))
     rule = next(rules, {"Next": chosen["Default"], "Assign": chosen.get("Assign", {})})
-    message = rule.get("Assign", {}).get("message", "")
-    return rule["Next"], value(message, variables) if message else ""
+    assigned = rule.get("Assign", {})
+    return rule["Next"], {name: value(text, **variables) for name, text in assigned.items()}
 
 
-def test_every_state_is_there_and_can_be_reached() -> None:
+def value(text: Any, **variables: Any) -> Any:
+    """A value as it stands, or that of an expression."""
+    is_expression = isinstance(text, str) and text.startswith("{%")
+    return evaluate(text, **variables) if is_expression else text
+
+
+def decision(**changes: Any) -> tuple[str, str]:
+    """The next state, and the message for a person where there is one."""
+    state, assigned = following("Decide", **changes)
+    return state, assigned.get("cause", "")
+
+
+def seen(state: str, result: Any, **changes: Any) -> dict[str, Any]:
+    """Variables that a task sets, of its result."""
+    states = {"result": result, "input": changes.pop("given", {})}
+    return {
+        name: value(text, states=states, **{**CALM, **changes})
+        for name, text in STATES[state]["Assign"].items()
+    }
+
+
+def item(**changes: Any) -> dict[str, Any]:
+    """`PINNED` as DynamoDB gives it; None leaves a member out."""
+    variants = [
+        {"name": {"S": "champion"}, "model": {"S": naming.model(NAMES, 12)},
+         "weight": {"N": "9"}, "version": {"N": "12"}},
+        {"name": {"S": "challenger"}, "model": {"S": "job-1"},
+         "weight": {"N": "1"}, "training_job": {"S": "job-1"}},
+    ]  # fmt: skip
+    members = {
+        "workload": {"S": "forecast"},
+        "format": {"N": "1"},
+        "configuration": {"S": PINNED["configuration"]},
+        "variants": {"L": [{"M": one} for one in variants]},
+        "instance_type": {"S": "ml.m5.large"},
+        "instance_count": {"N": "2"},
+        "newest_approved": {"N": "12"},
+        "written_at": {"S": "then"},
+        **changes,
+    }
+    return {"Item": {name: value for name, value in members.items() if value is not None}}
+
+
+@pytest.mark.parametrize(("start", "states"), [("Start", STATES), ("Find model", MODELS)])
+def test_every_state_is_there_and_can_be_reached(start: str, states: dict[str, Any]) -> None:
     def transitions(state: dict[str, Any]) -> set[str]:
         rules = [state, *state.get("Choices", []), *state.get("Catch", [])]
         return {one[key] for one in rules for key in ("Next", "Default") if key in one}
 
-    reached, found = set(), {"Begin"}
+    reached, found = set(), {start}
     while found:
         reached |= found
-        found = {name for one in found for name in transitions(STATES[one])} - reached
-    assert reached == set(STATES)
+        found = {name for one in found for name in transitions(states[one])} - reached
+    assert reached == set(states)
 
 
-def test_no_call_of_sagemaker_fails_unseen() -> None:
-    calls = {name: one for name, one in STATES.items() if "sagemaker" in one.get("Resource", "")}
-    assert len(calls) == 8
+def test_no_call_fails_unseen() -> None:
+    calls = {
+        name: one
+        for name, one in STATES.items()
+        if one["Type"] == "Map" or (one["Type"] == "Task" and name != "Publish failure")
+    }
+    assert len(calls) == 14
     for name, state in calls.items():
-        assert [one["Next"] for one in state["Catch"]] == ["Refused"], name
+        assert [one["Next"] for one in state["Catch"]] == ["Is the refusal passing"], name
+
+
+def test_what_changes_something_is_not_repeated_before_the_next_look() -> None:
+    changing = ("create", "update", "delete")
+    for name, state in {**STATES, **MODELS}.items():
+        if state.get("Resource", "").rpartition(":")[2].startswith(changing):
+            assert state["Retry"] == [], name
+
+
+def test_what_is_missing_is_an_empty_list_and_no_refusal() -> None:
+    assert seen("Find endpoint", {"Endpoints": []})["status"] == "Missing"
+    longer = {"EndpointName": f"{NAMES.endpoint}-2", "EndpointStatus": "InService"}
+    assert seen("Find endpoint", {"Endpoints": [longer]})["status"] == "Missing"
+    mine = {"EndpointName": NAMES.endpoint, "EndpointStatus": "Updating"}
+    assert seen("Find endpoint", {"Endpoints": [mine, longer]})["status"] == "Updating"
+
+
+def test_the_weights_of_the_endpoint_are_compared_whatever_their_order() -> None:
+    variants = [
+        {"VariantName": "b", "CurrentWeight": 0.10000000149},
+        {"VariantName": "a", "CurrentWeight": 9.0},
+    ]
+    found = seen(
+        "Describe endpoint",
+        {"EndpointStatus": "InService", "EndpointConfigName": "c", "ProductionVariants": variants},
+    )
+    assert found["weights"] == "a:9, b:0.1"
+    failed = seen("Describe endpoint", {"EndpointStatus": "Failed", "EndpointConfigName": "c"})
+    assert failed["weights"] == ""
+
+
+def test_a_release_is_read_from_its_item() -> None:
+    found = seen("Read release", item())
+    assert found == {"pinned": True, "fault": "", "wanted": PINNED}
+    assert not seen("Read release", {})["pinned"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"format": {"N": "2"}}, "expected format 1"),
+        ({"format": None}, "expected format 1"),
+        ({"shadow": {"M": {}}}, "unknown members: shadow"),
+        ({"configuration": None}, "members missing or of another type: configuration"),
+        ({"newest_approved": {"S": "12"}}, "of another type: newest_approved"),
+        ({"variants": {"S": "champion"}}, "of another type: variants"),
+        ({"variants": {"L": []}}, "every variant needs"),
+        ({"variants": {"L": [{"M": {"name": {"S": "a"}}}]}}, "every variant needs"),
+        ({"variants": {"L": [{"S": "a"}]}}, "every variant needs"),
+    ],
+)
+def test_an_item_that_is_no_release_is_reported_and_not_served(
+    changes: dict[str, Any], fault: str
+) -> None:
+    found = seen("Read release", item(**changes))
+    assert fault in found["fault"]
+    state, assigned = following("Is a release pinned", **found)
+    assert state == "Explain failure"
+    assert found["fault"] in assigned["cause"]
+    assert "lakecast-prod-releases" in assigned["cause"]
+
+
+def test_without_a_release_the_newest_approved_version_is_wanted() -> None:
+    decide = "Decide"
+    assert following("Is a release pinned") == (decide, {"wanted": WANTED})
+    assert following("Is a release pinned", version=0) == (decide, {"wanted": NOTHING})
+
+
+def test_a_release_lasts_until_a_newer_version_is_approved_or_one_of_its_own_rejected() -> None:
+    pinned = {"pinned": True, "wanted": PINNED}
+    assert following("Is a release pinned", **pinned)[0] == "Does it pin versions"
+    assert following("Is a release pinned", **pinned, version=11)[0] == "Does it pin versions"
+    assert following("Is a release pinned", **pinned, version=13)[0] == "Remove release"
+    assert following("Does it pin versions", **pinned)[0] == "Describe pinned versions"
+    job = {**PINNED, "variants": PINNED["variants"][1:]}
+    assert following("Does it pin versions", wanted=job)[0] == "Decide"
+    state = "Is a pinned version rejected"
+    assert following(state) == ("Decide", {})
+    assert following(state, refused=[12], rejected=12) == ("Remove release", {"ending": ""})
+    removed, assigned = following(state, refused=[12])
+    assert removed == "Remove release"
+    assert "pinned version 12, which is rejected" in assigned["ending"]
+
+
+def test_the_versions_that_a_release_pins_are_described_at_once() -> None:
+    (arns,) = STATES["Describe pinned versions"]["Arguments"].values()
+    twice = {"variants": [*PINNED["variants"], {**PINNED["variants"][0], "name": "b"}]}
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/lakecast-prod-forecast/12"
+    assert evaluate(arns, wanted=twice) == [arn]
+    summaries = {
+        arn: {"ModelApprovalStatus": "Rejected", "ModelPackageVersion": 12},
+        "other": {"ModelApprovalStatus": "Approved", "ModelPackageVersion": 11},
+    }
+    assert seen("Describe pinned versions", {"ModelPackageSummaries": summaries}) == {
+        "refused": [12]
+    }
+    assert seen("Describe pinned versions", {"ModelPackageSummaries": {}}) == {"refused": []}
+
+
+def test_only_the_release_that_was_seen_is_removed() -> None:
+    arguments = STATES["Remove release"]["Arguments"]
+    assert arguments["ConditionExpression"] == "written_at = :seen"
+    (value,) = arguments["ExpressionAttributeValues"][":seen"].values()
+    assert evaluate(value, wanted=PINNED) == "then"
 
 
 def test_a_release_bears_the_names_that_clients_derive() -> None:
-    update, model = STATES["Update"]["Arguments"], STATES["Model"]["Arguments"]
-    assert value(update["EndpointConfigName"], CALM) == RELEASE
-    assert value(model["ModelName"], CALM) == naming.model(NAMES, 12)
-    package = value(model["PrimaryContainer"]["ModelPackageName"], CALM)
+    update = STATES["Update endpoint"]["Arguments"]
+    assert evaluate(update["EndpointConfigName"], **CALM) == RELEASE
+    assert RELEASE.startswith("lakecast-prod-forecast-v12-")
+    configuration = STATES["Create configuration"]["Arguments"]
+    assert evaluate(configuration["ProductionVariants"], **CALM) == [
+        {
+            "VariantName": "champion",
+            "ModelName": naming.model(NAMES, 12),
+            "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 2,
+            "InitialVariantWeight": 1,
+        }
+    ]
+
+
+def test_a_model_is_made_of_a_version_or_of_a_training_job() -> None:
+    chosen = MODELS["Is the model there"]
+    is_there, of_version = chosen["Choices"]
+    version, job = PINNED["variants"]
+    assert evaluate(is_there["Condition"], is_there=True)
+    assert evaluate(of_version["Condition"], variant=version)
+    container = evaluate(of_version["Assign"]["container"], variant=version)
+    package = container["ModelPackageName"]
     assert package.endswith(":123456789012:model-package/lakecast-prod-forecast/12")
+    assert not evaluate(of_version["Condition"], variant=job)
+    assert chosen["Default"] == "Describe training job"
+    described = {
+        "ModelArtifacts": {"S3ModelArtifacts": "s3://m/model.tar.gz"},
+        "AlgorithmSpecification": {"TrainingImage": "image"},
+    }
+    (made,) = MODELS["Describe training job"]["Assign"].values()
+    assert evaluate(made, states={"result": described}) == {
+        "Image": "image",
+        "ModelDataUrl": "s3://m/model.tar.gz",
+    }
 
 
 @pytest.mark.parametrize(
     ("situation", "expected"),
     [
-        ({}, "Model"),
-        ({"serves": RELEASE}, "Done"),
-        ({"serves": f"{NAMES.endpoint}-0123456789abcdef"}, "Model"),
+        ({}, "Prepare models"),
+        (SETTLED, "Done"),
+        ({"serves": f"{NAMES.endpoint}-0123456789abcdef"}, "Prepare models"),
         ({"serves": RELEASE, "status": "Updating"}, "Wait"),
-        ({"status": "Missing", "serves": "nothing"}, "Model"),
-        ({"status": "Failed", "serves": RELEASE}, "Remove"),
-        ({"version": 0}, "Done"),
-        ({"version": 0, "status": "Updating"}, "Wait"),
-        ({"version": 0, "live": True, "status": "Failed"}, "Done"),
+        ({"status": "Missing", "serves": "nothing"}, "Prepare models"),
+        ({"status": "Failed", "serves": RELEASE}, "Delete endpoint"),
+        ({"wanted": NOTHING}, "Done"),
+        ({"wanted": NOTHING, "status": "Updating"}, "Wait"),
+        ({"wanted": NOTHING, "rejected": 11, "status": "Failed"}, "Done"),
+        ({"wanted": NOTHING, "rejected": 11}, "Describe configuration"),
         ({"tried": BEFORE, "serves": RELEASE}, "Done"),
-        ({"tried": RELEASE, "version": 13}, "Model"),  # somebody approved another meanwhile
+        ({"tried": RELEASE, "serves": RELEASE}, "Done"),
+        ({"tried": RELEASE, "wanted": by_default(13)}, "Prepare models"),  # approved meanwhile
+        ({"wanted": PINNED}, "Prepare models"),
+        ({"wanted": PINNED, "serves": PINNED["configuration"],
+          "weights": "challenger:1, champion:9"}, "Done"),
+        ({"serves": RELEASE, "weights": "champion:0.5"}, "Set weights"),
     ],
-)
+)  # fmt: skip
 def test_one_thing_is_done_about_a_difference(situation: dict[str, Any], expected: str) -> None:
-    assert following("Decide", **situation) == (expected, "")
+    assert decision(**situation) == (expected, "")
 
 
 @pytest.mark.parametrize(
@@ -97,46 +312,77 @@ def test_one_thing_is_done_about_a_difference(situation: dict[str, Any], expecte
     [
         ({"tried": RELEASE, "reason": "no ping"}, "Version 12 did not come into service: no ping"),
         ({"tried": RELEASE, "status": "Failed"}, "Version 12 did not come into service"),
-        ({"version": 0, "live": True, "rejected": 11}, "no other version is approved"),
+        ({"tried": RELEASE, "status": "Missing"}, "Version 12 did not come into service"),
+        (
+            {"tried": PINNED["configuration"], "wanted": PINNED},
+            "The release of champion (lakecast-prod-forecast-v12), challenger (job-1) did not come",
+        ),
         ({"status": "OutOfService"}, "No rollout from here"),
-        ({"status": "Updating", "turns": 481}, "Nothing has come of 2 hours"),
+        ({"status": "Updating", "turns": 481}, "The endpoint was busy for 2 hours"),
+        ({"wanted": NOTHING, "note": "The release was removed."}, "The release was removed."),
     ],
 )
 def test_a_person_is_told_what_only_a_person_can_mend(
     situation: dict[str, Any], words: str
 ) -> None:
-    state, message = following("Decide", **situation)
-    assert state == "Tell"
+    state, message = decision(**situation)
+    assert state == "Explain failure"
     assert words in message
-    assert f"{NAMES.endpoint} is {situation.get('status', 'InService')} with {BEFORE}" in message
+    why = evaluate(STATES["Explain failure"]["Assign"]["why"], cause=message, error="")
+    told = {"why": why, **CALM, **situation}
+    published = STATES["Publish failure"]["Arguments"]["Message"]
+    execution = {"context": {"Execution": {"Id": "execution-1"}}}
+    text = evaluate(published, states=execution, **told)
+    cause = evaluate(STATES["Failed"]["Cause"], **told)
+    assert text.startswith(f"{cause} What is approved and what is live: make models ENV=prod.")
+    assert cause.startswith(message)
+    state = f"{NAMES.endpoint} is {situation.get('status', 'InService')} with {BEFORE}."
+    assert cause.endswith(state)
 
 
-@pytest.mark.parametrize(
-    ("step", "trouble", "expected"),
-    [
-        ("describeEndpoint", 'Could not find endpoint "arn".', "Versions"),
-        ("createModel", 'Cannot create already existing model "arn".', "Configuration"),
-        ("createEndpointConfig", "Cannot create already existing endpoint con…", "New or not"),
-        ("createEndpoint", 'Cannot create already existing endpoint "arn".', "Wait"),
-        ("updateEndpoint", 'Cannot update in-progress endpoint "arn".', "Wait"),
-        ("updateEndpoint", "Rate exceeded", "Wait"),
-    ],
-)
-def test_a_refusal_that_passes_is_no_failure(step: str, trouble: str, expected: str) -> None:
-    assert following("Refused", step=step, trouble=trouble) == (expected, "")
+def test_weights_that_do_not_change_are_reported() -> None:
+    wrong = {"serves": RELEASE, "weights": "champion:0.5", "tried": "weights"}
+    state, message = decision(**wrong)
+    assert state == "Explain failure"
+    assert "Expected the weights champion:1; got champion:0.5" in message
+
+
+def test_a_release_that_was_removed_is_reported_once_the_endpoint_is_settled() -> None:
+    note = {"note": "The release was removed, as it pinned version 7, which is rejected."}
+    assert decision(**note) == ("Prepare models", "")
+    state, message = decision(**note, **SETTLED)
+    assert state == "Explain failure"
+    assert message.startswith(note["note"])
+
+
+@pytest.mark.parametrize("step", ["Create model", "Create endpoint", "Update endpoint"])
+def test_a_refusal_is_no_failure_before_the_next_looks(step: str) -> None:
+    """Another execution that was faster shows in them, whatever the refusal's words."""
+    refusal = {"step": step, "cause": "Cannot create already existing endpoint."}
+    assert following("Is the refusal passing", **refusal) == ("Wait", {"refusals": 1})
 
 
 def test_a_refusal_that_does_not_pass_is_told() -> None:
-    refusal = {"step": "createModel", "trouble": "Could not find model data at s3://models/x."}
-    assert following("Refused", **refusal)[0] == "Wait"
-    state, message = following("Refused", **refusal, refusals=3)
-    assert state == "Tell"
-    assert message == f"The step createModel was refused: {refusal['trouble']}"
+    refusal = {"step": "Prepare models", "cause": "Could not find model data at s3://models/x."}
+    assert following("Is the refusal passing", **refusal, refusals=2)[0] == "Wait"
+    state, assigned = following("Is the refusal passing", **refusal, refusals=3)
+    assert state == "Explain failure"
+    expected = f"The step Prepare models was refused: {refusal['cause']}"
+    assert assigned["cause"] == expected
 
 
 def test_a_rejection_of_what_does_not_serve_makes_no_endpoint() -> None:
-    missing = {"step": "describeEndpoint", "trouble": 'Could not find endpoint "arn".'}
-    assert following("Refused", **missing, rejected=12)[0] == "Done"
-    assert following("Whose rejection", rejected=12)[0] == "Variants"
-    assert following("Was it live", rejected=12)[0] == "Done"
-    assert following("Was it live", rejected=12, live=True)[0] == "Versions"
+    missing = {"status": "Missing", "serves": "nothing", "rejected": 11}
+    assert decision(**missing) == ("Done", "")
+    deleted = STATES["Delete endpoint"]["Assign"]["rejected"]
+    assert decision(**{**missing, "rejected": evaluate(deleted)}) == ("Prepare models", "")
+
+
+def test_a_rejected_version_that_goes_on_serving_is_reported() -> None:
+    variants = [{"ModelName": naming.model(NAMES, 11)}]
+    found = seen("Describe configuration", {"ProductionVariants": variants}, rejected=11)
+    assert found == {"live": True}
+    state, assigned = following("Is the rejected version live", live=True, rejected=11)
+    assert state == "Explain failure"
+    assert "no other version is approved to go back to" in assigned["cause"]
+    assert following("Is the rejected version live", live=False, rejected=11)[0] == "Done"
