@@ -1,1 +1,1 @@
-"""Lakecast."""
+"""AWS Glue jobs that turn raw messages into tables and training data."""

@@ -1,9 +1,10 @@
 """AWS Glue job: readings to regular hourly series, DeepAR's channels and the API's histories.
 
-Only hours of days whose readings have changed since the last run are worked out of readings again;
-the others are taken from the series. Channels and histories are of whole series, so they are made
-anew. What the next run may leave out is kept by the very commit of the series, which comes last:
-a run that was killed is done over, and any sequence of runs ends where one over all readings does.
+Only days whose readings have changed since the last run are computed from readings again; the
+others are read from the series. Channels and histories cover whole series, so each run rebuilds
+them. The commit of the series comes last and records the version of the readings it is built from.
+A killed run is therefore repeated, and any sequence of runs gives the result of one run over all
+readings.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ ATTEMPTS = 3
 
 
 def main(argv: list[str]) -> None:
-    """Read the arguments, do the work, say what was done."""
+    """Read the arguments, run the job and report the result."""
     arguments = SeriesArguments.of(argv)
     reported(
         BUILD_SERIES,
@@ -60,19 +61,19 @@ def main(argv: list[str]) -> None:
 
 
 def run(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
-    """Bring series, channels and histories up to the readings in the lake.
+    """Update series, channels and histories to the readings in the lake.
 
     Returns
     -------
     dict
-        Counts of ``devices``, ``series``, ``trained_series``, ``values`` and ``gaps`` there are;
-        ``days_read``, of which readings were read, ``days_written`` and ``histories_written``; the
-        ``first`` and ``last`` hour and the ``cut``.
+        Total counts of ``devices``, ``series``, ``trained_series``, ``values`` and ``gaps``;
+        ``days_read`` (days whose readings were read), ``days_written`` and ``histories_written``;
+        the ``first`` and ``last`` hour and the ``cut``.
 
     Raises
     ------
     JobError
-        Where there are no readings, or none before the cut, or other runs keep changing the series.
+        There are no readings, or none before the cut, or other runs keep changing the series.
     """
     for _ in range(ATTEMPTS):
         try:
@@ -81,7 +82,10 @@ def run(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
             conflict = error
         finally:
             spark.catalog.clearCache()
-    raise JobError(f"others commit while the series are made, {ATTEMPTS} times now: {conflict}")
+    raise JobError(
+        f"other runs committed to the series during each of {ATTEMPTS} attempts: {conflict}; "
+        "run the job again when no other run is active"
+    )
 
 
 def _build(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
@@ -100,9 +104,9 @@ def _build(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
     trained = trained_series(by_device, cut)
     if not trained:
         raise JobError(
-            f"no series has a value before the cut at {cut:%Y-%m-%d %H:%M} UTC: the readings begin "
+            f"no series has a value before the cut at {cut:%Y-%m-%d %H:%M} UTC: the readings start "
             f"at {first:%Y-%m-%d %H:%M} and end at {last:%Y-%m-%d %H:%M}; send a longer history or "
-            "give a later --cut"
+            "set a later --cut"
         )
     index = f"{arguments.channels}categories.json"
     categories = category_index(trained, _known_categories(index))
@@ -139,9 +143,9 @@ def _build(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
 
 
 def _progress(telemetry: Snapshot) -> str:
-    """Under what name the series keep the version of the readings that they are made of.
+    """Return the name under which the series store the version of the readings they are built from.
 
-    Another name has no version, so all is made anew: from another table, or in another way.
+    A new name, for another table or another method, has no version and causes a full rebuild.
     """
     way = f"method {METHOD}, {SERIES.simpleString()} of {', '.join(POLLUTANTS)}"
     return f"telemetry {telemetry.id} by {way}"
@@ -150,7 +154,7 @@ def _progress(telemetry: Snapshot) -> str:
 def _means(
     spark: SparkSession, telemetry: Snapshot, series: Snapshot, changed: set[str] | None
 ) -> DataFrame:
-    """All `hourly_means`, those of unchanged days out of the series."""
+    """Return all `hourly_means`; those of unchanged days are read from the series."""
     files = telemetry.files if changed is None else telemetry.files_of(changed)
     fresh = hourly_means(read(spark, telemetry.uri, files, READINGS))
     if changed is None:
@@ -160,7 +164,7 @@ def _means(
 
 
 def _change(wide: DataFrame, series: Snapshot, changed: set[str] | None, run: str) -> Change:
-    """Files of the days on which the regular grid is other than the table has it."""
+    """Return the change of files for the days on which the regular grid differs from the table."""
     spark, rows = wide.sparkSession, one_row_a_value(wide)
     stale = series.dates
     if changed is not None:
@@ -173,7 +177,7 @@ def _change(wide: DataFrame, series: Snapshot, changed: set[str] | None, run: st
 
 
 def _known_categories(index: str) -> CategoryIndex | None:
-    """The index that an earlier run left, if one did."""
+    """Return the index of an earlier run, if there is one."""
     text = get_object(index)
     return None if text is None else CategoryIndex.from_json(text.decode())
 
@@ -188,13 +192,16 @@ def _counts(wide: DataFrame) -> dict[str, int]:
 
 
 def _span(means: DataFrame) -> tuple[datetime, datetime]:
-    """First and last hour, UTC. As Unix time: Python would convert to the machine's time zone."""
+    """Return the first and last hour in UTC.
+
+    They are read as Unix time, because Python would convert them to the machine's time zone.
+    """
     row = means.agg(
         F.unix_timestamp(F.min("hour")).alias("first"),
         F.unix_timestamp(F.max("hour")).alias("last"),
     ).collect()[0]
     if row["last"] is None:
-        raise JobError("no reading in the lake has a value; look at what the devices measure")
+        raise JobError("no reading in the lake has a value; check what the devices measure")
     return datetime.fromtimestamp(row["first"], UTC), datetime.fromtimestamp(row["last"], UTC)
 
 

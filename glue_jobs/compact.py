@@ -1,6 +1,6 @@
-"""AWS Glue job: few large files instead of many small ones, and none that nobody reads.
+"""AWS Glue job: merges small files into large ones and deletes files that no version needs.
 
-It runs at night, beside the other jobs; see `glue_jobs.lake.compaction`.
+It runs at night, in parallel with the other jobs; see `glue_jobs.lake.compaction`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from glue_jobs.runs.session import spark_session
 
 
 def main(argv: list[str]) -> None:
-    """Read the arguments, do the work, say what was done."""
+    """Read the arguments, run the job and report the result."""
     arguments = CompactArguments.of(argv)
     reported(COMPACT, ReportArguments.of(argv), lambda: run(spark_session(COMPACT), arguments))
 
 
 def run(spark: SparkSession, arguments: CompactArguments) -> dict[str, Any]:
-    """Compact what is crowded, then delete what is of no use any more.
+    """Compact days with many small files, then delete files that no version of a table needs.
 
     Returns
     -------
     dict
-        ``days_compacted`` and ``days_given_up``; of the former ``files_before``, ``files_after``,
-        ``bytes_before`` and ``bytes_after``; ``files_deleted``. In words the same of each table.
+        ``days_compacted`` and ``days_given_up``; for the compacted days ``files_before``,
+        ``files_after``, ``bytes_before`` and ``bytes_after``; ``files_deleted``. In addition, the
+        same counts as text for each table.
     """
     counts: Counter[str] = Counter()
     words = {}

@@ -1,7 +1,7 @@
 """AWS Glue job: raw messages of an arrival window to readings in the lake and to quarantine.
 
-Running a window again leaves the tables as they are, and so does running windows at once, in
-another order, or again after one was killed.
+The tables do not depend on the order of windows, on parallel runs, or on repeated runs, including
+those after a run was killed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from glue_jobs.telemetry.packing import refused_messages
 from glue_jobs.telemetry.quarantine import replace_quarantine
 
 BUCKET_BYTES = 64 * 1024 * 1024
-"""Of gzip objects that arrive in a day: some two million readings."""
+"""Size of a day's gzip objects per bucket: about two million readings."""
 
 
 def main(argv: list[str]) -> None:
-    """Read the arguments, do the work, say what was done."""
+    """Read the arguments, run the job and report the result."""
     arguments = TelemetryArguments.of(argv)
     reported(
         TELEMETRY_TO_PARQUET,
@@ -43,20 +43,20 @@ def main(argv: list[str]) -> None:
 
 
 def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
-    """Work off one window.
+    """Process one window.
 
     Returns
     -------
     dict
-        ``read`` messages, of which ``kept`` are new in the lake, ``duplicates`` were there or came
-        twice, and ``quarantined`` counts the others by reason. Besides, ``late`` of those kept or
-        duplicate came on a later day (UTC) than they were taken.
+        Number of messages ``read``; of these, ``kept`` are new in the lake, ``duplicates`` were
+        already there or arrived twice, and ``quarantined`` counts the others by reason. ``late``
+        counts the kept and duplicate ones that arrived on a later day (UTC) than they were taken.
     """
     messages = _messages(spark, arguments)
     if messages is None:
         return {"read": 0, "kept": 0, "duplicates": 0, "late": 0, "quarantined": {}}
-    # One pass over the text; what it counts tells what there is to write.
-    # On disk, as packed rows are large: the heap would hold as many of them as just do not fit.
+    # One pass over the text; its counts show what must be written. Persisted on disk only, because
+    # packed rows are large and would fill the heap.
     packed = messages.persist(StorageLevel.DISK_ONLY)
     counted = packed.groupBy("reason").agg(F.sum("rows").alias("rows"), F.sum("late").alias("late"))
     by_reason: Counter[str] = Counter()
@@ -101,7 +101,7 @@ def _messages(spark: SparkSession, arguments: TelemetryArguments) -> DataFrame |
 
 
 def _buckets(spark: SparkSession, folders: list[str], window: tuple[datetime, datetime]) -> int:
-    """Parts of a day, so that one has no more than a process can hold."""
+    """Return the number of parts of a day such that a process can hold one part."""
     days = max(1, (window[1] - window[0]) // timedelta(days=1))
     size = sum(size_below(spark, folder) for folder in folders)
     return max(1, math.ceil(size / days / BUCKET_BYTES))

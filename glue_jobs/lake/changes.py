@@ -1,4 +1,4 @@
-"""Which days of a table have changed since one of its versions, as its log says."""
+"""Finds the days of a table that have changed since one of its versions, from its log."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from glue_jobs.lake.delta import Snapshot
 
 _ACTION = "struct<dataChange: boolean, partitionValues: map<string, string>>"
 ENTRY = f"add {_ACTION}, remove {_ACTION}"
-"""What of an entry of the log is read: https://github.com/delta-io/delta/blob/master/PROTOCOL.md."""
+"""Fields read from a log entry: https://github.com/delta-io/delta/blob/master/PROTOCOL.md."""
 
 
 def changed_dates(spark: SparkSession, now: Snapshot, since: int | None) -> set[str] | None:
-    """Days with files that were added or removed after version ``since``.
+    """Return the days with files that were added or removed after version ``since``.
 
-    Files that were merely compacted are no change. None where that can't be known: there is no
-    such version, or the log no longer reaches back to it.
+    Compaction does not count as a change. The result is None if it cannot be determined: there is
+    no such version, or the log no longer goes back to it.
     """
     if since is None or since > now.version:
         return None

@@ -1,7 +1,7 @@
-"""Small files of a table's closed days to few of a healthy size, beside runs that write to it.
+"""Merges small files of a table's closed days into few large ones, in parallel with writing runs.
 
-A day is rewritten in one commit that changes no row. It is given up where another run has replaced
-one of the files meanwhile: the next compaction finds the day again.
+A day is rewritten in one commit that changes no row. If another run has replaced one of the files
+in the meantime, the day is skipped, and the next compaction finds it again.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from glue_jobs.lake.delta import Change, DataFile, Snapshot
 
 SMALL = 128 * 2**20
 LARGEST = 512 * 2**20
-"""Bytes between which Athena and Spark read a file best: a smaller one costs more to open than it
-need, a larger one is read by too few at a time."""
+"""File sizes between which Athena and Spark read efficiently: opening smaller files costs too much,
+and too few processes read larger ones in parallel."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table to look after.
+    """A table to compact.
 
     Parameters
     ----------
     order
-        Columns that its rows are sorted by, so that alike values lie together: they compress, and
-        a query for a few devices leaves most row groups out.
+        Columns by which its rows are sorted, so that similar values are adjacent: they compress
+        well, and a query for a few devices skips most row groups.
     """
 
     name: str
@@ -44,17 +44,17 @@ class Table:
 
 @dataclass(frozen=True)
 class CompactedDay:
-    """Files of a day before and after; none after where the day was given up."""
+    """Files of a day before and after compaction; no files after if the day was skipped."""
 
     before: tuple[DataFile, ...]
     after: tuple[DataFile, ...]
 
 
 def crowded_days(table: Snapshot, closed_before: datetime) -> dict[str, list[DataFile]]:
-    """The small files of each day that has too many of them, and to which nothing was added since.
+    """Return the small files of each closed day that has too many of them.
 
-    Large files are left as they are, so that a few late readings don't have a day of gigabytes
-    rewritten.
+    A day is closed if no file was added to it since ``closed_before``. Large files are not
+    rewritten, so that a few late readings do not cause gigabytes to be written again.
     """
     by_date: dict[str, list[DataFile]] = defaultdict(list)
     for file in table.files:
@@ -69,24 +69,24 @@ def crowded_days(table: Snapshot, closed_before: datetime) -> dict[str, list[Dat
 
 
 def files_for(files: Sequence[DataFile]) -> int:
-    """How many files to put the rows of others into: sorted, they seldom take more than before."""
+    """Return the number of merged files; sorted rows seldom need more space than before."""
     return max(1, math.ceil(sum(file.size for file in files) / LARGEST))
 
 
 def compact_day(
     spark: SparkSession, table: Table, files: Sequence[DataFile], run: str
 ) -> CompactedDay:
-    """Put the rows of some files of one day into few.
+    """Merge some files of one day.
 
     Raises
     ------
     RuntimeError
-        Where the rows written are not as many as were there; nothing is committed then.
+        The number of written rows differs from the number read; nothing is committed.
     JobError
-        Where other runs were first too often.
+        Other runs committed first in every attempt.
     """
     rows = delta.read(spark, table.uri, files, table.schema)
-    # By date, too, of which there is one: else the write would sort by it, and by nothing else.
+    # Sorted by the only date too: otherwise the write would sort by date and discard this order.
     sorted_ = rows.repartitionByRange(files_for(files), *table.order).sortWithinPartitions(
         "date", *table.order
     )
@@ -106,15 +106,15 @@ def compact_day(
 
 
 def vacuum(uri: str, retain: timedelta, *, force: bool) -> int:
-    """Delete files that no version of the table within a time has; how many.
+    """Delete files that no version of the table within a time uses, and return their number.
 
     Parameters
     ----------
     retain
-        In whole hours. What is younger stays, though it may be of no version: a run may be about
-        to commit it, or a query may be reading it.
+        Time in whole hours. Younger files are kept even if no version uses them: a run may be about
+        to commit them, or a query may be reading them.
     force
-        Allow less than a week, Delta's own limit.
+        Whether less than a week, Delta's own limit, is allowed.
     """
     table = DeltaTable(uri, storage_options=delta.storage_options(uri))
     hours = int(retain / timedelta(hours=1))

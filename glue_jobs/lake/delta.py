@@ -1,10 +1,9 @@
-"""Tables whose files a Delta log names, so that a run's changes are seen whole or not at all.
+"""Atomic commits to Delta tables: readers see all of a run's changes or none.
 
-Parquet files are written into a folder of their own below the table, where no reader looks for
-them; one entry in the log, put where none was before, then makes them the table's, together with
-whatever they replace. Two runs can't both write the same entry: the second is told so
-(`CommitConflictError`) and looks at what has come in between before it tries again. What a killed
-run leaves behind is in no entry.
+A write puts Parquet files into a separate folder below the table, which no reader opens yet. One
+new log entry then adds them to the table and removes the files that they replace. Two runs cannot
+write the same entry: the second gets a `CommitConflictError` and reads the new version before it
+retries. No entry names the files of a killed run.
 
 The log is Delta Lake's (https://github.com/delta-io/delta/blob/master/PROTOCOL.md), read and
 written by delta-rs, which needs no JAR. All tables are partitioned by ``date``, a UTC day.
@@ -33,15 +32,15 @@ from glue_jobs.errors import JobError
 from glue_jobs.lake.folders import delete_folder, files_below, rows_in
 
 DATE = T.StructField("date", T.StringType())
-NO_VERSION = -1  # of a table that has no log yet
-ATTEMPTS = 20  # of each some run succeeds, so twenty at once all come through
+NO_VERSION = -1  # version of a table without a log
+ATTEMPTS = 20  # one run succeeds in each round, so twenty parallel runs all succeed
 LONGEST_PAUSE = 1.0  # seconds
 FOOTERS_AT_ONCE = 16
 NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 
 
 class CommitConflictError(Exception):
-    """Somebody else has committed since the snapshot that a commit was made for."""
+    """Another run has committed since the snapshot of this commit."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,11 @@ class DataFile:
     Parameters
     ----------
     path
-        Relative to the table's URI.
+        Path relative to the table's URI.
     size
-        In bytes.
+        Size in bytes.
     added
-        When it became the table's, in milliseconds of Unix time; 0 before that.
+        Time of the commit, in milliseconds of Unix time; 0 before the commit.
     """
 
     path: str
@@ -66,29 +65,29 @@ class DataFile:
 
     @property
     def folder(self) -> str:
-        """What the path begins with: one write's own."""
+        """Return the folder at the start of the path, which belongs to one write."""
         return self.path.partition("/")[0]
 
     @property
     def name(self) -> str:
-        """``date=…/….parquet``: no two files of a table have the same."""
+        """Return ``date=…/….parquet``, which is unique in a table."""
         return "/".join(self.path.rsplit("/", 2)[-2:])
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A table as one version of its log has it.
+    """One version of a table.
 
     Parameters
     ----------
     uri
-        Of the table, ending in a slash; ``s3://`` or ``file://``.
+        URI of the table, ending in a slash; ``s3://`` or ``file://``.
     version
-        `NO_VERSION` where there is no table yet.
+        Version in the log; `NO_VERSION` if there is no table yet.
     files
         All files of this version, in the order of their paths.
     id
-        Of the table; a table made anew in the same place has another. Empty where there is none.
+        Id of the table, which changes if it is recreated in the same place; empty without a table.
     """
 
     uri: str
@@ -102,29 +101,29 @@ class Snapshot:
         return {file.date for file in self.files}
 
     def files_of(self, dates: Collection[str]) -> list[DataFile]:
-        """Files of some days; a day without any gives none."""
+        """Return the files of some days."""
         return [file for file in self.files if file.date in dates]
 
     def progress(self, of: str) -> int | None:
-        """What the newest commit with progress of that name said, see `commit`."""
+        """Return the newest committed progress of a name, see `commit`."""
         return None if self._table is None else self._table.transaction_version(of)
 
 
 @dataclass(frozen=True)
 class Change:
-    """Files that are to become a table's, and files that are to be so no longer."""
+    """Files to add to a table, and files to remove from it."""
 
     adds: tuple[DataFile, ...] = ()
     removes: tuple[DataFile, ...] = ()
 
     @property
     def rows(self) -> int:
-        """By how many rows the table grows."""
+        """Return the number of rows by which the table grows."""
         return sum(file.rows for file in self.adds) - sum(file.rows for file in self.removes)
 
 
 def snapshot(uri: str) -> Snapshot:
-    """The table as it is now; one without files where there is none yet."""
+    """Return the current version of a table, or a snapshot without files if there is no table."""
     if not DeltaTable.is_deltatable(uri, storage_options=storage_options(uri)):
         return Snapshot(uri, NO_VERSION, (), "", None)
     table = DeltaTable(uri, storage_options=storage_options(uri))
@@ -139,19 +138,19 @@ def update(
     *,
     same_rows: bool = False,
 ) -> Change:
-    """Work out a change for the table as it is and commit it; again where another run was first.
+    """Compute a change for the current version and commit it; repeat both after a conflict.
 
     Parameters
     ----------
     work_out
-        The change that a snapshot needs; nothing is committed where it is none.
+        Function that computes the change for a snapshot; an empty change is not committed.
     same_rows
         See `commit`.
 
     Raises
     ------
     JobError
-        Where others were first `ATTEMPTS` times.
+        Other runs committed first in each of `ATTEMPTS` attempts.
     """
     for _ in range(ATTEMPTS):
         base = snapshot(uri)
@@ -161,12 +160,12 @@ def update(
         try:
             commit(base, schema, change.adds, change.removes, run=run, same_rows=same_rows)
         except CommitConflictError:
-            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - so that they part
+            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - spreads the retries
         else:
             return change
     raise JobError(
-        f"other runs have written to {uri} each of {ATTEMPTS} times that this one tried; "
-        "nothing of it was committed: start it again when fewer run at once"
+        f"other runs committed to {uri} during each of {ATTEMPTS} attempts; nothing was "
+        "committed: start the job again when fewer runs are active"
     )
 
 
@@ -178,25 +177,25 @@ def read(
     *,
     with_name: bool = False,
 ) -> DataFrame:
-    """Rows of files, with the column ``date``, and ``name`` of the `DataFile` where wanted."""
+    """Read rows of files, with the column ``date`` and optionally ``name`` of the `DataFile`."""
     added = [DATE, T.StructField("name", T.StringType())] if with_name else [DATE]
     paths = [f"{uri}{file.path}" for file in files]
     if not paths:
         return spark.createDataFrame([], T.StructType([*schema.fields, *added]))
     path = F.col("_metadata.file_path")
     columns = {"date": _date_in(path)} | ({"name": _name_in(path)} if with_name else {})
-    # The folders above date= differ from file to file, so Spark must not make columns of them.
+    # The folders above date= differ between files, so Spark must not read them as columns.
     rows = spark.read.schema(schema).option("recursiveFileLookup", True).parquet(*paths)
     return rows.withColumns(columns)
 
 
 def write(rows: DataFrame, uri: str, schema: T.StructType, run: str) -> list[DataFile]:
-    """Write rows, at least one and with ``date``, to files that `commit` can add to the table.
+    """Write at least one row, with the column ``date``, to files that `commit` can add.
 
     Parameters
     ----------
     run
-        Id of the run, for people who look at the files; each call has a folder of its own.
+        Id of the run, for people who inspect the files; each call writes a separate folder.
     """
     folder = f"{run}-{secrets.token_hex(4)}/"
     columns = [field.name for field in schema.fields]
@@ -222,25 +221,24 @@ def commit(
     same_rows: bool = False,
     whole_table: bool = False,
 ) -> int:
-    """Make files the table's and others no longer so, all at once; the new version.
+    """Add files to a table and remove others in one commit, and return the new version.
 
     Parameters
     ----------
     base
-        The snapshot that the change was worked out for.
+        The snapshot for which the change was computed.
     progress
-        Numbers to keep with this commit by a name, such as the version of another table that has
-        been worked off.
+        Numbers to store with this commit by name, such as the processed version of another table.
     same_rows
-        The files added hold the very rows of those removed, so that who follows the table's
-        changes sees none.
+        Whether the added files contain exactly the rows of the removed ones, so that followers of
+        the table's changes see none.
     whole_table
-        Remove all files of ``base`` and take on the schema.
+        Whether to remove all files of ``base`` and replace the schema.
 
     Raises
     ------
     CommitConflictError
-        Where the table has another version by now; nothing has changed then.
+        The table has a newer version; nothing was changed.
     """
     options = storage_options(base.uri)
     table = base._table
@@ -275,12 +273,12 @@ def commit(
         now = snapshot(base.uri)
         if adds and set(adds) <= set(
             now.files
-        ):  # ours was put, its answer lost and the put repeated
+        ):  # this commit was put, its response lost and the put repeated
             return now.version
         if now.version == table.version():
             raise
         raise CommitConflictError(
-            f"{base.uri} is at version {now.version}, no longer at {table.version()}"
+            f"expected {base.uri} at version {table.version()}; got {now.version}"
         ) from error
     return table.version() + 1
 
@@ -297,7 +295,7 @@ def _files(table: DeltaTable) -> tuple[DataFile, ...]:
 
 
 def _written(spark: SparkSession, uri: str, folder: str) -> list[DataFile]:
-    """The files that a write has left, counted from their footers."""
+    """Return the files of a write, with the number of rows from their footers."""
 
     def described(status: Any) -> DataFile:
         name = "/".join(status.getPath().toString().rsplit("/", 2)[-2:])
@@ -327,7 +325,7 @@ def _remove(file: DataFile, stamp: int, changes: bool) -> RemoveAction:
 
 
 def storage_options(uri: str) -> dict[str, str] | None:
-    """What delta-rs needs to reach S3 as boto3 does, wherever that has its credentials from."""
+    """Return delta-rs's options for S3, with boto3's credentials; None for a disk."""
     if urlsplit(uri).scheme != "s3":
         return None
     import boto3  # noqa: PLC0415 (not needed where a disk is written to)
@@ -342,8 +340,8 @@ def storage_options(uri: str) -> dict[str, str] | None:
         "aws_secret_access_key": frozen.secret_key,
         "aws_session_token": frozen.token,
         "aws_region": session.region_name,
-        # A log entry is put with If-None-Match: *, which S3 refuses where there is one.
+        # A log entry is put with If-None-Match: *, which S3 refuses if the object exists.
         "aws_conditional_put": "etag",
-        "aws_allow_http": "true",  # delta-rs speaks it only where AWS_ENDPOINT_URL does
+        "aws_allow_http": "true",  # used only if AWS_ENDPOINT_URL is http://
     }
     return {name: value for name, value in options.items() if value}

@@ -1,4 +1,4 @@
-"""Which folders and files there are below a URI, on S3 or on a disk, as Spark itself sees them."""
+"""Lists folders and files below a URI, on S3 or on a disk, through Spark's own file systems."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:  # the operator's verbs list folders, too, and do without Spar
     from pyspark.sql import SparkSession
 
 Subfolders = Callable[[str], list[str]]
-"""Names of the direct subfolders of a URI; none where it does not exist."""
+"""Returns the names of the direct subfolders of a URI; none if it does not exist."""
 
 HOUR_DEPTH = 4  # YYYY/MM/DD/HH
 
 
 def subfolders_of(spark: SparkSession) -> Subfolders:
-    """A lister that reaches whatever Spark reaches."""
+    """Return a function that lists subfolders in any file system that Spark can read."""
 
     def subfolders(uri: str) -> list[str]:
         path, files = _path(spark, uri)
@@ -28,20 +28,20 @@ def subfolders_of(spark: SparkSession) -> Subfolders:
 
 
 def size_below(spark: SparkSession, uri: str) -> int:
-    """Bytes of all objects in a folder and below it."""
+    """Return the total bytes of all objects in a folder and below it."""
     path, files = _path(spark, uri)
     size: int = files.getContentSummary(path).getLength()
     return size
 
 
 def delete_folder(spark: SparkSession, uri: str) -> None:
-    """Delete a folder with all that is in it."""
+    """Delete a folder with its contents."""
     path, files = _path(spark, uri)
     files.delete(path, True)
 
 
 def files_below(spark: SparkSession, uri: str) -> list[Any]:
-    """Hadoop's ``FileStatus`` of every file below a folder; none where it does not exist."""
+    """Return Hadoop's ``FileStatus`` of every file below a folder; none if it does not exist."""
     path, files = _path(spark, uri)
     if not files.exists(path):
         return []
@@ -52,7 +52,7 @@ def files_below(spark: SparkSession, uri: str) -> list[Any]:
 
 
 def rows_in(spark: SparkSession, parquet_file: Any) -> int:
-    """Rows of a Parquet file, given as Hadoop's ``FileStatus``, from its footer."""
+    """Return the number of rows of a Parquet file (Hadoop's ``FileStatus``) from its footer."""
     jvm: Any = spark._jvm
     parquet = jvm.org.apache.parquet.hadoop
     configuration = spark._jsc.hadoopConfiguration()
@@ -66,24 +66,24 @@ def rows_in(spark: SparkSession, parquet_file: Any) -> int:
 
 
 def _path(spark: SparkSession, uri: str) -> tuple[Any, Any]:
-    """Hadoop's path of a URI, and the file system that it is on."""
+    """Return Hadoop's path of a URI and its file system."""
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(uri)
     return path, path.getFileSystem(spark._jsc.hadoopConfiguration())
 
 
 def arrival_folders(subfolders: Subfolders, root: str, start: datetime, end: datetime) -> list[str]:
-    """The largest existing folders of ``root/YYYY/MM/DD/HH/`` that hold arrivals in a window.
+    """Return the largest existing folders of ``root/YYYY/MM/DD/HH/`` with arrivals in a window.
 
-    A month that lies in the window whole is one folder, so a long window costs few listings, and
-    Spark is never given a path that does not exist.
+    A month that lies completely in the window is one folder, so a long window needs few listings.
+    Spark never gets a path that does not exist.
 
     Parameters
     ----------
     root
         URI ending in a slash.
     start, end
-        ``[start, end)``, aware; hours that the window only touches are taken whole.
+        Window ``[start, end)``, with time zones; partly covered hours are included completely.
     """
     first = start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     found: list[str] = []
@@ -95,7 +95,7 @@ def arrival_folders(subfolders: Subfolders, root: str, start: datetime, end: dat
             here = (*parts, int(name))
             try:
                 begins, ends = _span(here)
-            except ValueError:  # month 13: no arrival time
+            except ValueError:  # for example month 13
                 continue
             if ends <= first or begins >= end:
                 continue
@@ -110,7 +110,7 @@ def arrival_folders(subfolders: Subfolders, root: str, start: datetime, end: dat
 
 
 def _span(parts: tuple[int, ...]) -> tuple[datetime, datetime]:
-    """First instant of a year, month, day or hour, and of the one after it."""
+    """Return the start of a year, month, day or hour, and the start of the next one."""
     year, month, day, hour = (*parts, *(1, 1, 1, 0)[len(parts) :])
     begins = datetime(year, month, day, hour, tzinfo=UTC)
     match len(parts):

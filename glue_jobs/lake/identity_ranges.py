@@ -1,11 +1,11 @@
-"""Which sequences of which start of a device lie in which day: where an identity may be found.
+"""Index of the days in which sequences of a device's start occur, to find duplicates.
 
-Every write to the table of readings first notes its ranges here. So a run needs to look only at
-days that have a range in common with what it brings; mostly there are none, since devices count
-upwards. A range is noted before its readings are committed, and stays when they never are: it may
-be too wide, which costs a look, and is never missing.
+Every write to the table of readings first records its ranges here. A run then compares its readings
+only with days whose ranges overlap; mostly there are none, because devices count upwards. A range
+is recorded before its readings are committed, and stays even if they never are. It may therefore be
+too wide, which costs a comparison, but it is never missing.
 
-Readings without an identity are told apart by their time, in microseconds of Unix time.
+Readings without an identity are distinguished by their time, in microseconds of Unix time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pyspark.sql import types as T  # noqa: N812
 from glue_jobs.lake import delta
 
 FOLDER = "_identity_ranges/"
-"""Below the table of readings. Delta leaves alone whatever begins with an underscore."""
+"""Folder below the table of readings. Delta ignores names that begin with an underscore."""
 
 RANGES = T.StructType(
     [
@@ -31,11 +31,11 @@ RANGES = T.StructType(
         T.StructField("folder", T.StringType()),
     ]
 )
-"""A range, first and last included. The partition column ``date`` is the day it was noted."""
+"""A range, including first and last. The partition column ``date`` is the day of recording."""
 
 
 def note_ranges(ranges: DataFrame, table: str, folder: str, run: str) -> None:
-    """Note the ranges of readings whose files lie in one folder of the table.
+    """Record the ranges of readings whose files are in one folder of the table.
 
     Parameters
     ----------
@@ -50,15 +50,15 @@ def note_ranges(ranges: DataFrame, table: str, folder: str, run: str) -> None:
 
 
 def days_in_common(spark: SparkSession, table: str, folder: str) -> tuple[set[str], set[str]]:
-    """Days of a folder's files whose readings may be elsewhere too, and days where they may be.
+    """Return the folder's days that may have duplicates elsewhere, and the days with these.
 
-    Elsewhere is any other folder, or another day of the same one.
+    Elsewhere means in another folder, or on another day of the same folder.
     """
     place = f"{table}{FOLDER}"
     noted = delta.read(spark, place, delta.snapshot(place).files, RANGES)
     ranges = noted.withColumn("own", F.col("folder") == folder)
-    # In the order of their beginnings: a range meets an earlier one if that ends after it begins,
-    # and a later one if that begins before it ends. This takes one sort, however many ranges.
+    # Ordered by start: a range overlaps an earlier one that ends after its start, and a later one
+    # that starts before its end. This takes one sort for any number of ranges.
     boot = Window.partitionBy("device_id", "boot_id").orderBy("first")
     before = boot.rowsBetween(Window.unboundedPreceding, -1)
     after = boot.rowsBetween(1, Window.unboundedFollowing)

@@ -1,6 +1,6 @@
-"""Read and write one small object, whole or not at all, on S3 or on a disk.
+"""Reads and writes one small object atomically, on S3 or on a disk.
 
-For what is read one by one, such as the API's history of a device; Spark reads and writes tables.
+It is for single objects, such as the API's history of a device; Spark reads and writes tables.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def put_object(uri: str, content: str | bytes) -> None:
 
 
 def get_object(uri: str) -> bytes | None:
-    """What is at ``s3://`` or ``file://``; None where nothing is."""
+    """Read an object at ``s3://`` or ``file://``; None if it does not exist."""
     place = _place(uri)
     if isinstance(place, Path):
         return place.read_bytes() if place.exists() else None
@@ -41,7 +41,7 @@ def get_object(uri: str) -> bytes | None:
 
 
 def _place(uri: str) -> Path | dict[str, str]:
-    """A path, or bucket and key."""
+    """Return a path, or bucket and key."""
     parts = urlsplit(uri)
     match parts.scheme:
         case "s3":
@@ -53,7 +53,7 @@ def _place(uri: str) -> Path | dict[str, str]:
 
 @functools.cache
 def _s3() -> Any:
-    """One client a process."""
+    """Return the process's only client."""
     import boto3  # noqa: PLC0415 (not needed where a disk is written to)
 
     return boto3.client("s3")

@@ -219,7 +219,7 @@ def test_on_s3_a_commit_is_refused_where_another_was_first(
     base = delta.snapshot(uri)
     assert base.files == (file,)
     assert delta.commit(base, READINGS, [other], [file], run="second", progress={"x": 7}) == 2
-    with pytest.raises(delta.CommitConflictError, match="is at version 2, no longer at 1"):
+    with pytest.raises(delta.CommitConflictError, match="at version 1; got 2"):
         delta.commit(base, READINGS, [], [file], run="third")
     now = delta.snapshot(uri)
     assert (now.files, now.progress("x"), now.progress("y")) == ((other,), 7, None)

@@ -65,7 +65,7 @@ def test_a_run_that_never_comes_first_says_so(uri: str, monkeypatch: pytest.Monk
         add(uri, file(f"other-{next(numbers)}"))
         return delta.Change(adds=(file("mine"),))
 
-    with pytest.raises(JobError, match=r"have written to .* each of 20 times"):
+    with pytest.raises(JobError, match=r"committed to .* each of 20 attempts"):
         delta.update(uri, SCHEMA, work_out, "r")
     assert file("mine") not in delta.snapshot(uri).files
 

@@ -222,7 +222,7 @@ def test_a_table_that_others_keep_changing_is_given_up_with_a_clear_error(
     with monkeypatch.context() as patch:
         patch.setattr(build_series, "commit", after_another)
         patch.setattr(build_series, "ATTEMPTS", 2)
-        with pytest.raises(JobError, match=r"others commit while the series are made, 2 times"):
+        with pytest.raises(JobError, match=r"committed to the series during each of 2 attempts"):
             lake.run()
     lake.run()
     assert lake.series() == reference(lake.readings)
