@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class JobError(Exception):
-    """A job cannot do its work; the message says what is missing and what to do."""
+    """A job cannot run; the message says what is missing and what to do."""
 
 
 class QuarantineError(JobError):

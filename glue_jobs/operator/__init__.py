@@ -1,1 +1,1 @@
-"""Verbs of the person who operates the Glue jobs; not shipped to AWS Glue."""
+"""Operator's verbs for the Glue jobs; not deployed to AWS Glue."""

@@ -1,4 +1,4 @@
-"""When raw messages arrived, by the folders that they lie in: ``YYYY/MM/DD/HH/``."""
+"""Finds arrival times of raw messages from their folders: ``YYYY/MM/DD/HH/``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PLACES = (locations.RAW_TELEMETRY, locations.RAW_RULE_ERRORS)
 
 
 class Arrivals:
-    """What lies in raw. A folder is listed once, so ask a new one when more may have come.
+    """Arrivals in the raw bucket. Listings are cached; create a new object to see new arrivals.
 
     Parameters
     ----------
     s3
-        A boto3 client.
+        boto3 client of S3.
     """
 
     def __init__(self, s3: Any, names: Names) -> None:
@@ -30,24 +30,24 @@ class Arrivals:
         self._listed = cache(lambda purpose, prefix: list(self._folders(purpose, prefix)))
 
     def any_in(self, start: datetime, end: datetime) -> bool:
-        """Whether messages or the rule's errors arrived in ``[start, end)``, by whole hours."""
+        """Return whether messages or rule errors arrived in ``[start, end)``, by whole hours."""
         return any(
             arrival_folders(partial(self._listed, place.purpose), place.prefix, start, end)
             for place in PLACES
         )
 
     def first_hour(self) -> datetime:
-        """First hour that holds messages or errors.
+        """Return the first hour with messages or errors.
 
         Raises
         ------
         JobFailedError
-            Where there are none.
+            There are none.
         """
         found = [hour for place in PLACES if (hour := self._first_hour(place)) is not None]
         if not found:
             raise JobFailedError(
-                f"there are no messages in {locations.RAW_TELEMETRY.uri(self._names)}; say "
+                f"there are no messages in {locations.RAW_TELEMETRY.uri(self._names)}; run "
                 f"`make device ENV={self._names.environment}` first, and wait until Firehose has "
                 "delivered"
             )
@@ -55,7 +55,7 @@ class Arrivals:
 
     def _first_hour(self, place: locations.Location) -> datetime | None:
         prefix, parts = place.prefix, []
-        for _ in range(HOUR_DEPTH):  # folders are named so that names sort
+        for _ in range(HOUR_DEPTH):  # names of folders sort by time
             names = sorted(n for n in self._folders(place.purpose, prefix) if n.isdecimal())
             if not names:
                 return None

@@ -1,4 +1,4 @@
-"""Work off a long range of arrivals window by window, several at a time where the job allows it."""
+"""Processes a long range of arrivals in windows, several in parallel if the job allows it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class Range:
-    """What is to be worked off.
+    """A range of arrivals to process.
 
     Parameters
     ----------
     start, end
-        Arrivals ``[start, end)``; None takes the defaults of `Window`.
+        Arrivals ``[start, end)``; None uses the defaults of `Window`.
     window
-        Length of a window, at least an hour: raw messages lie in folders of an hour.
+        Length of a window, at least an hour, because each folder of raw messages covers an hour.
     since
-        Windows that a run since then has worked off are skipped; None skips none.
+        Windows that a run has processed since this time are skipped; None skips none.
     """
 
     start: datetime | None
@@ -40,7 +40,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a window ended: with a run that succeeded, or with the reason why none did."""
+    """Result of a window: a successful run, or the reason of the failure."""
 
     window: Window
     run: FinishedRun | None = None
@@ -49,14 +49,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Plan:
-    """The windows of a range in which something arrived.
+    """The windows of a range that have arrivals.
 
     Parameters
     ----------
     span
-        The whole range, its defaults filled in.
+        The whole range, with defaults filled in.
     left, done
-        Windows to be worked off, and those that are to be skipped.
+        Windows to process, and windows to skip.
     """
 
     span: Span
@@ -65,7 +65,7 @@ class Plan:
 
 
 def split(span: Span, size: timedelta) -> list[Span]:
-    """Windows that cover a span, cut at multiples of their size: days at midnight UTC."""
+    """Split a span into windows at multiples of their size; days are split at midnight UTC."""
     start, end = span
     windows = []
     while start < end:
@@ -75,20 +75,21 @@ def split(span: Span, size: timedelta) -> list[Span]:
     return windows
 
 
-def plan(client: JobClient, wanted: Range, now: datetime) -> Plan:
-    """Which windows are to be worked off.
+def plan(client: JobClient, requested: Range, now: datetime) -> Plan:
+    """Return the windows to process.
 
     Raises
     ------
     JobFailedError
-        Where nothing arrived.
+        No message arrived in the range.
     """
-    start = wanted.start or client.arrivals.first_hour()
-    span = start, wanted.end or now + timedelta(hours=1)
-    windows = [one for one in split(span, wanted.window) if client.arrivals.any_in(*one)]
+    start = requested.start or client.arrivals.first_hour()
+    span = start, requested.end or now + timedelta(hours=1)
+    windows = [one for one in split(span, requested.window) if client.arrivals.any_in(*one)]
     if not windows:
         raise JobFailedError(f"no messages arrived from {iso(span[0])} to {iso(span[1])}")
-    done = client.succeeded_since(TELEMETRY_TO_PARQUET, wanted.since) if wanted.since else set()
+    since = requested.since
+    done = client.succeeded_since(TELEMETRY_TO_PARQUET, since) if since else set()
     skipped = [one for one in windows if (iso(one[0]), iso(one[1])) in done]
     return Plan(span, [one for one in windows if one not in skipped], skipped)
 
@@ -100,10 +101,9 @@ def run_windows(
     parallel: int = 1,
     on_state: Callable[[str], None] = lambda state: None,
 ) -> Generator[Outcome]:
-    """Run a job on each window; outcomes come as they are known, in any order.
+    """Run a job on each window and yield outcomes as the runs end, in any order.
 
-    Leaving the iteration, by Ctrl-C for example, stops the runs that are under way and awaits
-    their end.
+    When the iteration is closed, for example by Ctrl-C, active runs are stopped and awaited.
     """
     watch = Watch(on_state, threading.Event())
     with ThreadPoolExecutor(parallel) as threads:

@@ -1,4 +1,4 @@
-"""What ends a verb of the Glue jobs with one line."""
+"""Errors that end a verb of the Glue jobs with one line."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from contracts.names import Names
 
 
 class JobFailedError(LakecastError):
-    """A job can't be started or has failed; the message is one line that says why."""
+    """A job could not be started or has failed; the message is one line with the reason."""
 
 
 class NoEstateError(JobFailedError):
-    """What the estate should have made is not there.
+    """A resource of the estate does not exist.
 
     Parameters
     ----------
     what
-        Such as ``the bucket x``.
+        The resource, such as ``the bucket x``.
     """
 
     def __init__(self, what: str, names: Names) -> None:
         super().__init__(
-            f"no estate here: {what} does not exist in {names.region}; "
-            f"say `make plan apply ENV={names.environment}` first"
+            f"the estate is not applied: {what} does not exist in {names.region}; "
+            f"run `make plan apply ENV={names.environment}` first"
         )

@@ -1,4 +1,4 @@
-"""What ``make etl`` does and prints: windows of arrivals through one job, then the next job."""
+"""Implements ``make etl``: runs each job on its windows of arrivals and prints the counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from glue_jobs.operator.backfill import Outcome, Plan, Range, plan, run_windows
 from glue_jobs.operator.errors import JobFailedError
 from glue_jobs.operator.job_client import JobClient, Window, iso
 
-INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 JOB_OPTIONS = {
     BUILD_SERIES: ("full", "channel_format"),
     COMPACT: ("closed_after_hours", "retain_hours", "force"),
@@ -29,18 +29,18 @@ IN_BAR = ("read", "kept", "duplicates", "quarantined")
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be run.
+    """The jobs to run, with their options.
 
     Parameters
     ----------
     jobs
-        Of `contracts.names.GLUE_JOBS`, in their order.
+        Names from `contracts.names.GLUE_JOBS`, in their order.
     parallel
-        Windows at a time.
+        Number of windows processed in parallel.
     cut, max_quarantined_share
         See `Window`.
     options
-        Of the jobs that work off no windows: those that a job knows, see `JOB_OPTIONS`.
+        Options of jobs without windows, see `JOB_OPTIONS`.
     """
 
     jobs: Sequence[str]
@@ -53,17 +53,17 @@ class Order:
     def __post_init__(self) -> None:
         known = {name for job in self.jobs for name in JOB_OPTIONS.get(job, ())}
         for name in sorted(self.options.keys() - known):
-            whose = " and ".join(job for job, names in JOB_OPTIONS.items() if name in names)
-            raise JobFailedError(f"--{name.replace('_', '-')} is an option of {whose}")
+            jobs = " and ".join(job for job, names in JOB_OPTIONS.items() if name in names)
+            raise JobFailedError(f"--{name.replace('_', '-')} is an option of {jobs} only")
 
 
 def etl(client: JobClient, order: Order, console: Console) -> int:
-    """Run the jobs, print what they counted and what comes next; the exit code.
+    """Run the jobs, print their counts and the next command, and return the exit code.
 
     Raises
     ------
     JobFailedError
-        Where a job can't be run, or one that works off no windows fails.
+        A job cannot be started, or a job without windows fails.
     """
     for job in order.jobs:
         if job == TELEMETRY_TO_PARQUET:
@@ -109,7 +109,7 @@ def _windows(client: JobClient, order: Order, console: Console) -> int:
     if stopped or failed:
         left = len(windows) - len(outcomes) + len(failed)
         _complain(
-            f"{left} of {len(windows)} windows are not done; go on with\n"
+            f"{left} of {len(windows)} windows are not done; continue with\n"
             f"  {_again(client, order, planned, began)}"
         )
     return INTERRUPTED if stopped else 1 if failed else 0
@@ -124,22 +124,22 @@ def _run(
     *,
     parallel: int = 1,
 ) -> None:
-    """Run a job on windows, with a progress bar where somebody looks; gathers the outcomes."""
+    """Run a job on windows and collect the outcomes, with a progress bar on a terminal."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[said]}"),
+        TextColumn("{task.fields[counts]}"),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     )
     with bar, closing(run_windows(client, job, windows, parallel)) as ending:
-        task = bar.add_task(job, total=len(windows), said="")
+        task = bar.add_task(job, total=len(windows), counts="")
         for outcome in ending:
             outcomes.append(outcome)
-            bar.update(task, advance=1, said=_in_short(outcomes))
+            bar.update(task, advance=1, counts=_in_short(outcomes))
 
 
 def _in_short(outcomes: Sequence[Outcome]) -> str:
@@ -150,7 +150,7 @@ def _in_short(outcomes: Sequence[Outcome]) -> str:
 
 
 def _totals(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What all runs counted together; of what is no count, what the last one said."""
+    """Return the sums of all runs' counts, and the last run's value for all other fields."""
     totals: dict[str, Any] = {}
     for outcome in outcomes:
         for name, value in (outcome.run.counts if outcome.run else {}).items():
@@ -186,7 +186,7 @@ def _rows(counts: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _again(client: JobClient, order: Order, planned: Plan, began: datetime) -> str:
-    """The command that works off what is left: windows done since the first attempt are skipped."""
+    """Return the command for the remaining windows; it skips those done since the first attempt."""
     arrivals, (start, end) = order.arrivals, planned.span
     words = {
         "ENV": client.names.environment,

@@ -1,4 +1,4 @@
-"""Start the Glue jobs through AWS's API and wait for them."""
+"""Starts the Glue jobs through AWS's API and waits for them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ POLL_SECONDS = 0.5
 STATES_OF_SUCCESS = ("SUCCEEDED",)
 STATES_OF_FAILURE = ("FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 PATIENCE_SECONDS = 120.0
-"""How long a start waits for another run to end: Glue counts one for a moment after its end."""
+"""Maximum wait of a start for another run to end: Glue counts a run for a moment after its end."""
 DELIVERY_DELAY = timedelta(hours=1)
-"""After this long, all that arrived has been delivered; Firehose buffers 15 minutes at most."""
+"""Time after which all arrivals have been delivered; Firehose buffers for at most 15 minutes."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """What the jobs are to work on; None takes the default.
+    """Input of a job run; None selects the default.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ class Window:
         Arrival window of ``telemetry_to_parquet``, ``[start, end)``: from the first hour with raw
         messages to an hour from now.
     cut
-        First hour that ``build_series`` keeps out of the training channel.
+        First hour that ``build_series`` excludes from the training channel.
     max_quarantined_share
-        Above it a run of ``telemetry_to_parquet`` is failed; by default as the job is set.
+        Share above which a run of ``telemetry_to_parquet`` fails; the default is the job's own.
     options
-        Other arguments of the job, by their names.
+        Other arguments of the job, by name.
     """
 
     start: datetime | None = None
@@ -54,14 +54,14 @@ class Window:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that succeeded.
+    """A successful run.
 
     Parameters
     ----------
     seconds
-        Execution time as Glue counts it.
+        Execution time as measured by Glue.
     counts
-        What the job counted.
+        The job's counts.
     """
 
     job: str
@@ -72,14 +72,14 @@ class FinishedRun:
 
 @dataclass(frozen=True)
 class Watch:
-    """How a run is followed.
+    """Options for waiting for a run.
 
     Parameters
     ----------
     on_state
-        Told the run's state whenever it is asked for.
+        Callback for the run's state, called at each poll.
     stop
-        Once it is set, the run is stopped.
+        Event that stops the run.
     """
 
     on_state: Callable[[str], None] = lambda state: None
@@ -87,7 +87,7 @@ class Watch:
 
 
 class JobClient:
-    """The jobs of one environment. It may be used by several threads.
+    """Client for the jobs of one environment; it is thread-safe.
 
     Parameters
     ----------
@@ -102,12 +102,12 @@ class JobClient:
         self.arrivals = Arrivals(self._s3, names)
 
     def arguments(self, job: str, window: Window) -> dict[str, str]:
-        """Arguments of a run, by names and the lake's layout.
+        """Return the arguments of a run, from names and the lake's layout.
 
         Raises
         ------
         JobFailedError
-            Where there is nothing to work on.
+            There are no raw messages.
         """
         given = {
             f"--{name}": at.uri(self.names) for name, at in locations.JOB_LOCATIONS[job].items()
@@ -122,12 +122,12 @@ class JobClient:
         return given | {f"--{name}": value for name, value in window.options.items()}
 
     def concurrent_runs(self, job: str) -> int:
-        """How many runs of a job there may be at a time.
+        """Return the maximum number of concurrent runs of a job.
 
         Raises
         ------
         NoEstateError
-            Where the job does not exist.
+            The job does not exist.
         """
         try:
             definition = self._glue.get_job(JobName=self.names.job(job))["Job"]
@@ -137,25 +137,25 @@ class JobClient:
         return allowed
 
     def run(self, job: str, window: Window, watch: Watch | None = None) -> FinishedRun:
-        """Run a job to its end.
+        """Run a job and wait for its end.
 
         Raises
         ------
         JobFailedError
-            Where the job does not exist, or the run did not succeed.
+            The job does not exist, or the run did not succeed.
         """
         watch = watch or Watch()
         run = self._wait(job, self._start(job, self.arguments(job, window), watch), watch)
         record = self.record(job, run["Id"])
         if record is None:
             raise JobFailedError(
-                f"{self.names.job(job)} succeeded as {run['Id']}, but left no row in "
+                f"{self.names.job(job)} succeeded as {run['Id']}, but wrote no row to "
                 f"{locations.RUNS.uri(self.names)}"
             )
-        return FinishedRun(job, run["Id"], run["ExecutionTime"], record.said())
+        return FinishedRun(job, run["Id"], run["ExecutionTime"], record.job_result())
 
     def record(self, job: str, run_id: str) -> RunRecord | None:
-        """The row of a run that has ended; None where it could not write one."""
+        """Return the row of an ended run; None if the run did not write one."""
         run = self._glue.get_job_run(JobName=self.names.job(job), RunId=run_id)["JobRun"]
         day, last = (run[at].astimezone(UTC) for at in ("StartedOn", "LastModifiedOn"))
         while day.date() <= last.date():  # Glue starts the script some time after the run
@@ -171,9 +171,9 @@ class JobClient:
         return None
 
     def succeeded_since(self, job: str, since: datetime) -> set[tuple[str, str]]:
-        """Arrival windows that runs since a time have worked off, as those were given them.
+        """Return the arrival windows, as given to the runs, of successful runs since a time.
 
-        A run that began before all that arrived in its window was delivered is left out.
+        A run that started before all arrivals of its window were delivered is left out.
         """
         done = set()
         for run in self._runs(job):
@@ -187,14 +187,14 @@ class JobClient:
         return done
 
     def _runs(self, job: str) -> Iterator[dict[str, Any]]:
-        """Newest first."""
+        """Return all runs of a job, newest first."""
         pages = self._glue.get_paginator("get_job_runs").paginate(JobName=self.names.job(job))
         for page in pages:
             yield from page["JobRuns"]
 
     def _start(self, job: str, arguments: dict[str, str], watch: Watch) -> str:
         name = self.names.job(job)
-        self.concurrent_runs(job)  # says what is missing
+        self.concurrent_runs(job)  # raises if the job does not exist
         patience = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -233,5 +233,5 @@ class JobClient:
 
 
 def iso(time: datetime) -> str:
-    """A time as the jobs and the verbs are given it."""
+    """Format a time for arguments of jobs and verbs."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""What ``make quality`` does: measure whether the tables are as expected, with a query a table."""
+"""Implements ``make quality``: checks the tables against the expectations, one query per table."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from contracts.lake.queries import query
 from contracts.names import Names
 
 Ask = Callable[[str], Sequence[Mapping[str, str | None]]]
-"""Rows of a query in Athena's SQL, values as text."""
+"""Runs a query in Athena's SQL and returns its rows, values as text."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured for one expectation; None where the table gave no number."""
+    """Measured value of one expectation; None if the query returned no number."""
 
     table: str
     expectation: Expectation
@@ -39,24 +39,24 @@ def findings(
     Parameters
     ----------
     first_day
-        Leave out the partitions before it, ``YYYY-MM-DD``.
+        First partition to include, ``YYYY-MM-DD``.
     """
     measures = ", ".join(f"{one.measure} AS m{n}" for n, one in enumerate(expectations))
     days = f" WHERE date >= '{first_day}'" if first_day else ""
-    (row,) = ask(f"SELECT {measures} FROM {table}{days}")  # noqa: S608 - our own words
+    (row,) = ask(f"SELECT {measures} FROM {table}{days}")  # noqa: S608 - constants only
     return [
-        Finding(table, one, None if (said := row[f"m{n}"]) is None else float(said))
+        Finding(table, one, None if (value := row[f"m{n}"]) is None else float(value))
         for n, one in enumerate(expectations)
     ]
 
 
 def quality(athena: Any, names: Names, days: int | None, console: Console) -> int:
-    """Measure all tables and print what was found; 1 where something is not as expected.
+    """Measure all tables, print the findings, and return 1 if an expectation is not met.
 
     Raises
     ------
     QueryError
-        Where Athena can't answer.
+        Athena cannot run a query.
     """
     first_day = f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}" if days else None
     found = [

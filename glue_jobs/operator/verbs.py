@@ -1,4 +1,4 @@
-"""The verbs of the lake: what the command line says, handed to the functions that do it."""
+"""Verbs of the lake: parse the command line and call the functions that implement them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from glue_jobs.operator.backfill import Range
 from glue_jobs.operator.job_client import JobClient
 
 ETL = (TELEMETRY_TO_PARQUET, BUILD_SERIES)
-"""The jobs that ``all`` stands for, in their order."""
+"""Jobs of ``all``, in their order."""
 
 DAY = timedelta(days=1)
 
@@ -66,24 +66,24 @@ def etl(
     job
         Only this job.
     start
-        Start of the arrivals, such as 2026-01-31T12:00:00Z; the first hour with raw messages where
-        not given.
+        Start of the arrivals, such as 2026-01-31T12:00:00Z; default: the first hour with raw
+        messages.
     end
-        End of the arrivals; an hour from now where not given.
+        End of the arrivals; default: an hour from now.
     window
         Length of the windows that the arrivals are processed in, such as 6h.
     parallel
-        Windows at a time.
+        Number of windows processed in parallel.
     resume
-        Skip windows that a run since this time has processed.
+        Skip windows that a run has processed since this time.
     max_quarantined_share
-        Share of a window's messages, 0 to 1, above which it fails; the settings' where not given.
+        Share of a window's messages, 0 to 1, above which it fails; default: from the settings.
     cut
-        First hour kept out of training; the last 24 hours of the data where not given.
+        First hour excluded from training; default: the last 24 hours of the data are excluded.
     full
-        Build series of all readings, not only of those of changed days.
+        Build series from all readings, not only from those of changed days.
     channel_format
-        Format of DeepAR's channels; the job's own where not given.
+        Format of DeepAR's channels; default: the job's own.
     """
     options = {"full": "true" if full else None, "channel_format": channel_format}
     order = work.Order(
@@ -109,11 +109,11 @@ def compact(
     Parameters
     ----------
     closed_after
-        Hours without new readings after which a day is compacted; 48 where not given.
+        Hours without new readings after which a day is compacted; default: 48.
     retain
-        Hours to keep files that are in no table any more; 168 where not given.
+        Hours to keep files that no table uses any more; default: 168.
     force
-        Allow fewer than 168; this breaks runs and queries that are under way.
+        Allow fewer than 168; this breaks active runs and queries.
     """
     options = {
         "closed_after_hours": None if closed_after is None else str(closed_after),
@@ -141,7 +141,7 @@ def quality(
     Parameters
     ----------
     days
-        Newest days of the tables to measure; all where not given.
+        Number of newest days of the tables to measure; default: all.
     """
     session = boto3.Session()
     names = Names.from_aws(session, env)

@@ -1,1 +1,1 @@
-"""A run of a job: its arguments, its session, its outcome."""
+"""Arguments, Spark session, outcome and record of a job run."""

@@ -1,4 +1,4 @@
-"""Arguments of the jobs, read once at their entry, as AWS Glue passes them."""
+"""Arguments of the jobs, read once at the entry point in the form that AWS Glue passes them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from contracts.times import utc_time
 HOUR = timedelta(hours=1)
 CLOSED_AFTER = timedelta(days=2)
 SAFE_RETENTION = timedelta(days=7)
-"""No run or query takes so long; Delta's own limit, too."""
+"""Longer than any run or query takes; also Delta's own limit."""
 
 
 @dataclass(frozen=True)
 class ReportArguments:
-    """Of every job: where, and as whose, a run says what it did, and when it is failed.
+    """Arguments of every job: where a run reports its result, and when it fails.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class ReportArguments:
     metrics_namespace
         CloudWatch namespace.
     max_quarantined_share
-        Share of the messages, 0 to 1, above which a run is failed.
+        Share of quarantined messages, 0 to 1, above which a run fails.
     least_messages
-        Messages below which it is not, whatever the share.
+        Minimum number of messages for this failure.
     run_id
         AWS Glue's id of the run.
     """
@@ -46,12 +46,12 @@ class ReportArguments:
 
     @classmethod
     def of(cls, argv: list[str]) -> ReportArguments:
-        """From a command line.
+        """Read a command line.
 
         Raises
         ------
         ValueError
-            Where a number is none or out of its range.
+            A number is invalid or out of its range.
         """
         words = ("runs", "environment", "metrics_namespace")
         options = getResolvedOptions(argv, [*words, "max_quarantined_share", "least_messages"])
@@ -77,14 +77,14 @@ class ReportArguments:
 
 @dataclass(frozen=True)
 class TelemetryArguments:
-    """Of ``telemetry_to_parquet``.
+    """Arguments of ``telemetry_to_parquet``.
 
     Parameters
     ----------
     raw_telemetry, raw_errors
-        URIs of what Firehose delivered and of the topic rule's error documents.
+        URIs of Firehose's objects and of the topic rule's error documents.
     telemetry, quarantine
-        URIs of the tables that are written.
+        URIs of the written tables.
     start, end
         Arrival window ``[start, end)``.
     run_id
@@ -101,12 +101,12 @@ class TelemetryArguments:
 
     @classmethod
     def of(cls, argv: list[str]) -> TelemetryArguments:
-        """From a command line.
+        """Read a command line.
 
         Raises
         ------
         ValueError
-            Where a time is not ISO 8601 or the window is empty.
+            A time is not ISO 8601, or the window is empty.
         """
         folders = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
         options = getResolvedOptions(argv, [*folders, "start", "end"])
@@ -123,21 +123,21 @@ class TelemetryArguments:
 
 @dataclass(frozen=True)
 class SeriesArguments:
-    """Of ``build_series``.
+    """Arguments of ``build_series``.
 
     Parameters
     ----------
     telemetry
         URI of the table of readings.
     series, channels, recent
-        URIs of what is written.
+        URIs of the outputs.
     cut
-        First hour that the training channel does not see; by default the last 24 hours of the
+        First hour that is excluded from the training channel; by default the last 24 hours of the
         data are held out.
     channel_format
         One of `contracts.models.forecast_input.CHANNEL_FORMATS`.
     full
-        Make everything of all readings, whatever earlier runs have left.
+        Whether to rebuild everything from all readings, regardless of earlier runs.
     run_id
         AWS Glue's id of the run.
     """
@@ -153,12 +153,12 @@ class SeriesArguments:
 
     @classmethod
     def of(cls, argv: list[str]) -> SeriesArguments:
-        """From a command line.
+        """Read a command line.
 
         Raises
         ------
         ValueError
-            Where ``--cut`` is not an hour in ISO 8601, or another argument is none of its words.
+            ``--cut`` is not an hour in ISO 8601, or another argument has an unknown value.
         """
         folders = ("telemetry", "series", "channels", "recent")
         options = _options(argv, folders, ("cut", "channel_format", "full"))
@@ -176,18 +176,18 @@ class SeriesArguments:
 
 @dataclass(frozen=True)
 class CompactArguments:
-    """Of ``compact``.
+    """Arguments of ``compact``.
 
     Parameters
     ----------
     telemetry, quarantine, series
         URIs of the tables.
     closed_after
-        A day is closed when nothing has been added to it for so long.
+        Time without additions after which a day is closed.
     retain
-        How long files stay that are no longer of a table.
+        Time for which files are kept that no table uses any more.
     force
-        Allow ``retain`` to be shorter than `SAFE_RETENTION`.
+        Whether ``retain`` may be shorter than `SAFE_RETENTION`.
     run_id
         AWS Glue's id of the run.
     """
@@ -202,12 +202,12 @@ class CompactArguments:
 
     @classmethod
     def of(cls, argv: list[str]) -> CompactArguments:
-        """From a command line.
+        """Read a command line.
 
         Raises
         ------
         ValueError
-            Where hours are none, or files would be kept for less than `SAFE_RETENTION`, not forced.
+            A number of hours is invalid, or ``retain`` is below `SAFE_RETENTION` without ``force``.
         """
         folders = ("telemetry", "quarantine", "series")
         options = _options(argv, folders, ("closed_after_hours", "retain_hours", "force"))
@@ -215,9 +215,9 @@ class CompactArguments:
         retain = _hours(options, "retain_hours", SAFE_RETENTION)
         if retain < SAFE_RETENTION and not force:
             raise ValueError(
-                f"expected --retain_hours of at least {SAFE_RETENTION / HOUR:g}, since runs and "
-                f"queries may still read what is younger; got {retain / HOUR:g}; --force true "
-                "deletes it all the same"
+                f"expected --retain_hours of at least {SAFE_RETENTION / HOUR:g}, because runs and "
+                f"queries may still read younger files; got {retain / HOUR:g}; --force true "
+                "deletes them anyway"
             )
         return cls(
             **{name: _folder(options[name]) for name in folders},
@@ -229,7 +229,7 @@ class CompactArguments:
 
 
 def _options(argv: list[str], needed: Sequence[str], optional: Sequence[str]) -> dict[str, str]:
-    """As getResolvedOptions has them, which knows no optional arguments."""
+    """Return getResolvedOptions's result with optional arguments, which it does not support."""
     given = {word.partition("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
     found: dict[str, str] = getResolvedOptions(
         argv, [*needed, *(name for name in optional if name in given)]
@@ -238,7 +238,7 @@ def _options(argv: list[str], needed: Sequence[str], optional: Sequence[str]) ->
 
 
 def _word(options: dict[str, str], name: str, words: Sequence[str]) -> str:
-    """One of some words, the first by default."""
+    """Return an option that must be one of some words; the default is the first."""
     word = options.get(name, words[0])
     if word not in words:
         raise ValueError(f"expected --{name} to be one of {', '.join(words)}; got {word!r}")
@@ -266,5 +266,5 @@ def _time(options: dict[str, str], name: str) -> datetime:
 
 
 def _run_id(options: dict[str, str]) -> str:
-    """AWS Glue passes it to every job; a run by hand has the time for its id."""
+    """Return the run's id, which AWS Glue passes to every job; a manual run uses the time."""
     return options.get("JOB_RUN_ID") or f"{datetime.now(UTC):by-hand-%Y%m%dT%H%M%S}"

@@ -1,4 +1,4 @@
-"""CloudWatch metrics of a run: one a count, and how long it took."""
+"""CloudWatch metrics of a run: one per count, and its duration."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from glue_jobs.runs.run_record import RunRecord
 
 
 def metric_data(run: RunRecord, environment: str) -> list[dict[str, Any]]:
-    """Metrics of a run, as PutMetricData takes them.
+    """Return the metrics of a run in PutMetricData's form.
 
-    ``RunsSucceeded`` is 1 or 0, so that its sum counts the runs that were of use. A share is
-    published only where something was read: an idle hour is neither good nor bad.
+    ``RunsSucceeded`` is 1 or 0, so that its sum is the number of successful runs. A share is
+    published only if messages were read, because an idle hour has none.
     """
 
     def datum(name: str, value: float, unit: str, **more: str) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def metric_data(run: RunRecord, environment: str) -> list[dict[str, Any]]:
 
 
 def put_metrics(run: RunRecord, environment: str, namespace: str) -> None:
-    """Publish them in one call, which takes a thousand."""
+    """Publish the metrics of a run in one call, which accepts up to a thousand."""
     boto3.client("cloudwatch").put_metric_data(
         Namespace=namespace, MetricData=metric_data(run, environment)
     )

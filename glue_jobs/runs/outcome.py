@@ -1,8 +1,8 @@
-"""What a job says at its end: a row in the table ``runs``, metrics, a line, and how it ended.
+"""Reports the outcome of a job run: a row in the table ``runs``, metrics, a line, the exit status.
 
-All of it is said of runs that fail, too. A run that read too much that it could not understand is
-failed at the very end, when everything has been written, counted and said: nothing is lost by it,
-and whoever waits for the run learns of it.
+Failed runs are reported too. A run with too large a share of unreadable messages fails at its very
+end, after everything has been written, counted and reported. No data is lost, and whoever waits for
+the run sees the failure.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ def reported(
     work: Callable[[], Mapping[str, Any]],
     window: tuple[datetime, datetime] | None = None,
 ) -> None:
-    """Do a job's work and say how it went.
+    """Run a job's work and report its outcome.
 
     Parameters
     ----------
     work
-        Gives what it counted, in the terms of `glue_jobs.runs.run_record.columns_of`.
+        Function that does the work and returns counts for `glue_jobs.runs.run_record.columns_of`.
     window
         Arrival window ``[start, end)``.
 
     Raises
     ------
     QuarantineError
-        After all has been written and said.
+        Too large a share is in quarantine; raised after everything is written and reported.
     Exception
-        What ``work`` raised, after it was said.
+        The exception of ``work``, raised after it is reported.
     """
     started, began = datetime.now(UTC), time.monotonic()
 
@@ -65,21 +65,21 @@ def reported(
     try:
         counts = work()
     except Exception as error:
-        said = str(error).partition("\n")[0]  # Java's stack follows
-        _say(record({}, f"{type(error).__name__}: {said}"), arguments)
+        reason = str(error).partition("\n")[0]  # Java's stack follows
+        _report(record({}, f"{type(error).__name__}: {reason}"), arguments)
         raise
     run = record(counts)
     excess = quarantine_excess(run, arguments)
-    _say(run if excess is None else record(counts, excess), arguments)
+    _report(run if excess is None else record(counts, excess), arguments)
     if excess is not None:
         raise QuarantineError(excess)
 
 
 def quarantine_excess(run: RunRecord, arguments: ReportArguments) -> str | None:
-    """What is wrong where too large a share of a run's messages is in quarantine, or None.
+    """Return a message if too large a share of a run's messages is in quarantine, or None.
 
-    A run that read fewer messages than ``least_messages`` passes: one broken message of one is no
-    sign of anything.
+    A run that read fewer messages than ``least_messages`` passes, because one broken message of
+    one says nothing about the others.
     """
     share, allowed = run.quarantined_share, arguments.max_quarantined_share
     if share is None or (run.read or 0) < arguments.least_messages or share <= allowed:
@@ -89,19 +89,19 @@ def quarantine_excess(run: RunRecord, arguments: ReportArguments) -> str | None:
     return (
         f"{run.quarantined} of {run.read} messages ({share:.1%}) are in quarantine, more than the "
         f"{allowed:.1%} allowed: {listed}. All others are in the lake; "
-        "docs/runbooks/quarantine.md says how to look"
+        "docs/runbooks/quarantine.md describes how to inspect them"
     )
 
 
 def run_job(main: Callable[[list[str]], None]) -> None:
-    """Run a job's main function; what can be foreseen ends it with one line, not a traceback."""
+    """Run a job's main function; expected errors end it with one line, not a traceback."""
     try:
         main(sys.argv)
     except (JobError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 
-def _say(run: RunRecord, arguments: ReportArguments) -> None:
+def _report(run: RunRecord, arguments: ReportArguments) -> None:
     put_object(f"{arguments.runs}{run_key(run.started, run.run_id)}", run.to_parquet())
-    print(json.dumps({"job": run.job, "outcome": run.outcome, **run.said()}), flush=True)
+    print(json.dumps({"job": run.job, "outcome": run.outcome, **run.job_result()}), flush=True)
     put_metrics(run, arguments.environment, arguments.metrics_namespace)

@@ -1,4 +1,4 @@
-"""A run's row in the table ``runs``, as a value and as the Parquet file that holds it."""
+"""Row of a run in the table ``runs``, as a value and as a Parquet file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEMA = arrow_schema(RUNS)
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is known of a run at its end: the columns of `contracts.lake.tables.RUNS`."""
+    """Result of a run: the columns of `contracts.lake.tables.RUNS`."""
 
     job: str
     run_id: str
@@ -48,20 +48,20 @@ class RunRecord:
 
     @property
     def quarantined_share(self) -> float | None:
-        """Of all messages read; None where none was."""
+        """Return the quarantined share of the messages read; None if none was read."""
         if not self.read or self.quarantined is None:
             return None
         return self.quarantined / self.read
 
-    def said(self) -> dict[str, Any]:
-        """What the job counted, in its own words, `columns_of` undone."""
+    def job_result(self) -> dict[str, Any]:
+        """Return the job's counts in their original form: the inverse of `columns_of`."""
         named = {name: value for name in METRICS if (value := getattr(self, name)) is not None}
         if "quarantined" in named:
             named["quarantined"] = dict(self.quarantined_by_reason)
         return {**named, **self.counts, **self.details}
 
     def to_parquet(self) -> bytes:
-        """The file with this one row."""
+        """Return a Parquet file with this one row."""
         row = {
             name: list(value.items()) if isinstance(value, Mapping) else value
             for name, value in asdict(self).items()
@@ -72,20 +72,20 @@ class RunRecord:
 
     @classmethod
     def from_parquet(cls, file: bytes) -> RunRecord:
-        """The row of such a file; columns that a later version added are left out."""
+        """Read the row of a file from `to_parquet`; columns of later versions are ignored."""
         table = pq.read_table(pa.BufferReader(file), columns=SCHEMA.names, partitioning=None)
         row = table.to_pylist(maps_as_pydicts="strict")[0]
         return cls(**row)
 
 
-def columns_of(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns for what a job counted.
+def columns_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns for a job's counts.
 
-    The counts that have a column of their own go there, ``quarantined`` also by reason; other
-    numbers go to ``counts``, and what is no number to ``details``.
+    Counts with a column of their own go there, ``quarantined`` also by reason. Other numbers go to
+    ``counts``, and all other values to ``details``.
     """
     columns: dict[str, Any] = {"counts": {}, "details": {}}
-    for name, value in said.items():
+    for name, value in result.items():
         if name == "quarantined":
             columns |= {name: sum(value.values()), "quarantined_by_reason": dict(value)}
         elif name in METRICS:

@@ -158,7 +158,7 @@ def test_ctrl_c_stops_what_runs_and_says_how_to_go_on(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130, err
-    assert "3 of 3 windows are not done; go on with" in err
+    assert "3 of 3 windows are not done; continue with" in err
     assert "Traceback" not in err
     assert [run["JobRunState"] for run in new()] == ["STOPPED"] * 2
 

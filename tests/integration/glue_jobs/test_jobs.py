@@ -110,7 +110,7 @@ def lake_twice(estate: Estate, landed: dict, cloud: LocalCloud) -> dict:
     return {
         "before": before,
         "after": [estate.table(place) for place in places],
-        "counts": estate.record(TELEMETRY_TO_PARQUET).said(),
+        "counts": estate.record(TELEMETRY_TO_PARQUET).job_result(),
         "printed": verb.stdout,
     }
 
@@ -290,7 +290,7 @@ def test_either_format_of_the_channels_holds_the_same_series(
 def test_an_option_of_another_job_is_refused(cloud: LocalCloud) -> None:
     verb = run_verb(cloud, "etl", TELEMETRY_TO_PARQUET, "--full")
     assert (verb.returncode, verb.stdout) == (1, "")
-    assert verb.stderr == "lakecast lake etl: --full is an option of build_series\n"
+    assert verb.stderr == "lakecast lake etl: --full is an option of build_series only\n"
 
 
 def test_compaction_leaves_few_files_and_the_same_rows(
@@ -309,7 +309,7 @@ def test_compaction_leaves_few_files_and_the_same_rows(
     options = ["--closed-after", "0", "--retain", "0", "--force"]
     verb = run_verb(cloud, "compact", *options)
     assert verb.returncode == 0, verb.stderr
-    counts = estate.record(COMPACT).said()
+    counts = estate.record(COMPACT).job_result()
     words = verb.stdout.replace(",", "").split()
     assert words[words.index("before") + 2] == str(counts["files_before"])
     assert counts["days_compacted"] >= 2
@@ -328,5 +328,5 @@ def test_series_without_readings_fail_with_one_clear_line(too_early: str) -> Non
 
 
 def test_jobs_that_do_not_exist_say_what_to_do(aws: boto3.Session) -> None:
-    with pytest.raises(JobFailedError, match=r"no estate here: .*make plan apply ENV=dev"):
+    with pytest.raises(JobFailedError, match=r"the estate is not applied: .*make plan apply ENV=dev"):
         Estate(aws, "dev").run(TELEMETRY_TO_PARQUET)

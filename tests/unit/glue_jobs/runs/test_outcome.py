@@ -38,7 +38,7 @@ def test_a_row_comes_back_from_its_file_with_all_that_was_counted(counts: dict) 
     row = record(counts)
     again = RunRecord.from_parquet(row.to_parquet())
     assert again == row
-    assert again.said() == counts
+    assert again.job_result() == counts
     assert [*vars(again)] == [column.name for column in RUNS.columns]
     assert run_key(again.started, again.run_id) == "date=2026-06-03/jr_1.parquet"
 
