@@ -1,1 +1,1 @@
-"""Readings to hourly series, training channels and recent histories."""
+"""Converts readings to hourly series, training channels and recent histories."""

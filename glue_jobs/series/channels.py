@@ -1,6 +1,6 @@
-"""What the model is trained on, out of the devices' histories: DeepAR's channels.
+"""Builds DeepAR's training channels from the devices' histories.
 
-The train channel ends at the cut; the test channel is the whole series, as DeepAR wants it:
+The train channel ends at the cut; the test channel is the whole series, as DeepAR expects it:
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html
 """
 
@@ -18,17 +18,17 @@ from contracts.models.forecast_input import CategoryIndex
 HOUR = timedelta(hours=1)
 
 VALUES_PER_FILE = 20_000_000
-"""About 100 MB of either format."""
+"""About 100 MB in either format."""
 
 _OPTIONS = {
-    "compression": "gzip",  # the only one that DeepAR is said to read in both formats
-    # SageMaker hands a container every object of a channel; `_SUCCESS` is no series.
+    "compression": "gzip",  # the only one documented for both of DeepAR's formats
+    # SageMaker passes every object of a channel to the container; `_SUCCESS` is not a series.
     "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
 
 
 def trained_series(histories: DataFrame, cut: datetime) -> set[tuple[str, str]]:
-    """Device and pollutant of the series that have a value before the cut."""
+    """Return device and pollutant of the series that have a value before the cut."""
     rows = histories.select(
         "device_id", *(_has_value(_before(cut, F.col(p))).alias(p) for p in POLLUTANTS)
     ).collect()
@@ -38,10 +38,10 @@ def trained_series(histories: DataFrame, cut: datetime) -> set[tuple[str, str]]:
 def category_index(
     trained: Iterable[tuple[str, str]], known: CategoryIndex | None = None
 ) -> CategoryIndex:
-    """Index of the devices and pollutants in training; others have no category to forecast with.
+    """Return the index of devices and pollutants in training; others have no category.
 
-    What an index from an earlier run ``known`` knows keeps its position, so that a model which was
-    trained with it still reads today's categories right.
+    Entries of ``known``, the index of an earlier run, keep their positions, so that a model trained
+    with it still interprets new categories correctly.
     """
     pairs = list(trained)
     measured = {pollutant for _, pollutant in pairs}
@@ -53,10 +53,10 @@ def category_index(
 def channels(
     histories: DataFrame, cut: datetime, categories: CategoryIndex
 ) -> tuple[DataFrame, DataFrame]:
-    """Train and test: ``start``, ``target`` (array of double, null is missing), ``cat``.
+    """Return train and test channels: ``start``, ``target`` (doubles, null is missing), ``cat``.
 
-    A series without a value before the cut is in neither: DeepAR learns nothing from it, and
-    may not be asked for a category that it never saw.
+    A series without a value before the cut is in neither channel: DeepAR learns nothing from it,
+    and cannot forecast a category that it has never seen.
     """
     devices = histories.sparkSession.createDataFrame(
         list(enumerate(categories.devices)), "device int, device_id string"
@@ -94,9 +94,9 @@ def write_channel(channel: DataFrame, folder: str, channel_format: str, values: 
         One of `contracts.models.forecast_input.CHANNEL_FORMATS`. A missing value is NaN in Parquet
         and null in JSON.
     values
-        At most so many values; the files are of `VALUES_PER_FILE`.
+        Upper limit of the number of values, which are split into files of `VALUES_PER_FILE`.
     """
-    # In a fixed order, so that training on the same readings sees the same channel.
+    # In a fixed order, so that the same readings always give the same channel.
     rows = channel.repartition(1 + values // VALUES_PER_FILE, "cat").sortWithinPartitions("cat")
     if channel_format == "parquet":
         missing = F.lit(float("nan"))
@@ -107,7 +107,7 @@ def write_channel(channel: DataFrame, folder: str, channel_format: str, values: 
 
 
 def _before(cut: datetime, target: Column) -> Column:
-    """Hours of a target that begins at column ``start`` before the cut."""
+    """Return the hours before the cut of a target that starts at column ``start``."""
     hours = (F.unix_timestamp(F.lit(cut)) - F.unix_timestamp("start")) / HOUR.total_seconds()
     return F.slice(target, F.lit(1), F.greatest(F.lit(0), hours.cast("int")))
 

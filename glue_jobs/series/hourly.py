@@ -1,4 +1,4 @@
-"""Regular hourly series: one a device and pollutant, hourly means, gaps null and never filled."""
+"""Regular hourly series per device and pollutant: hourly means; gaps are null, never filled."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pyspark.sql import functions as F  # noqa: N812
 from contracts.messages.telemetry import POLLUTANTS
 
 METHOD = 1
-"""Of making series of readings. Raised where the same readings would give others, which has all
-series made anew."""
+"""Version of the computation of series from readings. Increase it when the same readings give
+different series; all series are then rebuilt."""
 
 
 def hourly_means(readings: DataFrame) -> DataFrame:
-    """Means of each hour with a measurement: ``device_id``, ``hour`` and a column a pollutant."""
+    """Return means of hours with values: ``device_id``, ``hour`` and one column per pollutant."""
     return (
         readings.groupBy("device_id", F.date_trunc("hour", "timestamp").alias("hour"))
         .agg(*(F.avg(pollutant).alias(pollutant) for pollutant in POLLUTANTS))
@@ -24,7 +24,7 @@ def hourly_means(readings: DataFrame) -> DataFrame:
 
 
 def means_of(series: DataFrame) -> DataFrame:
-    """The `hourly_means` that rows of `one_row_a_value` were made of."""
+    """Return the `hourly_means` from which rows of `one_row_a_value` were built."""
     return (
         series.where("value IS NOT NULL")
         .groupBy("device_id", "hour")
@@ -34,14 +34,14 @@ def means_of(series: DataFrame) -> DataFrame:
 
 
 def on_regular_grid(means: DataFrame, last: datetime) -> DataFrame:
-    """A row for every hour from each device's first one to ``last``; where none was, nulls.
+    """Return a row for every hour from each device's first one to ``last``, with nulls for gaps.
 
     Parameters
     ----------
     means
-        As of `hourly_means`.
+        Result of `hourly_means`.
     last
-        Last hour of all devices, so that a device that fell silent shows as a gap.
+        Last hour of all devices, so that a silent device appears as a gap.
     """
     hours = F.sequence("first", F.lit(last), F.expr("INTERVAL 1 HOUR"))
     grid = (
@@ -53,17 +53,17 @@ def on_regular_grid(means: DataFrame, last: datetime) -> DataFrame:
 
 
 def one_row_a_value(wide: DataFrame) -> DataFrame:
-    """Rows of `glue_jobs.lake.tables.SERIES` with ``date``, of rows on the regular grid."""
+    """Convert rows on the regular grid to rows of `glue_jobs.lake.tables.SERIES` with ``date``."""
     return wide.unpivot(["device_id", "hour"], list(POLLUTANTS), "pollutant", "value").select(
         "device_id", "pollutant", "hour", "value", _date("hour").alias("date")
     )
 
 
 def dates_of_other_hours(series: DataFrame, wide: DataFrame) -> set[str]:
-    """Days on which a device has an hour in rows of the series or on the regular grid, not in both.
+    """Return days on which a device has an hour in only one of the series and the regular grid.
 
-    So they have where a device's first hour, or the last of all, is another than before: gaps come
-    and go then on days of which no reading has changed.
+    This happens when a device's first hour, or the last hour of all devices, has changed: gaps then
+    appear or disappear on days without changed readings.
     """
 
     def extents(rows: DataFrame) -> DataFrame:
@@ -77,7 +77,7 @@ def dates_of_other_hours(series: DataFrame, wide: DataFrame) -> set[str]:
 
 
 def histories(wide: DataFrame) -> DataFrame:
-    """One row a device: ``device_id``, ``start`` and an array of hourly values a pollutant."""
+    """Return one row per device: ``device_id``, ``start`` and one array of values per pollutant."""
     rows = F.sort_array(F.collect_list(F.struct("hour", *POLLUTANTS)))
     return (
         wide.groupBy("device_id")

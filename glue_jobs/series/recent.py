@@ -1,4 +1,4 @@
-"""What the API forecasts from: the last hours of each device, one object a device."""
+"""Writes the API's input: the last hours of each device, one object per device."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ HOUR = timedelta(hours=1)
 
 
 Area = dict[str, list[float | None]]
-"""`contracts.models.forecast_input.AREA` of each pollutant: the last hours, to the newest one."""
+"""`contracts.models.forecast_input.AREA` of each pollutant, for the last hours."""
 
 
 def area_of(wide: DataFrame) -> Area:
-    """Mean over the devices in each of the last hours, of rows on the regular grid.
+    """Return the mean over the devices in each of the last hours, from rows on the regular grid.
 
-    To a ng/m³: the last digits depend on the order in which Spark adds up.
+    Means are rounded to one ng/m³, because further digits depend on the order of Spark's sums.
     """
     ever = {p: F.when(F.col(p).isNotNull(), F.col("device_id")) for p in POLLUTANTS}
     whole = wide.agg(
@@ -52,12 +52,12 @@ def _mean_where_enough(pollutant: str, least: int) -> Column:
 
 
 def write_recent(histories: DataFrame, area: Area, folder: str, categories: CategoryIndex) -> int:
-    """Write each device's last hours below a URI; how many of the objects had to be written.
+    """Write each device's last hours below a URI, and return the number of written objects.
 
-    One that says the same already is left alone. That is seen by reading it: whatever a run that
-    was killed has left behind, the objects are right after the next.
+    An object with the same content is not written again. The content is compared by reading the
+    object, so that after a killed run the next run corrects all objects.
     """
-    # Unix time: Python takes Spark's timestamps to the machine's time zone.
+    # Unix time: Python converts Spark's timestamps to the machine's time zone.
     rows = histories.withColumn("start", F.unix_timestamp("start"))
     written: int = rows.rdd.mapPartitions(_writer(area, folder, categories)).sum()
     return written
@@ -78,10 +78,9 @@ def _writer(
 
 
 def recent_history(row: Row, area: Area, categories: CategoryIndex) -> RecentHistory:
-    """The last `contracts.models.forecast_input.RECENT_HOURS` of one device.
+    """Return the last `contracts.models.forecast_input.RECENT_HOURS` of one device.
 
-    A pollutant that the model was not trained on has values but no ``cat``. ``start`` of the row is
-    in Unix time.
+    A pollutant that is not in training has values but no ``cat``. The row's ``start`` is Unix time.
     """
     device = row["device_id"]
     hours = len(row[POLLUTANTS[0]])

@@ -1,1 +1,1 @@
-"""Raw messages to validated, deduplicated readings."""
+"""Converts raw messages to validated, deduplicated readings."""

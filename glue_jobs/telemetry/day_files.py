@@ -1,6 +1,6 @@
-"""Packed readings to Parquet files: those of a day, or of a bucket of it, together, each once.
+"""Writes packed readings to Parquet files, one per day and bucket, with each identity once.
 
-What is written here is no table's yet: `glue_jobs.lake.delta.commit` makes it one's.
+The files belong to no table until `glue_jobs.lake.delta.commit` adds them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from glue_jobs.lake.delta import DataFile
 from glue_jobs.telemetry.packing import READING, Positions, unpacked
 
 TIES = ("received_at", "timestamp")
-"""What decides first which of the same readings stays; then all other columns, in their order."""
+"""Columns that first decide which duplicate is kept; then all other columns follow in order."""
 
 _RESULT = pa.schema(
     [
@@ -42,22 +42,22 @@ _RESULT_COLUMNS = (
 
 
 def write_days(packed: DataFrame, uri: str, run: str) -> tuple[list[DataFile], DataFrame]:
-    """Write packed readings, at least one, so that a file has each identity once.
+    """Write at least one packed reading to files that have each identity once.
 
     Parameters
     ----------
     packed
         Columns of `glue_jobs.telemetry.packing.COLUMNS`, without reasons.
     uri
-        Of the table, ending in a slash.
+        URI of the table, ending in a slash.
     run
-        Id of the run, for people who look at the files; each call has a folder of its own.
+        Id of the run, for people who inspect the files; each call writes a separate folder.
 
     Returns
     -------
     list of DataFile, DataFrame
-        The files, and which sequences of which start of a device each day has: ``device_id``,
-        ``boot_id``, ``day``, ``first``, ``last``. The caller unpersists it.
+        The files, and the ranges of sequences per start of a device and day: ``device_id``,
+        ``boot_id``, ``day``, ``first``, ``last``. The caller unpersists the DataFrame.
     """
     folder = f"{run}-{secrets.token_hex(4)}/"
 
@@ -78,7 +78,7 @@ def write_days(packed: DataFrame, uri: str, run: str) -> tuple[list[DataFile], D
         packed.select("date", "bucket", "payload")
         .repartition("date", "bucket")
         .mapInArrow(write, _RESULT_COLUMNS)
-        .persist(StorageLevel.MEMORY_AND_DISK)  # or it would be written twice
+        .persist(StorageLevel.MEMORY_AND_DISK)  # otherwise the files would be written twice
     )
     found = written.where("path IS NOT NULL").select("path", "date", "rows", "size").collect()
     ranges = written.where("path IS NULL").select(
@@ -88,10 +88,10 @@ def write_days(packed: DataFrame, uri: str, run: str) -> tuple[list[DataFile], D
 
 
 def each_once(readings: pa.Table) -> tuple[pa.Table, Mapping[str, Positions]]:
-    """Readings sorted by identity, of the same ones the first; and the sorted keys as numbers.
+    """Return readings sorted by identity, the first of duplicates, and the sorted numeric keys.
 
-    Readings are the same when device, start and sequence are, or where a reading has no start or
-    no sequence, when device and time are.
+    Readings are duplicates if device, start and sequence are equal. If a reading has no start or no
+    sequence, device and time are compared instead.
     """
     readings = readings.combine_chunks()
     has_none = pc.or_(pc.is_null(readings["boot_id"]), pc.is_null(readings["sequence"]))
@@ -128,7 +128,7 @@ def _without_repeats(
 
 
 def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """By arrival, then by content; null comes before all values, as in SQL."""
+    """Return a sort key by arrival, then by content; null precedes all values, as in SQL."""
     names = (*TIES, *(name for name in READING.names if name not in (*TIES, "extra")))
     extra = dict(row["extra"] or ())
     text = json.dumps(extra, separators=(",", ":"), ensure_ascii=False) if extra else None
@@ -136,12 +136,12 @@ def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _codes(texts: pa.ChunkedArray) -> Positions:
-    """Numbers that sort as the texts do; -1 for null."""
+    """Return numbers in the sort order of the texts; -1 for null."""
     encoded = texts.combine_chunks().dictionary_encode()
     rank = np.empty(len(encoded.dictionary), np.int64)
     rank[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(rank))
     indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    codes: Positions = np.append(rank, -1)[indices]  # the last one, which -1 names, is null's
+    codes: Positions = np.append(rank, -1)[indices]  # index -1, for null, selects the last entry
     return codes
 
 
@@ -153,7 +153,7 @@ def _numbers(values: pa.ChunkedArray) -> Positions:
 
 
 def _ranges(date: str, readings: pa.Table, keys: Mapping[str, Positions]) -> pa.RecordBatch:
-    """First and last sequence, or time where there is none, of each start of a device."""
+    """Return first and last sequence (time if there is none) of each start of a device."""
     position = pc.coalesce(readings["sequence"], readings["timestamp"].cast(pa.int64())).to_numpy()
     new = (np.diff(keys["device"]) != 0) | (np.diff(keys["boot"]) != 0)
     starts = np.flatnonzero(np.append(True, new))
@@ -176,13 +176,13 @@ def _result(**columns: list[Any]) -> pa.RecordBatch:
 
 
 class FileSink:
-    """Writes Parquet below a URI, on S3 or on a disk."""
+    """Writer of Parquet files below a URI, on S3 or on a disk."""
 
     def __init__(self, uri: str) -> None:
         self._files, self._root = pyarrow.fs.FileSystem.from_uri(uri.rstrip("/"))
 
     def write(self, path: str, rows: pa.Table) -> int:
-        """Write a file; its size in bytes."""
+        """Write a file and return its size in bytes."""
         place = f"{self._root}/{path}"
         if isinstance(self._files, pyarrow.fs.LocalFileSystem):  # S3 has no folders
             self._files.create_dir(place.rpartition("/")[0], recursive=True)

@@ -1,13 +1,13 @@
-"""One row a reading: duplicates among the new readings, and against those in the lake already.
+"""Merges new readings into the table without duplicates.
 
-Every hop before the lake is at-least-once, so a message may come twice, hours apart. Messages are
-the same when `contracts.messages.telemetry.IDENTITY` is, on whatever day they say they were taken;
-those of devices that send no identity are the same when thing and time are. Of the same messages
-the one received first stays, whichever came into the lake first: so the table does not depend on
-the order in which windows are worked off.
+Every hop before the lake delivers at least once, so a message may arrive twice, hours apart.
+Messages are duplicates if `contracts.messages.telemetry.IDENTITY` is equal, regardless of their
+day; for devices that send no identity, if thing and time are equal. The duplicate received first is
+kept, even if another one was written to the lake before. Therefore the table does not depend on the
+order in which windows are processed.
 
-New readings are written first, then compared with what is there, and mostly added as they are. Only
-files that hold a reading which must not stay are written anew without it.
+New readings are written first, then compared with the existing ones, and mostly added unchanged.
+Only files with a reading that must be removed are rewritten without it.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ ROWS_PER_FILE = 2_000_000
 
 KEY = (*IDENTITY, "time_as_identity")
 ORDER = (*TIES, *(name for name in READINGS.names if name not in (*TIES, "extra")))
-"""Order that decides which of the same messages stays: as in `glue_jobs.telemetry.day_files`."""
+"""Order that decides which duplicate is kept, as in `glue_jobs.telemetry.day_files`."""
 
 
 def merge(packed: DataFrame, table: str, run: str) -> int:
-    """Add readings to the table, each identity once; how many the table did not have before.
+    """Add readings to the table, each identity once, and return the number of new ones.
 
     Parameters
     ----------
     packed
-        Sound readings, at least one, with the columns of `glue_jobs.telemetry.packing.COLUMNS`.
+        Valid readings, at least one, with the columns of `glue_jobs.telemetry.packing.COLUMNS`.
     table
         URI of the table of readings.
     run
@@ -64,14 +64,14 @@ def merge(packed: DataFrame, table: str, run: str) -> int:
 def reconciled(
     spark: SparkSession, base: delta.Snapshot, new: list[delta.DataFile], run: str
 ) -> delta.Change:
-    """What makes new files the table's, so that no identity is in it twice.
+    """Return the change that adds new files to the table without duplicate identities.
 
     Parameters
     ----------
     base
-        The table as it is.
+        The current version of the table.
     new
-        Files of one write, whose ranges are noted; none of them holds an identity twice.
+        Files of one write, whose ranges are recorded; none of them has an identity twice.
     run
         Id of the run.
     """
@@ -100,12 +100,12 @@ def reconciled(
 def _superfluous(
     spark: SparkSession, table: str, files: list[delta.DataFile], new: str
 ) -> DataFrame | None:
-    """Key and file ``name`` of the readings that another one in the files stands for, if any.
+    """Return key and file ``name`` of the readings to remove as duplicates, if there are any.
 
-    Where the same message is in two files, the one in the folder ``new`` is superfluous.
+    If identical messages are in two files, the one in the folder ``new`` is removed.
     """
     rows = _with_key(delta.read(spark, table, files, READINGS, with_name=True))
-    # Mostly there are none, which the columns of the key alone can tell.
+    # Mostly there are none, which the key columns alone can show.
     twice = rows.groupBy(*KEY).count().where("count > 1").persist()
     if not files or twice.isEmpty():
         return None
@@ -126,7 +126,7 @@ def _with_key(readings: DataFrame) -> DataFrame:
 
 
 def _distributed(readings: DataFrame, rows_per_day: int) -> DataFrame:
-    """A partition for each ``file`` to be written; those of a device's day are in one."""
+    """Partition readings by ``file`` to write; a device's day is in one file."""
     files_per_day = math.ceil(rows_per_day / ROWS_PER_FILE)
     file = F.pmod(F.hash("device_id"), F.lit(files_per_day))
     return readings.withColumn("file", file).repartition("date", "file")
@@ -138,7 +138,7 @@ def _by_arrival() -> list[Column]:
 
 
 def _matching(rows: DataFrame, keys: DataFrame, columns: Iterable[str], how: str) -> DataFrame:
-    """Join in which null is equal to null."""
+    """Join rows with keys; null equals null."""
     renamed = keys.select(*(F.col(name).alias(f"their_{name}") for name in columns))
     equal = [F.col(name).eqNullSafe(F.col(f"their_{name}")) for name in columns]
     return rows.join(renamed, equal, how)

@@ -1,7 +1,7 @@
-"""Reads objects in the raw bucket into validated messages, packed for `telemetry.packing`.
+"""Reads objects of the raw bucket into validated messages, packed by `glue_jobs.telemetry.packing`.
 
-Spark hands out the objects; Python reads them, many messages at a time
-(`glue_jobs.telemetry.parsing`).
+Spark distributes the objects; Python parses many messages at a time, in
+`glue_jobs.telemetry.parsing`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from glue_jobs.telemetry.raw_objects import DamagedObjectError, blocks_of_lines
 from glue_jobs.telemetry.validation import validated
 
 OBJECTS_AT_ONCE = 8
-"""Raw objects that Python is handed at a time; Firehose's have up to some 20 MB."""
+"""Number of raw objects that Python gets at a time; Firehose's objects have up to about 20 MB."""
 
 _KEY = re.compile(r"(\d{4}/\d{2}/\d{2}/\d{2})/.*$", re.DOTALL)
 Tables = Iterator[tuple[pa.Table, str | None]]
-"""Messages, with the thing that published them where it is known."""
+"""Messages, with the thing that published them if it is known."""
 ObjectReader = Callable[[MessageParser, str, bytes], Tables]
-"""Reads the messages in an object: its path and content."""
+"""Reads the messages of an object from its path and content."""
 
 
 def read_messages(
@@ -41,19 +41,19 @@ def read_messages(
     buckets: int = 1,
     versions: Iterable[Version] = VERSIONS,
 ) -> DataFrame:
-    """Messages in the objects that Firehose delivered.
+    """Read messages from Firehose's objects.
 
-    Of an object that is cut off or damaged, what can be read is kept, and one more row, whose fault
-    is ``damaged_object``, stands for what cannot.
+    The readable part of a truncated or damaged object is kept, and one more row, with the fault
+    ``damaged_object``, represents the rest.
 
     Parameters
     ----------
     folders
-        Folders of ``YYYY/MM/DD/HH/`` that exist.
+        Existing folders of ``YYYY/MM/DD/HH/``.
     key_prefix
-        What goes before ``YYYY/`` in an object's key, for ``source``.
+        Prefix before ``YYYY/`` in an object's key, for ``source``.
     buckets
-        Into how many parts a day's devices are dealt.
+        Number of parts into which a day's devices are split.
     """
     return _read(spark, folders, _Packing(key_prefix, buckets, tuple(versions)), _delivered)
 
@@ -66,11 +66,10 @@ def read_rule_errors(
     buckets: int = 1,
     versions: Iterable[Version] = VERSIONS,
 ) -> DataFrame:
-    """Messages that the topic rule could not pass on, out of the error documents.
+    """Read messages that the topic rule could not deliver, from its error documents.
 
-    Most are not JSON. One that is a sound message, because the action behind the rule failed,
-    becomes a reading like any other: the topic tells which thing published it, and its hour
-    of arrival stands for the stamp that it lacks.
+    Most are not JSON. A valid message, whose rule action failed, becomes a reading: its thing is
+    read from the topic, and its hour of arrival replaces the missing time stamp.
     """
     return _read(spark, folders, _Packing(key_prefix, buckets, tuple(versions)), _failed)
 
@@ -84,7 +83,7 @@ def _delivered(parser: MessageParser, path: str, content: bytes) -> Tables:
 
 
 def _failed(parser: MessageParser, path: str, content: bytes) -> Tables:
-    """The document that AWS IoT hands to a rule's error action.
+    """Read a document that AWS IoT passes to a rule's error action.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/rule-error-handling.html
     """
@@ -94,14 +93,14 @@ def _failed(parser: MessageParser, path: str, content: bytes) -> Tables:
         document = base64.b64decode(error["base64OriginalPayload"], validate=True)
         thing = str(error["topic"]).rpartition("telemetry/")[2]
     except (ValueError, KeyError, TypeError, binascii.Error):
-        pass  # a document of another kind is itself what is quarantined
+        pass  # a document of another kind is quarantined itself
     if text := document.decode("utf-8", "replace").strip():
         yield parser.texts(readings_of(text)), thing
 
 
 @dataclass(frozen=True)
 class _Packing:
-    """What is said of messages when they are validated and packed."""
+    """Options for validating and packing messages."""
 
     key_prefix: str
     buckets: int
@@ -134,7 +133,7 @@ def _read(
 
 
 def _origin(path: str) -> tuple[str, datetime]:
-    """Key below the prefix, and the hour of arrival in it."""
+    """Return the key below the prefix, and its hour of arrival."""
     key = _KEY.search(path)
     if key is None:
         raise ValueError(f"expected an object below YYYY/MM/DD/HH/; got {path}")

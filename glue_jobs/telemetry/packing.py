@@ -1,8 +1,8 @@
-"""Messages on their way from the stage that reads them to the stage that writes them: packed.
+"""Packs messages into large Spark rows between the stages that read and write them.
 
-Spark moves a row at a time. Most of what it would do with a reading is to turn it from columns into
-a row and back again, so readings stay in Arrow's columns, and a row of Spark's holds all those of
-one day out of one block of lines.
+Spark moves rows one by one, and would spend most time converting readings from columns to rows and
+back. Readings therefore stay in Arrow's columns, and one Spark row contains all readings of one day
+from one block of lines.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from contracts.lake.arrow_schemas import arrow_schema
 from contracts.lake.tables import QUARANTINE, TELEMETRY
 
 COLUMNS = "date string, bucket int, reason string, rows bigint, late bigint, payload binary"
-"""Of packed messages: day of the readings, or of arrival where there is a ``reason``; bucket of
-their devices; number of rows, and of those that came on a later day; the rows in Arrow's format."""
+"""Columns of packed messages: day of the readings, or of arrival if there is a ``reason``; bucket
+of their devices; number of rows, and of late rows; the rows in Arrow's format."""
 
 PACKED = pa.schema(
     [
@@ -43,14 +43,14 @@ Positions = npt.NDArray[np.int64]
 
 
 def packed(messages: pa.Table, buckets: int) -> Iterator[pa.RecordBatch]:
-    """Validated messages as packed rows.
+    """Pack validated messages.
 
     Parameters
     ----------
     messages
         Columns of `glue_jobs.telemetry.validation.VALIDATED`.
     buckets
-        Into how many parts a day's devices are dealt; a device is always in the same.
+        Number of parts into which a day's devices are split; a device is always in the same one.
     """
     refused = pc.is_valid(messages["reason"])
     if not pc.any(refused).as_py():
@@ -67,7 +67,7 @@ def packed(messages: pa.Table, buckets: int) -> Iterator[pa.RecordBatch]:
 
 
 def packed_readings(readings: pa.Table, buckets: int = 1) -> Iterator[pa.RecordBatch]:
-    """Sound readings as packed rows.
+    """Pack valid readings.
 
     Parameters
     ----------
@@ -93,12 +93,12 @@ def packed_readings(readings: pa.Table, buckets: int = 1) -> Iterator[pa.RecordB
 
 
 def unpacked(payloads: Iterable[bytes]) -> pa.Table:
-    """The rows of some payloads of one kind."""
+    """Unpack the rows of payloads of one kind."""
     return pa.concat_tables(pa.ipc.open_stream(payload).read_all() for payload in payloads)
 
 
 def refused_messages(packed_messages: DataFrame) -> DataFrame:
-    """What is to go to quarantine: columns of `QUARANTINE`, and ``date``, the day of arrival."""
+    """Return messages for quarantine: columns of `QUARANTINE`, and ``date``, the day of arrival."""
 
     def unpack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

@@ -1,8 +1,8 @@
-"""From text to messages: the objects on a line, the readings of a batch, the types of fields.
+"""Parses text into messages: objects on a line, readings of a batch, types of fields.
 
-A sound block of lines goes through Arrow's JSON parser, which stops at anything out of the
-ordinary. Then the block is cut into pieces, and the pieces that it stops at again are read one
-message after the other, in plain Python. Both ways give the same; the second says what is wrong.
+Arrow's JSON parser reads a block of regular lines, and rejects anything unusual. A rejected block
+is cut into pieces, and pieces that are rejected again are parsed message by message in plain
+Python. Both parsers give the same result; the second reports the fault.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from glue_jobs.telemetry.timestamps import time_of, times
 
 LINES_PER_PIECE = 64
 READINGS = "readings"
-"""The field that makes a message a batch of them."""
+"""The field that identifies a batch of messages."""
 
 _ARROW_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
@@ -32,22 +32,22 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, float),
 }
-_SEPARATORS = ", \t\r\n\ufeff"  # between messages, with the byte order mark that begins some texts
+_SEPARATORS = ", \t\r\n\ufeff"  # between messages; some texts start with a byte order mark
 _END_OF_OBJECT = re.compile(r"\}\s*,?\s*(?=\{)")
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
 
 
 def messages_on(line: str) -> Iterator[str]:
-    """Texts of the messages on a line: of each object on it, and of each reading in a batch."""
+    """Yield the texts of the messages on a line: each object, and each reading of a batch."""
     for text in objects_on(line):
         yield from readings_of(text)
 
 
 def objects_on(line: str) -> Iterator[str]:
-    """The objects on a line, in order; braces inside strings do not count.
+    """Yield the objects on a line, in order; braces inside strings do not count.
 
-    Firehose puts no delimiter between records unless told to. What never comes into balance stays
-    one text, to be validated later.
+    Firehose writes no delimiter between records unless it is configured to. Text with unbalanced
+    braces stays one text, for validation later.
     """
     start, depth = 0, 0
     if _END_OF_OBJECT.search(line):
@@ -62,11 +62,11 @@ def objects_on(line: str) -> Iterator[str]:
 
 
 def readings_of(text: str) -> list[str]:
-    """A message for each reading of a batch, with what it shares with the others.
+    """Return one message per reading of a batch, with the fields that the batch's readings share.
 
-    The reading's own fields stand before the batch's, save the rule's stamps, which no device can
-    give itself. A reading that is no object stays in a batch of its own; so does a text that is no
-    batch, as it is.
+    A reading's own fields override the batch's, except the rule's stamps, which a device cannot
+    set. A reading that is not an object stays in a separate batch. A text that is not a batch is
+    returned unchanged.
     """
     if f'"{READINGS}"' not in text:
         return [text]
@@ -84,19 +84,19 @@ def readings_of(text: str) -> list[str]:
 
 
 class MessageParser:
-    """Reads messages with fields of given types into Arrow.
+    """Parser of messages with fields of given types into Arrow tables.
 
     Parameters
     ----------
     types
-        As of `contracts.messages.telemetry.field_types`.
+        Result of `contracts.messages.telemetry.field_types`.
 
     Attributes
     ----------
     schema
         Columns of a message: ``raw_line`` (its text, maybe with the line's end), the fields of
-        `types`, ``taken_at`` (its ``timestamp``; null where that is not RFC 3339), ``extra`` (all
-        other fields, as text), and where it is no message, ``fault`` (reason for quarantine) and
+        `types`, ``taken_at`` (its ``timestamp``; null if that is not RFC 3339), ``extra`` (all
+        other fields, as text), and for an invalid message ``fault`` (reason for quarantine) and
         ``fault_detail``.
     """
 
@@ -119,7 +119,7 @@ class MessageParser:
         )
 
     def block(self, block: bytes) -> pa.Table:
-        """The messages in a block of lines."""
+        """Parse a block of lines."""
         sound = self._sound(block)
         if sound is not None:
             return sound
@@ -136,7 +136,7 @@ class MessageParser:
         return pa.concat_tables((*tables, self.texts(others)))
 
     def texts(self, texts: Iterable[str]) -> pa.Table:
-        """Messages, one a text."""
+        """Parse messages, one per text."""
         some = list(texts)
         sound = self._sound("".join(f"{text}\n" for text in some).encode("utf-8", "replace"))
         if sound is not None and sound.num_rows == len(some):
@@ -144,17 +144,17 @@ class MessageParser:
         return self._table([self._message(text) for text in some])
 
     def damaged(self, detail: str) -> pa.Table:
-        """What stands for an object that could be read in part only."""
+        """Return the row that represents the unreadable part of an object."""
         return self._table([self._refused("", "damaged_object", detail)])
 
     def _sound(self, block: bytes) -> pa.Table | None:
-        """The messages of lines that each are one sound object without an unknown field."""
+        """Parse lines that are each one valid object without unknown fields; None for any other."""
         text = np.frombuffer(block, np.uint8)
         ends = np.flatnonzero(text == ord("\n"))
         starts = np.append(0, ends + 1)
         if starts[-1] != len(text) or not len(ends) or b"\r" in block or not _is_utf8(block):
             return None
-        # Every line begins and ends an object, so if there are as many objects, each has a line.
+        # Every line starts and ends with a brace, so with as many objects, each line is one.
         if (text[starts[:-1]] != ord("{")).any() or (text[ends - 1] != ord("}")).any():
             return None
         reading = pyarrow.json.ReadOptions(use_threads=False, block_size=len(block))
@@ -165,7 +165,7 @@ class MessageParser:
         if fields.num_rows != len(ends) or not all(
             pc.all(pc.is_finite(fields[name])).as_py() is not False for name in self._numbers
         ):
-            return None  # NaN, which is not JSON
+            return None  # NaN is not JSON
         taken_at = times(fields["timestamp"])
         if taken_at is None:
             return None
@@ -250,7 +250,7 @@ _A = {"text": "text", "integer": "a whole number of 64 bits", "number": "a numbe
 
 
 def _loaded(text: str) -> Any:
-    """What a JSON text holds; None where it is none, or too deep to be read."""
+    """Return the value of a JSON text; None if the text is invalid or nested too deeply."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -270,7 +270,7 @@ def _plain(value: object) -> str:
 
 
 def _valid(text: str) -> str:
-    """Text in which halves of surrogate pairs are replaced, so that it can be UTF-8."""
+    """Replace unpaired surrogates in a text, so that it can be encoded as UTF-8."""
     return text.encode("utf-8", "replace").decode()
 
 

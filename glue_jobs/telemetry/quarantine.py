@@ -1,7 +1,7 @@
-"""The quarantine table: what could not be read, by day of arrival.
+"""Maintains the quarantine table: invalid messages, by day of arrival.
 
-It mirrors the raw objects: working off a window replaces all that its objects put there before, so
-it neither doubles nor keeps what a better reader has since understood.
+The table mirrors the raw objects. Processing a window replaces all rows from its objects, so rows
+are not duplicated, and messages that an improved parser now accepts are removed.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ HOUR_IN_KEY = r"(\d{4}/\d{2}/\d{2}/\d{2}/)"
 def replace_quarantine(
     refused: DataFrame, count: int, table: str, window: tuple[datetime, datetime], run: str
 ) -> None:
-    """Make the table hold the refused messages of a window, and of others what it held.
+    """Replace the table's rows of one window by its refused messages.
 
     Parameters
     ----------
     refused
         Columns of `glue_jobs.lake.tables.QUARANTINE` and ``date``, the day of arrival.
     count
-        How many there are.
+        Number of refused messages.
     table
         URI of the table.
     window
-        Arrival window ``[start, end)`` that they are of.
+        Arrival window ``[start, end)`` of the messages.
     run
         Id of the run.
     """
@@ -55,7 +55,7 @@ def replace_quarantine(
 
 
 def _is_inside(window: tuple[datetime, datetime]) -> Column:
-    """Whether a row's object arrived in an hour of a window."""
+    """Return whether a row's object arrived in an hour of a window."""
     start, end = window
     last = arrival_prefix(end - timedelta(microseconds=1))
     hour = F.regexp_extract("source", HOUR_IN_KEY, 1)

@@ -1,4 +1,4 @@
-"""The text in a raw object, also where the object was cut off or damaged on its way."""
+"""Reads the text of a raw object, even if the object is truncated or damaged."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import zlib
 from collections.abc import Iterator
 
 BLOCK = 4 * 1024 * 1024
-"""Bytes of text that are worked on at a time."""
+"""Bytes of text that are processed at a time."""
 
 _WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
-_PADDING = b"\0"  # which gzip allows at the end
+_PADDING = b"\0"  # gzip allows it at the end
 
 
 class DamagedObjectError(ValueError):
-    """An object ends before its time, or does not match its checksum."""
+    """An object is truncated, or does not match its checksum."""
 
 
 def blocks_of_lines(content: bytes, compressed: bool) -> Iterator[bytes]:
-    """Whole lines of an object in blocks of about `BLOCK` bytes.
+    """Yield whole lines of an object in blocks of about `BLOCK` bytes.
 
     Parameters
     ----------
     compressed
-        It is one or several gzip members.
+        Whether the object consists of one or more gzip members.
 
     Raises
     ------
     DamagedObjectError
-        Behind the last block: all that could be read came before it, so that a caller who keeps
-        the blocks loses nothing but what is not there.
+        The object is damaged; raised after the last block, so that a caller keeps everything that
+        could be read.
     """
     open_line, damage = b"", None
     pieces = _inflated(content) if compressed else _slices(content)
@@ -52,7 +52,7 @@ def _slices(content: bytes) -> Iterator[bytes]:
 
 
 def _inflated(content: bytes) -> Iterator[bytes]:
-    """What gzip members hold, up to where they are damaged."""
+    """Yield the content of gzip members, up to a damaged place."""
     while content := content.lstrip(_PADDING):
         member = zlib.decompressobj(_WITH_GZIP_HEADER)
         while not member.eof:
@@ -61,16 +61,16 @@ def _inflated(content: bytes) -> Iterator[bytes]:
                 piece = member.decompress(content, BLOCK)
             except zlib.error as error:
                 yield _up_to_the_error(before, content)
-                raise DamagedObjectError(f"expected sound gzip; got {error}") from None
+                raise DamagedObjectError(f"expected valid gzip; got {error}") from None
             yield piece
             content = member.unconsumed_tail
             if not (member.eof or content or piece):
-                raise DamagedObjectError("expected a whole gzip member; got one that is cut off")
+                raise DamagedObjectError("expected a complete gzip member; got a truncated one")
         content = member.unused_data
 
 
 def _up_to_the_error(member: zlib._Decompress, content: bytes) -> bytes:
-    """zlib gives nothing of a call that fails, so it is called for one byte after the other."""
+    """Decompress byte by byte up to the error, because a failing zlib call returns nothing."""
     text = bytearray()
     try:
         for place in range(len(content)):

@@ -1,4 +1,4 @@
-"""Times as messages write them, in RFC 3339: of many at once, and of one."""
+"""Parses the messages' times in RFC 3339: a column at once, or a single one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from contracts.lake.arrow_schemas import TIME
 from contracts.times import utc_time
 
 RFC_3339 = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?"
-"""Devices from before version 1 may leave the offset away; they mean UTC."""
+"""Devices from before version 1 may omit the offset, which means UTC."""
 
 
 def times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Times of timestamps; None where one of them is out of the ordinary."""
+    """Parse a column of timestamps; None if one of them is not in a regular form."""
     if pc.all(pc.match_substring_regex(texts, f"^{RFC_3339}$")).as_py() is False:
         return None
     for written in (TIME, pa.timestamp("us")):  # all with an offset, or all without
@@ -29,10 +29,10 @@ def times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def time_of(text: str) -> datetime | None:
-    """Time of a timestamp; None where it is not RFC 3339."""
+    """Parse one timestamp; None if it is not RFC 3339."""
     if not re.fullmatch(RFC_3339, text, re.ASCII):
         return None
     try:
         return utc_time(text)
-    except ValueError:  # a date that is none, or is none in UTC
+    except ValueError:  # not a date, or out of range in UTC
         return None

@@ -328,5 +328,7 @@ def test_series_without_readings_fail_with_one_clear_line(too_early: str) -> Non
 
 
 def test_jobs_that_do_not_exist_say_what_to_do(aws: boto3.Session) -> None:
-    with pytest.raises(JobFailedError, match=r"the estate is not applied: .*make plan apply ENV=dev"):
+    with pytest.raises(
+        JobFailedError, match=r"the estate is not applied: .*make plan apply ENV=dev"
+    ):
         Estate(aws, "dev").run(TELEMETRY_TO_PARQUET)
