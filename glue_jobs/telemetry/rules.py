@@ -1,7 +1,7 @@
-"""Rules that a message must keep to be a reading: each said once, for many messages and for one.
+"""Validation rules of messages, each defined once for whole columns and for one message.
 
-A rule looks at whole columns, and says of one message what was expected and what came. The rules
-stand in an order: what is wrong with a message is the first one that it breaks.
+A rule checks whole columns, and describes for one message the expected and the actual value. The
+rules are ordered: the fault of a message is the first rule that it violates.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold of a message.
+    """A validation rule.
 
     Parameters
     ----------
     reason
-        Reason for quarantine of a message that breaks it.
+        Reason for quarantine of a message that violates the rule.
     meaning
-        The reason in words.
+        Description of the reason.
     holds
-        Of messages, a column of booleans without nulls. It need not hold of a message that breaks
-        an earlier rule.
+        Function that checks messages and returns booleans without nulls. The value of a message
+        that violates an earlier rule is not used.
     complaint
-        Of a message that breaks it and no earlier rule, what was expected and what came.
+        Function that describes the expected and the actual value of a message that violates this
+        rule and no earlier one.
     """
 
     reason: str
@@ -50,9 +51,9 @@ class Rule:
 
 
 def rules(versions: tuple[Version, ...]) -> tuple[Rule, ...]:
-    """The rules of messages of some versions.
+    """Return the rules for messages of some versions.
 
-    Messages have the columns of a reading, ``timestamp`` null where the text ``written`` is no
+    Messages have the columns of a reading; ``timestamp`` is null if the text ``written`` is not a
     time.
     """
     known = {version.number: version for version in versions}
@@ -60,13 +61,13 @@ def rules(versions: tuple[Version, ...]) -> tuple[Rule, ...]:
     return (
         Rule(
             "missing_thing_name",
-            "nothing tells which thing published the message",
+            "the thing that published the message is unknown",
             lambda messages: _true(pc.not_equal(messages["thing_name"], "")),
             lambda row: "expected thing_name, which the rule adds",
         ),
         Rule(
             "unknown_version",
-            "schema_version is none that the ETL knows",
+            "the ETL does not know the schema_version",
             lambda messages: _null_or(
                 messages["schema_version"],
                 pc.is_in(messages["schema_version"], pa.array(numbers, pa.int64())),
@@ -126,7 +127,7 @@ def rules(versions: tuple[Version, ...]) -> tuple[Rule, ...]:
         ),
         Rule(
             "no_position",
-            "longitude and latitude are both 0, what a receiver without a fix reports",
+            "longitude and latitude are both 0, as reported by a receiver without a fix",
             lambda messages: pc.fill_null(
                 pc.or_(
                     pc.not_equal(messages["longitude"], 0), pc.not_equal(messages["latitude"], 0)
@@ -135,15 +136,15 @@ def rules(versions: tuple[Version, ...]) -> tuple[Rule, ...]:
             ),
             lambda row: "expected a position or none; got longitude 0 and latitude 0",
         ),
-        _within_limits(OUT_OF_RANGE, "a sequence, longitude or latitude that cannot be"),
+        _within_limits(OUT_OF_RANGE, "an impossible sequence, longitude or latitude"),
         _within_limits(
-            IMPOSSIBLE_CONCENTRATION, "a concentration below 0 or above what any air holds"
+            IMPOSSIBLE_CONCENTRATION, "a concentration below 0 or above any possible value in air"
         ),
     )
 
 
 def _within_limits(reason: str, meaning: str) -> Rule:
-    """All `LIMITS` with the same reason as one rule."""
+    """Build one rule from all `LIMITS` with the same reason."""
     limits = [limit for limit in LIMITS if limit.reason == reason]
 
     def holds(messages: pa.Table) -> pa.Array:
@@ -157,13 +158,13 @@ def _within_limits(reason: str, meaning: str) -> Rule:
 
 
 def within(values: pa.Array, low: float, high: float, null: bool = True) -> pa.Array:
-    """Whether values are in a range, both ends included; what is said of null is given."""
+    """Return whether values are in a range with both ends; ``null`` is the result for nulls."""
     inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
     return pc.fill_null(inside, null)
 
 
 def _is_identified(messages: pa.Table, known: Mapping[int | None, Version]) -> pa.Array:
-    """Whether each message has all of the fields that are `_required` of it."""
+    """Return whether each message has all of its `_required` fields."""
     stated = messages["schema_version"]
     without = pc.is_null(stated)
     bare = _all((without, *(pc.is_null(messages[name]) for name in ("boot_id", "sequence"))))
@@ -180,7 +181,7 @@ def _is_identified(messages: pa.Table, known: Mapping[int | None, Version]) -> p
 
 
 def _required(row: Row, known: Mapping[int | None, Version]) -> tuple[str, ...]:
-    """A message that says no version, but something of an identity, must say all of it."""
+    """Return the required identity; without a version, a partial identity must be complete."""
     if row["schema_version"] is None and (row["boot_id"], row["sequence"]) != (None, None):
         return IDENTITY
     return _identity(row["schema_version"], known)

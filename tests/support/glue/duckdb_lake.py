@@ -1,4 +1,4 @@
-"""What a lake must hold, worked out by DuckDB from the same raw objects, in SQL of its own."""
+"""Reference for the lake's content, computed by DuckDB from the same raw objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import duckdb
 
 from contracts.messages.telemetry import CONCENTRATION_LIMITS, POLLUTANTS
 
-# A line is cut behind each brace that closes an object outside of strings, if another one begins.
+# A line is cut after each brace that closes an object outside strings, if another object follows.
 _SPLIT = r"""
 CREATE TABLE lines AS
 SELECT source, hour, row_number() OVER () AS line, text
@@ -56,7 +56,7 @@ SELECT source, hour, decode(from_base64(document ->> '$.base64OriginalPayload'))
 FROM errors;
 """
 
-# A reading's fields are laid over its batch's, and the rule's stamps over both.
+# A reading's fields override its batch's, and the rule's stamps override both.
 _BATCHES = """
 CREATE TABLE bodies AS
 SELECT *, CASE WHEN json_valid(text) THEN text::json END AS body FROM texts WHERE text != '';
@@ -141,7 +141,7 @@ SELECT *, CASE
 FROM typed;
 """
 
-# Readings of one batch came at one moment: of the same ones, the earlier and lower stays.
+# Readings of one batch arrive at the same moment: the earlier and lower duplicate is kept.
 _LAKE = f"""
 SELECT thing_name, boot_id, sequence, taken_at, {", ".join(POLLUTANTS)}
 FROM judged WHERE reason IS NULL
@@ -153,12 +153,12 @@ QUALIFY row_number() OVER (
 
 
 class Reference:
-    """Messages of raw objects, and what becomes of them.
+    """Expected readings and quarantine of raw objects.
 
     Parameters
     ----------
     raw, errors
-        Folders of ``YYYY/MM/DD/HH/``: what Firehose delivered, and the rule's error documents.
+        Folders of ``YYYY/MM/DD/HH/``: Firehose's objects, and the rule's error documents.
     """
 
     def __init__(self, raw: Path, errors: Path) -> None:
@@ -175,18 +175,18 @@ class Reference:
 
     @property
     def readings(self) -> list[tuple[Any, ...]]:
-        """Device, boot, sequence, microseconds of Unix time and pollutants, in order."""
+        """Return device, boot, sequence, Unix time in microseconds and pollutants, sorted."""
         return sorted(self._duckdb.execute(_LAKE).fetchall(), key=repr)
 
     @property
     def quarantine(self) -> list[tuple[str, str]]:
-        """Reason and source of each message that is no reading, in order."""
+        """Return reason and source of each invalid message, sorted."""
         refused = "SELECT reason, source FROM judged WHERE reason IS NOT NULL"
         return sorted(self._duckdb.execute(refused).fetchall() + self._damaged)
 
     @property
     def sound(self) -> int:
-        """Messages that are readings, also the same ones."""
+        """Return the number of valid messages, including duplicates."""
         counted = self._duckdb.execute(
             "SELECT count(*) FROM judged WHERE reason IS NULL"
         ).fetchone()
@@ -201,7 +201,7 @@ class Reference:
         )
 
     def _text(self, path: Path, raw: Path) -> str:
-        """One byte after the other, until gzip says that there is no more or no sound one."""
+        """Read byte by byte until gzip reports the end or damage."""
         text = bytearray()
         with gzip.open(path) as file:
             try:

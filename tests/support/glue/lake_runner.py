@@ -1,7 +1,7 @@
-"""Works off windows of a lake in a folder, one after the other, in a process that can be killed.
+"""Processes windows of a lake in a folder, one after the other, in a process that can be killed.
 
-Started as ``python lake_runner.py FOLDER START/END…``; says ``ready`` before the first window, and
-what each run counted.
+Usage: ``python lake_runner.py FOLDER START/END…``. It prints ``ready`` before the first window, and
+the counts of each run.
 """
 
 from __future__ import annotations

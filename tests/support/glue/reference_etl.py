@@ -1,4 +1,4 @@
-"""What becomes of a line, in plain Python, one character at a time: the jobs are held to it."""
+"""Reference parser and validator of lines in plain Python, against which the jobs are tested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOUBLES = (*POLLUTANTS, *OLD.values(), "longitude", "latitude")
 
 
 def split(line: str) -> list[str]:
-    """Messages on a line."""
+    """Return the messages on a line."""
     pieces, start, depth, in_string, skip = [], 0, 0, False, False
     for place, character in enumerate(line):
         if skip:
@@ -44,7 +44,7 @@ def _no_constant(name: str) -> None:
 
 
 def judge(text: str, arrived: datetime) -> tuple[str | None, dict[str, Any]]:
-    """Reason for quarantine, or None and the reading."""
+    """Return the reason for quarantine, or None and the reading."""
     try:
         fields = json.loads(text, parse_constant=_no_constant)
     except ValueError:

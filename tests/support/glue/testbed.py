@@ -1,4 +1,4 @@
-"""A small estate for the Glue tests: buckets, role, the two jobs, and messages in raw."""
+"""Small estate for the Glue tests: buckets, role, the jobs, and messages in the raw bucket."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Estate:
-    """One environment, named so that no other test's estate is touched."""
+    """One environment with a name of its own, so that tests do not share resources."""
 
     def __init__(self, session: boto3.Session, environment: str = "staging") -> None:
         self.session = session
@@ -90,7 +90,7 @@ class Estate:
         )
 
     def job(self, name: str, script: str, **changes: Any) -> str:
-        """A job that runs a script."""
+        """Create or update a job that runs a script."""
         self.put("code", f"glue/{name}.py", script.encode())
         code = self.names.bucket("code")
         definition = {
@@ -118,16 +118,16 @@ class Estate:
         self.s3.put_object(Bucket=self.names.bucket(purpose), Key=key, Body=body)
 
     def land(self, name: str, lines: list[str], arrived: datetime = ARRIVED) -> None:
-        """Lines in raw, as Firehose would leave them."""
+        """Write lines to the raw bucket in Firehose's form."""
         key = f"{locations.RAW_TELEMETRY.prefix}{locations.arrival_prefix(arrived)}{name}.gz"
         self.put("raw", key, gzip.compress("".join(f"{line}\n" for line in lines).encode()))
 
     def run(self, job: str, window: Window = WINDOW) -> dict[str, Any]:
-        """Counts of a run of one of ours."""
+        """Run one of the project's jobs and return its counts."""
         return self.client.run(job, window).counts
 
     def ended(self, job: str, arguments: dict[str, str] | None = None) -> dict[str, Any]:
-        """A run of any job, at its end."""
+        """Run any job and return the ended run."""
         run_id = self.glue.start_job_run(JobName=job, Arguments=arguments or {})["JobRunId"]
         return self.end_of(job, run_id)
 
@@ -147,7 +147,7 @@ class Estate:
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def table(self, place: locations.Location) -> list[dict[str, Any]]:
-        """All rows of a table, ``date`` included, in a fixed order."""
+        """Return all rows of a table with ``date``, in a fixed order."""
         rows = []
         for key in self.files(place):
             read = pq.read_table(pa.BufferReader(self.body(place, key)), partitioning=None)
@@ -156,7 +156,7 @@ class Estate:
         return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
 
     def files(self, place: locations.Location) -> list[str]:
-        """Keys of a table's files: those that its Delta log names, where it has one."""
+        """Return keys of a table's files; if it has a Delta log, those that the log names."""
         keys = self.keys(place)
         log = [key for key in keys if key.startswith(f"{place.prefix}_delta_log/")]
         if not log:
@@ -169,14 +169,14 @@ class Estate:
             return [f"{place.prefix}{file.path}" for file in snapshot(f"file://{folder}/").files]
 
     def record(self, job: str) -> RunRecord:
-        """The row that the newest run of one of ours left in the table of runs."""
+        """Return the row of a job's newest run in the table of runs."""
         (newest,) = self.glue.get_job_runs(JobName=self.names.job(job), MaxResults=1)["JobRuns"]
         record = self.client.record(job, newest["Id"])
         assert record is not None, newest
         return record
 
     def output(self, run_id: str) -> str:
-        """What a run has printed so far."""
+        """Return the output of a run so far."""
         try:
             return self.log("/aws-glue/jobs/output", run_id)
         except self.logs.exceptions.ResourceNotFoundException:
@@ -188,7 +188,7 @@ class Estate:
 
 
 def until(condition: Callable[[], T | None], what: str) -> T:
-    """What a condition gives as soon as it gives something."""
+    """Wait until a condition returns a true value, and return it."""
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
         found = condition()
@@ -199,7 +199,7 @@ def until(condition: Callable[[], T | None], what: str) -> T:
 
 
 def message(device: str, number: int, /, **changes: Any) -> str:
-    """A message as the topic rule passes it on; one an hour."""
+    """Return a message as delivered by the topic rule; messages are an hour apart."""
     taken = FIRST_READING + timedelta(hours=number)
     fields = {
         "schema_version": 1,

@@ -1,4 +1,4 @@
-"""The lake after any windows in any order, beside what DuckDB makes of the same raw objects."""
+"""Compares the lake, after any windows in any order, with DuckDB's reading of the raw objects."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ STAMPS = ("thing_name", "received_at")
 
 @dataclass(frozen=True)
 class Delivery:
-    """An object as Firehose delivers it, or worse.
+    """An object delivered by Firehose, possibly damaged.
 
     Parameters
     ----------
     hour
-        Of its arrival, after `FIRST`.
+        Hour of its arrival, after `FIRST`.
     messages
-        Lists of readings: of one reading a message, of several a batch.
+        Lists of readings: one reading is a message, several are a batch.
     again
-        Places of messages that are sent twice.
+        Positions of messages that are sent twice.
     between, before, behind
-        What the text has between its messages, at its begin and at its end.
+        Text between the messages, at the start and at the end.
     left
-        Part of the object's bytes that came.
+        Share of the object's bytes that arrived.
     """
 
     hour: int
@@ -57,7 +57,7 @@ class Delivery:
     left: float
 
     def content(self, stamps: Callable[[], int]) -> bytes:
-        """The bytes of the object; each message gets a stamp."""
+        """Return the bytes of the object; each message gets a stamp."""
         texts = [json.dumps(_stamped(readings, stamps())) for readings in self.messages]
         texts += [texts[place % len(texts)] for place in self.again if texts]
         halves = texts[::2], texts[1::2]
@@ -82,7 +82,7 @@ def _joined(texts: list[str], between: str, before: bytes, behind: bytes) -> byt
 
 
 def field(*values: Any) -> st.SearchStrategy[Any]:
-    """Mostly the first value."""
+    """Return a strategy that mostly draws the first value."""
     return st.one_of(st.just(values[0]), st.just(values[0]), st.sampled_from(values))
 
 
@@ -158,7 +158,7 @@ windows = st.lists(st.integers(1, HOURS - 1), max_size=1).map(
 
 
 def land(deliveries: list[Delivery], failed: list[dict[str, Any]], raw: Path, errors: Path) -> None:
-    """Write the objects, and the documents of messages that the rule could not pass on."""
+    """Write the objects, and the error documents of messages that the rule could not deliver."""
     stamps = itertools.count(int(FIRST.timestamp() * 1000))
     for number, one in enumerate(deliveries):
         _write(raw, one.hour, f"{number}.gz", one.content(lambda: next(stamps)))
@@ -182,7 +182,7 @@ def work_off(root: Path, window: tuple[int, int]) -> dict[str, Any]:
 
 
 def table(root: Path, name: str) -> list[dict[str, Any]]:
-    """Rows of a table, without Spark; none where there is no table."""
+    """Return the rows of a table, read without Spark; none if there is no table."""
     uri = f"file://{root}/{name}/"
     return DeltaTable(uri).to_pyarrow_table().to_pylist() if DeltaTable.is_deltatable(uri) else []
 
@@ -206,7 +206,7 @@ def readings_in(root: Path) -> list[tuple[Any, ...]]:
     max_examples=3,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate],  # an example is hundreds of messages and takes seconds
+    phases=[Phase.generate],  # an example has hundreds of messages and takes seconds
 )
 @given(
     deliveries=st.lists(delivery, min_size=6, max_size=12),
@@ -214,7 +214,7 @@ def readings_in(root: Path) -> list[tuple[Any, ...]]:
     planned=windows,
     randomly=st.randoms(use_true_random=False),
 )
-def test_every_message_is_kept_a_duplicate_or_in_quarantine_as_duckdb_says(
+def test_every_message_is_kept_or_a_duplicate_or_in_quarantine_as_in_duckdb(
     deliveries: list[Delivery],
     failed: list[dict[str, Any]],
     planned: list[tuple[int, int]],

@@ -1,4 +1,4 @@
-"""Compaction: few files instead of many, not a row changed, whatever else writes to the table."""
+"""Tests that compaction reduces files without changing rows, in parallel with other writers."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def test_only_closed_days_with_too_many_small_files_are_crowded():
         *(file(name, "2026-01-01", 5 * MIB, old) for name in "ab"),
         file("c", "2026-01-02", 5 * MIB, old),  # one file
         file("d", "2026-01-03", 5 * MIB, old),
-        file("e", "2026-01-03", 5 * MIB, new),  # came yesterday
+        file("e", "2026-01-03", 5 * MIB, new),  # added yesterday
         file("f", "2026-01-04", 300 * MIB, old),
-        *(file(name, "2026-01-04", 5 * MIB, old) for name in "gh"),  # late ones beside a large
+        *(file(name, "2026-01-04", 5 * MIB, old) for name in "gh"),  # late, next to a large file
         *(file(name, "2026-01-05", 200 * MIB, old) for name in "ij"),
     ) == {"2026-01-01": ["a", "b"], "2026-01-04": ["g", "h"]}
 
@@ -47,14 +47,14 @@ def test_only_closed_days_with_too_many_small_files_are_crowded():
 @pytest.mark.parametrize(
     ("sizes", "files"), [([1], 1), ([100] * 5, 1), ([100] * 6, 2), ([100] * 30, 6)]
 )
-def test_files_are_of_a_healthy_size(sizes: list[int], files: int) -> None:
+def test_merged_files_have_an_efficient_size(sizes: list[int], files: int) -> None:
     small = [file("", "", size * MIB, NOW) for size in sizes]
     assert files_for(small) == files
     assert sum(sizes) / files <= 512
 
 
 class Lake:
-    """A table of readings in a folder, to which runs add a file at a time."""
+    """A table of readings in a folder, to which each run adds one file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -129,14 +129,16 @@ def test_many_files_of_a_day_become_one_with_the_same_rows(lake: Lake) -> None:
     assert lake.compact()["days_compacted"] == 0
 
 
-def test_a_day_that_still_grows_is_left_alone(lake: Lake) -> None:
+def test_a_day_that_still_grows_is_not_compacted(lake: Lake) -> None:
     before = lake.files()
     assert lake.compact("--closed_after_hours", "1")["days_compacted"] == 0
     assert lake.files() == before
 
 
-def test_what_came_during_the_compaction_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody commits between the compaction's look at the table and its commit."""
+def test_readings_added_during_the_compaction_stay(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run commits between the compaction's snapshot and its commit."""
     others = iter([5])
 
     def commit(base: Snapshot, *rest: Any, **how: Any) -> int:
@@ -153,7 +155,7 @@ def test_what_came_during_the_compaction_stays(lake: Lake, monkeypatch: pytest.M
     assert set(lake.read()) > set(before)
 
 
-def test_a_day_that_another_run_has_rewritten_is_given_up(lake: Lake) -> None:
+def test_a_day_that_another_run_has_rewritten_is_skipped(lake: Lake) -> None:
     day = [file for file in lake.files() if file.date == "2026-06-01"]
     delta.commit(delta.snapshot(lake.uri), READINGS, [], day[:1], run="a merge")
     before = lake.read()
@@ -179,7 +181,7 @@ def test_a_run_that_dies_before_its_commit_changes_nothing(
     assert lake.read() == before
 
 
-def test_rows_that_went_missing_are_never_committed(
+def test_a_compaction_that_loses_rows_is_not_committed(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = delta.read
@@ -190,7 +192,7 @@ def test_rows_that_went_missing_are_never_committed(
     assert lake.files() == files
 
 
-def test_files_of_no_version_go_once_they_are_old_and_notes_stay(lake: Lake) -> None:
+def test_old_files_of_no_version_are_deleted_and_ranges_stay(lake: Lake) -> None:
     folder = lake.folder / "telemetry"
     note = folder / "_identity_ranges/part.parquet"
     for left in (folder / "killed-run/date=2026-06-01/part.parquet", note):
@@ -220,8 +222,6 @@ def _at(lake: Lake, version: int) -> tuple[DataFile, ...]:
         (["--force", "yes"], "--force to be one of false, true; got 'yes'"),
     ],
 )
-def test_arguments_that_make_no_sense_are_refused(
-    tmp_path: Path, options: list[str], message: str
-) -> None:
+def test_invalid_arguments_are_refused(tmp_path: Path, options: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Lake(tmp_path).arguments(*options)

@@ -1,4 +1,4 @@
-"""Tables with a Delta log: what a commit changes, and what becomes of the one that comes second."""
+"""Tests the commits to tables with a Delta log, and the conflict between two commits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_commit_adds_and_removes_at_once(uri: str) -> None:
     assert base.files != now.files
 
 
-def test_the_second_of_two_is_refused_and_worked_out_again(uri: str) -> None:
+def test_the_second_of_two_commits_is_refused_and_computed_again(uri: str) -> None:
     add(uri, file("a"))
     bases = []
 
@@ -57,7 +57,7 @@ def test_the_second_of_two_is_refused_and_worked_out_again(uri: str) -> None:
     assert bases == [1, 2]
 
 
-def test_a_run_that_never_comes_first_says_so(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_never_commits_first_raises(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delta, "LONGEST_PAUSE", 0.0)
     numbers = iter(range(100))
 
@@ -70,15 +70,15 @@ def test_a_run_that_never_comes_first_says_so(uri: str, monkeypatch: pytest.Monk
     assert file("mine") not in delta.snapshot(uri).files
 
 
-def test_nothing_to_change_is_no_version(uri: str) -> None:
+def test_an_empty_change_is_not_committed(uri: str) -> None:
     add(uri, file("a"))
     before = delta.snapshot(uri)
     delta.update(uri, SCHEMA, lambda _: delta.Change(), "r")
     assert delta.snapshot(uri) == before
 
 
-def test_a_commit_whose_answer_was_lost_is_known_again(uri: str) -> None:
-    """The store repeats a put of which it did not hear, and finds its own object there."""
+def test_a_commit_whose_response_was_lost_is_recognised(uri: str) -> None:
+    """The store repeats a put without a response, and finds its own object."""
     add(uri, file("a"))
     base = delta.snapshot(uri)
     assert delta.commit(base, SCHEMA, [file("b")], run="r") == 2

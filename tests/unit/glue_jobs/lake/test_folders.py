@@ -1,4 +1,4 @@
-"""Folders of an arrival window: all that exist in it, as few as possible, none outside."""
+"""Tests the folders of an arrival window: all existing ones, as few as possible, none outside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = "s3://raw/telemetry/"
 
 
 class Tree:
-    """Folders above some hours, and how often they were listed."""
+    """Folders above some hours, with the number of listings."""
 
     def __init__(self, hours: list[str]) -> None:
         self.hours = hours
@@ -40,19 +40,19 @@ def test_whole_days_months_and_years_are_one_folder() -> None:
     assert tree.listed <= 5
 
 
-def test_hours_that_a_window_only_touches_are_taken_whole() -> None:
+def test_partly_covered_hours_are_included_completely() -> None:
     half = timedelta(minutes=30)
     found = arrival_folders(Tree(hours(JUNE, 24)), ROOT, JUNE + half, JUNE + 3 * half)
     assert found == [f"{ROOT}2026/06/01/00/", f"{ROOT}2026/06/01/01/"]
 
 
-def test_what_is_no_arrival_time_is_left_out() -> None:
+def test_folders_that_are_not_arrival_times_are_ignored() -> None:
     tree = Tree(["_temporary/1/2/3/", "2026/13/01/00/", "2026/06/31/00/", "2026/06/01/05/"])
     found = arrival_folders(tree, ROOT, JUNE, JUNE + timedelta(hours=9))
     assert found == [f"{ROOT}2026/06/01/05/"]
 
 
-def test_nothing_there_is_nothing_found() -> None:
+def test_an_empty_root_has_no_folders() -> None:
     assert arrival_folders(Tree([]), ROOT, JUNE, JUNE + timedelta(days=9)) == []
 
 
@@ -60,7 +60,7 @@ moments = st.integers(0, 24 * 800).map(lambda hour: JUNE + timedelta(hours=hour)
 
 
 @given(st.sets(moments, max_size=30), moments, st.integers(1, 24 * 500))
-def test_the_folders_hold_just_the_hours_of_the_window(
+def test_the_folders_contain_exactly_the_hours_of_the_window(
     there: set[datetime], start: datetime, length: int
 ) -> None:
     end = start + timedelta(hours=length)

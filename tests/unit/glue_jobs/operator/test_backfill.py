@@ -1,4 +1,4 @@
-"""A range of arrivals cut into windows, and what is made of a command line."""
+"""Tests how a range of arrivals is split into windows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_windows_cover_their_span_without_gap_or_overlap(size: timedelta) -> Non
     assert all(timedelta() < end - start <= size for start, end in windows)
 
 
-def test_days_are_cut_at_midnight_utc_whatever_the_span_begins_with() -> None:
+def test_days_are_split_at_midnight_utc_for_any_start_of_the_span() -> None:
     midnight = datetime(2026, 6, 4, tzinfo=UTC)
     assert split((NOON, midnight + DAY), DAY) == [(NOON, midnight), (midnight, midnight + DAY)]
     there = timedelta(hours=5)

@@ -1,4 +1,4 @@
-"""What is expected of the tables, measured by DuckDB on sound rows and on others."""
+"""Tests the expectations of the tables with DuckDB, on valid and invalid rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from contracts.lake.expectations import EXPECTATIONS, FRESH_HOURS, ruleset
 from glue_jobs.operator.quality import findings
 
-duckdb = pytest.importorskip("duckdb")  # no part of Glue
+duckdb = pytest.importorskip("duckdb")  # not part of Glue
 
 NOW = datetime.now(UTC)
 READING: dict[str, Any] = {
@@ -48,7 +48,7 @@ def database() -> Iterator[Any]:
 
 
 def missed(database: Any, table: str, rows: list[dict[str, Any]]) -> list[str]:
-    """The expectations that rows do not meet."""
+    """Return the expectations that rows do not meet."""
     names = list(READING if table == "telemetry" else POINT)
     typed = ", ".join(f"{name} {TYPES.get(name, 'DOUBLE')}" for name in names)
     database.execute(f"CREATE OR REPLACE TABLE {table} ({typed})")
@@ -68,7 +68,7 @@ def missed(database: Any, table: str, rows: list[dict[str, Any]]) -> list[str]:
     return [one.expectation.says for one in found if not one.holds]
 
 
-def test_sound_readings_and_series_are_as_expected(database: Any) -> None:
+def test_valid_readings_and_series_meet_the_expectations(database: Any) -> None:
     assert missed(database, "telemetry", SOUND) == []
     series = [POINT, {**POINT, "pollutant": "carbon_monoxide", "value": 900_000.0}]
     assert missed(database, "series_hourly", series) == []
@@ -85,16 +85,16 @@ def test_sound_readings_and_series_are_as_expected(database: Any) -> None:
         ({}, "identity is unique"),
     ],
 )
-def test_one_bad_reading_is_noticed(database: Any, change: dict, expected: str) -> None:
+def test_one_invalid_reading_is_found(database: Any, change: dict, expected: str) -> None:
     bad = {**READING, "sequence": 3, **change} if change else READING
     assert missed(database, "telemetry", [*SOUND, bad]) == [expected]
 
 
-def test_readings_of_old_devices_are_told_apart_by_their_time(database: Any) -> None:
+def test_readings_of_old_devices_are_distinguished_by_their_time(database: Any) -> None:
     assert missed(database, "telemetry", [*SOUND, LATER]) == ["identity is unique"]
 
 
-def test_a_lake_that_nothing_came_to_is_neither_full_nor_fresh(database: Any) -> None:
+def test_missing_and_stale_readings_are_found(database: Any) -> None:
     stale = {**READING, "received_at": NOW - timedelta(hours=FRESH_HOURS + 1)}
     old = f"newest received_at is at most {FRESH_HOURS} hours old"
     assert missed(database, "telemetry", [stale]) == [old]
@@ -102,7 +102,7 @@ def test_a_lake_that_nothing_came_to_is_neither_full_nor_fresh(database: Any) ->
     assert missed(database, "series_hourly", []) == ["has rows"]
 
 
-def test_a_series_has_one_value_an_hour_within_its_pollutants_range(database: Any) -> None:
+def test_a_series_has_one_value_per_hour_within_its_pollutants_range(database: Any) -> None:
     assert missed(database, "series_hourly", [POINT, POINT]) == [
         "device, pollutant and hour is unique"
     ]

@@ -1,4 +1,4 @@
-"""What the tests ran on, and whether AWS has it too."""
+"""Tests that Spark, Python and Java have the versions of an AWS Glue version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.support.glue.spark import spark
 
 PYTHON_OF_SPARK = {"3.5": "3.11", "4.1": "3.13"}
-"""Glue 5's and Glue 6.0's; Java 17 in both."""
+"""Versions of Glue 5 and Glue 6.0; both have Java 17."""
 
 
 def test_spark_python_and_java_are_those_of_an_aws_glue_version() -> None:

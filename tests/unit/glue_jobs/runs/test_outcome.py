@@ -1,4 +1,4 @@
-"""What a run says at its end: its row, its metrics, and whether it is failed for what it read."""
+"""Tests the report of a run: its row, its metrics, and its failure for bad input."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def arguments(share: float, least: int) -> ReportArguments:
 
 
 @pytest.mark.parametrize("counts", [COUNTS, SERIES], ids=["telemetry", "series"])
-def test_a_row_comes_back_from_its_file_with_all_that_was_counted(counts: dict) -> None:
+def test_a_row_is_read_back_from_its_file_with_all_counts(counts: dict) -> None:
     row = record(counts)
     again = RunRecord.from_parquet(row.to_parquet())
     assert again == row
@@ -43,24 +43,24 @@ def test_a_row_comes_back_from_its_file_with_all_that_was_counted(counts: dict) 
     assert run_key(again.started, again.run_id) == "date=2026-06-03/jr_1.parquet"
 
 
-def test_each_count_is_a_metric_and_each_reason_too() -> None:
+def test_each_count_and_each_reason_is_a_metric() -> None:
     data = metric_data(record(COUNTS), "dev")
     values = {
         (datum["MetricName"], *(d["Value"] for d in datum["Dimensions"])): datum["Value"]
         for datum in data
     }
-    whose = ("dev", "telemetry_to_parquet")
+    dimensions = ("dev", "telemetry_to_parquet")
     assert values == {
-        ("RunsSucceeded", *whose): 1,
-        ("Seconds", *whose): 9.5,
-        ("Read", *whose): 100,
-        ("Kept", *whose): 70,
-        ("Duplicates", *whose): 10,
-        ("Late", *whose): 3,
-        ("Quarantined", *whose): 20,
-        ("Quarantined", *whose, "not_json"): 15,
-        ("Quarantined", *whose, "wrong_type"): 5,
-        ("QuarantinedShare", *whose): 0.2,
+        ("RunsSucceeded", *dimensions): 1,
+        ("Seconds", *dimensions): 9.5,
+        ("Read", *dimensions): 100,
+        ("Kept", *dimensions): 70,
+        ("Duplicates", *dimensions): 10,
+        ("Late", *dimensions): 3,
+        ("Quarantined", *dimensions): 20,
+        ("Quarantined", *dimensions, "not_json"): 15,
+        ("Quarantined", *dimensions, "wrong_type"): 5,
+        ("QuarantinedShare", *dimensions): 0.2,
     }
     assert {datum["Timestamp"] for datum in data} == {STARTED}
 
@@ -73,17 +73,17 @@ def test_an_idle_run_has_no_share() -> None:
     assert quarantine_excess(idle, arguments(0.0, 0)) is None
 
 
-def test_a_run_is_failed_above_the_share_and_not_at_it() -> None:
+def test_a_run_fails_above_the_share_and_not_at_it() -> None:
     assert quarantine_excess(record(COUNTS), arguments(0.2, 100)) is None
-    said = quarantine_excess(record(COUNTS), arguments(0.19, 100))
-    assert said is not None
-    assert said.startswith(
+    reason = quarantine_excess(record(COUNTS), arguments(0.19, 100))
+    assert reason is not None
+    assert reason.startswith(
         "20 of 100 messages (20.0%) are in quarantine, more than the 19.0% allowed: "
         "15 not_json, 5 wrong_type."
     )
 
 
-def test_a_run_of_few_messages_is_not_failed() -> None:
+def test_a_run_of_few_messages_does_not_fail() -> None:
     assert quarantine_excess(record(COUNTS), arguments(0.0, 101)) is None
     assert quarantine_excess(record(SERIES), arguments(0.0, 0)) is None
 

@@ -1,4 +1,4 @@
-"""A whole run of `telemetry_to_parquet` on a disk: windows, quarantine, nothing to do."""
+"""Tests complete runs of `telemetry_to_parquet` on a disk: windows, quarantine, empty input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 
 class Lake:
-    """Buckets in a folder."""
+    """A lake with its buckets in a folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -72,13 +72,13 @@ def message(number: int) -> str:
     )
 
 
-def test_a_window_replaces_its_own_quarantine_and_no_other(lake: Lake) -> None:
+def test_a_window_replaces_only_its_own_quarantine(lake: Lake) -> None:
     lake.land("x", ["first"], TEN)
     second = lake.land("y", ["second", message(1)], TEN + HOUR)
     assert lake.run(TEN, TEN + 2 * HOUR)["quarantined"] == {"not_json": 2}
     keys = ["telemetry/2026/06/03/10/x.gz", "telemetry/2026/06/03/11/y.gz"]
     assert lake.quarantine() == [("first", keys[0]), ("second", keys[1])]
-    lake.land("y", [message(1)], TEN + HOUR)  # as if a better reader understood it
+    lake.land("y", [message(1)], TEN + HOUR)  # as if an improved parser accepted it
     counts = lake.run(TEN + HOUR, TEN + 2 * HOUR)
     assert counts == {"read": 1, "kept": 0, "duplicates": 1, "late": 1, "quarantined": {}}
     assert lake.quarantine() == [("first", keys[0])]
@@ -88,7 +88,7 @@ def test_a_window_replaces_its_own_quarantine_and_no_other(lake: Lake) -> None:
     assert lake.quarantine() == []
 
 
-def test_nothing_to_read_is_no_failure(lake: Lake) -> None:
+def test_empty_input_does_not_fail(lake: Lake) -> None:
     nothing = {"read": 0, "kept": 0, "duplicates": 0, "late": 0, "quarantined": {}}
     assert lake.run(TEN, TEN + HOUR) == nothing
     lake.land("empty", [], TEN).write_bytes(b"")
@@ -96,7 +96,7 @@ def test_nothing_to_read_is_no_failure(lake: Lake) -> None:
     assert lake.run(TEN, TEN + HOUR) == nothing
 
 
-def test_arguments_are_read_as_glue_gives_them() -> None:
+def test_arguments_are_read_as_glue_passes_them() -> None:
     places = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
     words = [word for name in places for word in (f"--{name}", f"s3://b/{name}")]
     window = ["--start", "2026-06-03T10:00:00Z", "--end", "2026-06-03T13:00:00+02:00"]

@@ -1,4 +1,4 @@
-"""Whatever readings come and in whatever order the job runs, it ends where a full run does."""
+"""Tests that any arrivals and any order of runs give the result of one full run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Series = dict[tuple[str, str, datetime], float | None]
 
 
 class Lake:
-    """Tables in a folder, and arrivals as `telemetry_to_parquet` would commit them."""
+    """Tables in a folder, with arrivals committed as by `telemetry_to_parquet`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ class Lake:
         self._commit(self.readings, files, same_rows=True)
 
     def run(self, *options: str, into: str = "") -> dict[str, Any]:
-        """One run of the job; ``into`` writes beside what the others write."""
+        """Run the job once; ``into`` selects a separate output folder."""
         words = ["job", "--telemetry", self.uri("telemetry")]
         for table in ("series", "channels", "recent"):
             words += [f"--{table}", self.uri(f"{into}{table}")]
@@ -72,7 +72,7 @@ class Lake:
         return found
 
     def written(self, table: str) -> Any:
-        """Contents of channels or histories."""
+        """Return the contents of channels or histories."""
         folder = self.folder / table
         objects = {path.name: json.loads(path.read_text()) for path in folder.rglob("[!.]*.json")}
         channels = [
@@ -99,7 +99,7 @@ _DATE = T.StructField("date", T.StringType())
 
 
 def reference(readings: list[Reading]) -> Series:
-    """The regular grid in plain Python."""
+    """Compute the regular grid in plain Python."""
     means: dict[tuple[str, datetime], list[float]] = defaultdict(list)
     for device, taken, ozone in readings:
         if ozone is not None:
@@ -117,7 +117,7 @@ def reference(readings: list[Reading]) -> Series:
 
 
 def some_readings(chance: random.Random, days: range) -> list[Reading]:
-    """A few hours of one device; values whose means are exact."""
+    """Return a few hours of one device, with values whose means are exact."""
     device = chance.choice(DEVICES)
     first = START + timedelta(days=chance.choice(days), hours=chance.randrange(24))
     return [
@@ -127,8 +127,8 @@ def some_readings(chance: random.Random, days: range) -> list[Reading]:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_any_sequence_of_runs_ends_where_a_full_run_does(tmp_path: Path, seed: int) -> None:
-    """Arrivals in any order of days, runs doubled, left out, and after a compaction."""
+def test_any_sequence_of_runs_gives_the_result_of_a_full_run(tmp_path: Path, seed: int) -> None:
+    """Arrivals in any order of days, with repeated and omitted runs, and after a compaction."""
     lake, chance = Lake(tmp_path), random.Random(seed)
     lake.arrive([("ash", START + n * HOUR, 2.0) for n in range(40)])
     for step in range(3):
@@ -140,7 +140,7 @@ def test_any_sequence_of_runs_ends_where_a_full_run_does(tmp_path: Path, seed: i
         assert lake.series() == reference(lake.readings), step
     index = tmp_path / "full-channels/categories.json"
     index.parent.mkdir()
-    index.write_text((tmp_path / "channels/categories.json").read_text())  # it only ever grows
+    index.write_text((tmp_path / "channels/categories.json").read_text())  # the index only grows
     lake.run("--full", "true", into="full-")
     assert lake.series("full-") == lake.series()
     for table in ("channels", "recent"):
@@ -149,7 +149,7 @@ def test_any_sequence_of_runs_ends_where_a_full_run_does(tmp_path: Path, seed: i
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Four days of two devices, and one run."""
+    """Build a lake with four days of two devices, after one run."""
     lake = Lake(tmp_path_factory.mktemp("lake"))
     lake.arrive([(device, START + n * HOUR, 2.0) for device in DEVICES[:2] for n in range(80)])
     first = lake.run()
@@ -173,7 +173,7 @@ def test_only_days_with_new_readings_are_read_and_written(lake: Lake) -> None:
     assert lake.series()["ash", "ozone", START + 30 * HOUR] == 3.0
 
 
-def test_nothing_new_and_a_compaction_are_no_work(lake: Lake) -> None:
+def test_a_run_without_new_readings_or_after_a_compaction_writes_nothing(lake: Lake) -> None:
     lake.run()
     before, version = files(lake), snapshot(lake.uri("series")).version
     counts = lake.run()
@@ -184,15 +184,15 @@ def test_nothing_new_and_a_compaction_are_no_work(lake: Lake) -> None:
     assert files(lake) == before
 
 
-def test_another_way_of_making_series_makes_all_anew(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_method_rebuilds_all_series(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_series, "METHOD", 99)
     assert lake.run()["days_read"] == 5
     assert lake.run()["days_read"] == 0
 
 
-def test_runs_that_die_anywhere_are_done_over(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_dies_at_any_point_is_repeated(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake.arrive([("cedar", START + 70 * HOUR, 1.0)])
 
     def die(*_: Any, **__: Any) -> None:
@@ -210,7 +210,7 @@ def test_runs_that_die_anywhere_are_done_over(lake: Lake, monkeypatch: pytest.Mo
     assert set(lake.written("recent")[0]) == {"ash.json", "beech.json", "cedar.json"}
 
 
-def test_a_table_that_others_keep_changing_is_given_up_with_a_clear_error(
+def test_a_table_that_other_runs_keep_changing_raises_a_clear_error(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.arrive([("ash", START, 8.0)])

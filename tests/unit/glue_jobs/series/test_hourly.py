@@ -1,4 +1,4 @@
-"""Series and channels: regular hours, gaps that stay gaps, and nothing of the held-out day."""
+"""Tests series and channels: regular hours, unfilled gaps, exclusion of the held-out day."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def by_device(wide: DataFrame) -> DataFrame:
     return histories(wide).orderBy("device_id").cache()
 
 
-def test_every_hour_from_a_devices_first_to_the_last_of_all_is_there(wide: DataFrame) -> None:
+def test_the_grid_has_every_hour_from_a_devices_first_to_the_last_of_all(wide: DataFrame) -> None:
     rows = one_row_a_value(wide).where("pollutant = 'ozone'").orderBy("device_id", "hour")
     found = rows.select("device_id", F.unix_timestamp("hour").alias("at"), "value", "date")
     assert [tuple(row) for row in found.collect()] == [
@@ -78,7 +78,7 @@ def test_every_hour_from_a_devices_first_to_the_last_of_all_is_there(wide: DataF
     ]
 
 
-def test_means_come_back_from_the_series_that_were_made_of_them(wide: DataFrame) -> None:
+def test_means_are_restored_from_their_series(wide: DataFrame) -> None:
     measured = wide.where(F.coalesce(*POLLUTANTS).isNotNull())
     back = means_of(one_row_a_value(wide))
     assert back.columns == measured.columns
@@ -135,8 +135,10 @@ def test_each_device_gets_its_history_with_gaps(
     assert found["a"].area["sulfur_dioxide"] == [None] * 4
 
 
-def test_the_area_is_what_a_container_makes_of_the_channel(wide: DataFrame) -> None:
-    """Of nine devices, so that hours with one only are missing."""
+def test_the_area_equals_the_one_that_a_container_computes_from_the_channel(
+    wide: DataFrame,
+) -> None:
+    """With nine devices, so that hours with only one of them are missing."""
     random = Random(1)
     hours = [START + hour * timedelta(hours=1) for hour in range(6)]
     rows = [
@@ -162,7 +164,7 @@ def test_the_area_is_what_a_container_makes_of_the_channel(wide: DataFrame) -> N
         np.testing.assert_allclose(one.related[AREA], expected, atol=0.00051)
 
 
-def test_only_histories_that_say_something_else_are_written(
+def test_only_changed_histories_are_written(
     tmp_path: Path, wide: DataFrame, by_device: DataFrame
 ) -> None:
     folder, area = f"file://{tmp_path}/", area_of(wide)

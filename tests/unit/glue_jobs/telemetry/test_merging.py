@@ -1,4 +1,4 @@
-"""Merging: a reading is in the lake once, whenever, however often and as whatever day it came."""
+"""Tests that a reading is in the lake once, for any time, number and day of its deliveries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Reading = dict[str, Any]
 
 
 def reading(device: str, number: int | None, received: int, **changes: Any) -> Reading:
-    """A reading of an hour, received some seconds after the day's begin."""
+    """Return an hourly reading, received some seconds after the start of the day."""
     taken = DAY + timedelta(hours=number or 0)
     row: Reading = {
         "device_id": device,
@@ -51,7 +51,7 @@ class Table:
         frame = spark().createDataFrame([tuple(r.get(c) for c in columns) for r in rows], SCHEMA)
 
         def pack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            for batch in batches:  # in here, so that Spark's workers need no test module
+            for batch in batches:  # local, so that Spark's workers need no test module
                 columns = [batch[name].cast(READING.field(name).type) for name in READING.names]
                 yield from packed_readings(pa.table(columns, READING))
 
@@ -75,12 +75,12 @@ def table(tmp_path: Path) -> Table:
     return Table(tmp_path)
 
 
-def test_of_duplicates_the_first_received_stays(table: Table) -> None:
+def test_the_duplicate_received_first_is_kept(table: Table) -> None:
     assert table.merge(reading("a", 1, 30), reading("a", 1, 10), reading("a", 1, 20)) == 1
     assert table.identities() == [("a", 1, 10.0)]
 
 
-def test_boot_device_or_else_time_tell_readings_apart(table: Table) -> None:
+def test_readings_are_distinguished_by_boot_and_device_or_by_time(table: Table) -> None:
     later = DAY + timedelta(hours=1)
     kept = table.merge(
         reading("a", 1, 1),
@@ -106,7 +106,7 @@ def test_late_readings_join_their_day_and_rewrite_nothing(table: Table) -> None:
     assert before < set(table.now.files)
 
 
-def test_what_was_there_already_commits_nothing_and_leaves_no_files(table: Table) -> None:
+def test_known_readings_commit_nothing_and_leave_no_files(table: Table) -> None:
     rows = [reading("a", number, number) for number in range(30)]
     assert table.merge(*rows) == 30
     before = table.now
@@ -116,10 +116,10 @@ def test_what_was_there_already_commits_nothing_and_leaves_no_files(table: Table
     assert found == {f"{table.uri[7:]}{file.path}" for file in before.files}
 
 
-def test_an_identity_that_comes_again_as_another_day_is_the_same(table: Table) -> None:
+def test_an_identity_that_arrives_again_with_another_day_is_a_duplicate(table: Table) -> None:
     tomorrow = DAY + timedelta(days=1)
     rows = [reading("a", number, number) for number in range(20)]
-    # Within one window, then against the lake; the first received stays each time.
+    # Within one window, then against the lake; each time the one received first is kept.
     kept = table.merge(*rows, reading("a", 7, 1, timestamp=tomorrow))
     assert kept == 20
     assert ("a", 7, 1.0) in table.identities()
@@ -130,7 +130,7 @@ def test_an_identity_that_comes_again_as_another_day_is_the_same(table: Table) -
     assert (days[7], days[8], days[9]) == ("2026-06-02", "2026-06-02", "2026-06-01")
 
 
-def test_the_order_in_which_windows_are_worked_off_does_not_matter(tmp_path: Path) -> None:
+def test_the_order_of_windows_does_not_matter(tmp_path: Path) -> None:
     rng = random.Random(7)
     some = [
         reading(

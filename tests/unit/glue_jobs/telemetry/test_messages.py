@@ -1,4 +1,4 @@
-"""Lines to messages: objects on one line are told apart, and the readings of a batch."""
+"""Tests how lines are split into messages: objects on one line, and readings of a batch."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ objects = st.dictionaries(st.sampled_from("abc"), values, max_size=3).map(json.d
 lines = st.lists(objects | st.text(alphabet='{}[]",\\ a', max_size=8), max_size=4)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # for a busy machine
 @given(
     st.tuples(st.sampled_from(["", ",", " , "]), lines).map(lambda it: it[0].join(it[1])),
 )
-def test_random_lines_are_split_as_one_character_after_the_other_would(line: str) -> None:
+def test_random_lines_are_split_as_by_the_reference(line: str) -> None:
     assert list(objects_on(line)) == split(line)
 
 
@@ -70,11 +70,11 @@ STAMPS = {"thing_name": "a", "received_at": 5}
 
 
 def of_batch(batch: dict[str, Any]) -> list[Any]:
-    """Messages of a batch."""
+    """Return the messages of a batch."""
     return [json.loads(text) for text in messages_on(json.dumps(batch))]
 
 
-def test_each_reading_of_a_batch_is_a_message_with_what_it_shares() -> None:
+def test_each_reading_of_a_batch_is_a_message_with_the_shared_fields() -> None:
     readings = [{"sequence": 0, "ozone": 1.5}, {"sequence": 1, "firmware": "2"}]
     batch = {**SHARED, "firmware": "1", "readings": readings, **STAMPS}
     assert of_batch(batch) == [
@@ -83,14 +83,14 @@ def test_each_reading_of_a_batch_is_a_message_with_what_it_shares() -> None:
     ]
 
 
-def test_a_reading_cannot_give_itself_the_rule_s_stamps() -> None:
+def test_a_reading_cannot_set_the_rules_stamps() -> None:
     forged = {"sequence": 0, "thing_name": "other", "received_at": 0}
     assert of_batch({**SHARED, "readings": [forged], **STAMPS}) == [
         {**SHARED, "sequence": 0, **STAMPS}
     ]
 
 
-def test_a_reading_that_is_none_stays_in_a_batch_of_its_own() -> None:
+def test_an_invalid_reading_stays_in_a_separate_batch() -> None:
     found = of_batch({**SHARED, "readings": [{"sequence": 0}, 5, {"sequence": 2}, None]})
     assert found == [
         {**SHARED, "sequence": 0},
@@ -103,7 +103,7 @@ def test_a_reading_that_is_none_stays_in_a_batch_of_its_own() -> None:
 @pytest.mark.parametrize(
     "text", ['{"readings":[]}', '{"readings":{}}', '{"readings":null}', '{"a":"\\"readings\\""}']
 )
-def test_what_is_no_batch_is_left_as_it_is(text: str) -> None:
+def test_a_text_that_is_not_a_batch_is_unchanged(text: str) -> None:
     assert list(messages_on(text)) == [text]
 
 

@@ -1,4 +1,4 @@
-"""Readings in columns: packed by day and bucket, and written each once. No JVM is needed."""
+"""Tests how readings are packed by day and bucket, and written once each, without a JVM."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def reading(device: str, number: int | None, received: float = 0, **changes: Any) -> dict[str, Any]:
-    """A reading of an hour, received some seconds after the day's begin."""
+    """Return an hourly reading, received some seconds after the start of the day."""
     return {
         "device_id": device,
         "boot_id": None if number is None else "boot",
@@ -81,7 +81,7 @@ def test_refused_messages_are_packed_by_reason_and_day_of_arrival() -> None:
     assert unpacked([batches[2]["payload"][0].as_py()]).schema == REFUSED
 
 
-def test_of_the_same_readings_the_first_received_stays_then_the_lower_content() -> None:
+def test_the_duplicate_received_first_is_kept_then_the_lower_content() -> None:
     early, late = reading("a", 1, 10, ozone=1.0), reading("a", 1, 20, ozone=0.0)
     assert kept(late, early, late) == [("a", 1, 1.0)]
     tie = [reading("a", 1, 5, ozone=value) for value in (2.0, None, 1.0)]
@@ -89,7 +89,7 @@ def test_of_the_same_readings_the_first_received_stays_then_the_lower_content() 
     assert kept(*reversed(tie)) == [("a", 1, None)]
 
 
-def test_without_start_or_sequence_device_and_time_tell_readings_apart() -> None:
+def test_without_start_or_sequence_readings_are_distinguished_by_device_and_time() -> None:
     old = reading("old", None, 9, ozone=9.0)
     another = reading("old", None, 9, timestamp=DAY + timedelta(hours=5), ozone=5.0)
     assert kept(old, another, reading("old", None, 3, ozone=3.0)) == [
@@ -104,7 +104,7 @@ def test_readings_are_sorted_by_device_start_and_sequence() -> None:
     assert found == [(device, n) for device in ("a", "b", "ä") for n in (1, 2, 3)]
 
 
-def test_a_file_holds_what_was_written_and_says_its_size(tmp_path: Path) -> None:
+def test_a_written_file_has_the_rows_and_its_size_is_returned(tmp_path: Path) -> None:
     rows = table([reading("a", 1, extra=[("firmware", "1.2")])])
     size = FileSink(f"file://{tmp_path}/lake/").write("run/date=2026-06-01/x.parquet", rows)
     path = tmp_path / "lake/run/date=2026-06-01/x.parquet"

@@ -1,4 +1,4 @@
-"""Raw objects to lines: whatever of an object can be read is read, and the damage is told."""
+"""Tests that the readable part of a raw object is read, and that damage is reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(content: bytes, compressed: bool = True) -> tuple[list[bytes], str]:
-    """Blocks of an object, and what was said of its damage."""
+    """Return the blocks of an object, and the message about its damage."""
     blocks: list[bytes] = []
     try:
         blocks.extend(blocks_of_lines(content, compressed))
@@ -40,21 +40,21 @@ def test_blocks_are_whole_lines(compressed: bool) -> None:
     assert b"".join(blocks) == TEXT
 
 
-def test_a_line_may_be_longer_than_any_block() -> None:
+def test_a_line_may_be_longer_than_a_block() -> None:
     long = b'{"text":"' + b"x" * 5_000_000 + b'"}\n'
     blocks, damage = read(gzip.compress(b"first\n" + long + b"last"))
     assert (b"".join(blocks), damage) == (b"first\n" + long + b"last", "")
     assert long in blocks
 
 
-def test_members_follow_one_another_with_padding_behind() -> None:
+def test_several_members_and_trailing_padding_are_read() -> None:
     content = gzip.compress(TEXT[:777]) + gzip.compress(TEXT[777:]) + b"\0" * 100
     assert b"".join(read(content)[0]) == TEXT
     assert read(b"") == ([], "")
 
 
 @pytest.mark.parametrize("left", [1, 9, 12, 500, 5_000, -9, -1])
-def test_of_an_object_that_is_cut_off_the_begin_is_read(left: int) -> None:
+def test_the_start_of_a_truncated_object_is_read(left: int) -> None:
     blocks, damage = read(gzip.compress(TEXT)[:left])
     text = b"".join(blocks)
     assert "truncated" in damage
@@ -65,9 +65,9 @@ def test_of_an_object_that_is_cut_off_the_begin_is_read(left: int) -> None:
         assert text == TEXT, "only the checksum was lost"
 
 
-def test_of_a_damaged_object_all_before_the_damage_is_read() -> None:
+def test_everything_before_the_damage_of_an_object_is_read() -> None:
     content = bytearray(gzip.compress(TEXT))
-    content[-6] ^= 1  # of the checksum
+    content[-6] ^= 1  # in the checksum
     blocks, damage = read(bytes(content))
     assert b"".join(blocks) == TEXT
     assert "incorrect data check" in damage

@@ -1,4 +1,4 @@
-"""Messages to readings: each is sound or has one reason, the same that the reference gives."""
+"""Tests that each message is valid or has one reason, which equals the reference's."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def changed(**changes: Any) -> str:
 def classified(
     lines: list[str], published_by: str | None = None, versions: tuple[Version, ...] = VERSIONS
 ) -> list[dict[str, Any]]:
-    """Rows of the lines' messages, each with the number of its line."""
+    """Return the rows of the lines' messages, each with the number of its line."""
     parser = MessageParser(field_types(versions))
     rows = [
         row
@@ -130,11 +130,11 @@ def test_what_is_wrong_is_told(refused: list[dict[str, Any]]) -> None:
         assert row["raw_line"] == line
 
 
-def test_every_reason_is_seen_here_and_explained(refused: list[dict[str, Any]]) -> None:
+def test_every_reason_occurs_here_and_is_explained(refused: list[dict[str, Any]]) -> None:
     assert {row["reason"] for row in refused} | {"damaged_object"} == set(REASONS)
 
 
-def test_a_sound_message_becomes_its_reading() -> None:
+def test_a_valid_message_becomes_its_reading() -> None:
     (row,) = classified([changed()])
     assert row["reason"] is row["detail"] is row["raw_line"] is None
     assert row["seconds"] == datetime(2026, 6, 1, 12, 0, 0, 250_000, UTC).timestamp()
@@ -172,13 +172,13 @@ def test_unknown_fields_are_kept_as_text() -> None:
     assert row["extra"] == {"firmware": "1.2", "tags": '["a",{"b":1}]', "missing": None}
 
 
-def test_offsets_are_taken_to_utc() -> None:
+def test_times_with_offsets_are_converted_to_utc() -> None:
     (row,) = classified([changed(timestamp="2026-06-01T00:30:00+02:00")])
     assert row["timestamp"] == datetime(2026, 5, 31, 22, 30, tzinfo=UTC)
 
 
-def test_the_topic_outweighs_what_a_message_says_of_itself() -> None:
-    """Error documents tell the topic; the stamps in their payload are the device's own."""
+def test_the_topic_overrides_the_message() -> None:
+    """Error documents contain the topic; the stamps in their payload are the device's own."""
     rows = classified([changed(thing_name="south", received_at=5)], published_by="north")
     assert [(row["reason"], row["thing_name"]) for row in rows] == [(None, "north")]
     assert rows[0]["received"] == ARRIVED.timestamp()
@@ -186,8 +186,8 @@ def test_the_topic_outweighs_what_a_message_says_of_itself() -> None:
     assert foreign["reason"] == "foreign_device"
 
 
-def test_what_is_read_with_others_is_read_as_if_alone() -> None:
-    """Sound lines are read many at a time, the others one by one."""
+def test_lines_in_a_block_give_the_same_rows_as_single_lines() -> None:
+    """Valid lines are parsed many at a time, the others one by one."""
     parser = MessageParser(field_types(VERSIONS))
     lines = [changed(sequence=number, firmware="1.2" if number % 97 == 0 else GONE)
              for number in range(300)]  # fmt: skip
@@ -207,18 +207,18 @@ def test_what_is_read_with_others_is_read_as_if_alone() -> None:
         (b"{} \r", "{}"),
     ],
 )
-def test_text_that_is_no_unicode_is_made_readable(line: bytes, text: str) -> None:
+def test_invalid_unicode_is_replaced(line: bytes, text: str) -> None:
     parser = MessageParser(field_types(VERSIONS))
     assert [row.rstrip("\n") for row in parser.block(line)["raw_line"].to_pylist()] == [text]
 
 
-def test_the_last_of_equal_fields_stands() -> None:
+def test_the_last_of_equal_fields_is_used() -> None:
     (row,) = classified([changed()[:-1] + ', "ozone": 7}'])
     assert (row["reason"], row["ozone"]) == (None, 7.0)
 
 
-def test_a_second_version_needs_its_entry_only() -> None:
-    """Version 2 says its pollutants shorter, and leaves the device to the topic."""
+def test_a_second_version_needs_only_its_entry() -> None:
+    """Version 2 has shorter names of pollutants, and takes the device from the topic."""
     second = Version(
         number=2,
         fields={
@@ -280,10 +280,10 @@ glued = st.lists(some, min_size=1, max_size=3).map("".join)
     max_examples=4,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate],  # one example is hundreds of lines: the assertion names the faulty one
+    phases=[Phase.generate],  # an example has hundreds of lines: the assertion names the faulty one
 )
 @given(st.lists(some | glued, min_size=200, max_size=400))
-def test_every_message_ends_in_exactly_one_place_the_reference_s(lines: list[str]) -> None:
+def test_every_message_has_exactly_one_result_which_is_the_references(lines: list[str]) -> None:
     expected = []
     for number, line in enumerate(lines):
         for text in split(line):
