@@ -3,29 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from contracts.models.requests.parts import Arguments, Owner
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A production variant.
-
-    Parameters
-    ----------
-    model
-        Name of the SageMaker model.
-    weight
-        Share of the traffic, relative to the other variants' weights.
-    """
-
-    name: str
-    model: str
-    instance_type: str
-    instances: int
-    weight: float = 1
 
 
 def model(name: str, container: Mapping[str, Any] | str, owner: Owner) -> Arguments:
@@ -54,7 +34,9 @@ def of_artefact(image: str, artefact: str) -> Arguments:
     return {"Image": image, "ModelDataUrl": artefact}
 
 
-def endpoint_configuration(name: str, variants: Sequence[Variant] | str, owner: Owner) -> Arguments:
+def endpoint_configuration(
+    name: str, variants: Sequence[Mapping[str, Any]] | str, owner: Owner
+) -> Arguments:
     """Arguments of ``CreateEndpointConfig``.
 
     Parameters
@@ -64,25 +46,13 @@ def endpoint_configuration(name: str, variants: Sequence[Variant] | str, owner: 
     """
     return {
         "EndpointConfigName": name,
-        "ProductionVariants": variants
-        if isinstance(variants, str)
-        else [_production_variant(one) for one in variants],
+        "ProductionVariants": variants if isinstance(variants, str) else [*variants],
         "Tags": owner.tag_list,
     }
 
 
-def _production_variant(variant: Variant) -> Arguments:
-    return {
-        "VariantName": variant.name,
-        "ModelName": variant.model,
-        "InstanceType": variant.instance_type,
-        "InitialInstanceCount": variant.instances,
-        "InitialVariantWeight": variant.weight,
-    }
-
-
 def variants_in_jsonata(variants: str, instance_type: str, instances: str) -> str:
-    """JSONata of ``ProductionVariants``, where their number is known only while a machine runs.
+    """JSONata of ``ProductionVariants``, whose number is known only while a machine runs.
 
     Parameters
     ----------

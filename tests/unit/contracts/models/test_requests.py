@@ -14,6 +14,7 @@ from contracts.models.requests.transform import TransformJob, transform_job
 from contracts.models.requests.tuning import Limits, Range, tuning_job
 from contracts.names import Names
 from tests.support.aws_shapes import complaints
+from tests.support.expressions import evaluate
 
 NAMES = Names("prod", "123456789012", "eu-west-1")
 OWNER = Owner.of(NAMES, {"project": "lakecast", "cost-centre": "air"})
@@ -51,7 +52,12 @@ REQUESTS = {
         "model", serving.of_artefact(IMAGE, "s3://models/model.tar.gz"), OWNER
     ),
     "CreateEndpointConfig": serving.endpoint_configuration(
-        "configuration", [serving.Variant("champion", "model", "ml.m5.large", 2)], OWNER
+        "configuration",
+        evaluate(
+            serving.variants_in_jsonata("$variants", "'ml.m5.large'", "2"),
+            variants=[{"name": "champion", "model": "model", "weight": 1}],
+        ),
+        OWNER,
     ),
 }
 

@@ -307,6 +307,19 @@ def test_one_thing_is_done_about_a_difference(situation: dict[str, Any], expecte
     assert decision(**situation) == (expected, "")
 
 
+def test_two_hours_of_waiting_fit_into_the_history_of_an_execution() -> None:
+    """Step Functions ends an execution at 25,000 events; a task has five, other states two."""
+    one_turn = [
+        *("Find endpoint", "Is there an endpoint", "Describe endpoint", "Find newest approved"),
+        *("Read release", "Is a release pinned", "Does it pin versions"),
+        *("Describe pinned versions", "Is a pinned version rejected", "Decide", "Wait"),
+    ]
+    events = sum(5 if STATES[name]["Type"] == "Task" else 2 for name in one_turn)
+    turns = 2 * 3600 // ENDPOINT.poll_seconds
+    assert decision(status="Updating", turns=turns)[0] == "Wait"
+    assert events * turns < 25_000
+
+
 @pytest.mark.parametrize(
     ("situation", "words"),
     [
