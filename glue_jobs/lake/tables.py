@@ -1,4 +1,4 @@
-"""Spark's schemas of the tables that the jobs write, made of `contracts.lake.tables`."""
+"""Spark schemas of the tables that the jobs write, derived from `contracts.lake.tables`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TYPES: dict[Type, T.DataType] = {
 
 
 def spark_schema(table: Table) -> T.StructType:
-    """Columns of a table's files, without the partition column."""
+    """Return the columns of a table's files, without the partition column."""
     return T.StructType([T.StructField(one.name, _TYPES[one.type]) for one in table.columns])
 
 

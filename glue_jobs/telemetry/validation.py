@@ -1,7 +1,6 @@
 """Validates messages: each becomes a reading, or gets a reason for quarantine.
 
-The rules look at many messages at once; only what they say of those that break one is made one by
-one.
+The rules check many messages at once; only the details of invalid ones are written one by one.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version
 from glue_jobs.telemetry.rules import rules, within
 
 _OF_THE_PARSER = {
-    "damaged_object": "the object is cut off or damaged; what could be read of it was",
+    "damaged_object": "the object is truncated or damaged; its readable part was read",
     "not_json": "the message is not one JSON object",
-    "bad_batch": "readings is no list of objects",
+    "bad_batch": "readings is not a list of objects",
     "wrong_type": "a field has a value of another type, such as text in a number",
 }
 REASONS = _OF_THE_PARSER | {rule.reason: rule.meaning for rule in rules(VERSIONS)}
-"""Why a message is in quarantine; where several hold, the first."""
+"""Reasons for quarantine; a message with several faults has the first one."""
 
-_LAST_STAMP = 253_402_300_799_999  # the year 9999 ends; Python knows no later one
+_LAST_STAMP = 253_402_300_799_999  # end of the year 9999, the last one in Python
 
 VALIDATED = pa.schema([*arrow_schema(TELEMETRY), *arrow_schema(QUARANTINE), ("arrived", TIME)])
-"""Columns of a validated message: the reading, ``source`` (object key), ``reason`` (null: it is
-sound), ``detail`` and ``raw_line`` where there is a reason, ``arrived`` (hour in the key)."""
+"""Columns of a validated message: the reading, ``source`` (object key), ``reason`` (null for a
+valid message), ``detail`` and ``raw_line`` if there is a reason, ``arrived`` (hour in the key)."""
 
 
 def validated(
@@ -42,21 +41,21 @@ def validated(
     arrived: datetime,
     published_by: str | None,
 ) -> pa.Table:
-    """Messages of one object as readings, or with a reason for quarantine.
+    """Validate the messages of one object.
 
     Parameters
     ----------
     messages
-        As of `glue_jobs.telemetry.parsing.MessageParser`, with the fields of the same versions.
+        Table of `glue_jobs.telemetry.parsing.MessageParser`, with the fields of the same versions.
     source, arrived
         Key of the object, and the hour in it.
     published_by
-        The thing, where the topic tells; None where the rule has stamped the messages.
+        The publishing thing, if known from the topic; None if the rule has stamped the messages.
 
     Returns
     -------
     pa.Table
-        One row a message: `VALIDATED`.
+        One row per message: `VALIDATED`.
     """
     count = messages.num_rows
     stamps = messages["received_at"]
@@ -106,11 +105,11 @@ def _spellings(name: str, versions: tuple[Version, ...]) -> Iterator[str]:
 
 
 def _verdicts(messages: pa.Table, versions: tuple[Version, ...]) -> dict[str, pa.Array]:
-    """Columns ``reason`` and ``detail``, with those of the parser; none where all are sound."""
+    """Return columns ``reason`` and ``detail``, including the parser's; none if all are valid."""
     kept = rules(versions)
     holds = [rule.holds(messages) for rule in kept]
     sound = reduce(pc.and_, holds, pc.is_null(messages["reason"]))
-    if pc.all(sound, min_count=0).as_py():  # with no messages, what follows crashes pyarrow
+    if pc.all(sound, min_count=0).as_py():  # without messages, the code below crashes pyarrow
         return {}
     places = pc.indices_nonzero(pc.invert(sound))
     broken = [np.invert(np.asarray(one.take(places), dtype=bool)) for one in holds]
@@ -119,7 +118,7 @@ def _verdicts(messages: pa.Table, versions: tuple[Version, ...]) -> dict[str, pa
     found: list[tuple[str, str] | tuple[None, None]] = [(None, None)] * messages.num_rows
     for place, row, number in zip(places.to_pylist(), rows, first, strict=True):
         rule = kept[number]
-        told = row["reason"], row["detail"]
-        found[place] = (rule.reason, rule.complaint(row)) if told[0] is None else told
+        reported = row["reason"], row["detail"]
+        found[place] = (rule.reason, rule.complaint(row)) if reported[0] is None else reported
     reasons, details = zip(*found, strict=True)
     return {"reason": pa.array(reasons, pa.string()), "detail": pa.array(details, pa.string())}
