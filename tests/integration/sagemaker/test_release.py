@@ -224,7 +224,7 @@ def test_the_lakes_series_are_judged_through_the_endpoint(deployed, session, nam
                 for one, answer in zip(requests, predictions, strict=True)
             ]
 
-    result = verification.evaluate(found, Endpoint(), verification.default_origin(found))
+    result = verification.evaluate(found, Endpoint(), verification.last_days(found, 1))
     assert set(result.errors[verification.MODEL]) == {*lake.POLLUTANTS, verification.OVERALL}
     # yesterday repeats exactly in these series, persistence does not
     naive = result.errors["daily seasonal naive"][verification.OVERALL]
