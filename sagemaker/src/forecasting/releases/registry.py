@@ -49,23 +49,21 @@ class Version:
 
 
 def versions(session: Any, names: Names, limit: int) -> list[Version]:
-    """The newest versions, the newest first; none where there is no group."""
+    """The newest versions, the newest first.
+
+    Raises
+    ------
+    ForecastingError
+        There is no group of versions.
+    """
+    arguments = {
+        "ModelPackageGroupName": names.model_package_group,
+        "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+        "MaxResults": limit,
+    }
     sagemaker = session.client("sagemaker")
-    try:
-        listed = sagemaker.list_model_packages(
-            ModelPackageGroupName=names.model_package_group,
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            MaxResults=limit,
-        )["ModelPackageSummaryList"]
-    except ClientError as error:
-        if is_missing(error):
-            raise ForecastingError(
-                f"there is no model package group {names.model_package_group}: say `make plan` "
-                "and `make apply` first"
-            ) from None
-        raise
-    return [_described(sagemaker, one["ModelPackageArn"]) for one in listed]
+    return [_described(sagemaker, one["ModelPackageArn"]) for one in _listed(sagemaker, arguments)]
 
 
 def version(session: Any, names: Names, number: int) -> Version:
@@ -97,12 +95,30 @@ def judge(session: Any, one: Version, status: str, reason: str) -> None:
 
 
 def newest_approved(session: Any, names: Names) -> int:
-    """Number of the newest approved version; 0 without one."""
-    listed = session.client("sagemaker").list_model_packages(
-        **releases.newest_approved(names.model_package_group)
-    )
-    numbers = [int(one["ModelPackageVersion"]) for one in listed["ModelPackageSummaryList"]]
-    return numbers[0] if numbers else 0
+    """Number of the newest approved version; 0 without one.
+
+    Raises
+    ------
+    ForecastingError
+        There is no group of versions.
+    """
+    arguments = releases.newest_approved(names.model_package_group)
+    listed = _listed(session.client("sagemaker"), arguments)
+    return int(listed[0]["ModelPackageVersion"]) if listed else 0
+
+
+def _listed(sagemaker: Any, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    try:
+        listed = sagemaker.list_model_packages(**arguments)
+    except ClientError as error:
+        if not is_missing(error):
+            raise
+        raise ForecastingError(
+            f"there is no model package group {arguments['ModelPackageGroupName']}: run "
+            "`make plan` and `make apply` first"
+        ) from None
+    found: list[dict[str, Any]] = listed["ModelPackageSummaryList"]
+    return found
 
 
 def _described(sagemaker: Any, arn: str) -> Version:

@@ -228,6 +228,17 @@ def test_a_rejected_version_is_not_deployed():
     assert account.calls == []
 
 
+def test_without_the_estate_nothing_is_deployed():
+    class NoGroup(Account):
+        def list_model_packages(self, **filters):
+            raise missing("ListModelPackages")
+
+    account = NoGroup()
+    with pytest.raises(ForecastingError, match=r"no model package group .*run `make plan` and `m"):
+        deploy(account, OLD)
+    assert account.calls == []
+
+
 def test_a_silent_rollback_is_an_error():
     """AWS rolls back and is InService again, which a mere wait takes for success."""
     account = Account()
