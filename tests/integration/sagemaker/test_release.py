@@ -81,7 +81,7 @@ def job(trained, session):
 
 @pytest.fixture(scope="module")
 def rollout(trained, session, names, own_cloud, tmp_path_factory):
-    """The estate's state machine that owns the endpoint, its table, and a group without versions."""
+    """The state machine that owns the endpoint, its table, and a group without versions."""
     session.client("sagemaker").create_model_package_group(
         ModelPackageGroupName=names.model_package_group
     )
