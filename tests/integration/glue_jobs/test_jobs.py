@@ -40,7 +40,7 @@ def estate(aws: boto3.Session) -> Estate:
 @pytest.fixture(scope="module")
 def too_early(estate: Estate) -> str:
     """What the jobs say before there are messages, and before there are readings."""
-    with pytest.raises(JobFailedError, match=r"no messages in s3://.*; say `make device"):
+    with pytest.raises(JobFailedError, match=r"no messages in s3://.*; run `make device"):
         estate.run(TELEMETRY_TO_PARQUET, Window())
     with pytest.raises(JobFailedError) as failed:
         estate.run(BUILD_SERIES)
