@@ -42,7 +42,7 @@ from glue_jobs.series.hourly import (
     hourly_means,
     means_of,
     on_regular_grid,
-    one_row_a_value,
+    one_row_per_value,
 )
 from glue_jobs.series.recent import area_of, write_recent
 
@@ -165,7 +165,7 @@ def _means(
 
 def _change(wide: DataFrame, series: Snapshot, changed: set[str] | None, run: str) -> Change:
     """Return the change of files for the days on which the regular grid differs from the table."""
-    spark, rows = wide.sparkSession, one_row_a_value(wide)
+    spark, rows = wide.sparkSession, one_row_per_value(wide)
     stale = series.dates
     if changed is not None:
         before = read(spark, series.uri, series.files, SERIES)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the operator's verbs list folders, too, and do without Spark
+if TYPE_CHECKING:  # the operator's verbs also list folders, without Spark
     from pyspark.sql import SparkSession
 
 Subfolders = Callable[[str], list[str]]

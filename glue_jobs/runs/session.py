@@ -10,7 +10,7 @@ SETTINGS = {
     # Athena and pandas read microseconds; Spark's default INT96 is deprecated and larger.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.parquet.compression.codec": "zstd",
-    # Firehose's objects are small: with Spark's default of 4 MB, each would become a task.
+    # Firehose's objects are small: with Spark's default cost of 4 MB each, a task would get few.
     "spark.sql.files.openCostInBytes": str(256 * 1024),
     # A job reads cached data only once or twice: compression would take longer than it saves.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",

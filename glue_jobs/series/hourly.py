@@ -24,7 +24,7 @@ def hourly_means(readings: DataFrame) -> DataFrame:
 
 
 def means_of(series: DataFrame) -> DataFrame:
-    """Return the `hourly_means` from which rows of `one_row_a_value` were built."""
+    """Return the `hourly_means` from which rows of `one_row_per_value` were built."""
     return (
         series.where("value IS NOT NULL")
         .groupBy("device_id", "hour")
@@ -52,7 +52,7 @@ def on_regular_grid(means: DataFrame, last: datetime) -> DataFrame:
     return grid.join(means, ["device_id", "hour"], "left")
 
 
-def one_row_a_value(wide: DataFrame) -> DataFrame:
+def one_row_per_value(wide: DataFrame) -> DataFrame:
     """Convert rows on the regular grid to rows of `glue_jobs.lake.tables.SERIES` with ``date``."""
     return wide.unpivot(["device_id", "hour"], list(POLLUTANTS), "pollutant", "value").select(
         "device_id", "pollutant", "hour", "value", _date("hour").alias("date")

@@ -116,7 +116,7 @@ def _without_repeats(
     keys: Mapping[str, Positions],
     same: npt.NDArray[np.bool_],
 ) -> tuple[Positions, dict[str, Positions]]:
-    """Keep of each run of equal keys the reading that comes first by `TIES` and the rest."""
+    """Keep the first reading of each group of equal keys, ordered by `TIES` and then the rest."""
     starts = np.flatnonzero(np.append(True, ~same))
     ends = np.append(starts[1:], len(order))
     chosen = starts.copy()

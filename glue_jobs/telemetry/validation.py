@@ -83,7 +83,7 @@ def validated(
     nothing = pa.scalar(None, pa.string())
     found |= {
         "device_id": pc.coalesce(found["device_id"], thing),
-        # only a known version is sure to fit
+        # only a known version is certain to fit in 32 bits
         "schema_version": pc.if_else(refused, None, found["schema_version"]).cast(pa.int32()),
         "raw_line": pc.if_else(refused, pc.utf8_rtrim(found["raw_line"], "\n"), nothing)
         if pc.any(refused).as_py()

@@ -21,7 +21,7 @@ from glue_jobs.series.hourly import (
     hourly_means,
     means_of,
     on_regular_grid,
-    one_row_a_value,
+    one_row_per_value,
 )
 from glue_jobs.series.recent import area_of, recent_history, write_recent
 from tests.support.glue.spark import spark
@@ -60,7 +60,7 @@ def by_device(wide: DataFrame) -> DataFrame:
 
 
 def test_the_grid_has_every_hour_from_a_devices_first_to_the_last_of_all(wide: DataFrame) -> None:
-    rows = one_row_a_value(wide).where("pollutant = 'ozone'").orderBy("device_id", "hour")
+    rows = one_row_per_value(wide).where("pollutant = 'ozone'").orderBy("device_id", "hour")
     found = rows.select("device_id", F.unix_timestamp("hour").alias("at"), "value", "date")
     assert [tuple(row) for row in found.collect()] == [
         (device, int(START.timestamp()) + 3600 * hour, value, date)
@@ -80,7 +80,7 @@ def test_the_grid_has_every_hour_from_a_devices_first_to_the_last_of_all(wide: D
 
 def test_means_are_restored_from_their_series(wide: DataFrame) -> None:
     measured = wide.where(F.coalesce(*POLLUTANTS).isNotNull())
-    back = means_of(one_row_a_value(wide))
+    back = means_of(one_row_per_value(wide))
     assert back.columns == measured.columns
     assert set(back.collect()) == set(measured.collect())
 

@@ -1,4 +1,4 @@
-"""Times of messages: what is read of many at once is what is read of each."""
+"""Tests that times parsed as a column equal times parsed one by one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def column(*texts):
 
 
 @given(st.lists(STAMPS, min_size=1, max_size=5))
-def test_many_times_at_once_are_those_of_each(texts):
+def test_a_column_of_times_equals_single_times(texts):
     found = times(column(*texts))
     expected = [utc_time(text) for text in texts]
     assert [time_of(text) for text in texts] == expected
@@ -38,7 +38,7 @@ def test_many_times_at_once_are_those_of_each(texts):
 
 
 @pytest.mark.parametrize("offset", OFFSETS)
-def test_times_that_are_written_alike_are_read_at_once(offset):
+def test_times_in_the_same_form_are_parsed_as_a_column(offset):
     texts = [f"2026-06-0{day}T12:00:00{offset}" for day in (1, 2, 3)]
     assert times(column(*texts)).to_pylist() == [utc_time(text) for text in texts]
 
@@ -46,7 +46,7 @@ def test_times_that_are_written_alike_are_read_at_once(offset):
 @pytest.mark.parametrize(
     "text", ["2026-06-01", "2026-W23-1T12:00:00Z", "2026-02-30T12:00:00Z", "2026-06-01T12:00Z", "x"]
 )
-def test_what_is_not_rfc_3339_is_no_time_either_way(text):
+def test_a_text_that_is_not_rfc_3339_is_refused_by_both_parsers(text):
     assert time_of(text) is None
     assert times(column("2026-06-01T12:00:00Z", text)) is None
 

@@ -123,7 +123,7 @@ def refused() -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: int(row["source"]))
 
 
-def test_what_is_wrong_is_told(refused: list[dict[str, Any]]) -> None:
+def test_a_refused_message_has_its_reason_and_detail(refused: list[dict[str, Any]]) -> None:
     assert [row["reason"] for row in refused] == [reason for _, reason, _ in REFUSED]
     for row, (line, _, detail) in zip(refused, REFUSED, strict=True):
         assert detail in row["detail"], line
@@ -153,7 +153,7 @@ AT_THE_LIMITS = (
 
 
 @pytest.mark.parametrize("values", AT_THE_LIMITS)
-def test_a_message_at_the_limits_is_sound(values: dict[str, Any]) -> None:
+def test_a_message_at_the_limits_is_valid(values: dict[str, Any]) -> None:
     assert [(row["reason"], row["detail"]) for row in classified([changed(**values)])] == [
         (None, None)
     ]
