@@ -1,1 +1,1 @@
-"""Constructs of the estate, one a concern, each with a dataclass of its inputs."""
+"""Constructs of the estate, one per concern, each with a dataclass of its inputs."""

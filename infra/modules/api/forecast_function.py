@@ -14,7 +14,7 @@ from infra.modules.core.policy import Statement, use_of_data_key
 from infra.modules.core.skips import skip
 
 TIMEOUT_SECONDS = 29
-"""API Gateway waits no longer."""
+"""API Gateway's own timeout."""
 
 MEMORY_MB = 512
 
@@ -26,11 +26,11 @@ class ForecastFunctionInputs:
     Parameters
     ----------
     code
-        Zip as `lambdas/forecast_api/handler.py` describes it.
+        Zip described in `lambdas/forecast_api/handler.py`.
     interaction_days
         Days until an interaction expires.
     reserved_concurrency
-        Simultaneous runs kept for it; -1 shares the account's.
+        Concurrent executions reserved for the function; -1 uses the account's unreserved ones.
     """
 
     names: Names
@@ -41,7 +41,7 @@ class ForecastFunctionInputs:
 
 
 class ForecastFunction(Function):
-    """Reads a device's history, asks the endpoint, keeps the interaction."""
+    """The function that reads a device's history, calls the endpoint and stores the interaction."""
 
     def __init__(self, scope: Construct, id_: str, inputs: ForecastFunctionInputs) -> None:
         names = inputs.names
@@ -71,7 +71,7 @@ class ForecastFunction(Function):
         )
         skip(
             self.function,
-            CKV_AWS_116="it is called synchronously, so a failure is the caller's answer",
+            CKV_AWS_116="it is called synchronously, so the caller receives the failure",
         )
 
 
@@ -87,7 +87,7 @@ def _statements(names: Names) -> tuple[Statement, ...]:
         ),
         Statement(
             "ListDevices",
-            ("s3:ListBucket",),  # without it S3 says 403, not 404, of a device that it lacks
+            ("s3:ListBucket",),  # without it S3 returns 403, not 404, for a device without data
             (names.bucket_arn("curated"),),
             conditions={"StringLike": {"s3:prefix": f"{RECENT.prefix}*"}},
         ),

@@ -13,7 +13,7 @@ FORECAST_API = REPOSITORY / "contracts/apis/forecast.openapi.yaml"
 
 
 def forecast_api() -> bytes:
-    """The zip that `lambdas/forecast_api/handler.py` describes."""
+    """Builds the zip described in `lambdas/forecast_api/handler.py`."""
     return function_zip(
         "forecast_api",
         vendored=[Path(fastjsonschema.__file__).parent],

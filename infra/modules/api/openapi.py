@@ -1,6 +1,6 @@
 """Reads an API's OpenAPI document for API Gateway and for the function behind it.
 
-Only references to schemas occur in the document, as it says at its top.
+The document contains references to schemas only, as its header states.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Schema = Mapping[str, Any]
 _LOCATIONS = {"path": "path", "query": "querystring", "header": "header"}
 _METHODS = ("get", "post", "put", "patch", "delete")
 _NOT_IN_MODELS = frozenset({"additionalProperties"})
-"""Keywords that API Gateway's models do not support; the function applies them."""
+"""Keywords that API Gateway's models do not support; the function validates them."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Operation:
     Parameters
     ----------
     parameters
-        Name as API Gateway writes it, ``method.request.querystring.limit``, to whether the
-        request must have it.
+        API Gateway's name, such as ``method.request.querystring.limit``, to whether the parameter
+        is required.
     path_parameters, query_parameters
         JSON Schema of an object with the parameters.
     body
-        JSON Schema (draft 4) of the body; None takes none.
+        JSON Schema (draft 4) of the body; None if the operation has no body.
     body_name
         Name of that schema in the document.
     """
@@ -53,7 +53,7 @@ class Operation:
 
     @property
     def model(self) -> Schema | None:
-        """The body's schema as API Gateway takes it."""
+        """The body's schema, restricted to the keywords that API Gateway supports."""
         if self.body is None:
             return None
         without: dict[str, Any] = _without(_NOT_IN_MODELS, self.body)
@@ -61,7 +61,7 @@ class Operation:
 
 
 def read(path: Path) -> tuple[Operation, ...]:
-    """Operations of an OpenAPI document, in its order. Their schemas have no references."""
+    """Reads the operations of an OpenAPI document, in its order, and resolves their references."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     return tuple(
         _operation(document, route, method, item[method])
@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[Operation, ...]:
 
 
 def function_contract(operations: tuple[Operation, ...]) -> bytes:
-    """The requests that the document allows, as `rest_api.contract.operations` reads them."""
+    """Returns the allowed requests in the format that `rest_api.contract.operations` reads."""
     described = [
         {
             "operation_id": one.operation_id,
@@ -88,7 +88,7 @@ def function_contract(operations: tuple[Operation, ...]) -> bytes:
 
 
 def fingerprint(operations: tuple[Operation, ...], *more: str) -> str:
-    """Text that changes with anything a deployment freezes."""
+    """Returns a text that changes with everything that a deployment contains."""
     shapes = [[one.path, one.method, one.parameters, one.model] for one in operations]
     return json.dumps([shapes, *more], sort_keys=True)
 
@@ -128,11 +128,11 @@ def _parameters(
         "additionalProperties": False,
     }
     required = [one["name"] for one in parameters if one.get("required")]
-    return schema | {"required": required} if required else schema  # draft 4 allows no empty list
+    return schema | {"required": required} if required else schema  # draft 4 forbids an empty list
 
 
 def _without_references(document: Mapping[str, Any], schema: Any) -> Any:
-    """The schema with each reference replaced by what it refers to."""
+    """Returns the schema with each reference replaced by its target."""
     if isinstance(schema, list):
         return [_without_references(document, one) for one in schema]
     if not isinstance(schema, dict):

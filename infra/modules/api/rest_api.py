@@ -29,10 +29,10 @@ from contracts.names import Names
 from infra.modules.api.openapi import Operation, fingerprint
 
 _MESSAGE = "$context.error.messageString"
-"""API Gateway's own message, in quotation marks already."""
+"""API Gateway's own message; it already includes quotation marks."""
 
 _PROBLEMS = {
-    # API Gateway's own answer: kind of problem, detail
+    # API Gateway's response type: kind of problem, detail
     "BAD_REQUEST_BODY": (problems.INVALID_REQUEST, _MESSAGE),
     "BAD_REQUEST_PARAMETERS": (problems.INVALID_REQUEST, _MESSAGE),
     "INVALID_API_KEY": (problems.FORBIDDEN, "the header x-api-key must hold a key of this API"),
@@ -42,15 +42,15 @@ _PROBLEMS = {
     ),
     "REQUEST_TOO_LARGE": (problems.BODY_TOO_LARGE, _MESSAGE),
     "THROTTLED": (problems.TOO_MANY_REQUESTS, "retry in a moment"),
-    "QUOTA_EXCEEDED": (problems.QUOTA_EXCEEDED, "the key may ask no more today"),
-    "INTEGRATION_TIMEOUT": (problems.UNAVAILABLE, "the answer took too long; ask again"),
-    "DEFAULT_5XX": (problems.INTERNAL_ERROR, "the fault is logged"),
+    "QUOTA_EXCEEDED": (problems.QUOTA_EXCEEDED, "the key's daily quota is used up; retry tomorrow"),
+    "INTEGRATION_TIMEOUT": (problems.UNAVAILABLE, "the response took too long; retry"),
+    "DEFAULT_5XX": (problems.INTERNAL_ERROR, "the error is logged"),
 }
 
 
 @dataclass(frozen=True)
 class RestApiInputs:
-    """The API's operations and the function that answers them all."""
+    """The API's operations and the function that handles all of them."""
 
     names: Names
     operations: tuple[Operation, ...]
@@ -60,8 +60,8 @@ class RestApiInputs:
 class RestApi(Construct):
     """Resources and methods of the OpenAPI document, each behind a key and a validator.
 
-    API Gateway could import the document as a whole. Resources of their own show in a plan what
-    a change of the document does.
+    API Gateway could import the whole document. With separate resources, a plan shows what a
+    change of the document does.
     """
 
     def __init__(self, scope: Construct, id_: str, inputs: RestApiInputs) -> None:
@@ -121,7 +121,7 @@ class RestApi(Construct):
             resource_id=resource.id,
             http_method=operation.method,
             operation_name=operation.operation_id,
-            authorization="NONE",  # who asks is known by the key
+            authorization="NONE",  # the API key identifies the caller
             api_key_required=True,
             request_validator_id=self._validator.id,
             request_parameters=dict(operation.parameters),
@@ -153,7 +153,7 @@ class RestApi(Construct):
         return self._resources[segments]
 
     def _problems(self) -> Sequence[TerraformResource]:
-        """Give API Gateway's own answers the form of the API's errors."""
+        """Returns API Gateway's own error responses in the format of the API's errors."""
         return [
             ApiGatewayGatewayResponse(
                 self,
@@ -179,12 +179,12 @@ class RestApi(Construct):
             "deployment",
             rest_api_id=self.api.id,
             triggers={"definition": hashlib.sha256(text.encode()).hexdigest()},
-            depends_on=list(frozen),  # it freezes what is there at that moment
+            depends_on=list(frozen),  # a deployment is a snapshot of these
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
 
 
 def _problem(kind: ProblemKind, detail: str) -> str:
-    """Mapping template of a problem document."""
+    """Returns the mapping template of a problem document."""
     document = problem_document(kind, detail, "$context.requestId")
     return json.dumps(document, separators=(",", ":")).replace(f'"{_MESSAGE}"', _MESSAGE)

@@ -1,4 +1,4 @@
-"""The API's stage, who may call it, and how often."""
+"""The API's stage, its key, and its rate limits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _ACCESS_LOG = {
 
 @dataclass(frozen=True)
 class ApiStageInputs:
-    """The API to be served, under the environment's name, with these limits."""
+    """The API, the names of its environment, and its limits."""
 
     names: Names
     api: RestApi
@@ -58,7 +58,7 @@ class ApiStageInputs:
 class ApiStage(Construct):
     """A logged, throttled stage, with one key and its usage plan.
 
-    AWS makes the key's value, so none is written here; whoever may read it asks API Gateway.
+    AWS generates the key's value, so no secret is stored here; read it from API Gateway.
     """
 
     def __init__(self, scope: Construct, id_: str, inputs: ApiStageInputs) -> None:
@@ -80,9 +80,9 @@ class ApiStage(Construct):
         )
         skip(
             stage,
-            CKV_AWS_120="a forecast changes with every reading, so caching would serve stale ones",
-            CKV2_AWS_29="a key is needed and throttled; a firewall is a later decision",
-            CKV2_AWS_51="callers are known by their key, not by a client's certificate",
+            CKV_AWS_120="forecasts change with every reading, so a cache would serve stale ones",
+            CKV2_AWS_29="requests need a key and are throttled; there is no firewall yet",
+            CKV2_AWS_51="an API key identifies the caller, not a client certificate",
         )
         if not self._limits.tracing:
             skip(stage, CKV_AWS_73="[api] tracing is off in this environment's settings")
@@ -95,12 +95,12 @@ class ApiStage(Construct):
             settings=ApiGatewayMethodSettingsSettings(
                 metrics_enabled=True,
                 logging_level="ERROR",
-                data_trace_enabled=False,  # bodies do not belong in logs
+                data_trace_enabled=False,  # keep bodies out of the logs
                 throttling_rate_limit=self._limits.requests_per_second,
                 throttling_burst_limit=self._limits.burst,
             ),
         )
-        skip(settings, CKV_AWS_225="a forecast changes with every reading, so none is cached")
+        skip(settings, CKV_AWS_225="forecasts change with every reading, so none is cached")
         self._key(rest_api_id, stage)
 
     def _key(self, rest_api_id: str, stage: ApiGatewayStage) -> None:
@@ -123,7 +123,7 @@ class ApiStage(Construct):
         )
 
     def _account_logging(self) -> list[TerraformResource]:
-        """The role with which API Gateway logs: one for all APIs of the account and region."""
+        """Sets the role with which API Gateway logs; there is one per account and region."""
         if not self._limits.account_logging:
             return []
         names = self._names
@@ -145,7 +145,7 @@ class ApiStage(Construct):
                         ("logs:CreateLogGroup", "logs:CreateLogStream",
                          "logs:DescribeLogStreams", "logs:FilterLogEvents",
                          "logs:GetLogEvents", "logs:PutLogEvents"),
-                        # execution logs go to groups named after the API's id, which AWS makes
+                        # execution logs go to groups named after the API's id, which AWS generates
                         (names.log_group_arn("/aws/apigateway/*"),
                          names.log_group_arn("API-Gateway-Execution-Logs_*")),
                     ),

@@ -1,4 +1,4 @@
-"""A bucket that nobody reads by mistake and nothing is lost from."""
+"""A private, encrypted and versioned S3 bucket."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ from infra.modules.core.skips import skip
 
 @dataclass(frozen=True)
 class Ageing:
-    """What becomes of objects with time.
+    """A lifecycle rule of a bucket.
 
     Parameters
     ----------
     prefix
-        Objects it is about; the empty prefix is all of them.
+        Prefix of the keys that the rule applies to; empty for all objects.
     cold_after_days
-        Days until they move to Glacier Instant Retrieval.
+        Days until objects move to Glacier Instant Retrieval.
     expire_after_days
-        Days until they are deleted.
+        Days until objects are deleted.
     """
 
     name: str
@@ -61,18 +61,18 @@ class Ageing:
 
 @dataclass(frozen=True)
 class BucketInputs:
-    """A bucket.
+    """Name, encryption, retention and protection of a bucket.
 
     Parameters
     ----------
     key_arn
-        KMS key of its objects; None encrypts with S3's own keys.
+        KMS key that encrypts the objects; None for S3's own keys (SSE-S3).
     access_logs
-        Bucket that its access logs go to; None keeps none.
+        Bucket that receives the access logs; None disables access logging.
     noncurrent_days
-        Days that overwritten and deleted versions are kept; None leaves out all lifecycle rules.
+        Days that overwritten and deleted versions are kept; None disables all lifecycle rules.
     statements
-        What its policy says beside refusing everything that does not come over TLS.
+        Statements of the bucket policy in addition to the one that denies requests without TLS.
     """
 
     name: str
@@ -86,7 +86,7 @@ class BucketInputs:
 
 
 class Bucket(Construct):
-    """Versioned, encrypted, over TLS only, private, owned by the account, its access logged."""
+    """A versioned, encrypted, private, access-logged bucket that is reached over TLS only."""
 
     def __init__(self, scope: Construct, id_: str, inputs: BucketInputs) -> None:
         super().__init__(scope, id_)
@@ -99,8 +99,8 @@ class Bucket(Construct):
         )
         skip(
             self.bucket,
-            CKV_AWS_144="one region holds the estate; a copy in another one is a later decision",
-            CKV2_AWS_62="nothing waits for objects: the jobs are given windows of arrival times",
+            CKV_AWS_144="the estate is in one region; there is no cross-region replication yet",
+            CKV2_AWS_62="nothing consumes event notifications: jobs read windows of arrival times",
         )
         name = self.bucket.bucket
         S3BucketVersioningA(
@@ -130,7 +130,7 @@ class Bucket(Construct):
             "policy",
             bucket=name,
             policy=document(_tls_only(inputs.name), *inputs.statements),
-            depends_on=[block],  # S3 refuses two such changes of one bucket at the same time
+            depends_on=[block],  # S3 rejects two concurrent changes of one bucket
         )
         if inputs.access_logs is not None:
             S3BucketLoggingA(
@@ -209,7 +209,7 @@ def _ageing_rule(ageing: Ageing) -> S3BucketLifecycleConfigurationRule:
 def _tls_only(bucket: str) -> Statement:
     return Statement(
         "RefusePlainHttp",
-        ("s3:*",),  # whatever it is, it does not happen without TLS
+        ("s3:*",),
         (arn("s3", bucket), arn("s3", f"{bucket}/*")),
         effect="Deny",
         principals="*",

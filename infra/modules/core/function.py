@@ -1,4 +1,4 @@
-"""A Lambda function of ours, its role and its log."""
+"""A Lambda function with its role and its log."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ from infra.modules.core.skips import skip
 
 @dataclass(frozen=True)
 class FunctionInputs:
-    """What a function is, what it may do and what it is told.
+    """Code, permissions and configuration of a function.
 
     Parameters
     ----------
     name
-        Of the function; its role is called the same.
+        Name of the function and of its role.
     code
-        Zip of the handler and all that it imports of our own, see `infra.modules.core.packaging`.
+        Zip with the handler and this repository's modules that it imports
+        (`infra.modules.core.packaging`).
     statements
-        All it may do beside writing its log.
+        Permissions in addition to writing the log.
     reserved_concurrency
-        Simultaneous runs kept for it; -1 shares the account's.
+        Concurrent executions reserved for the function; -1 uses the account's unreserved ones.
     """
 
     names: Names
@@ -50,7 +51,7 @@ class FunctionInputs:
 
 
 class Function(Construct):
-    """A function that runs our code on the runtime's own boto3."""
+    """A Python function; boto3 is the one that the runtime provides."""
 
     def __init__(self, scope: Construct, id_: str, inputs: FunctionInputs) -> None:
         super().__init__(scope, id_)
@@ -85,25 +86,25 @@ class Function(Construct):
             tracing_config=LambdaFunctionTracingConfig(
                 mode="Active" if inputs.tracing else "PassThrough"
             ),
-            depends_on=[role.policy],  # its first run needs what the policy allows
+            depends_on=[role.policy],  # the first invocation needs the permissions
         )
         skip(
             self.function,
-            CKV_AWS_117="it calls only services of AWS over TLS; a VPC would add endpoints to pay",
-            CKV_AWS_173="its variables are names; AWS's own key encrypts them at rest",
-            CKV_AWS_272="code comes from the pipeline's role alone, and is known by its hash",
+            CKV_AWS_117="it calls AWS services over TLS only; a VPC would add paid endpoints",
+            CKV_AWS_173="its variables are not secret; AWS's own key encrypts them at rest",
+            CKV_AWS_272="only the deployment's role uploads code, and its hash identifies it",
         )
 
 
-def _tracing(wanted: bool) -> tuple[Statement, ...]:
+def _tracing(enabled: bool) -> tuple[Statement, ...]:
     return (
         (
             Statement(
                 "Trace",
                 ("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
-                ("*",),  # X-Ray's write actions have no resources
+                ("*",),  # X-Ray's write actions do not support resource-level permissions
             ),
         )
-        if wanted
+        if enabled
         else ()
     )

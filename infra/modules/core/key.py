@@ -1,4 +1,4 @@
-"""The key that the estate's data is encrypted with."""
+"""The KMS key that encrypts the estate's data."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from infra.modules.core.policy import Statement, document
 
 @dataclass(frozen=True)
 class KeyInputs:
-    """A customer managed key.
+    """Names, deletion period and protection of a customer managed key.
 
     Parameters
     ----------
     deletion_days
-        Days in which its deletion can be taken back.
+        Days during which a deletion can be cancelled.
     """
 
     names: Names
@@ -29,15 +29,15 @@ class KeyInputs:
 
 
 class DataKey(Construct):
-    """A yearly rotated key; roles are let use it by their own policies, through its alias."""
+    """A key with yearly rotation; each role's own policy permits its use through the alias."""
 
     def __init__(self, scope: Construct, id_: str, inputs: KeyInputs) -> None:
         super().__init__(scope, id_)
         names = inputs.names
         account = Statement(
             "Account",
-            # KMS's default: without it the key answers to nobody, not even to who made it, and
-            # IAM policies could grant nothing on it. The resource of a key's policy is that key.
+            # KMS's default: without it nobody, not even the creator, can use the key, and IAM
+            # policies have no effect on it. In a key policy, * is the key itself.
             ("kms:*",),
             ("*",),
             principals={"AWS": names.arn("iam", "root")},
@@ -51,23 +51,23 @@ class DataKey(Construct):
                 "kms:GenerateDataKey*",
                 "kms:DescribeKey",
             ),
-            ("*",),  # a key's policy is about that key
+            ("*",),  # in a key policy, * is the key itself
             principals={"Service": f"logs.{names.region}.amazonaws.com"},
             conditions={
                 "ArnLike": {"kms:EncryptionContext:aws:logs:arn": names.log_group_arn("*")}
             },
         )
         alarms = Statement(
-            "AlarmTopic",  # these encrypt by themselves what they tell to an encrypted topic
+            "AlarmTopic",  # services that encrypt what they publish to an encrypted topic
             ("kms:Decrypt", "kms:GenerateDataKey*"),
-            ("*",),  # a key's policy is about that key
+            ("*",),  # in a key policy, * is the key itself
             principals={"Service": ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]},
             conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
         )
         events = Statement(
             "EventsToAlarmTopic",
             ("kms:Decrypt", "kms:GenerateDataKey*"),
-            ("*",),  # a key's policy is about that key
+            ("*",),  # in a key policy, * is the key itself
             principals={"Service": "events.amazonaws.com"},
             # EventBridge sends no source account or ARN to an encrypted topic's key:
             # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html

@@ -1,8 +1,8 @@
-"""Text that Terraform must not read as its own."""
+"""Escapes text that Terraform would otherwise interpolate."""
 
 from __future__ import annotations
 
 
 def literal(text: str) -> str:
-    """Keep ``${…}`` of AWS's own template languages from being read as Terraform's."""
+    """Escapes ``${…}`` of AWS's template languages, so that Terraform does not interpolate it."""
     return text.replace("${", "$${")

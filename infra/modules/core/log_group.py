@@ -1,4 +1,4 @@
-"""Log groups that forget, and that only the data key opens."""
+"""CloudWatch log groups with retention, encrypted with the data key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infra.modules.core.skips import skip
 
 @dataclass(frozen=True)
 class LogGroupInputs:
-    """A log group and the days its lines are kept."""
+    """Name and retention of a log group."""
 
     name: str
     retention_days: int
@@ -32,4 +32,7 @@ class LogGroup(Construct):
             kms_key_id=inputs.key_arn,
         )
         if inputs.retention_days < 365:
-            skip(group, CKV_AWS_338="a year of logs is prod's need; [retention] log_days says less")
+            skip(
+                group,
+                CKV_AWS_338="only prod keeps logs for a year; see [retention] log_days",
+            )

@@ -1,8 +1,8 @@
-"""Zips of our own code for Lambda and Glue: the same sources give the same bytes everywhere.
+"""Builds reproducible zips for Lambda and Glue: the same sources give the same bytes everywhere.
 
-A zip holds what its program imports and nothing else (`contracts.import_closure`), so that a
-change elsewhere is no change to it. Terraform sees changed code by its hash: a zip with the clock
-in it, or with whatever zlib made of it, would be a change on every machine.
+A zip holds only what its program imports (`contracts.import_closure`), so a change elsewhere does
+not change it. Terraform detects changed code by its hash. Timestamps, or compression by different
+versions of zlib, would therefore show as a change on every machine.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ REPOSITORY = Path(__file__).parents[3]
 
 PYPROJECT = REPOSITORY / "pyproject.toml"
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest timestamp that a zip can store
 
 
 @dataclass(frozen=True)
 class Package:
-    """A file to be uploaded, stored under a name that holds its hash.
+    """A file to upload, stored under a name that contains its hash.
 
-    A saved plan names the file, so it must still hold the same bytes when the plan is applied,
-    whatever was written in between.
+    A saved plan refers to the file by name, so the file must hold the same bytes when the plan is
+    applied, even if other packages are written in between.
 
     Parameters
     ----------
     path
-        Where it was written.
+        Path of the file.
     digest
-        SHA-256 of its bytes.
+        SHA-256 of the file's bytes.
     """
 
     path: Path
@@ -46,25 +46,25 @@ class Package:
 
     @property
     def base64_sha256(self) -> str:
-        """The digest as Lambda's CodeSha256 and Terraform's ``source_code_hash`` write it."""
+        """The digest in the format of Lambda's CodeSha256 and Terraform's ``source_code_hash``."""
         return base64.b64encode(self.digest).decode()
 
     @property
     def source(self) -> str:
-        """Its path from a folder that Terraform runs in, which lies beside the packages' folder.
+        """The path relative to a folder that Terraform runs in, a sibling of the packages' folder.
 
-        It goes into the state, so it must be the same on every machine.
+        Terraform stores it in its state, so it must be the same on every machine.
         """
         return f"../{self.path.parent.name}/{self.path.name}"
 
 
 def pinned(module: str) -> str:
-    """``module==version`` of what the project's own environment is pinned to.
+    """Returns ``module==version`` as pinned in the project's dependencies.
 
     Raises
     ------
     ValueError
-        Where it is not pinned.
+        The module is not pinned.
     """
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     for requirement in project["dependencies"]:
@@ -80,16 +80,16 @@ def function_zip(
     vendored: Sequence[Path] = (),
     made: Mapping[str, bytes] = MappingProxyType({}),
 ) -> bytes:
-    """Build a Lambda function's zip: the ``handler`` of a package in ``lambdas/``, and its imports.
+    """Builds a Lambda function's zip: the ``handler`` of a package in ``lambdas/`` and its imports.
 
     Parameters
     ----------
     root
-        Repository that the sources are taken from.
+        Root of the repository.
     vendored
-        Folders of third-party packages that Lambda lacks.
+        Folders of third-party packages that the Lambda runtime does not provide.
     made
-        Files that lie in no folder, by their names in the zip.
+        Generated files, by their names in the zip.
     """
     lambdas = root / "lambdas"
     files = import_closure([lambdas / package / "handler.py"], [root, lambdas])
@@ -100,30 +100,30 @@ def function_zip(
 
 
 def library_zip(scripts: Iterable[Path], root: Path = REPOSITORY) -> bytes:
-    """Build the Glue jobs' library: what their scripts import, without the scripts themselves."""
+    """Builds the Glue jobs' library: what the scripts import, without the scripts themselves."""
     alone = tuple(scripts)
     files = import_closure(alone, [root])
     return zip_of({name: file for name, file in files.items() if file not in alone})
 
 
 def zip_of(files: Mapping[str, Path | bytes]) -> bytes:
-    """A zip of files, or of their content, by their names in it.
+    """Returns a zip of files, or of their content, by their names in the zip.
 
-    Entries are sorted, dated to one moment, of one mode, and stored uncompressed: compressed
-    bytes differ between versions of zlib.
+    Entries are sorted, have the same timestamp and mode, and are stored uncompressed, because
+    compressed bytes differ between versions of zlib.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, file in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = 0o100644 << 16
-            entry.create_system = 3  # unix, also where it is not
+            entry.create_system = 3  # Unix, on every platform
             archive.writestr(entry, file if isinstance(file, bytes) else file.read_bytes())
     return buffer.getvalue()
 
 
 def store(content: bytes, name: str, folder: Path) -> Package:
-    """Write ``content`` as ``<stem>-<hash><suffix>`` into a folder, unless it is there already."""
+    """Writes ``content`` to ``<stem>-<hash><suffix>`` in a folder, unless the file exists."""
     digest = hashlib.sha256(content).digest()
     stem, suffix = Path(name).stem, Path(name).suffix
     path = folder / f"{stem}-{digest.hex()[:16]}{suffix}"

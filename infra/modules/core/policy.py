@@ -1,4 +1,4 @@
-"""IAM policy documents, and service roles with nothing but what they are given."""
+"""IAM policy documents, and service roles with least privilege."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Statement:
     principals
         Kind to names, for example ``{"Service": "iot.amazonaws.com"}``; None in a role's policy.
     conditions
-        As IAM writes them: operator, key, values.
+        Conditions in IAM's format: operator, key, values.
     """
 
     sid: str
@@ -46,21 +46,21 @@ class Statement:
 
 
 def _one_or_many(values: Sequence[str]) -> str | list[str]:
-    """AWS gives a list of one back as a string, which Terraform would see as a change."""
+    """Returns a list of one as a string, as AWS does; Terraform would report a change otherwise."""
     return values[0] if len(values) == 1 else list(values)
 
 
 def document(*statements: Statement) -> str:
-    """A policy document in JSON."""
+    """Returns a policy document in JSON."""
     return json.dumps({"Version": "2012-10-17", "Statement": [one.to_dict() for one in statements]})
 
 
 def use_of_data_key(names: Names, *actions: str) -> Statement:
-    """Leave to use the key of the data stack.
+    """Returns the permission to use the data stack's key.
 
-    The key's id is known only once that stack is applied, and stacks don't read each other. So
-    the resource is any key of the account and region, and the condition leaves the one that
-    carries the alias.
+    The key's id is known only after that stack is applied, and stacks don't read each other's
+    state. The resource is therefore every key of the account and region, and the condition
+    restricts it to the one with the alias.
     """
     return Statement(
         "UseDataKey",
@@ -71,23 +71,23 @@ def use_of_data_key(names: Names, *actions: str) -> Statement:
 
 
 def writing_to_log_group(names: Names, group: str) -> Statement:
-    """Leave to write into one log group."""
+    """Returns the permission to write to one log group."""
     streams = names.log_group_arn(f"{group}:*")
     return Statement("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), (streams,))
 
 
 @dataclass(frozen=True)
 class RoleInputs:
-    """A role that one AWS service takes on.
+    """Name, permissions and trust of a role that one AWS service assumes.
 
     Parameters
     ----------
     service
-        For example ``glue.amazonaws.com``.
+        Principal that assumes the role, for example ``glue.amazonaws.com``.
     statements
-        All it may do.
+        All permissions of the role.
     trust_conditions
-        What must hold when the service takes it on, against confused deputies.
+        Conditions of the trust policy, against the confused deputy problem.
     """
 
     name: str

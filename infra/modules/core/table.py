@@ -1,4 +1,4 @@
-"""A DynamoDB table as all of the estate's are: encrypted, recoverable, guarded, paid by request."""
+"""A DynamoDB table: encrypted, on-demand, with point-in-time recovery and deletion protection."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from constructs import Construct
 
 @dataclass(frozen=True)
 class TableInputs:
-    """The table's name, its key, and whether it may be destroyed.
+    """Name, key, expiry and protection of a table.
 
     Parameters
     ----------
     hash_key, range_key
-        Attributes, of text, by which items are found.
+        Key attributes, of type string.
     expires_by
-        Attribute that says when an item goes; without one, items stay.
+        Attribute with the time when an item expires; None if items do not expire.
     """
 
     name: str
@@ -36,7 +36,7 @@ class TableInputs:
 
 
 class Table(Construct):
-    """A table."""
+    """A DynamoDB table."""
 
     def __init__(self, scope: Construct, id_: str, inputs: TableInputs) -> None:
         super().__init__(scope, id_)

@@ -1,4 +1,4 @@
-"""What an environment may cost a month: who hears of alarms hears of that, too."""
+"""An environment's monthly budget, with notifications to the alarm topic."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from constructs import Construct
 from contracts.names import Names
 
 NOTICES = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
-"""Told once a month each: spent or foreseen, and percent of the budget."""
+"""Notifications, each sent once per month: actual or forecast cost, and percent of the budget."""
 
 
 @dataclass(frozen=True)
 class BudgetInputs:
-    """Whose budget it is, and how much."""
+    """Names of the environment and its budget."""
 
     names: Names
     monthly_usd: int
 
 
 class Budget(Construct):
-    """A monthly budget of what carries the environment's tag.
+    """A monthly budget for all resources with the environment's tag.
 
-    AWS sees the tag once `environment` is activated as a cost allocation tag, in the account that
-    pays: https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
+    The tag `environment` takes effect after it is activated as a cost allocation tag in the
+    management account: https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
     """
 
     def __init__(self, scope: Construct, id_: str, inputs: BudgetInputs) -> None:

@@ -1,1 +1,1 @@
-"""Constructs from the device's certificate to objects in the raw bucket."""
+"""Constructs of ingestion: device certificates, topic rule and delivery to the raw bucket."""

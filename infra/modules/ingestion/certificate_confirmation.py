@@ -1,4 +1,4 @@
-"""What rids a device of its former certificates: the rule on confirmations and its function."""
+"""Deactivates a device's previous certificates after it confirms a new one: rule and function."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RULE = "SELECT topic(2) AS thing_name, principal() AS certificate_id FROM 'cert
 
 @dataclass(frozen=True)
 class CertificateConfirmationInputs:
-    """Whose devices they are, and the function's code.
+    """Names of the environment and the function's code.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class CertificateConfirmationInputs:
 
 
 class CertificateConfirmation(Construct):
-    """A device that has proven its certificate keeps no earlier one."""
+    """The rule on confirmations and the function that deactivates previous certificates."""
 
     def __init__(self, scope: Construct, id_: str, inputs: CertificateConfirmationInputs) -> None:
         super().__init__(scope, id_)
@@ -47,7 +47,7 @@ class CertificateConfirmation(Construct):
             FunctionInputs(
                 names=names,
                 name=names.certificate_confirmation,
-                description="Switches off what a confirmed certificate replaces",
+                description="Deactivates the certificates that a confirmed one replaces",
                 handler="certificate_confirmation.handler.handler",
                 code=inputs.code,
                 log_group=names.log_groups.certificate_confirmation,
@@ -57,12 +57,12 @@ class CertificateConfirmation(Construct):
                     Statement(
                         "SeeCertificates",
                         ("iot:ListThingPrincipals",),
-                        ("*",),  # the action has no resources
+                        ("*",),  # the action does not support resource-level permissions
                     ),
                     Statement(
                         "SwitchOff",
                         ("iot:DescribeCertificate", "iot:UpdateCertificate"),
-                        (names.arn("iot", "cert/*"),),  # of whichever device confirms
+                        (names.arn("iot", "cert/*"),),  # any device may confirm
                     ),
                     Statement(
                         "Answer",
@@ -74,13 +74,13 @@ class CertificateConfirmation(Construct):
         )
         skip(
             function.function,
-            CKV_AWS_116="a device that gets no answer asks again, so no event needs keeping",
+            CKV_AWS_116="a device without an answer retries, so failed events need no queue",
         )
         rule = IotTopicRule(
             self,
             "rule",
             name=names.confirmation_rule,
-            description="A device that holds its new certificate is rid of its former ones",
+            description="Deactivates a device's previous certificates after it confirms a new one",
             enabled=True,
             sql=_RULE,
             sql_version="2016-03-23",

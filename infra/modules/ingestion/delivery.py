@@ -1,4 +1,4 @@
-"""From the devices' topic to objects in the raw bucket: IoT policy and rule, and Firehose."""
+"""Delivers messages from the devices' topic to the raw bucket: IoT policy, rule and Firehose."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ _STREAM = "DestinationDelivery"
 
 @dataclass(frozen=True)
 class IngestionInputs:
-    """Whose messages they are, and how long Firehose waits for more of them."""
+    """Names of the environment and Firehose's buffering."""
 
     names: Names
     delivery: Delivery
 
 
 class Ingestion(Construct):
-    """The way in for readings."""
+    """Ingestion of readings: device policy, topic rule and delivery stream."""
 
     def __init__(self, scope: Construct, id_: str, inputs: IngestionInputs) -> None:
         super().__init__(scope, id_)
@@ -70,22 +70,22 @@ class Ingestion(Construct):
         self._topic_rule(stream)
 
     def _device_policy(self) -> None:
-        """A device is who its certificate's thing is, and speaks in its own name only.
+        """Creates the policy that lets a device connect and publish as its own thing only.
 
-        Of its shadow it may ask for all and report; what it hears has four topics, of which a
-        wildcard stands for the end: an IoT policy may have 2,048 characters.
+        A device may get and update its own shadow. A wildcard stands for the end of the four
+        topics that it receives, because an IoT policy has at most 2,048 characters.
         """
         names = self._names
         thing = "${iot:Connection.Thing.ThingName}"
         iot = partial(names.arn, "iot")
-        said = (
+        published = (
             topic(thing),
             basic_ingest_topic(names.topic_rule, thing),
             status_topic(thing),
             shadow_topic(thing, "get"),
             shadow_topic(thing, "update"),
         )
-        heard = shadow_topic(thing, "*")
+        received = shadow_topic(thing, "*")
         IotPolicy(
             self,
             "device_policy",
@@ -99,11 +99,11 @@ class Ingestion(Construct):
                         conditions={"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
                     ),
                     Statement(
-                        "Publish", ("iot:Publish",), tuple(iot(f"topic/{one}") for one in said)
+                        "Publish", ("iot:Publish",), tuple(iot(f"topic/{one}") for one in published)
                     ),
-                    Statement("Subscribe", ("iot:Subscribe",), (iot(f"topicfilter/{heard}"),)),
-                    Statement("Receive", ("iot:Receive",), (iot(f"topic/{heard}"),)),
-                    Statement(  # the last word on each device stays, its last will too
+                    Statement("Subscribe", ("iot:Subscribe",), (iot(f"topicfilter/{received}"),)),
+                    Statement("Receive", ("iot:Receive",), (iot(f"topic/{received}"),)),
+                    Statement(  # each device's last status is retained, its last will included
                         "Retain", ("iot:RetainPublish",), (iot(f"topic/{status_topic(thing)}"),)
                     ),
                 )
@@ -164,12 +164,12 @@ class Ingestion(Construct):
                 buffering_interval=delivery.buffer_seconds,
                 cloudwatch_logging_options=logging,
             ),
-            depends_on=[role.policy],  # Firehose tries the role when the stream is made
+            depends_on=[role.policy],  # Firehose validates the role when the stream is created
         )
         skip(
             stream,
-            CKV_AWS_241="the key's ARN belongs to the data stack; readings lie in the stream for "
-            "minutes under AWS's own key and in the bucket under ours",
+            CKV_AWS_241="the key's ARN belongs to the data stack; the stream holds readings for "
+            "minutes under an AWS owned key, and the bucket under the data key",
         )
         return stream
 
@@ -198,7 +198,7 @@ class Ingestion(Construct):
             self,
             "topic_rule",
             name=names.topic_rule,
-            description="Readings to the lake",
+            description="Sends readings to the lake",
             enabled=True,
             sql=_RULE,
             sql_version="2016-03-23",
@@ -212,5 +212,5 @@ class Ingestion(Construct):
                     bucket_name=names.bucket("raw"), key=literal(_ERROR_KEY), role_arn=role.arn
                 )
             ),
-            depends_on=[role.policy],  # IoT tries the role when the rule is made
+            depends_on=[role.policy],  # IoT validates the role when the rule is created
         )

@@ -1,8 +1,8 @@
-"""How a device comes by a certificate: by claim, or by the one it has; and who says so.
+"""Fleet provisioning: issues certificates to new devices by claim, and renews existing ones.
 
-A device that nobody has seen yet holds a claim certificate, which may do nothing but claim; its
-serial number must be on the allow-list. A device that is known asks with its present certificate.
-Both are provisioning templates before one hook.
+A new device holds a claim certificate, which permits provisioning only; its serial number must be
+on the allow-list. A known device renews with its current certificate. Each case has a provisioning
+template, and both templates use the same hook.
 https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html
 """
 
@@ -39,22 +39,22 @@ from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, docume
 from infra.modules.core.skips import skip
 
 HOOK_SECONDS = 5
-"""AWS IoT waits no longer for a hook."""
+"""AWS IoT's own timeout for a hook."""
 
 MEMORY_MB = 512
-"""Processor comes with memory, and a cold start is to be over in much less than that."""
+"""CPU scales with memory, and a cold start has to take much less than the timeout."""
 
 _THING = "${iot:Connection.Thing.ThingName}"
 
 
 @dataclass(frozen=True)
 class FleetProvisioningInputs:
-    """Whose devices they are, and the hook's code.
+    """Names of the environment, whether claims are enabled, and the hook's code.
 
     Parameters
     ----------
     enabled
-        Whether new devices may claim; rotations go on regardless.
+        Whether new devices may claim; renewals are always possible.
     hook
         Zip with ``provisioning_hook/`` and ``contracts/`` at its root.
     """
@@ -65,7 +65,7 @@ class FleetProvisioningInputs:
 
 
 class FleetProvisioning(Construct):
-    """Policies, templates, and the hook before them."""
+    """Policies, provisioning templates, and their pre-provisioning hook."""
 
     def __init__(self, scope: Construct, id_: str, inputs: FleetProvisioningInputs) -> None:
         super().__init__(scope, id_)
@@ -77,12 +77,12 @@ class FleetProvisioning(Construct):
         self._template(
             "claim",
             names.claim_template,
-            "A device of a serial number on the allow-list",
+            "Provisions a device whose serial number is on the allow-list",
             (SERIAL_NUMBER, REQUEST_TOKEN, THING_NAME),
             enabled=inputs.enabled,
         )
         self._template(
-            "rotation", names.rotation_template, "The next certificate of a device", (THING_NAME,)
+            "rotation", names.rotation_template, "Renews the certificate of a device", (THING_NAME,)
         )
 
     def _template(
@@ -116,11 +116,14 @@ class FleetProvisioning(Construct):
             pre_provisioning_hook=IotProvisioningTemplatePreProvisioningHook(
                 target_arn=hook.arn, payload_version="2020-04-01"
             ),
-            depends_on=[permission, self._role.policy],  # AWS tries both when a template is made
+            depends_on=[
+                permission,
+                self._role.policy,
+            ],  # AWS validates both at creation
         )
 
     def _body(self, parameters: Sequence[str]) -> dict[str, Any]:
-        """What is made of a device; of a thing that exists, nothing but its certificates changes.
+        """Returns the template's body; for an existing thing, only its certificates change.
 
         https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
         """
@@ -164,7 +167,7 @@ class FleetProvisioning(Construct):
             name=names.claim_policy,
             policy=literal(
                 document(
-                    # Any client id that says what it is: many devices hold one claim certificate.
+                    # Any client id with this prefix: many devices share one claim certificate.
                     Statement("Connect", ("iot:Connect",), (self._iot("client/claim-*"),)),
                     *self._exchanges(claim, tuple(f"{topic}/*" for topic in claim)),
                 )
@@ -188,7 +191,7 @@ class FleetProvisioning(Construct):
     def _exchanges(
         self, asked: tuple[str, ...], answered: tuple[str, ...]
     ) -> tuple[Statement, Statement, Statement]:
-        """Leave to publish requests, and to subscribe to and receive their answers."""
+        """Returns permissions to publish requests and to receive their responses."""
         return (
             Statement("Ask", ("iot:Publish",), [self._iot(f"topic/{one}") for one in asked]),
             Statement(
@@ -207,12 +210,12 @@ class FleetProvisioning(Construct):
             RoleInputs(
                 name=names.role("provisioning"),
                 service="iot.amazonaws.com",
-                description="AWS IoT makes things of devices that the hook admits",
+                description="AWS IoT registers the devices that the hook admits",
                 statements=(
                     Statement(
                         "Things",
                         ("iot:CreateThing", "iot:DescribeThing", "iot:UpdateThing"),
-                        (self._iot("thing/*"),),  # a device's name is known when it comes
+                        (self._iot("thing/*"),),  # a device's name is not known in advance
                     ),
                     Statement(
                         "ThingType",
@@ -227,7 +230,7 @@ class FleetProvisioning(Construct):
                             "iot:DescribeCertificate",
                             "iot:UpdateCertificate",
                         ),
-                        (self._iot("cert/*"),),  # and so is its certificate's id
+                        (self._iot("cert/*"),),  # nor is its certificate's id
                     ),
                     Statement(
                         "Attach",
@@ -236,7 +239,7 @@ class FleetProvisioning(Construct):
                             "iot:ListAttachedPolicies",
                             "iot:ListThingPrincipals",
                         ),
-                        ("*",),  # these actions have no resources
+                        ("*",),  # these actions do not support resource-level permissions
                     ),
                     Statement(
                         "Policies",
@@ -258,7 +261,7 @@ class FleetProvisioning(Construct):
             FunctionInputs(
                 names=names,
                 name=names.provisioning_hook,
-                description="Says which devices may be provisioned",
+                description="Decides which devices may be provisioned",
                 handler="provisioning_hook.handler.handler",
                 code=code,
                 log_group=names.log_groups.provisioning_hook,
@@ -273,7 +276,7 @@ class FleetProvisioning(Construct):
                     Statement(
                         "SeeHolder",
                         ("iot:ListThingPrincipals",),
-                        ("*",),  # the action has no resources
+                        ("*",),  # the action does not support resource-level permissions
                     ),
                     use_of_data_key(names, "kms:Decrypt"),
                 ),
@@ -286,6 +289,6 @@ class FleetProvisioning(Construct):
         )
         skip(
             hook.function,
-            CKV_AWS_116="it is called synchronously, so a failure is the device's refusal",
+            CKV_AWS_116="it is called synchronously, so a failure rejects the device",
         )
         return hook

@@ -1,4 +1,4 @@
-"""How the lake is read: Athena's workgroup, and what Glue must encrypt with."""
+"""Athena's workgroup and named queries, and Glue's security configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from contracts.names import Names
 
 @dataclass(frozen=True)
 class AnalyticsInputs:
-    """Whose lake it is, and what a query may read before it is cut off."""
+    """Names of the environment and the number of bytes after which a query is cancelled."""
 
     names: Names
     key_arn: str
@@ -35,7 +35,7 @@ class AnalyticsInputs:
 
 
 class Analytics(Construct):
-    """A workgroup whose clients can't lift its limits, and Glue's security configuration."""
+    """A workgroup whose limits clients can't override, and Glue's security configuration."""
 
     def __init__(self, scope: Construct, id_: str, inputs: AnalyticsInputs) -> None:
         super().__init__(scope, id_)
@@ -62,7 +62,7 @@ class Analytics(Construct):
         AthenaNamedQuery(
             self,
             "forecasts_beside_truth",
-            name="forecasts beside what came",
+            name="forecasts and observed values",
             description="The last week's nightly forecasts, hour by hour",
             database=names.database,
             workgroup=workgroup.name,

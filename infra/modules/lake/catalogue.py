@@ -14,7 +14,7 @@ from infra.modules.lake.curated_table import CuratedTable, CuratedTableInputs
 
 @dataclass(frozen=True)
 class CatalogueInputs:
-    """Whose names the catalogue bears."""
+    """Names of the environment."""
 
     names: Names
 
@@ -28,7 +28,7 @@ class Catalogue(Construct):
             self,
             "this",
             name=inputs.names.database,
-            description="Sensor readings and what is made of them",
+            description="Sensor readings, series and forecasts",
         )
         for table in TABLES:
             location = table.location.uri(inputs.names)

@@ -1,4 +1,4 @@
-"""Declared tables over the curated lake, partitioned by day without a crawler."""
+"""Catalogue tables of the curated lake, partitioned by day without a crawler."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _MAPRED, _HIVE = "org.apache.hadoop.mapred", "org.apache.hadoop.hive"
 
 @dataclass(frozen=True)
 class CuratedTableInputs:
-    """A table of the lake, and where it is.
+    """A table of the lake and its location.
 
     Parameters
     ----------
     database
         Name of the Glue database.
     location
-        S3 URI of the table's folder, ending in a slash.
+        S3 URI of the table's folder, with a trailing slash.
     """
 
     table: Table
@@ -39,7 +39,7 @@ class CuratedTableInputs:
 
 
 class CuratedTable(Construct):
-    """An external table whose files, and days, Athena finds by itself."""
+    """An external table whose files and days Athena finds without registered partitions."""
 
     def __init__(self, scope: Construct, id_: str, inputs: CuratedTableInputs) -> None:
         super().__init__(scope, id_)
@@ -76,7 +76,7 @@ class CuratedTable(Construct):
 
 @dataclass(frozen=True)
 class _Storage:
-    """How a table's files are found and read."""
+    """Format and partitions of a table's files."""
 
     parameters: Mapping[str, str]
     input_format: str
@@ -85,7 +85,7 @@ class _Storage:
 
 
 def _projected(location: str) -> _Storage:
-    """Days worked out from the query, without partitions in the catalogue.
+    """Returns a storage whose days Athena computes from the query (partition projection).
 
     https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html
     """
@@ -110,9 +110,10 @@ def _projected(location: str) -> _Storage:
 
 
 def _delta(location: str) -> _Storage:
-    """Files and days from the table's own log, which alone changes: the catalogue stays as it is.
+    """Returns a storage whose files and days are in the Delta log, so the catalogue never changes.
 
-    The formats are those that AWS's crawler writes; Athena reads the log and Parquet all the same.
+    The formats are those that AWS's crawler writes; Athena ignores them and reads the log and
+    Parquet.
     https://docs.aws.amazon.com/athena/latest/ug/delta-lake-tables.html
     """
     return _Storage(

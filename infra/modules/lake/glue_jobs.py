@@ -33,11 +33,11 @@ class GlueJobsInputs:
     Parameters
     ----------
     quality
-        When a run is failed for what it could not read.
+        Limits on invalid messages above which a run fails.
     scripts
         The script of each of `contracts.names.GLUE_JOBS`.
     library
-        Zip that holds the packages which the scripts import.
+        Zip with the packages that the scripts import.
     """
 
     names: Names
@@ -48,7 +48,7 @@ class GlueJobsInputs:
 
 
 class GlueJobs(Construct):
-    """What makes tables and series of raw messages."""
+    """The jobs that turn raw messages into tables and series."""
 
     def __init__(self, scope: Construct, id_: str, inputs: GlueJobsInputs) -> None:
         super().__init__(scope, id_)
@@ -64,13 +64,13 @@ class GlueJobs(Construct):
         self._crawler()
 
     def _upload(self, id_: str, key: str, package: Package) -> S3Object:
-        return S3Object(  # the bucket encrypts it with the data key
+        return S3Object(  # the bucket encrypts the object with the data key
             self,
             id_,
             bucket=self._names.bucket("code"),
             key=key,
             source=package.source,
-            source_hash=package.digest.hex(),  # an ETag says nothing under SSE-KMS
+            source_hash=package.digest.hex(),  # under SSE-KMS, an ETag is not a hash of the content
         )
 
     def _service_role(self) -> ServiceRole:
@@ -109,15 +109,15 @@ class GlueJobs(Construct):
                                "glue:GetTables", "glue:UpdatePartition", "glue:UpdateTable"),
                               tuple(names.arn("glue", one) for one in catalogue)),
                     Statement("ReadSecurityConfiguration", ("glue:GetSecurityConfiguration",),
-                              ("*",)),  # the action knows no narrower resource
+                              ("*",)),  # the action supports no narrower resource
                     Statement("WriteLogs",
                               ("logs:AssociateKmsKey", "logs:CreateLogGroup",
                                "logs:CreateLogStream", "logs:PutLogEvents"),
-                              # Glue names groups after the prefix and the security configuration
+                              # Glue appends the security configuration's name to the prefix
                               (names.log_group_arn(f"{names.jobs_log_prefix}*"),
                                names.log_group_arn("/aws-glue/crawlers*"))),
                     Statement("PublishMetrics", ("cloudwatch:PutMetricData",),
-                              ("*",),  # metrics have no ARN: the condition leaves Glue's and ours
+                              ("*",),  # metrics have no ARN: the condition names the namespaces
                               conditions={"StringEquals": {
                                   "cloudwatch:namespace": ["Glue", NAMESPACE]}}),
                     use_of_data_key(names, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"),
@@ -138,7 +138,7 @@ class GlueJobs(Construct):
             worker_type=glue.worker_type,
             number_of_workers=glue.workers,
             timeout=glue.timeout_minutes,
-            max_retries=0,  # who started it decides: a run is repeatable, but costs again
+            max_retries=0,  # the caller decides whether to retry: each run costs again
             security_configuration=names.security_configuration,
             execution_property=GlueJobExecutionProperty(
                 max_concurrent_runs=glue.concurrent_runs if job in _CONCURRENT else 1
@@ -171,7 +171,7 @@ class GlueJobs(Construct):
             self,
             "nightly",
             name=self._names.compaction_trigger,
-            description="Compacts what has become of closed days",
+            description="Compacts the files of closed days",
             type="SCHEDULED",
             schedule=schedule,
             actions=[
@@ -187,7 +187,7 @@ class GlueJobs(Construct):
             self,
             "crawler",
             name=names.crawler,
-            description="Finds the schema of raw messages as they came",
+            description="Finds the schema of raw messages",
             role=self._role.arn,
             database_name=names.database,
             table_prefix="raw_",
@@ -202,10 +202,10 @@ class GlueJobs(Construct):
 
 
 _CONCURRENT = (TELEMETRY_TO_PARQUET,)
-"""Jobs of which several runs may go on at a time, each on a window of its own."""
+"""Jobs with concurrent runs, each on its own window."""
 
 _DESCRIPTIONS = {
-    TELEMETRY_TO_PARQUET: "Raw messages to readings, each once, and to quarantine",
-    BUILD_SERIES: "Readings to regular hourly series and to DeepAR's channels",
-    COMPACT: "Small files of closed days to few large ones, and files of no use away",
+    TELEMETRY_TO_PARQUET: "Turns raw messages into deduplicated readings; quarantines invalid ones",
+    BUILD_SERIES: "Turns readings into regular hourly series and DeepAR's channels",
+    COMPACT: "Merges the small files of closed days and removes files that are no longer used",
 }

@@ -1,7 +1,7 @@
 """AWS Glue Data Quality rulesets of the curated tables.
 
-AWS evaluates them when it is asked to, or on a schedule of the console; what is evaluated in every
-environment is `contracts.lake.expectations` itself, by ``make quality``.
+AWS evaluates them on demand, or on a schedule set in the console. ``make quality`` evaluates
+`contracts.lake.expectations` itself, in every environment.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from contracts.names import Names
 
 @dataclass(frozen=True)
 class QualityRulesInputs:
-    """Whose tables they are."""
+    """Names of the environment."""
 
     names: Names
 
 
 class QualityRules(Construct):
-    """A ruleset for each table of which something is expected."""
+    """A ruleset for each table with expectations."""
 
     def __init__(self, scope: Construct, id_: str, inputs: QualityRulesInputs) -> None:
         super().__init__(scope, id_)
@@ -36,7 +36,7 @@ class QualityRules(Construct):
                 self,
                 table,
                 name=names.part(table.replace("_", "-")),
-                description=f"What must hold of {table}",
+                description=f"Expectations of {table}",
                 ruleset=ruleset(expectations),
                 target_table=GlueDataQualityRulesetTargetTable(
                     database_name=names.database, table_name=table

@@ -1,1 +1,1 @@
-"""Constructs that models need: image repositories, role, tracking server."""
+"""Constructs for models: image repositories, role, tracking server."""

@@ -1,4 +1,4 @@
-"""Registries of the images that we make ourselves."""
+"""ECR repositories of the images that Lakecast builds."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _UNTAGGED_DAYS = 7
 
 @dataclass(frozen=True)
 class ImagesInputs:
-    """Whose images they are, their key, and whether they may be destroyed.
+    """Names of the environment, and encryption and protection of the images.
 
     Parameters
     ----------
     force_destroy
-        Registries may be destroyed with the images in them.
+        Whether repositories may be destroyed with the images in them.
     """
 
     names: Names
@@ -37,10 +37,10 @@ class ImagesInputs:
 
 
 class Images(Construct):
-    """A registry for each of `contracts.models.container_images.OWN_IMAGES`.
+    """A repository for each of `contracts.models.container_images.OWN_IMAGES`.
 
-    A tag says which sources an image is made of, so it is never given to another image. Images
-    stay, as a model that was approved once may be served again; only what lost its tag goes.
+    A tag identifies the sources of an image and is therefore immutable. Tagged images are kept,
+    because a model that was approved may be served again; untagged images expire.
     """
 
     def __init__(self, scope: Construct, id_: str, inputs: ImagesInputs) -> None:
@@ -72,7 +72,7 @@ class Images(Construct):
 
 _UNTAGGED = {
     "rulePriority": 1,
-    "description": "what a build left without a tag",
+    "description": "untagged images",
     "selection": {
         "tagStatus": "untagged",
         "countType": "sinceImagePushed",

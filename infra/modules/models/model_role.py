@@ -15,13 +15,13 @@ from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of
 
 @dataclass(frozen=True)
 class ModelRoleInputs:
-    """Whose models they are."""
+    """Names of the environment."""
 
     names: Names
 
 
 class ModelRole(Construct):
-    """Read the channels, write models, load them again; nothing else of the lake."""
+    """A role that may read the channels and read and write models, and nothing else of the lake."""
 
     def __init__(self, scope: Construct, id_: str, inputs: ModelRoleInputs) -> None:
         super().__init__(scope, id_)
@@ -39,7 +39,7 @@ class ModelRole(Construct):
             RoleInputs(
                 name=names.role(MODEL_ROLE),
                 service="sagemaker.amazonaws.com",
-                description="SageMaker trains, judges and serves models",
+                description="SageMaker trains, evaluates and serves models",
                 statements=(
                     Statement("SeeBucket", ("s3:GetBucketLocation", "s3:ListBucket"),
                               (names.bucket_arn("models"),)),
@@ -53,14 +53,14 @@ class ModelRole(Construct):
                     Statement(
                         "LogIn",
                         ("ecr:GetAuthorizationToken",),
-                        ("*",),  # a token is for all of the registry; the action has no resource
+                        ("*",),  # a token is for the whole registry; the action has no resource
                     ),
                     Statement(
                         "PullImages",
                         ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
                          "ecr:GetDownloadUrlForLayer"),
                         (
-                            # the algorithm's image lies in an account of AWS, one for each region
+                            # the algorithm's image is in an AWS account, a different one per region
                             *(arn("ecr", f"repository/{one.built_in}",
                                   region=names.region, account_id="*")
                               for one in ALGORITHMS.values() if one.built_in is not None),
@@ -77,7 +77,7 @@ class ModelRole(Construct):
                     Statement(
                         "PublishMetrics",
                         ("cloudwatch:PutMetricData",),
-                        ("*",),  # metrics have no ARN; the condition leaves SageMaker's own
+                        ("*",),  # metrics have no ARN; the condition permits SageMaker's namespaces
                         conditions={
                             "StringLike": {"cloudwatch:namespace": "*aws/sagemaker/*"}
                         },

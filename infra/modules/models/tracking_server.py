@@ -1,4 +1,4 @@
-"""SageMaker's managed MLflow: where `forecasting` keeps what training and tuning jobs did."""
+"""SageMaker's managed MLflow, where `forecasting` records training and tuning jobs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of
 
 @dataclass(frozen=True)
 class TrackingServerInputs:
-    """Whose experiments they are."""
+    """Names of the environment."""
 
     names: Names
 
 
 class TrackingServer(Construct):
-    """The smallest server, with MLflow's newest version; it costs by the hour while it is there.
+    """The smallest server, with MLflow's newest version; it is billed per hour while it exists.
 
-    Whoever writes or reads experiments needs actions of ``sagemaker-mlflow`` on it:
+    Clients need actions of ``sagemaker-mlflow`` on it to write or read experiments:
     https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-create-tracking-server-iam.html
     """
 
@@ -60,6 +60,6 @@ class TrackingServer(Construct):
             tracking_server_size="Small",
             artifact_store_uri=EXPERIMENTS.uri(names),
             role_arn=role.arn,
-            automatic_model_registration=False,  # versions come from retraining, after its gate
-            depends_on=[role.policy],  # it writes to the bucket while it is made
+            automatic_model_registration=False,  # retraining registers versions, after its gate
+            depends_on=[role.policy],  # the server writes to the bucket during its creation
         )

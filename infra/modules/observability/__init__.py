@@ -1,1 +1,1 @@
-"""Alarms, and the topic that they are sent to."""
+"""Alarms and their topic."""

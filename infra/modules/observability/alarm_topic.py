@@ -1,4 +1,4 @@
-"""The topic that every alarm of an environment is told to, encrypted with the data key."""
+"""The SNS topic of an environment's alarms, encrypted with the data key."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from infra.modules.core.policy import Statement, document
 
 @dataclass(frozen=True)
 class AlarmTopicInputs:
-    """Whose alarms they are, and the key that encrypts them until they are read."""
+    """Names of the environment and the key that encrypts messages at rest."""
 
     names: Names
     key_arn: str
 
 
 class AlarmTopic(Construct):
-    """Where people and machines subscribe who want to hear of alarms.
+    """The topic to which people and systems subscribe for alarms.
 
-    Subscriptions are not declared here: one by mail must be confirmed by who gets it.
+    Subscriptions are not declared here, because the recipient of one by email has to confirm it.
     """
 
     def __init__(self, scope: Construct, id_: str, inputs: AlarmTopicInputs) -> None:
@@ -35,15 +35,15 @@ class AlarmTopic(Construct):
             "policy",
             arn=topic.arn,
             policy=document(
-                _telling(names, "Alarms", "cloudwatch", f"alarm:{names.prefix}*"),
-                _telling(names, "Events", "events", f"rule/{names.prefix}*"),
-                _telling(names, "Budget", "budgets", "*"),
+                _publishing(names, "Alarms", "cloudwatch", f"alarm:{names.prefix}*"),
+                _publishing(names, "Events", "events", f"rule/{names.prefix}*"),
+                _publishing(names, "Budget", "budgets", "*"),
             ),
         )
 
 
-def _telling(names: Names, sid: str, service: str, source: str) -> Statement:
-    """Leave for a service to publish what has happened to our own things."""
+def _publishing(names: Names, sid: str, service: str, source: str) -> Statement:
+    """Returns the permission for a service to publish events of the environment's resources."""
     return Statement(
         sid,
         ("sns:Publish",),

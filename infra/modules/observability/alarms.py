@@ -1,4 +1,4 @@
-"""Alarms on metrics, and those on the Glue jobs."""
+"""Alarms on metrics, and the alarms on the Glue jobs."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class AlarmInputs:
-    """One alarm on one metric.
+    """Definition of one alarm on one metric.
 
     Parameters
     ----------
     description
-        What has happened, and what to read.
+        What has happened, and the runbook.
     comparison
         CloudWatch's operator, such as ``GreaterThanThreshold``.
     period_seconds, periods
-        How long a value is, and how many of the last ones are looked at.
+        Length of a period, and number of most recent periods that are evaluated.
     breaching
-        How many of them must be so; None is all.
+        Number of them that must breach the threshold; None for all.
     missing
-        What a period without a value is taken for: ``breaching``, ``notBreaching``, ``ignore`` or
+        Treatment of a period without a value: ``breaching``, ``notBreaching``, ``ignore`` or
         ``missing``.
     targets
-        ARNs that are told when the alarm is raised and when it is over.
+        ARNs that are notified when the alarm is raised and when it returns to OK.
     """
 
     name: str
@@ -53,7 +53,7 @@ class AlarmInputs:
 
 
 class Alarm(Construct):
-    """An alarm and who is told."""
+    """A CloudWatch alarm with its notifications."""
 
     def __init__(self, scope: Construct, id_: str, inputs: AlarmInputs) -> None:
         super().__init__(scope, id_)
@@ -79,7 +79,7 @@ class Alarm(Construct):
 
 @dataclass(frozen=True)
 class JobAlarmsInputs:
-    """When the jobs are to raise an alarm, and who is told."""
+    """Limits of the jobs' alarms, and the ARNs that are notified."""
 
     names: Names
     quality: Quality
@@ -87,12 +87,12 @@ class JobAlarmsInputs:
 
 
 class JobAlarms(Construct):
-    """Too much in quarantine; no run that succeeded for too long."""
+    """Alarms on the quarantined share and on the time without a successful run."""
 
     def __init__(self, scope: Construct, id_: str, inputs: JobAlarmsInputs) -> None:
         super().__init__(scope, id_)
         names, quality = inputs.names, inputs.quality
-        whose = {"environment": names.environment, "job": TELEMETRY_TO_PARQUET}
+        dimensions = {"environment": names.environment, "job": TELEMETRY_TO_PARQUET}
         Alarm(
             self,
             "quarantine",
@@ -104,12 +104,12 @@ class JobAlarms(Construct):
                 ),
                 namespace=NAMESPACE,
                 metric=QUARANTINED_SHARE_METRIC,
-                dimensions=whose,
+                dimensions=dimensions,
                 statistic="Maximum",
                 comparison="GreaterThanThreshold",
                 threshold=quality.max_quarantined_share,
                 period_seconds=5 * MINUTE,
-                missing="ignore",  # without a run, the last one's state stays
+                missing="ignore",  # without a run, the alarm keeps its state
                 targets=inputs.targets,
             ),
         )
@@ -126,7 +126,7 @@ class JobAlarms(Construct):
                 ),
                 namespace=NAMESPACE,
                 metric=RUNS_METRIC,
-                dimensions=whose,
+                dimensions=dimensions,
                 statistic="Sum",
                 comparison="LessThanThreshold",
                 threshold=1,

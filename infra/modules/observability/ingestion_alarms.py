@@ -1,4 +1,4 @@
-"""Alarms on the way in: readings that stay away, stay in Firehose, or fail in the rule."""
+"""Ingestion alarms: no readings, delayed delivery, and failures of the topic rule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIVE_MINUTES = 300
 
 @dataclass(frozen=True)
 class IngestionAlarmsInputs:
-    """When to raise an alarm, and the ARNs that are told."""
+    """Limits of the alarms, and the ARNs that are notified."""
 
     names: Names
     alarms: Alarms
@@ -25,7 +25,7 @@ class IngestionAlarmsInputs:
 
 
 class IngestionAlarms(Construct):
-    """What nobody would notice before a forecast is wrong."""
+    """Alarms on failures that would otherwise be noticed only when forecasts are wrong."""
 
     def __init__(self, scope: Construct, id_: str, inputs: IngestionAlarmsInputs) -> None:
         super().__init__(scope, id_)
@@ -37,8 +37,8 @@ class IngestionAlarms(Construct):
             AlarmInputs(
                 name=names.part("delivery-data-age"),
                 description=(
-                    f"Firehose holds readings older than {alarms.max_data_age_seconds} s: the raw "
-                    f"bucket does not take them; {_RUNBOOK}"
+                    f"Firehose holds readings older than {alarms.max_data_age_seconds} s: it can't "
+                    f"deliver them to the raw bucket; {_RUNBOOK}"
                 ),
                 namespace="AWS/Firehose",
                 metric="DeliveryToS3.DataFreshness",
@@ -47,7 +47,7 @@ class IngestionAlarms(Construct):
                 comparison="GreaterThanThreshold",
                 threshold=alarms.max_data_age_seconds,
                 period_seconds=_FIVE_MINUTES,
-                missing="notBreaching",  # nothing is waiting
+                missing="notBreaching",  # no data is waiting
                 targets=inputs.targets,
             ),
         )
@@ -57,14 +57,14 @@ class IngestionAlarms(Construct):
                 "Failure",
                 "Firehose",
                 alarms.max_rule_failures,
-                "The topic rule can't pass readings on; they are in raw/errors/rule",
+                "The topic rule can't deliver readings; they are in raw/errors/rule",
             ),
             (
                 "lost_errors",
                 "ErrorActionFailure",
                 "S3",
                 0,
-                "The topic rule can't keep what it can't pass on: READINGS ARE LOST",
+                "The topic rule can't store undeliverable readings: READINGS ARE LOST",
             ),
         ):
             Alarm(
@@ -80,7 +80,7 @@ class IngestionAlarms(Construct):
                     comparison="GreaterThanThreshold",
                     threshold=allowed,
                     period_seconds=_FIVE_MINUTES,
-                    missing="notBreaching",  # a rule that does not fail tells nothing
+                    missing="notBreaching",  # a rule without failures emits no metric
                     targets=inputs.targets,
                 ),
             )
@@ -92,8 +92,7 @@ class IngestionAlarms(Construct):
             AlarmInputs(
                 name=names.part("no-readings"),
                 description=(
-                    f"No reading has come for {alarms.silent_minutes} minutes from any device; "
-                    f"{_RUNBOOK}"
+                    f"No device has sent a reading for {alarms.silent_minutes} minutes; {_RUNBOOK}"
                 ),
                 namespace="AWS/Firehose",
                 metric="IncomingRecords",

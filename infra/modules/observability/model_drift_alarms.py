@@ -1,4 +1,4 @@
-"""Alarms on drift, and the retraining that they start."""
+"""Drift alarms, and the rule that starts retraining on them."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from infra.modules.observability.alarms import HOUR, Alarm, AlarmInputs
 _ALARMS = {
     drift_metrics.INPUT: (
         "input-drift",
-        "What is measured is unlike what the model was trained on",
+        "Observed values differ from the data that the model was trained on",
     ),
     drift_metrics.MISSING: (
         "missing-hours",
-        "More hours lack a value than is usual: look at the devices",
+        "More hours than usual lack a value: check the devices",
     ),
     drift_metrics.LOSS: (
         "forecast-loss",
-        "The nightly forecasts are worse than those it was approved for",
+        "The nightly forecasts are worse than the forecasts at the model's approval",
     ),
     drift_metrics.UNKNOWN: (
         "unknown-categories",
-        "Devices or pollutants are not forecast, as the model does not know them",
+        "Devices or pollutants are not forecast, because the model does not know them",
     ),
 }
 _RETRAINED = (drift_metrics.INPUT, drift_metrics.LOSS, drift_metrics.UNKNOWN)
-"""Checks that a new model can mend; hours that are missing, none can."""
+"""Checks that a new model can fix; no model fixes missing hours."""
 
 
 @dataclass(frozen=True)
 class DriftAlarmsInputs:
-    """When alarms are raised, and the ARNs that are told."""
+    """Limits of the alarms, and the ARNs that are notified."""
 
     names: Names
     forecasts: Forecasts
@@ -46,7 +46,7 @@ class DriftAlarmsInputs:
 
 
 class DriftAlarms(Construct):
-    """An alarm a check, and a rule that starts the state machine ``retrain``."""
+    """An alarm per check, and a rule that starts the state machine ``retrain``."""
 
     def __init__(self, scope: Construct, id_: str, inputs: DriftAlarmsInputs) -> None:
         super().__init__(scope, id_)
@@ -85,10 +85,10 @@ def _alarm(inputs: DriftAlarmsInputs, check: str, name: str, description: str) -
         dimensions={"environment": names.environment},
         statistic="Maximum",
         comparison="GreaterThanOrEqualToThreshold",
-        threshold=1,  # the metric is a ratio to the limit that is kept with the model
+        threshold=1,  # the metric is a ratio to the limit that is stored with the model
         period_seconds=24 * HOUR,
         periods=forecasts.drift_of_days,
         breaching=forecasts.drift_days,
-        missing="notBreaching",  # a night that was not measured says nothing
+        missing="notBreaching",  # a night without a measurement counts as normal
         targets=inputs.targets,
     )
