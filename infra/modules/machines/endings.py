@@ -1,4 +1,4 @@
-"""How an execution fails: it explains why, releases its lock, tells a person, and ends."""
+"""The failure path of an execution: find the cause, release the lock, publish a message, end."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def failure(
     cause: str,
     unlock: str | None = None,
 ) -> dict[str, State]:
-    """The states from `FAILURE` on.
+    """Returns the states from `FAILURE` on.
 
     Parameters
     ----------
     subject, message
-        JSONata of the subject, and of each line of the message; they may read ``$step``, ``$log``,
-        ``$why``.
+        JSONata of the subject, and of each line of the message; it may read ``$step``, ``$log``
+        and ``$why``.
     error, cause
-        How the execution ends: a name, and JSONata.
+        Error name of the execution, and JSONata of its cause.
     unlock
-        Lock that the execution holds.
+        Name of the lock that the execution holds.
     """
-    told = {
+    reported = {
         "Publish failure": task(
             "Publish failure",
             publish(names, subject, message),
@@ -50,18 +50,18 @@ def failure(
     }
     explained = {"why": expression(reason("$cause", "$error"))}
     if unlock is None:
-        return {FAILURE: assignment("Publish failure", explained), **told}
+        return {FAILURE: assignment("Publish failure", explained), **reported}
     return {
         FAILURE: assignment("Unlock after failure", explained),
         "Unlock after failure": lock.release(
             names, unlock, then="Publish failure", whatever_fails=True
         ),
-        **told,
+        **reported,
     }
 
 
 def publish(names: Names, subject: str, message: Sequence[str]) -> Call:
-    """Publish to the alarms' topic; subject and lines are JSONata."""
+    """Returns the call that publishes to the alarm topic; subject and lines are JSONata."""
     return Call(
         "sns:publish",
         {
@@ -77,7 +77,7 @@ def publish(names: Names, subject: str, message: Sequence[str]) -> Call:
 
 
 def reason(cause: str, error: str) -> str:
-    """JSONata of why a task failed: a job's cause is its whole description in JSON.
+    """Returns JSONata of why a task failed; a job's cause is its whole description in JSON.
 
     Parameters
     ----------

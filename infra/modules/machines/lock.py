@@ -1,8 +1,7 @@
-"""One execution of a state machine at a time, by an item in the table of locks.
+"""A lock that allows one execution of a state machine at a time: an item in the table of locks.
 
-The item goes with the execution. Where an execution was stopped before it could remove its item,
-the next one finds that the holder no longer runs, and takes over. After some hours the item is of
-no effect anyway.
+An execution removes its item when it ends. If it is stopped before that, the next execution finds
+that the holder no longer runs and takes over the lock. The lock also expires after some hours.
 """
 
 from __future__ import annotations
@@ -29,14 +28,16 @@ _TAKEN = "DynamoDB.ConditionalCheckFailedException"
 def acquire(
     names: Names, machine: str, *, hours: int, then: str, error: str = "Busy"
 ) -> dict[str, State]:
-    """The states from ``Lock`` on; where another execution runs, this one fails with ``error``.
+    """Returns the states from ``Lock`` on; with another one running, an execution fails.
 
     Parameters
     ----------
     machine
-        State machine of which one execution is to run at a time.
+        Name of the state machine, and of its lock.
     hours
-        After which the lock is of no effect, whatever its holder does.
+        Hours after which the lock expires, even if its holder still runs.
+    error
+        Error with which an execution fails while another one runs.
     """
     item = "$states.result.Item"
     return {
@@ -81,12 +82,12 @@ def acquire(
 
 
 def release(names: Names, machine: str, *, then: str, whatever_fails: bool = False) -> State:
-    """Remove the execution's own lock; one that it no longer holds is another's, and stays.
+    """Returns the state that removes the execution's own lock, but not a lock of another one.
 
     Parameters
     ----------
     whatever_fails
-        Go on also where the lock can't be removed, as on the way to a message of failure.
+        Whether to continue if the lock can't be removed, as on the failure path.
     """
     return task(
         "Unlock",
@@ -116,7 +117,7 @@ def _put(names: Names, machine: str, hours: int) -> Call:
                 "execution": _ME,
                 "expires_at": {"N": expression(f"$string({_NOW} + {hours * 3600})")},
             },
-            "ConditionExpression": (  # :me is a call that is repeated
+            "ConditionExpression": (  # :me matches when the call is retried
                 "attribute_not_exists(#name) OR expires_at < :now OR execution = :me"
             ),
             "ExpressionAttributeNames": {"#name": "name"},

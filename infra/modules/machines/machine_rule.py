@@ -1,4 +1,4 @@
-"""A rule of EventBridge that starts a state machine: by the clock, or by events of a pattern."""
+"""An EventBridge rule that starts a state machine, by a schedule or an event pattern."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from infra.modules.core.policy import RoleInputs, ServiceRole, Statement
 
 @dataclass(frozen=True)
 class MachineRuleInputs:
-    """What starts which machine.
+    """Trigger, target and input of a rule.
 
     Parameters
     ----------
     name
-        Of the rule; its role's ends in ``-start``.
+        Name of the rule; its role's name adds ``-start``.
     machine
         Name of the state machine.
     schedule, pattern
-        When it is started; one of the two.
+        The trigger; exactly one of the two.
     given
-        The execution's input; None passes the event on. ``<word>`` in it stands for what the event
-        has at the path of `paths`.
+        The execution's input; None for the event itself. ``<word>`` in it is replaced by the
+        event's value at the path of that word in `paths`.
     paths
         JSON paths into the event, by word.
     """
@@ -48,7 +48,7 @@ class MachineRuleInputs:
 
 
 class MachineRule(Construct):
-    """The rule, and a role that may start this one machine."""
+    """The rule, and a role that may start this machine only."""
 
     def __init__(self, scope: Construct, id_: str, inputs: MachineRuleInputs) -> None:
         super().__init__(scope, id_)

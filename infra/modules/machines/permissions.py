@@ -1,4 +1,4 @@
-"""Permissions of a state machine's role, out of what each of its calls needs."""
+"""Permissions of a state machine's role, derived from its calls."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from infra.modules.core.policy import Statement
 
 
 def united(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-    """The fewest statements that permit the same: one for each set of resources and conditions.
+    """Merges statements: returns one for each set of resources and conditions.
 
-    A statement keeps the SID that came first; a SID that is taken gets a number.
+    A statement keeps its first SID; a duplicate SID gets a number.
     """
     found: dict[str, Statement] = {}
     for one in statements:
@@ -31,7 +31,7 @@ def _with_own_sids(statements: Iterable[Statement]) -> Iterable[Statement]:
 
 
 def pass_role(names: Names, roles: Sequence[str]) -> Statement:
-    """Permission to hand service roles, by their parts of the name, to SageMaker."""
+    """Returns the permission to pass service roles, by their part of the name, to SageMaker."""
     return Statement(
         "PassRole" + "".join(_capitalised(role) for role in roles),
         ("iam:PassRole",),

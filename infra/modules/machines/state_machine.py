@@ -1,4 +1,4 @@
-"""A Step Functions state machine with a role of its own, a log and a trace."""
+"""A Step Functions state machine with its role, log and tracing."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from infra.modules.machines.states_language import Machine
 
 @dataclass(frozen=True)
 class StateMachineInputs:
-    """What a machine is called, does and may do.
+    """Name, definition and tracing of a state machine.
 
     Parameters
     ----------
     name
-        Of the machine; its role is called the same. Its log group,
-        `contracts.names.Names.machine_log_group`, is the data stack's.
+        Name of the machine and of its role. The log group,
+        `contracts.names.Names.machine_log_group`, belongs to the data stack.
     machine
-        Definition, and all that the role may do beside writing its log and its trace.
+        Definition and permissions; writing the log and the trace is added.
     tracing
         Whether X-Ray traces its executions.
     """
@@ -40,7 +40,7 @@ class StateMachineInputs:
 
 
 class StateMachine(Construct):
-    """A standard machine: what it does is done once and can be looked up for 90 days."""
+    """A standard machine: it runs each step exactly once and keeps its history for 90 days."""
 
     def __init__(self, scope: Construct, id_: str, inputs: StateMachineInputs) -> None:
         super().__init__(scope, id_)
@@ -73,11 +73,11 @@ class StateMachine(Construct):
             definition=json.dumps(inputs.machine.definition),
             logging_configuration=SfnStateMachineLoggingConfiguration(
                 level="ALL",
-                include_execution_data=True,  # names, figures and reasons: no reading is passed on
+                include_execution_data=True,  # names, figures and reasons, but no readings
                 log_destination=log,
             ),
             tracing_configuration=SfnStateMachineTracingConfiguration(enabled=inputs.tracing),
-            depends_on=[role.policy],  # AWS tries to write the log when the machine is made
+            depends_on=[role.policy],  # AWS validates access to the log at creation
         )
 
 
@@ -86,11 +86,11 @@ _LOG = Statement(
     ("logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
      "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
      "logs:PutResourcePolicy", "logs:UpdateLogDelivery"),
-    ("*",),  # log deliveries have no ARN that a policy could name
+    ("*",),  # log deliveries have no ARN
 )  # fmt: skip
 _TRACE = Statement(
     "Trace",
     ("xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords",
      "xray:PutTraceSegments"),
-    ("*",),  # X-Ray's write actions have no resources
+    ("*",),  # X-Ray's write actions do not support resources
 )  # fmt: skip

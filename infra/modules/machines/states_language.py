@@ -1,7 +1,7 @@
-"""Amazon States Language with JSONata, as the estate's state machines share it.
+"""Builds Amazon States Language with JSONata for the estate's state machines.
 
-A state carries the permissions that it needs, so the role of a machine is the union of what its
-states need and no list of its own. Fragments of a machine are plain dictionaries of states.
+A state carries the permissions that it needs, so a machine's role is the union of its states'
+permissions. Fragments of a machine are plain dictionaries of states.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
@@ -16,11 +16,11 @@ from infra.modules.core.policy import Statement
 from infra.modules.machines.permissions import united
 
 FAILURE = "Explain failure"
-"""State that every failure leads to. It reads the variables ``step``, ``log``, ``error`` and
+"""Name of the state that every failure leads to; it reads ``step``, ``log``, ``error`` and
 ``cause``."""
 
 EXECUTION = "$states.context.Execution"
-"""JSONata of the execution itself, with ``Id``, ``Name``, ``StartTime`` and ``Input``."""
+"""JSONata of the execution, with ``Id``, ``Name``, ``StartTime`` and ``Input``."""
 
 _TRANSIENT = (
     "DynamoDB.InternalServerErrorException",
@@ -32,16 +32,16 @@ _TRANSIENT = (
     "Glue.ThrottlingException",
     "SNS.InternalErrorException",
     "SNS.ThrottledException",
-    "SageMaker.AmazonSageMakerException",  # whatever it is, throttling among it
+    "SageMaker.AmazonSageMakerException",  # every error of the service, throttling included
     "SageMaker.SageMakerException",
     "SageMaker.ThrottlingException",
     "Sfn.SfnException",
     "Sfn.ThrottlingException",
 )
-"""Errors of a service, not of what it was asked for."""
+"""Errors that the service causes, not the request."""
 
 _SCARCE = ("Glue.ResourceNumberLimitExceededException", "SageMaker.ResourceLimitExceededException")
-"""There is no more capacity, or others use up the account's quota: that takes longer to pass."""
+"""Errors of capacity or of the account's quota, which take longer to pass."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class State:
     Parameters
     ----------
     body
-        In Amazon States Language.
+        The state in Amazon States Language.
     """
 
     body: Mapping[str, Any]
     statements: tuple[Statement, ...] = ()
 
     def but(self, **members: Any) -> State:
-        """The same state with other members."""
+        """Returns the state with some members replaced."""
         return replace(self, body={**self.body, **members})
 
 
@@ -68,7 +68,7 @@ States = Mapping[str, State]
 
 @dataclass(frozen=True)
 class Part:
-    """A fragment with the state that it starts at."""
+    """A fragment with its first state."""
 
     start: str
     states: States
@@ -93,14 +93,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Machine:
-    """A whole state machine: its definition, and all that its role may do."""
+    """A whole state machine: its definition and its role's permissions."""
 
     definition: Mapping[str, Any]
     statements: tuple[Statement, ...]
 
 
 def machine(comment: str, start: str, states: States) -> Machine:
-    """Put fragments together."""
+    """Combines fragments into a machine."""
     definition = {
         "Comment": comment,
         "QueryLanguage": "JSONata",
@@ -111,13 +111,13 @@ def machine(comment: str, start: str, states: States) -> Machine:
 
 
 def expression(jsonata: str) -> str:
-    """A JSONata expression where a state takes one."""
+    """Returns a JSONata expression in the form that a state expects."""
     return f"{{% {jsonata} %}}"
 
 
 @dataclass(frozen=True)
 class Way:
-    """Where a choice leads, with the variables that are set on the way."""
+    """A transition of a choice, with the variables that it sets."""
 
     then: str
     assign: Mapping[str, Any]
@@ -129,17 +129,17 @@ class Way:
 
 
 def way(then: str, **assign: Any) -> Way:
-    """A way that sets variables; a value that is an expression is given by `expression`."""
+    """Returns a transition that sets variables; wrap JSONata values in `expression`."""
     return Way(then, assign)
 
 
 def choice(otherwise: str | Way, *rules: tuple[str, str | Way]) -> State:
-    """The state of the first condition that holds, else another one.
+    """Returns a choice: the transition of the first condition that holds, or the default one.
 
     Parameters
     ----------
     rules
-        JSONata of a condition, and where it leads.
+        JSONata of a condition, and its transition.
     """
     default = _way(otherwise).body
     return State(
@@ -162,14 +162,14 @@ def _way(following: str | Way) -> Way:
 def assignment(
     then: str | None, assign: Mapping[str, Any] | None = None, *, output: Any = None
 ) -> State:
-    """A state that sets variables and calls nothing; ``then`` is None where the branch ends.
+    """Returns a state that only sets variables; ``then`` is None at the end of a branch.
 
     Parameters
     ----------
     assign
-        Values; one that is an expression is given by `expression`.
+        Values by variable; wrap JSONata values in `expression`.
     output
-        Output of the state, nothing where it is None: states hand on what they find as variables.
+        Output of the state; None for no output, as states pass their results on as variables.
     """
     return State(
         {
@@ -182,7 +182,7 @@ def assignment(
 
 
 def wait(seconds: int | str, then: str, **assign: Any) -> State:
-    """A pause of so many seconds."""
+    """Returns a wait of that many seconds."""
     return State(
         {
             "Type": "Wait",
@@ -194,12 +194,12 @@ def wait(seconds: int | str, then: str, **assign: Any) -> State:
 
 
 def fail(error: str, cause: str) -> State:
-    """The end of an execution that failed."""
+    """Returns the state that ends an execution as failed."""
     return State({"Type": "Fail", "Error": error, "Cause": cause})
 
 
 def parallel(branches: Sequence[Part], *, step: str, log: str, then: str) -> State:
-    """Branches that run at the same time; a failure in one of them is one of the machine."""
+    """Returns a parallel state; a failure in one branch fails the machine."""
     return State(
         {
             "Type": "Parallel",
@@ -218,7 +218,7 @@ def parallel(branches: Sequence[Part], *, step: str, log: str, then: str) -> Sta
 
 
 def each(items: str, part: Part, *, step: str, then: str) -> State:
-    """A fragment that runs for each of some items, one after the other; it has one as its input.
+    """Returns a map state that runs a fragment for each item, one at a time, with it as the input.
 
     Parameters
     ----------
@@ -254,24 +254,24 @@ def task(
     log: str = "",
     caught_outside: bool = False,
 ) -> State:
-    """A call of a service, repeated while the service is at fault, and caught for good.
+    """Returns a call of a service, with retries for service errors, and a catch for all others.
 
     Parameters
     ----------
     step
-        Name of the step in the message to a person, where it fails.
+        Name of the step in the failure message.
     then
-        The next state; None ends the branch.
+        Next state; None ends the branch.
     assign
         Variables by JSONata expressions.
     catch
-        States for errors that are no failure, looked at before all others.
+        Next states by errors that are not failures; they precede the general catch.
     busy
-        Errors that pass when another run has ended: minutes, not seconds.
+        Errors that last until another run has ended; retried after minutes.
     log
-        Where the step's log is.
+        Location of the step's log.
     caught_outside
-        Whether the task is in a branch, whose parallel state catches what fails.
+        Whether the task is in a branch whose parallel state catches failures.
     """
     known = [{"ErrorEquals": [error], "Next": state} for error, state in (catch or {}).items()]
     if "States.ALL" not in (catch or {}) and not caught_outside:
@@ -299,7 +299,7 @@ def task(
 
 
 def to_failure(step: str, log: str = "", *, then: str = FAILURE) -> dict[str, Any]:
-    """Catch whatever fails, and lead it to `FAILURE`."""
+    """Returns a catch of all errors that leads to `FAILURE`."""
     return {
         "ErrorEquals": ["States.ALL"],
         "Assign": {
@@ -314,12 +314,12 @@ def to_failure(step: str, log: str = "", *, then: str = FAILURE) -> dict[str, An
 
 
 def failure(step: str, cause: str) -> State:
-    """Lead to `FAILURE` where no call fails.
+    """Returns a state that leads to `FAILURE` without a failed call.
 
     Parameters
     ----------
     cause
-        JSONata of why there is no going on.
+        JSONata of the cause.
     """
     return assignment(
         FAILURE,

@@ -1,4 +1,4 @@
-"""A message about every execution that was stopped or took too long: it can send none itself."""
+"""Reports executions that were stopped or timed out, which can't report themselves."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from contracts.models.workloads import WORKLOADS
 from contracts.names import Names
 
 _MESSAGE = (
-    "Execution <execution> of <machine> ended as <status>, so it could not say what it was at. "
+    "Execution <execution> of <machine> ended as <status>; its history shows the last step. "
     "The next execution takes over its lock. What to do: docs/runbooks/models.md."
 )
 
 
 class StoppedExecutions(Construct):
-    """A rule of EventBridge from the estate's state machines to the topic of alarms."""
+    """An EventBridge rule from the estate's state machines to the alarm topic."""
 
     def __init__(self, scope: Construct, id_: str, names: Names) -> None:
         super().__init__(scope, id_)
@@ -34,7 +34,7 @@ class StoppedExecutions(Construct):
             self,
             "rule",
             name=names.part("stopped-executions"),
-            description="An execution of a state machine was stopped or took too long",
+            description="An execution of a state machine was stopped or timed out",
             event_pattern=json.dumps(
                 {
                     "source": ["aws.states"],

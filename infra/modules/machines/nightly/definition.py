@@ -1,9 +1,9 @@
 """The state machine of the nightly forecasts, in Amazon States Language with JSONata.
 
-The newest approved version of the model forecasts every series; the forecasts are written to the
-lake, and what was measured and forecast lately is compared with what is usual. With the input
-``{"read_arrivals": true}``, as the schedule gives it, messages that have arrived lately become
-readings and series first; with ``{"only_drift": true}`` nothing is forecast.
+The newest approved version of the model forecasts every series. The forecasts are written to the
+lake, and recent values and forecasts are checked for drift. With the input
+``{"read_arrivals": true}``, which the schedule sends, recently arrived messages are first turned
+into readings and series; with ``{"only_drift": true}`` the forecasts are skipped.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ JOBS_ROLE = "nightly-jobs"
 
 _LOCK_HOURS = 12
 _ARRIVAL_DAYS = 2
-"""Days of messages that become readings: more than lie between two nights."""
+"""Days of arrival that are processed: more than between two nights, so none is missed."""
 _TRIES = 3
 _SECONDS = 3600
 _VOLUME_GB = 30
@@ -61,7 +61,7 @@ _VERSION = expression("$string($version)")
 
 @dataclass(frozen=True)
 class NightlyInputs:
-    """Environment and settings of the forecasts.
+    """Environment and settings of the nightly forecasts.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class NightlyInputs:
 
 
 def definition(inputs: NightlyInputs) -> Machine:
-    """The machine."""
+    """Returns the machine."""
     states = {
         **_start(inputs.names),
         **_model(inputs),
@@ -108,7 +108,7 @@ def _start(names: Names) -> dict[str, State]:
 
 
 def _model(inputs: NightlyInputs) -> dict[str, State]:
-    """The newest approved version, which the endpoint serves too, as a SageMaker model."""
+    """Returns the states that make a SageMaker model of the newest approved version."""
     names, group = inputs.names, inputs.names.model_package_group
     newest = "$states.result.ModelPackageSummaryList[0]"
     reference = "$states.result.DriftCheckBaselines.ModelDataQuality.Statistics.S3Uri"
@@ -149,7 +149,7 @@ def _model(inputs: NightlyInputs) -> dict[str, State]:
             create_model(names, group, model, prefix=group),
             then="Are arrivals read",
         ).but(
-            Retry=[],  # SageMaker has no error of its own for a name that is taken
+            Retry=[],  # SageMaker has no separate error code for a name that is in use
             Catch=[to_failure("Model", then="Is it there")],
         ),
         "Is it there": choice(
@@ -286,5 +286,5 @@ def _job_name(names: Names, part: str) -> str:
 
 
 def _of_run(names: Names, part: str) -> str:
-    """Folder that a step of a run leaves for the next."""
+    """Returns JSONata of a folder that one step of a run writes and the next one reads."""
     return expression(f"'{NIGHTLY.uri(names)}' & $run & '/{part}/'")

@@ -1,4 +1,4 @@
-"""Forecasts of every series each night, into the lake, and the look for drift that follows them."""
+"""The state machine of the nightly forecasts and the drift check, its schedule and its role."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _jobs(names: Names) -> tuple[Statement, ...]:
             ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
             (f"{curated}/{FORECASTS.prefix}*", f"{models}/{NIGHTLY.prefix}*"),
         ),
-        Statement("LogIn", ("ecr:GetAuthorizationToken",), ("*",)),  # it knows no resource
+        Statement("LogIn", ("ecr:GetAuthorizationToken",), ("*",)),  # the action has no resource
         Statement(
             "PullImage",
             ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
@@ -85,7 +85,7 @@ def _jobs(names: Names) -> tuple[Statement, ...]:
         Statement(
             "PublishMetrics",
             ("cloudwatch:PutMetricData",),
-            ("*",),  # metrics have no ARN; the condition leaves ours
+            ("*",),  # metrics have no ARN; the condition names the namespace
             conditions={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
         ),
         use_of_data_key(names),

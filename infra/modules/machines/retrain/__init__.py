@@ -1,1 +1,1 @@
-"""The state machine that makes a new version of the model."""
+"""The state machine that trains, evaluates and registers a new version of the model."""

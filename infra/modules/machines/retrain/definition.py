@@ -1,11 +1,11 @@
 """The state machine of retraining, in Amazon States Language.
 
-Settings, lock, champion, prepare, hold out, train, predict, judge, register. A workload supplies
-prepare, hold out and judge (`Fragments`); all else is the same for every workload.
+Steps: settings, lock, champion, prepare, hold out, train, predict, judge, register. A workload
+supplies prepare, hold out and judge (`Fragments`); the others are the same for every workload.
 
-Names of jobs start with the run's. A run that is resumed takes the jobs that completed and does
-the others under new names, so nothing is done twice. Whatever fails leads to `endings.failure`.
-The query language is JSONata; what one state finds, later ones read as variables.
+Job names start with the run's name. A resumed run reuses completed jobs and runs the others under
+new names, so no work is repeated. Every failure leads to `endings.failure`. The query language is
+JSONata; states pass their results on as variables.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from infra.modules.machines.states_language import (
 )
 
 LOCK_HOURS = 7 * 24
-"""No run takes so long: then the lock is of no effect, whatever its execution does."""
+"""Hours after which the lock expires; longer than any run takes."""
 
 
 def definition(inputs: RetrainInputs, fragments: Fragments) -> Machine:
-    """The machine.
+    """Returns the machine.
 
-    Its input is an object whose every member may be left out: ``algorithm``, ``hyperparameters``
-    (over the settings'), ``window`` with ``start`` and ``end`` of arrival, ``etl`` (false takes the
-    data as they are), ``commit``, ``reason``, ``resume`` with the name of a run that failed.
+    Its input is an object with optional members: ``algorithm``, ``hyperparameters`` (which override
+    the settings'), ``window`` with ``start`` and ``end`` of arrival, ``etl`` (false skips the data
+    preparation), ``commit``, ``reason``, ``resume`` with the name of a failed run.
     """
     prepare = fragments.prepare(fragments.hold_out.state)
     states = {
@@ -58,7 +58,7 @@ def definition(inputs: RetrainInputs, fragments: Fragments) -> Machine:
         **_failure(inputs),
     }
     return machine(
-        "Makes a new version of the model of what is in the lake, and judges it",
+        "Trains a new version of the model on the lake's data and evaluates it",
         "Settings",
         states,
     )

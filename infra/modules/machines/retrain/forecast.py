@@ -1,4 +1,4 @@
-"""Fragments of the workload ``forecast``: series out of the lake, judged on days not yet seen."""
+"""Fragments of the workload ``forecast``: series from the lake, evaluated on held-out days."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _METADATA = {
 
 
 def fragments(inputs: RetrainInputs) -> Fragments:
-    """Series of what has arrived; the newest days held out; forecasts of them judged."""
+    """Returns the fragments: build series, hold out the newest days, evaluate their forecasts."""
     answers = configuration(JUDGED_QUANTILES, samples=_SAMPLES, with_mean=False)
     return Fragments(
         prepare=lambda then: _prepare(inputs, then),
@@ -45,7 +45,7 @@ def fragments(inputs: RetrainInputs) -> Fragments:
 
 
 def _prepare(inputs: RetrainInputs, then: str) -> Part:
-    """Crawl raw for Athena; raw to readings; readings to series and channels."""
+    """Returns the part that crawls raw for Athena and builds readings, series and channels."""
     names = inputs.names
     series = glue.series_of_arrivals(names, start="$start", end="$end", then=then)
     crawl = glue.crawl(names, then=series.start)
@@ -105,7 +105,7 @@ def _evaluation(
     sources: Mapping[str, str],
     outputs: Mapping[str, str],
 ) -> Arguments:
-    """A command of the evaluation container."""
+    """Returns a processing job that runs a command of the evaluation container."""
     image = image_uri(inputs.names, "evaluation")
     return processing_job(
         ProcessingJob(job_name(inputs, name), image, arguments, sources, outputs),

@@ -1,4 +1,4 @@
-"""What the state machine of retraining is made from, and what a workload puts into it."""
+"""Inputs of the retraining state machine, and the fragments that a workload supplies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RetrainInputs:
 
     @property
     def jobs(self) -> str:
-        """How the names of its jobs and models start."""
+        """Prefix of the names of its jobs and models."""
         return self.workload.retrain_jobs(self.names)
 
     @property
@@ -57,7 +57,7 @@ class RetrainInputs:
 
 @dataclass(frozen=True)
 class RunJob:
-    """A job of a run, which is looked for before it is started.
+    """A job of a run; a completed one is reused.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ class RunJob:
     kind
         ``Processing``, ``Training`` or ``Transform``.
     name
-        Its name within the run.
+        Name of the job within the run.
     request
-        Arguments of its Create operation.
+        Arguments of the Create operation.
     result
         Variables by JSONata expressions, in which ``{}`` stands for the job.
     """
@@ -82,28 +82,28 @@ class RunJob:
 
 @dataclass(frozen=True)
 class Fragments:
-    """What a workload puts into the skeleton of `definition`.
+    """Parts that a workload supplies to `definition`.
 
     Parameters
     ----------
     prepare
-        The part that makes data of what has arrived, given the state that follows it.
+        Function of the next state; returns the part that builds data from arrived messages.
     hold_out
-        The job that divides the data into what is trained on and what is predicted. It sets
-        ``$held_out`` with ``champion``, the ARN of the version to compare with or an empty text,
-        and ``data_start`` and ``data_end``.
+        The job that splits the data into training data and held-out data. It sets ``$held_out``
+        with ``champion``, the ARN of the version to compare with or an empty string, and
+        ``data_start`` and ``data_end``.
     channels
-        JSONata of the S3 URI of each channel that is trained on.
+        JSONata of the S3 URI of each training channel.
     questions
-        JSONata of the folder of lines that the ``candidate`` or the ``champion`` is asked.
+        Function of ``candidate`` or ``champion``; returns JSONata of the folder with its requests.
     environment
-        Variables of the container of a model that is asked.
+        Environment variables of a model's container during prediction.
     judge
-        The job that compares both answers with what was held out. It sets ``$verdict`` with
+        The job that compares both predictions with the held-out values. It sets ``$verdict`` with
         ``verdict``, ``accepted`` or ``rejected``, and ``reasons``, and writes ``metrics.json``,
         ``reference.json`` and ``report.html`` to the run's folder ``report/``.
     metadata
-        Metadata of the version by JSONata, beside what every version has.
+        JSONata of the version's metadata, in addition to the metadata of every version.
     """
 
     prepare: Callable[[str], Part]

@@ -1,4 +1,4 @@
-"""The state machine that retrains the model, and its schedule; drift_alarms.py starts it, too."""
+"""The state machine that retrains the model, and its schedule; drift alarms also start it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from infra.modules.machines.state_machine import StateMachine, StateMachineInput
 
 
 class Retrain(Construct):
-    """Retraining of a workload, by a schedule, by hand, and by whoever else starts the machine."""
+    """Retraining of a workload: the state machine and its schedule."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Retrain(Construct):
             StateMachineInputs(
                 names=names,
                 name=inputs.machine,
-                description="Makes a new version of the model of what is in the lake",
+                description="Trains a new version of the model on the lake's data",
                 machine=definition(inputs, fragments(inputs)),
             ),
         )
@@ -68,7 +68,7 @@ class Retrain(Construct):
             )
 
     def _image(self, names: Names, algorithm: Algorithm) -> str:
-        """Training image: our own, or AWS's, which lies in another account in each region."""
+        """Returns the training image: our own, or AWS's, whose account differs per region."""
         if algorithm.built_in is None:
             return image_uri(names, algorithm.name)
         image = DataAwsSagemakerPrebuiltEcrImage(

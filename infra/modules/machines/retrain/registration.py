@@ -1,4 +1,4 @@
-"""Registration of a candidate, whatever its verdict."""
+"""Registers a candidate, accepted or rejected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CONTENT_TYPES = ["application/json", "application/jsonlines"]
 
 _PENDING = "PendingManualApproval"
 _NOT_ALLOWED = r"/[^A-Za-z0-9 _.:\/=+@-]/"
-"""Characters that SageMaker refuses in metadata, and more."""
+"""Characters that are removed from metadata, among them all that SageMaker rejects."""
 
 _METADATA = {
     "algorithm": "$algorithm",
@@ -26,11 +26,11 @@ _METADATA = {
     "verdict": "$verdict.verdict",
     "champion": "$held_out.champion = '' ? 'none' : $held_out.champion",
 }
-"""Metadata of every version by JSONata; `forecasting.releases.registry` reads it."""
+"""JSONata of every version's metadata; `forecasting.releases.registry` reads it."""
 
 
 def registration(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[str, State]:
-    """A version of the model: approved, to be approved, or rejected with the gate's reasons."""
+    """Returns the states that register a version: approved, pending, or rejected with reasons."""
     metadata = {**_METADATA, **fragments.metadata}
     return {
         "Register": task(
@@ -43,7 +43,7 @@ def registration(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> d
                     "ModelPackageDescription": expression(
                         "$algorithm & ' of run ' & $run & ' (' & $reason & ')'"
                     ),
-                    # decided next: only a decision has room for its reasons
+                    # set by the next call: only an update can store the reasons
                     "ModelApprovalStatus": _PENDING,
                     "InferenceSpecification": {
                         "Containers": [
@@ -62,7 +62,7 @@ def registration(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> d
                     "CustomerMetadataProperties": {
                         name: expression(value) for name, value in metadata.items()
                     },
-                    # of the run, so that a call that is made again makes no second version
+                    # derived from the run, so that a retried call makes no second version
                     "ClientToken": expression("$substring($hash($run, 'SHA-256'), 0, 36)"),
                 },
             ),
@@ -84,9 +84,9 @@ def registration(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> d
 
 
 def approval(inputs: RetrainInputs) -> str:
-    """JSONata of the version's status: what the gate lets pass is what the settings say.
+    """Returns JSONata of the version's status; for a version that passes, the settings decide.
 
-    Without the champion's predictions the gate has not seen all, so a person decides.
+    Without the champion's predictions the gate lacks its baseline, so a person decides.
     """
     accepted = f"($champion_failure = '' ? '{inputs.retraining.approval}' : '{_PENDING}')"
     return f"($verdict.verdict = 'accepted' ? {accepted} : 'Rejected')"

@@ -1,4 +1,4 @@
-"""The jobs of a run: a job that completed is taken, any other is done under a new name."""
+"""Jobs of a run: a completed job is reused, any other runs under a new name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from infra.modules.machines.tasks.models import create_model, delete_model
 
 
 def job_name(inputs: RetrainInputs, name: str) -> str:
-    """Name of a job of this run and attempt."""
+    """Returns JSONata of the name of a job of this run and attempt."""
     return expression(naming.step_job_in_jsonata(inputs.jobs, name, "$attempt"))
 
 
@@ -40,14 +40,14 @@ def find_or_run(
     found: str = "",
     caught_outside: bool = False,
 ) -> dict[str, State]:
-    """The states ``Find <name>``, ``Is <name> done`` and the job's own.
+    """Returns the states ``Find <name>``, ``Is <name> done`` and the job's own.
 
     Parameters
     ----------
     otherwise
-        State that leads to the job where none has completed yet.
+        Next state if no job has completed yet; it leads to the job.
     then, found
-        State after it; state after finding one that has completed, where that is another.
+        State after the job; state after a completed job was found, if it differs.
     """
     newest = f"$states.result.{job.kind}JobSummaries[0]"
     words = job.name.replace("-", " ")
@@ -78,9 +78,9 @@ def find_or_run(
 
 
 def train(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[str, State]:
-    """The candidate, trained on what was not held out."""
+    """Returns the states that train the candidate on the training data."""
     settings = inputs.training
-    # one request for all algorithms, so the disk is that of the largest
+    # one request serves all algorithms, so the volume fits the largest
     volume_gb = max(one.volume_gb for one in ALGORITHMS.values())
     request = training_job(
         TrainingJob(
@@ -98,19 +98,19 @@ def train(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[str
 
 
 def predict(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[str, State]:
-    """Both models are asked at the same time; the champion where there is one to compare with.
+    """Returns the states in which the candidate and, if there is one, the champion predict.
 
-    A champion that fails, as when its image is gone, must not keep the model from ever being
-    retrained: then the candidate is judged without it, and a person decides.
+    A champion that fails, for example because its image is gone, must not block retraining: the
+    candidate is then evaluated without it, and a person decides.
     """
     champion = _predictions(inputs, fragments, "champion")
-    given_up = "No predictions champion"
+    no_predictions = "No predictions champion"
     caught = {
         "ErrorEquals": ["States.ALL"],
         "Output": {
             "failure": expression(reason("$states.errorOutput.Cause", "$states.errorOutput.Error"))
         },
-        "Next": given_up,
+        "Next": no_predictions,
     }
     states = {
         "Is there a champion to compare with": choice(
@@ -120,7 +120,7 @@ def predict(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[s
             name: state.but(Catch=[caught]) if state.body["Type"] == "Task" else state
             for name, state in champion.states.items()
         },
-        given_up: State({"Type": "Pass", "End": True}),
+        no_predictions: State({"Type": "Pass", "End": True}),
     }
     branches = [
         _predictions(inputs, fragments, "candidate"),
@@ -137,7 +137,7 @@ def predict(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[s
 
 
 def _predictions(inputs: RetrainInputs, fragments: Fragments, model: str) -> Part:
-    """A branch in which ``candidate`` or ``champion`` answers what was held out."""
+    """Returns the branch in which ``candidate`` or ``champion`` predicts the held-out values."""
     container = of_version(expression("$held_out.champion"))
     if model == "candidate":
         container = of_artefact(expression("$image"), expression(artefact(inputs)))
@@ -169,7 +169,7 @@ def _predictions(inputs: RetrainInputs, fragments: Fragments, model: str) -> Par
                 inputs, job, otherwise=make, then=remove, found=done, caught_outside=True
             ),
             make: task(ask, create, then=ask, caught_outside=True),
-            # a version in the registry holds all that its model is made of
+            # the registered version holds everything needed to make the model again
             remove: task(
                 ask,
                 delete_model(inputs.names, model_name, prefix=inputs.jobs),
@@ -182,5 +182,5 @@ def _predictions(inputs: RetrainInputs, fragments: Fragments, model: str) -> Par
 
 
 def artefact(inputs: RetrainInputs) -> str:
-    """JSONata of the S3 URI of what the candidate's training left."""
+    """Returns JSONata of the S3 URI of the candidate's model artefact."""
     return f"'{TRAINING_OUTPUT.uri(inputs.names)}' & $training_job & '/output/model.tar.gz'"

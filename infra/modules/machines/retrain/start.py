@@ -1,4 +1,4 @@
-"""How an execution of retraining starts: its settings under its input, and the champion."""
+"""First states of retraining: merge the settings with the input, and find the champion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GIVEN = "$states.input"
 
 
 def settings(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
-    """The name of the run, and what it is to do: the settings, under what the input says."""
+    """Returns the states that name the run and merge its settings; the input takes precedence."""
     now = f"$toMillis({EXECUTION}.StartTime)"
     days = inputs.retraining.arrival_days
     assigned = {
@@ -37,7 +37,7 @@ def settings(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
         "start": _or_else("window.start", f"$fromMillis({now} - {days} * 24 * 3600 * 1000)"),
         "end": _or_else("window.end", f"$fromMillis({now} + 3600 * 1000)"),
         "run": _or_else("resume", naming.run_in_jsonata()),
-        # of this execution, so that what a resumed run does again has another name
+        # of this execution, so that jobs of a resumed run get new names
         "attempt": expression(naming.attempt_in_jsonata()),
     }
     return {
@@ -56,7 +56,7 @@ def settings(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
 
 
 def champion(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
-    """The newest approved version, than which a candidate has to be no worse."""
+    """Returns the states that find the champion: the newest approved version."""
     found = "$states.result.ModelPackageSummaryList[0].ModelPackageArn"
     kept = "$states.result.CustomerMetadataProperties"
     return {
@@ -73,7 +73,7 @@ def champion(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
         "Champion": task(
             "Champion",
             describe_version(inputs.names, inputs.group, "$champion"),
-            # versions that somebody else registered may say nothing of themselves
+            # versions that were registered by other means may have no metadata
             assign={"champion_metadata": f"$exists({kept}) ? {kept} : {{}}"},
             then=then,
         ),

@@ -1,4 +1,4 @@
-"""Actions of the rollout: models, configuration and endpoint of the release ``wanted``."""
+"""Actions of the rollout: create models, configuration and endpoint of the release ``wanted``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CONFIGURATION = "$wanted.configuration"
 
 
 def models(names: Names, owner: Owner, *, then: str) -> dict[str, State]:
-    """State that makes the models that are not there yet, one by one."""
+    """Returns the state that creates the missing models, one at a time."""
     prefix = names.part("").rstrip("-")
     is_there = "$exists($states.result.Models[ModelName = $states.input.model])"
     package = f"{{'ModelPackageName': '{package_prefix(names)}' & $variant.version}}"
@@ -63,7 +63,7 @@ def models(names: Names, owner: Owner, *, then: str) -> dict[str, State]:
 
 
 def endpoint(names: Names, owner: Owner, *, wait: str) -> dict[str, State]:
-    """States that point the endpoint at the configuration, made now if it is not there yet."""
+    """Returns the states that update the endpoint to the configuration, creating it if missing."""
     found = f"$states.result.EndpointConfigs[EndpointConfigName = {_CONFIGURATION}]"
     variants = serving.variants_in_jsonata(
         "$wanted.variants", "$wanted.instance_type", "$wanted.instance_count"
@@ -115,5 +115,5 @@ def endpoint(names: Names, owner: Owner, *, wait: str) -> dict[str, State]:
 
 
 def _inner(call: Call, *, then: str, **assign: str) -> State:
-    """Call for one variant, whose refusal is caught outside."""
+    """Returns a call for one variant; the enclosing state catches its errors."""
     return task(FIRST, call, then=then, assign=assign, caught_outside=True)

@@ -1,11 +1,11 @@
 """State machine ``rollout``, the only owner of the endpoint, in Amazon States Language.
 
-It compares what the endpoint serves with the release that is wanted, does one thing about a
-difference, and looks again. It goes by what it sees and not by the event that started it, so events
-may come twice, late or in any order. Several executions do not fight: one that is refused because
-another was faster waits and looks again.
+It compares the endpoint with the requested release, takes one action on a difference, and compares
+again. It acts on the observed state and not on the event that started it, so events may be
+duplicated, late or out of order. Executions may run concurrently: if a call is rejected because
+another execution was faster, the execution waits and compares again.
 
-What one state finds, later ones read as variables:
+States pass their results on as variables:
 https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html
 """
 
@@ -38,9 +38,9 @@ from infra.modules.machines.states_language import (
 from infra.modules.machines.tasks import endpoints
 
 _REFUSALS = 3
-"""Refusals by AWS in an execution that are taken for passing ones."""
+"""Rejected calls per execution that are treated as temporary."""
 _HOURS = 2
-"""Time after which an endpoint that is still busy is reported; SageMaker gives up earlier."""
+"""Hours after which a busy endpoint is reported; SageMaker's own timeouts are shorter."""
 _BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _DECIDE = "Decide"
 _LABEL = (
@@ -57,7 +57,7 @@ class RolloutInputs:
     Parameters
     ----------
     tags
-        Tags of the models, configurations and endpoint that it makes.
+        Tags of the models, configurations and endpoint that the machine creates.
     """
 
     names: Names
@@ -66,7 +66,7 @@ class RolloutInputs:
 
 
 def definition(inputs: RolloutInputs) -> Machine:
-    """The machine, whose input is the event that started it, or ``{}``."""
+    """Returns the machine; its input is the event that started it, or ``{}``."""
     names, settings = inputs.names, inputs.endpoint
     owner = Owner.of(names, inputs.tags)
     states = {
@@ -91,7 +91,7 @@ def definition(inputs: RolloutInputs) -> Machine:
             observation.LOOK,
             turns=expression("$turns + 1"),
         ),
-        # Refusals because another execution or a person was faster show in the next look.
+        # If another execution or a person was faster, the next comparison shows it.
         REFUSED: choice(
             _failure("'The step ' & $step & ' was refused: ' & $cause"),
             (f"$refusals < {_REFUSALS}", way("Wait", refusals=expression("$refusals + 1"))),
@@ -99,7 +99,7 @@ def definition(inputs: RolloutInputs) -> Machine:
         **_end(names),
     }
     return machine(
-        "Has the endpoint serve a release, or else the newest approved version", "Start", states
+        "Deploys the requested release, or else the newest approved version", "Start", states
     )
 
 
@@ -150,14 +150,14 @@ def _decision(names: Names, poll_seconds: int) -> State:
             _failure(f"'Expected the weights ' & {weights} & '; got ' & $weights"),
         ),
         ("$status = 'Failed'", "Delete endpoint"),  # it never served, and can't be updated
-        ("$status = 'Missing' and $rejected > 0", "Done"),  # a rejection makes no endpoint
+        ("$status = 'Missing' and $rejected > 0", "Done"),  # a rejection creates no endpoint
         (configured, "Set weights"),
         ("$status in ['Missing', 'InService']", actions.FIRST),
     )
 
 
 def _live_rejection(names: Names) -> dict[str, State]:
-    """States for a rejection that leaves no approved version: is the rejected one in service?"""
+    """Returns the states that check, with no approved version left, if a rejected one serves."""
     model = naming.model_in_jsonata(names, "$rejected")
     return {
         "Describe configuration": look(
@@ -180,7 +180,7 @@ def _live_rejection(names: Names) -> dict[str, State]:
 
 
 def _failure(cause: str) -> Way:
-    """The way to a message that says why, by JSONata, and how the endpoint is."""
+    """Returns the transition to a message with the cause, by JSONata, and the endpoint's status."""
     return way(FAILURE, step="rollout", log="", error="RolloutFailed", cause=expression(cause))
 
 

@@ -1,7 +1,7 @@
-"""State machine that has the endpoint serve what is wanted, and the rule that starts it.
+"""The state machine that deploys releases to the endpoint, and the rule that starts it.
 
-A verb that writes a release starts it, and so does every change of approval: approving a version
-deploys it, and rejecting the live one takes it back. See docs/runbooks/models.md.
+Commands that write a release start it, and so does every change of approval: approving a version
+deploys it, and rejecting the live one rolls it back. See docs/runbooks/models.md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Rollout(Construct):
             StateMachineInputs(
                 names=names,
                 name=names.rollout_machine,
-                description="Has the endpoint serve what is wanted",
+                description="Deploys the requested release to the endpoint",
                 machine=definition(inputs),
             ),
         )
@@ -43,7 +43,7 @@ class Rollout(Construct):
                     "detail": {
                         "ModelPackageGroupName": [names.model_package_group],
                         "ModelApprovalStatus": ["Approved", "Rejected"],
-                        # what is only said of a version deploys nothing
+                        # a change of a version's metadata alone deploys nothing
                         "UpdatedModelPackageFields": [
                             {"anything-but": ["CustomerMetadataProperties", "ModelLifeCycle"]},
                             {"exists": False},

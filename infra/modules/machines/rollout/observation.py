@@ -1,4 +1,4 @@
-"""Observation of the rollout: what the endpoint serves, and what it is to serve."""
+"""Observation states of the rollout: the endpoint's current release and the requested one."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _TYPES = {
     "newest_approved": "N",
     "written_at": "S",
 }
-"""Members of the item of a release, by DynamoDB's names of their types."""
+"""Members of a release's item, with DynamoDB's names of their types."""
 
 
 def weights(variants: str) -> str:
-    """JSONata text of the weights of variants, as which two lists of them are compared."""
+    """Returns JSONata of a text of the variants' weights, for comparison independent of order."""
     return f"$join($sort([{variants}.(name & ':' & $string($round(weight, 4)))]), ', ')"
 
 
 def endpoint(names: Names) -> dict[str, State]:
-    """States that set ``status``, ``serves``, ``weights`` and ``reason``."""
+    """Returns the states that set ``status``, ``serves``, ``weights`` and ``reason``."""
     found = f"$states.result.Endpoints[EndpointName = '{names.endpoint}']"
     served = "$states.result.ProductionVariants.{'name': VariantName, 'weight': CurrentWeight}"
     reason = "$states.result.FailureReason"
@@ -66,15 +66,15 @@ def endpoint(names: Names) -> dict[str, State]:
 def wanted(
     names: Names, instance_type: str, instance_count: int, *, then: str, unreadable: Way
 ) -> dict[str, State]:
-    """States that set ``version``, the newest approved one or 0, and the release ``wanted``.
+    """Returns the states that set ``version``, the newest approved one or 0, and ``wanted``.
 
-    A release that is pinned ends when a newer version is approved or one of its own is rejected:
-    then its item is removed, and everything is looked at again.
+    ``wanted`` is the requested release. A pinned release ends when a newer version is approved or
+    one of its own is rejected: its item is then removed, and the observation starts from scratch.
 
     Parameters
     ----------
     unreadable
-        Where an item leads that is no release; ``fault`` says why.
+        Transition for an item that is not a valid release; ``fault`` holds the reason.
     """
     newest = "$states.result.ModelPackageSummaryList[0].ModelPackageVersion"
     item = "$states.result.Item"
@@ -126,7 +126,7 @@ def wanted(
                 names,
                 "deleteItem",
                 {
-                    "ConditionExpression": "written_at = :seen",  # another one is not touched
+                    "ConditionExpression": "written_at = :seen",  # leaves a newer item alone
                     "ExpressionAttributeValues": {":seen": {"S": expression("$wanted.written_at")}},
                 },
             ),
@@ -137,7 +137,7 @@ def wanted(
 
 
 def package_prefix(names: Names) -> str:
-    """Start of the ARNs of all versions, which end in their numbers."""
+    """Returns the prefix of the ARNs of all versions, which end in their numbers."""
     return names.arn("sagemaker", f"model-package/{names.model_package_group}/")
 
 
@@ -164,7 +164,7 @@ def _table(names: Names, operation: str, arguments: dict[str, Any]) -> Call:
 
 
 def _release(item: str) -> str:
-    """JSONata of the release of an item, whose members DynamoDB tags with their types."""
+    """Returns JSONata of the release in an item, without DynamoDB's type tags."""
     return (
         f"($item := {item}; {{'configuration': $item.configuration.S, "
         "'instance_type': $item.instance_type.S, "
@@ -183,9 +183,10 @@ def _variants(item: str) -> str:
 
 
 def _fault(item: str) -> str:
-    """JSONata of why an item is no release that this machine can carry out; '' where it is one.
+    """Returns JSONata of why this machine can't deploy an item; '' if it can.
 
-    `contracts.models.releases.read` checks more. This stops what was written past the verbs.
+    `contracts.models.releases.read` checks more. This rejects items that were written by other
+    means than the commands.
     """
     return (
         f"($item := {item}; $types := {json.dumps(_TYPES)}; "

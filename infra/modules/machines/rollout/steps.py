@@ -1,15 +1,15 @@
-"""Calls of the rollout: one that is refused leads to another look and not to a failure."""
+"""Calls of the rollout: a rejected call leads to another comparison and not to a failure."""
 
 from __future__ import annotations
 
 from infra.modules.machines.states_language import Call, State, task, to_failure
 
 REFUSED = "Is the refusal passing"
-"""State that every refused call leads to. It reads ``step`` and ``cause``."""
+"""Name of the state that every rejected call leads to; it reads ``step`` and ``cause``."""
 
 
 def look(step: str, call: Call, *, then: str, **assign: str) -> State:
-    """Call that changes nothing, repeated while the service is at fault.
+    """Returns a read-only call, with retries for service errors.
 
     Parameters
     ----------
@@ -20,5 +20,5 @@ def look(step: str, call: Call, *, then: str, **assign: str) -> State:
 
 
 def act(step: str, call: Call, *, then: str, **assign: str) -> State:
-    """Call that changes something, not repeated before the next look."""
+    """Returns a call that changes something; it is not retried before the next comparison."""
     return look(step, call, then=then, **assign).but(Retry=[])

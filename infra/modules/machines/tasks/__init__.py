@@ -1,1 +1,1 @@
-"""Calls of AWS services as states of a machine, each with the permissions that it needs."""
+"""Calls of AWS services, each with the permissions that it needs."""

@@ -1,8 +1,8 @@
 """Endpoints and their configurations, as calls of SageMaker.
 
-What may be missing is looked for in lists, where it is an empty answer. A description of something
-missing is refused with the error code that SageMaker has for most refusals, and only its English
-words would tell them apart.
+Resources that may be missing are looked up in lists, which are then empty. Describing a missing
+resource fails with the error code that SageMaker uses for most errors, so that only the English
+message would tell them apart.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from infra.modules.machines.states_language import Call, expression
 
 
 def find(kind: str, name: str) -> Call:
-    """List what bears a name: it comes first, and longer names that start with it come later.
+    """Lists resources by name; the exact match comes first, longer names with the prefix follow.
 
     Parameters
     ----------
@@ -31,17 +31,17 @@ def find(kind: str, name: str) -> Call:
 
 
 def describe(names: Names) -> Call:
-    """Describe the endpoint."""
+    """Describes the endpoint."""
     return _of_endpoint(names, "DescribeEndpoint", {})
 
 
 def delete(names: Names) -> Call:
-    """Delete the endpoint."""
+    """Deletes the endpoint."""
     return _of_endpoint(names, "DeleteEndpoint", {})
 
 
 def set_weights(names: Names, desired: str) -> Call:
-    """Set the weights of the variants in service, by JSONata of ``DesiredWeightsAndCapacities``."""
+    """Sets the variants' weights, by JSONata of ``DesiredWeightsAndCapacities``."""
     return _of_endpoint(
         names,
         "UpdateEndpointWeightsAndCapacities",
@@ -50,17 +50,17 @@ def set_weights(names: Names, desired: str) -> Call:
 
 
 def create(names: Names, configuration: str, owner: Owner) -> Call:
-    """Make the endpoint with a configuration, by JSONata of its name."""
+    """Creates the endpoint with a configuration, by JSONata of its name."""
     return _configured(names, "CreateEndpoint", configuration, {"Tags": owner.tag_list})
 
 
 def update(names: Names, configuration: str) -> Call:
-    """Point the endpoint at another configuration, by JSONata of its name."""
+    """Updates the endpoint to another configuration, by JSONata of its name."""
     return _configured(names, "UpdateEndpoint", configuration, {})
 
 
 def create_configuration(names: Names, request: Arguments) -> Call:
-    """Make a configuration: `contracts.models.requests.serving.endpoint_configuration`."""
+    """Creates a configuration from `contracts.models.requests.serving.endpoint_configuration`."""
     return Call(
         "aws-sdk:sagemaker:createEndpointConfig",
         request,
@@ -75,7 +75,7 @@ def create_configuration(names: Names, request: Arguments) -> Call:
 
 
 def describe_configuration(names: Names, name: str) -> Call:
-    """Describe a configuration, by JSONata of its name."""
+    """Describes a configuration, by JSONata of its name."""
     return Call(
         "aws-sdk:sagemaker:describeEndpointConfig",
         {"EndpointConfigName": expression(name)},

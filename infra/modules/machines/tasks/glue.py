@@ -19,7 +19,7 @@ _POLL_SECONDS = 5
 
 
 def crawl(names: Names, *, then: str) -> Part:
-    """Have the crawler find new partitions of raw, for Athena, and wait for its end."""
+    """Starts the crawler, which finds new partitions of raw for Athena, and waits for its end."""
     last = "$states.result.Crawler.LastCrawl"
     why = f"$exists({last}.ErrorMessage) ? {last}.ErrorMessage : 'the crawler gave no reason'"
     return Part(
@@ -55,12 +55,12 @@ def crawl(names: Names, *, then: str) -> Part:
 
 
 def series_of_arrivals(names: Names, *, start: str, end: str, then: str) -> Part:
-    """The states ``Readings`` and ``Series``.
+    """Returns the states ``Readings`` and ``Series``.
 
     Parameters
     ----------
     start, end
-        JSONata of the window of arrival; what was read before is not doubled.
+        JSONata of the window of arrival; messages that were read before are not duplicated.
     """
     window = {"--start": expression(start), "--end": expression(end)}
     return Part(

@@ -1,4 +1,4 @@
-"""SageMaker's jobs as tasks that wait for the job's end.
+"""SageMaker jobs as calls that wait for the job's end.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html
 """
@@ -15,7 +15,7 @@ from infra.modules.machines.states_language import Call, expression
 def run(
     names: Names, kind: str, request: Arguments, *, prefix: str, role: str = "sagemaker"
 ) -> Call:
-    """Start a job and wait for its end.
+    """Starts a job and waits for its end.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ def run(
     request
         Arguments of the job's Create operation (`contracts.models.requests`).
     prefix
-        How the names of such jobs start.
+        Prefix of the names of these jobs.
     role
-        Part of the name of the role that the job runs with; a transform job has its model's.
+        Part of the name of the job's role; a transform job uses its model's role.
     """
     jobs = names.arn("sagemaker", f"{kind.lower()}-job/{prefix}-*")
-    # Step Functions' own rules, one per account and region
+    # Step Functions creates one rule per account and region
     rule = names.arn("events", f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule")
     return Call(
         f"sagemaker:create{kind}Job.sync",
@@ -52,7 +52,7 @@ def run(
 
 
 def describe_training(names: Names, name: str, *, prefix: str) -> Call:
-    """Describe a training job, by JSONata of its name."""
+    """Describes a training job, by JSONata of its name."""
     return Call(
         "aws-sdk:sagemaker:describeTrainingJob",
         {"TrainingJobName": expression(name)},
@@ -67,12 +67,12 @@ def describe_training(names: Names, name: str, *, prefix: str) -> Call:
 
 
 def newest_completed(kind: str, prefix: str) -> Call:
-    """Find the newest job that completed.
+    """Finds the newest completed job.
 
     Parameters
     ----------
     prefix
-        JSONata of how its name starts.
+        JSONata of the prefix of its name.
     """
     return Call(
         f"aws-sdk:sagemaker:list{kind}Jobs",

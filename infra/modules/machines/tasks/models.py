@@ -1,4 +1,4 @@
-"""Models and registered versions, as calls of SageMaker."""
+"""Calls of SageMaker for models and registered versions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from infra.modules.machines.states_language import Call, expression
 
 
 def create_model(names: Names, group: str, request: Arguments, *, prefix: str) -> Call:
-    """Make a model, of a training job's artefact or of a version.
+    """Creates a model from a training job's artefact or from a version.
 
     Parameters
     ----------
     group
-        Group of the version that it may be made of.
+        Group of the version.
     request
-        `contracts.models.requests.serving.model`.
+        Arguments, from `contracts.models.requests.serving.model`.
     prefix
-        How the names of such models start.
+        Prefix of the names of these models.
     """
     versions = names.arn("sagemaker", f"model-package/{group}/*")
     return Call(
@@ -41,7 +41,7 @@ def create_model(names: Names, group: str, request: Arguments, *, prefix: str) -
 
 
 def delete_model(names: Names, name: str, *, prefix: str) -> Call:
-    """Remove a model that was made for one run."""
+    """Deletes a model that was created for one run."""
     return Call(
         "aws-sdk:sagemaker:deleteModel",
         {"ModelName": name},
@@ -56,7 +56,7 @@ def delete_model(names: Names, name: str, *, prefix: str) -> Call:
 
 
 def newest_approved_version(group: str) -> Call:
-    """List the newest approved version of a group, if there is one."""
+    """Lists the newest approved version of a group, if there is one."""
     return Call(
         "aws-sdk:sagemaker:listModelPackages",
         newest_approved(group),
@@ -65,24 +65,24 @@ def newest_approved_version(group: str) -> Call:
 
 
 def describe_version(names: Names, group: str, package: str) -> Call:
-    """Describe a version, by JSONata of its ARN."""
+    """Describes a version, by JSONata of its ARN."""
     return _version(names, group, "describeModelPackage", {"ModelPackageName": expression(package)})
 
 
 def describe_versions(names: Names, group: str, packages: str) -> Call:
-    """Describe several versions at once, by JSONata of their ARNs."""
+    """Describes several versions at once, by JSONata of their ARNs."""
     return _version(
         names, group, "batchDescribeModelPackage", {"ModelPackageArnList": expression(packages)}
     )
 
 
 def register_version(names: Names, group: str, request: Mapping[str, Any]) -> Call:
-    """Register a version."""
+    """Registers a version."""
     return _version(names, group, "createModelPackage", request)
 
 
 def judge_version(names: Names, group: str, package: str, status: str, reason: str) -> Call:
-    """Approve or reject a version; package, status and reason are JSONata."""
+    """Approves or rejects a version; package, status and reason are JSONata."""
     return _version(
         names,
         group,
