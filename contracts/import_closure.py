@@ -1,9 +1,9 @@
-"""Finds the files that a program needs: the modules it imports, and data files beside them.
+"""Finds the files that a program needs: the modules it imports, and their data files.
 
-Whatever is shipped (a function's zip, the job library, an image) holds these files and no others,
-so a change elsewhere ships nothing anew. Sources are parsed and never imported. A module brings the
-``__init__.py`` of each package around it, and every file of its own folder whose name stands in it
-as a string: a module names a data file as it is called on the disk.
+Each package (a function's zip, the job library, an image) holds these files only, so changes to
+other files do not cause a new deployment. Sources are parsed and never imported. A module's files
+include the ``__init__.py`` of each enclosing package, and every file in the module's folder whose
+exact file name appears as a string in the module.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _FILE_NAME = re.compile(r"[\w.-]+\.\w+")
 
 
 def import_closure(programs: Iterable[Path], roots: Sequence[Path]) -> dict[str, Path]:
-    """Files that some programs need, the programs among them.
+    """Returns the files that programs need, including the programs.
 
     Parameters
     ----------
     programs
         Python sources below the roots.
     roots
-        Folders that packages are imported from, in the order of Python's path. What is found in
-        none of them is the standard library's or a third party's, and left out.
+        Folders that packages are imported from, in the order of Python's path. Modules found in
+        none of them belong to the standard library or a third party, and are left out.
 
     Returns
     -------
     dict of str, Path
-        Each file by its path below its root, sorted.
+        Files by their path below their root, sorted.
 
     Raises
     ------
@@ -53,13 +53,13 @@ def import_closure(programs: Iterable[Path], roots: Sequence[Path]) -> dict[str,
 
 
 def _below(roots: Sequence[Path], file: Path) -> str:
-    """The path of a file below the innermost root that it lies in."""
+    """Returns a file's path relative to the innermost root that contains it."""
     inner = max((root for root in roots if file.is_relative_to(root)), key=lambda r: len(r.parts))
     return file.relative_to(inner).as_posix()
 
 
 def _packages_around(source: Path) -> Iterator[Path]:
-    """The ``__init__.py`` of each package that a module is in."""
+    """Yields the ``__init__.py`` of each package that contains a module."""
     folder = source.parent
     while (folder / "__init__.py").is_file():
         yield folder / "__init__.py"
@@ -67,7 +67,7 @@ def _packages_around(source: Path) -> Iterator[Path]:
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
-    """Modules that are imported anywhere in a source, and the name taken of each, if any."""
+    """Yields modules that are imported anywhere in a source, and the name imported from each."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue  # for mypy alone
@@ -81,7 +81,7 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
 
 
 def _files_of(imported: tuple[str, str | None], roots: Sequence[Path]) -> Iterator[Path]:
-    """Sources that an import runs; none where the package is not ours."""
+    """Yields the sources that an import runs; none if the package is not below a root."""
     module, name = imported
     parts = module.split(".")
     root = next((root for root in roots if _source(root / parts[0])), None)
@@ -92,14 +92,14 @@ def _files_of(imported: tuple[str, str | None], roots: Sequence[Path]) -> Iterat
         if source is None:
             raise ModuleNotFoundError(f"expected a module {module} below {root}; there is none")
         yield source
-    # The name is a module of the package, or else something that the package defines.
+    # The name is either a module of the package or something that the package defines.
     submodule = _source(root.joinpath(*parts, name)) if name else None
     if submodule is not None:
         yield submodule
 
 
 def _source(place: Path) -> Path | None:
-    """The file of a module, or of a package's ``__init__``; None where there is neither."""
+    """Returns the file of a module or of a package's ``__init__``; None if neither exists."""
     files = (place / "__init__.py", place.parent / f"{place.name}.py")
     return next((file for file in files if file.is_file()), None)
 

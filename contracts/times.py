@@ -1,4 +1,4 @@
-"""Reads times."""
+"""Parses times."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 
 
 def utc_time(text: str, name: str = "") -> datetime:
-    """A time in ISO 8601, in UTC; without an offset it is taken for UTC.
+    """Parses an ISO 8601 time and returns it in UTC; a time without an offset is UTC.
 
     Parameters
     ----------
     name
-        Name of the value, for the message of an error.
+        Name of the value, for error messages.
 
     Raises
     ------
     ValueError
-        It is no time, or none that UTC has: offsets can lead out of the years 1 to 9999.
+        The text is not a time, or its offset moves it outside the years 1 to 9999 in UTC.
     """
     try:
         time = datetime.fromisoformat(text)

@@ -1,1 +1,1 @@
-"""Contracts of the APIs: OpenAPI documents, and the problems that they answer with."""
+"""Contracts of the APIs: OpenAPI documents, and the error documents that the APIs return."""

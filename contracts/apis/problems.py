@@ -1,6 +1,6 @@
-"""Kinds of problems that an API answers with, as documents of RFC 9457.
+"""Kinds of problem documents (RFC 9457) that an API returns.
 
-Functions raise some of them and API Gateway answers others by itself. The OpenAPI documents list
+Functions raise some of them, and API Gateway returns others by itself. The OpenAPI documents list
 them as values of ``Problem.type``.
 """
 
@@ -17,11 +17,11 @@ class ProblemKind:
     Parameters
     ----------
     name
-        Last part of ``type``.
+        The last part of ``type``.
     status
         HTTP status.
     title
-        The kind in words, the same for every occurrence.
+        A description of the kind, the same for every occurrence.
     """
 
     name: str
@@ -62,7 +62,7 @@ KINDS = (
 
 
 def problem_document(kind: ProblemKind, detail: str, request_id: str) -> dict[str, Any]:
-    """Members of the document that says what went wrong in one request."""
+    """Returns the members of the document that describes one failed request."""
     return {
         "type": kind.type,
         "title": kind.title,

@@ -1,6 +1,6 @@
 """Arrow schemas of the lake's tables.
 
-Apart from `contracts.lake.tables`, since only code that writes or reads Parquet has pyarrow.
+Separate from `contracts.lake.tables` because only code that writes or reads Parquet has pyarrow.
 """
 
 from __future__ import annotations
@@ -23,5 +23,5 @@ _TYPES = {
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    """Columns of a table's files, without the partition column."""
+    """Returns the schema of a table's files, without the partition column."""
     return pa.schema([(column.name, _TYPES[column.type]) for column in table.columns])

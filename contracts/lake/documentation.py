@@ -15,7 +15,7 @@ schemas and this page are made of the declaration. After a change, run
 
 
 def tables_page(tables: Iterable[Table] = TABLES) -> str:
-    """The page in Markdown."""
+    """Returns the page in Markdown."""
     return "\n".join([_INTRODUCTION, *map(_section, tables)])
 
 

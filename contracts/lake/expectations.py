@@ -1,8 +1,8 @@
-"""What must hold of the tables of the lake, each said once and written in two languages.
+"""Data quality expectations of the lake's tables, each written in two languages.
 
 AWS Glue Data Quality evaluates the rules in its own language, DQDL
-(https://docs.aws.amazon.com/glue/latest/dg/dqdl.html), on AWS only. The same expectations are
-measured with one query of Athena's SQL wherever the lake is.
+(https://docs.aws.amazon.com/glue/latest/dg/dqdl.html), on AWS only. An Athena SQL query measures
+the same expectations both on AWS and locally.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from contracts.messages.limits import CONCENTRATIONS, POSITION
 from contracts.messages.telemetry import IDENTITY
 
 FRESH_HOURS = 26
-"""A day, and some time for delivery and the jobs."""
+"""A day, plus time for delivery and the jobs."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What must hold of a table.
+    """An expectation of a table.
 
     Parameters
     ----------
     says
-        For people.
+        A description for people.
     rules
-        In DQDL.
+        Rules in DQDL.
     measure
-        An aggregate in Athena's SQL that gives one number.
+        An aggregate in Athena's SQL that returns one number.
     least, most
-        Where the number must lie.
+        The range that the number must lie in.
     """
 
     says: str
@@ -40,17 +40,17 @@ class Expectation:
     most: float = float("inf")
 
     def holds(self, measured: float | None) -> bool:
-        """Whether a measured number is as expected; None, of a table without rows, never is."""
+        """Returns whether a measured number is as expected; None (from an empty table) never is."""
         return measured is not None and self.least <= measured <= self.most
 
 
 def has_rows() -> Expectation:
-    """The table is not empty."""
+    """Expects that the table is not empty."""
     return Expectation("has rows", ("RowCount > 0",), "count(*)", least=1)
 
 
 def complete(column: str) -> Expectation:
-    """The column is never null."""
+    """Expects that the column is never null."""
     return Expectation(
         f"{column} is complete",
         (f'IsComplete "{column}"',),
@@ -60,11 +60,11 @@ def complete(column: str) -> Expectation:
 
 
 def within(column: str, low: float, high: float, where: str | None = None) -> Expectation:
-    """The column is null or in ``[low, high]``, in all rows or in those of a condition."""
+    """Expects null or ``[low, high]`` in a column, in all rows or in those that match ``where``."""
     given = f"{column} IS NOT NULL" + (f" AND {where}" if where else "")
     return Expectation(
         f"{column} is {low:.9g} to {high:.9g}" + (f" where {where}" if where else ""),
-        # DQDL's `between` leaves the bounds out, and null is outside of any.
+        # DQDL's `between` excludes the bounds, and null is never between them.
         tuple(
             f'ColumnValues "{column}" {operator} {bound:.9g} where "{given}"'
             for operator, bound in ((">=", low), ("<=", high))
@@ -75,7 +75,7 @@ def within(column: str, low: float, high: float, where: str | None = None) -> Ex
 
 
 def unique(says: str, *expressions: str) -> Expectation:
-    """No two rows have the same values."""
+    """Expects that no two rows have the same values."""
     listed = ", ".join(expressions)
     return Expectation(
         f"{says} is unique",
@@ -86,17 +86,17 @@ def unique(says: str, *expressions: str) -> Expectation:
 
 
 def _count(condition: str) -> str:
-    """How many rows a condition holds of; 0, not null, where there are none."""
+    """Counts the rows that match a condition; 0, not null, if there are none."""
     return f"count(CASE WHEN {condition} THEN 1 END)"
 
 
 def _custom_sql(measure: str, expected: str) -> str:
-    """A rule on an aggregate in Spark's SQL; ``primary`` is the table of the ruleset."""
+    """Builds a rule on an aggregate in Spark's SQL; ``primary`` is the ruleset's table."""
     return f'CustomSql "SELECT {measure} FROM primary" {expected}'  # noqa: S608 - our own words
 
 
 def fresh(column: str, hours: int) -> Expectation:
-    """The newest row is not older."""
+    """Expects that the newest row is not older than ``hours``."""
     age = f"(UNIX_TIMESTAMP() - MAX(UNIX_TIMESTAMP({column}))) / 3600"
     return Expectation(
         f"newest {column} is at most {hours} hours old",
@@ -113,7 +113,7 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         complete("device_id"),
         complete("timestamp"),
         complete("received_at"),
-        # Devices from before version 1 send no identity: their time stands for it.
+        # Devices older than version 1 send no identity; their time replaces it.
         unique("identity", *IDENTITY, "CASE WHEN boot_id IS NULL THEN timestamp END"),
         *(within(limit.field, limit.low, limit.high) for limit in (*CONCENTRATIONS, *POSITION)),
         fresh("received_at", FRESH_HOURS),
@@ -130,10 +130,10 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         ),
     ),
 }
-"""By table."""
+"""Expectations by table."""
 
 
 def ruleset(expectations: Sequence[Expectation]) -> str:
-    """A document in DQDL."""
+    """Builds a document in DQDL."""
     rules = ",\n".join(f"    {rule}" for one in expectations for rule in one.rules)
     return f"Rules = [\n{rules}\n]"

@@ -1,7 +1,7 @@
-"""One row a device, pollutant and hour to come: the table ``forecasts``, made each night.
+"""The table ``forecasts``, written each night: one row per device, pollutant and future hour.
 
 The rows of one origin are one object, ``curated/forecasts/date=YYYY-MM-DD/<origin>.parquet``, so
-that forecasting from an origin again replaces what was there.
+a repeated forecast from an origin replaces the earlier one.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from datetime import UTC, datetime
 from contracts.models.forecast_input import QUANTILES
 
 QUANTILE_COLUMNS = {level: f"q{round(100 * float(level))}" for level in QUANTILES}
-"""Column of each quantile: Athena's names hold no dots."""
+"""Column of each quantile; column names in Athena cannot contain dots."""
 
 
 def forecasts_key(origin: datetime) -> str:
-    """Where below `contracts.lake.locations.FORECASTS` the rows of an origin lie."""
+    """Returns the key of an origin's rows below `contracts.lake.locations.FORECASTS`."""
     hour = origin.astimezone(UTC)
     return f"date={hour:%Y-%m-%d}/{hour:%Y%m%dT%H}.parquet"
 
 
 def beside_truth(days: str) -> str:
-    """SQL of forecasts beside what came; NULL where nothing came, or not yet.
+    """Returns SQL of forecasts and the observed values; NULL where there is no observation yet.
 
     Parameters
     ----------
     days
-        Of the origins: an operator and its right side, such as ``= '2026-06-01'``.
+        Days of the origins: an operator and its right side, such as ``= '2026-06-01'``.
     """
     columns = ", ".join(f"f.{column}" for column in QUANTILE_COLUMNS.values())
     return (
@@ -40,4 +40,4 @@ def beside_truth(days: str) -> str:
 
 
 LAST_WEEK = ">= CAST(CAST(current_date - INTERVAL '8' DAY AS date) AS varchar)"
-"""Days of `beside_truth` whose forecasts have come true lately."""
+"""Argument of `beside_truth` for the last week, whose hours have mostly been observed."""

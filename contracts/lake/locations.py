@@ -1,21 +1,21 @@
-"""Where things lie in the lake. A location is a bucket's purpose and a key prefix in it.
+"""Locations in the lake. A location is a bucket's purpose and a key prefix in that bucket.
 
 =====================================  =========================================================
-``raw/telemetry/YYYY/MM/DD/HH/``       messages as they came, gzip JSON Lines, by arrival (UTC)
-``raw/errors/rule/YYYY/MM/DD/HH/``     messages that the topic rule could not pass on
+``raw/telemetry/YYYY/MM/DD/HH/``       unchanged messages, gzip JSON Lines, by arrival (UTC)
+``raw/errors/rule/YYYY/MM/DD/HH/``     messages that the topic rule could not forward
 ``raw/errors/delivery/``               records that Firehose could not deliver
 ``curated/telemetry/``                 readings, Delta, by the day they were taken (UTC)
-``curated/quarantine/``                what could not be read and why, Delta, by arrival day
-``curated/series_hourly/``             hourly series, Delta, one row a device, pollutant and hour
-``curated/runs/date=…/<run>.parquet``  what each run of a job did, by the day it began
+``curated/quarantine/``                invalid messages and reasons, Delta, by arrival day
+``curated/series_hourly/``             hourly series, Delta, a row per device, pollutant, hour
+``curated/runs/date=…/<run>.parquet``  one row per run of a job, by the day it started
 ``curated/recent/<device_id>.json``    the last hours of one device, for the forecast API
-``curated/forecasts/date=…/``          what was forecast each night, one object an origin
+``curated/forecasts/date=…/``          nightly forecasts, one object per origin
 ``models/channels/{train,test}/``      DeepAR's input channels
 ``models/channels/categories.json``    the index of categories, `forecast_input.CategoryIndex`
-``models/training/<job>/``             what a training job left, and the index it was trained with
-``models/evaluations/<run>/``          on what a run of retraining judged models, and how it ended;
-                                       of a tuning job, its channels and its trials' models
-``models/nightly/<run>/``              what a run of nightly forecasts handed from step to step
+``models/training/<job>/``             a training job's output, and its index of categories
+``models/evaluations/<run>/``          evaluation data and result of a retraining run;
+                                       for a tuning job, its channels and its trials' models
+``models/nightly/<run>/``              intermediate files of a run of nightly forecasts
 ``models/experiments/``                artefacts of SageMaker's managed MLflow
 =====================================  =========================================================
 """
@@ -84,16 +84,16 @@ JOB_LOCATIONS = {
         "runs": RUNS,
     },
 }
-"""Arguments of each Glue job that say where the lake lies; a run adds its window to them."""
+"""Locations passed to each Glue job as arguments; a run adds its window."""
 
 
 def arrival_prefix(arrived: datetime) -> str:
-    """``YYYY/MM/DD/HH/`` of an arrival time, in UTC."""
+    """Returns ``YYYY/MM/DD/HH/`` of an arrival time, in UTC."""
     return arrived.astimezone(UTC).strftime("%Y/%m/%d/%H/")
 
 
 def arrival_prefixes(start: datetime, end: datetime) -> list[str]:
-    """Hour prefixes that cover arrivals in ``[start, end)``, in order."""
+    """Returns the hour prefixes that cover arrivals in ``[start, end)``, in order."""
     hour = start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     prefixes = []
     while hour < end.astimezone(UTC):

@@ -14,32 +14,32 @@ PATIENCE_SECONDS = 300.0
 
 
 class QueryError(LakecastError):
-    """Athena refuses a query, or it failed; the message says which and why."""
+    """A query that Athena rejected, or that failed; the message says which and why."""
 
 
 class QueryTimeoutError(QueryError):
-    """A query took too long and was stopped."""
+    """A query that was stopped after its timeout."""
 
 
 def query(
     athena: Any, names: Names, sql: str, patience: float = PATIENCE_SECONDS
 ) -> list[dict[str, str | None]]:
-    """All rows of a query, values as Athena writes them.
+    """Returns all rows of a query, with values as Athena writes them.
 
     Parameters
     ----------
     athena
-        A boto3 client; it is not imported here, so that contracts need nothing.
+        A boto3 client. boto3 is not imported here, so contracts have no dependency on it.
     patience
-        Seconds after which the query is stopped: Athena bills what a query scans, also where
-        nobody waits for it any more.
+        Timeout in seconds. The query is then stopped, because Athena bills the bytes that a
+        query scans even if nobody waits for its result.
 
     Raises
     ------
     QueryTimeoutError
-        The query was stopped since it took longer.
-    QueryError
-        It did not succeed.
+        The query was stopped after the timeout.
+        QueryError
+            The query did not succeed.
     """
     started = athena.start_query_execution(
         QueryString=sql,
@@ -49,7 +49,7 @@ def query(
     try:
         _wait(athena, started, sql, patience)
     except (QueryTimeoutError, KeyboardInterrupt):
-        # Athena refuses to stop what has ended meanwhile, which is as good.
+        # Athena refuses to stop a query that has already ended, which is fine.
         with suppress(athena.exceptions.InvalidRequestException):
             athena.stop_query_execution(QueryExecutionId=started)
         raise
@@ -63,7 +63,7 @@ def query(
 
 
 def _wait(athena: Any, started: str, sql: str, patience: float) -> None:
-    """Wait until a query has succeeded."""
+    """Waits until a query has succeeded."""
     deadline = time.monotonic() + patience
     while True:
         status = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]

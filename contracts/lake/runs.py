@@ -1,6 +1,6 @@
-"""One row a run of a Glue job: the table ``runs``, and what CloudWatch is told of it.
+"""The table ``runs``, one row per run of a Glue job, and the CloudWatch metrics of a run.
 
-The rows lie in ``curated/runs/date=YYYY-MM-DD/<run id>.parquet``, by the day the run began (UTC).
+The rows lie in ``curated/runs/date=YYYY-MM-DD/<run id>.parquet``, by the day the run started (UTC).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ METRICS = {
     "late": "Late",
     "quarantined": "Quarantined",
 }
-"""Metric of each count. ``Quarantined`` also comes once a ``reason``, as a third dimension."""
+"""Metric of each count. ``Quarantined`` is also put per ``reason``, as a third dimension."""
 
 SECONDS_METRIC = "Seconds"
 RUNS_METRIC = "RunsSucceeded"
@@ -27,5 +27,5 @@ QUARANTINED_SHARE_METRIC = "QuarantinedShare"
 
 
 def run_key(started: datetime, run_id: str) -> str:
-    """Where below `contracts.lake.locations.RUNS` the row of a run lies."""
+    """Returns the key of a run's row below `contracts.lake.locations.RUNS`."""
     return f"date={started.astimezone(UTC):%Y-%m-%d}/{run_id}.parquet"

@@ -1,4 +1,4 @@
-"""Tables of the lake: each column said once, with its name, its type and what it holds.
+"""Tables of the lake: the name, type and description of each column.
 
 The Glue catalogue, Arrow's schemas (`contracts.lake.arrow_schemas`), Spark's
 (`glue_jobs.lake.tables`) and docs/reference/tables.md are derived from here.
@@ -45,8 +45,8 @@ class Table:
     columns
         All columns in the files; the partition column is `DATE` in every table.
     delta
-        Whether the files are those that a Delta log in ``_delta_log/`` names, wherever they lie
-        below the location; of the other tables all files count. See
+        Whether a Delta log in ``_delta_log/`` lists the table's files, which may lie anywhere below
+        the location. In other tables all files belong to the table. See
         docs/adr/0007-the-lake-commits-through-delta.md.
     """
 
@@ -58,7 +58,7 @@ class Table:
 
 
 DATE = Column("date", Type.TEXT, "UTC day")
-"""The partition column of every table, which stands in the files' paths."""
+"""The partition column of every table, stored in the files' paths."""
 
 TELEMETRY = Table(
     "telemetry",

@@ -1,10 +1,10 @@
-"""The device shadow that holds how often a station takes a reading, and the MQTT topics around it.
+"""The device shadow that holds a station's sampling interval, and its MQTT topics.
 
-It is a shadow of its own name, not the thing's unnamed one: the device policy can name it alone,
-and what others keep in further shadows of the thing neither reaches the agent nor is overwritten.
+It is a named shadow, not the thing's unnamed one: the device policy can be limited to it, and
+the agent neither receives nor overwrites other shadows of the thing.
 
 ``desired`` holds `SAMPLING_INTERVAL`. ``reported`` holds the interval at which the device samples
-and, while what is desired can't be done, `REFUSED`: what was expected, and what came.
+and, while the desired one is invalid, `REFUSED`: the expected and the actual value.
 https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-mqtt.html
 """
 
@@ -19,5 +19,5 @@ REFUSED = "refused"
 
 
 def shadow_topic(thing_name: str, stub: str) -> str:
-    """MQTT topic of the sampling shadow of that thing: ``get``, ``update/documents`` and so on."""
+    """Returns a topic of a thing's sampling shadow: ``get``, ``update/documents`` and so on."""
     return f"$aws/things/{thing_name}/shadow/name/{SAMPLING_SHADOW}/{stub}"

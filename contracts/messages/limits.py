@@ -1,7 +1,4 @@
-"""Ranges of a reading's numbers, which the ETL enforces and the lake's expectations measure.
-
-Each range is an entry of `LIMITS`, from which both are made.
-"""
+"""Ranges of a reading's numbers. Both the ETL's checks and the lake's expectations use them."""
 
 from __future__ import annotations
 
@@ -12,12 +9,12 @@ from contracts.messages.telemetry import CONCENTRATION_LIMITS, POLLUTANTS
 
 @dataclass(frozen=True)
 class Limit:
-    """A range that a field lies in, both ends included, where it is not null.
+    """A range of a field's values, both ends included; null is allowed.
 
     Parameters
     ----------
     reason
-        Reason for quarantine of a message beyond it.
+        Reason for quarantine of a message outside the range.
     """
 
     field: str
@@ -26,11 +23,11 @@ class Limit:
     reason: str
 
     def admits(self, value: float | None) -> bool:
-        """Whether a value is in the range, or null."""
+        """Returns whether a value is null or in the range."""
         return value is None or self.low <= value <= self.high
 
     def complaint(self, value: float | None) -> str:
-        """What to say of a value that is not."""
+        """Returns the message for a value outside the range."""
         return f"expected {self.field} from {self.low:,} to {self.high:,}; got {value}"
 
 

@@ -1,8 +1,8 @@
-"""What a device, AWS IoT's provisioning templates and the functions behind them agree on.
+"""Provisioning topics and parameters: devices, AWS IoT's templates and their functions use them.
 
-A new device asks with a claim certificate and its serial number; a device that is known asks for
-its next certificate with its present one. Both ways end with a confirmation: the device says over
-a connection with the new certificate that it holds it, and every other one of it is switched off.
+A new device requests a certificate with a claim certificate and its serial number; a known device
+requests its next certificate with its current one. In both cases the device then confirms the new
+certificate over a connection that uses it, and all its other certificates are deactivated.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ SERIAL_NUMBER = "SerialNumber"
 """Template parameter: the device's serial number, looked up in the allow-list."""
 
 REQUEST_TOKEN = "ClientRequestToken"  # noqa: S105 - a parameter's name
-"""Template parameter: a secret that the device keeps until its kit is whole. Who asks again with
-the same one is answered again, so a claim that was cut short can be finished."""
+"""Template parameter: a secret that the device keeps until its kit is complete. A repeated request
+with the same token is answered again, so an interrupted claim can be completed."""
 
 THING_NAME = "ThingName"
-"""Template parameter that the hook alone sets, whatever a device sends."""
+"""Template parameter that only the hook sets; a value from a device is ignored."""
 
 CREATE_CERTIFICATE_TOPIC = "$aws/certificates/create-from-csr/json"
 
 
 def register_topic(template: str) -> str:
-    """MQTT topic on which a provisioning template is applied (RegisterThing)."""
+    """Returns the MQTT topic that applies a provisioning template (RegisterThing)."""
     return f"$aws/provisioning-templates/{template}/provision/json"
 
 
 def confirm_topic(thing_name: str) -> str:
-    """MQTT topic on which that thing, and no other, confirms the certificate it publishes with."""
+    """Returns the MQTT topic on which only that thing confirms its connection's certificate."""
     return f"certificates/{thing_name}/confirm"
 
 
 def confirmed_topic(thing_name: str) -> str:
-    """MQTT topic on which the confirmation is answered, once the others are switched off."""
+    """Returns the MQTT topic of the answer, sent once the other certificates are deactivated."""
     return f"certificates/{thing_name}/confirmed"

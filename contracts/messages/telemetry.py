@@ -1,7 +1,7 @@
-"""The telemetry message: its versions, its identity, what it may say, and its topic.
+"""The telemetry message: its versions, identity, value ranges and topics.
 
-The JSON Schema of version 1 stands beside this file in ``telemetry.v1.schema.json``. A further
-version is an entry of `VERSIONS`: the ETL reads whatever stands there.
+The JSON Schema of version 1 is ``telemetry.v1.schema.json`` in this folder. To add a version, add
+an entry to `VERSIONS`: the ETL reads all versions listed there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 SCHEMA_VERSION = 1
-"""What devices send."""
+"""Version that devices send."""
 
 POLLUTANTS = (
     "ozone",
@@ -28,27 +28,27 @@ IDENTITY = ("device_id", "boot_id", "sequence")
 """Two messages with the same values of these fields are the same message."""
 
 FieldType = Literal["text", "integer", "number"]
-"""Text, a whole number of 64 bits, or a number: what JSON can tell apart."""
+"""Text, a 64-bit integer, or a number: the types that JSON distinguishes."""
 
 STAMPS: Mapping[str, FieldType] = {"thing_name": "text", "received_at": "integer"}
-"""What the topic rule adds: who published the message, and when it came (ms since 1970)."""
+"""Fields that the topic rule adds: the publisher and the arrival time (ms since 1970)."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """What a message of one version means.
+    """One version of the message.
 
     Parameters
     ----------
     number
-        Value of ``schema_version``; None where there is none.
-    fields
-        Types of the fields that the ETL reads. It keeps all others as text.
-    identity
-        Fields that must be there.
-    spellings
-        Fields that stand in another column of the lake than that of their name. An empty column
-        takes the value of any such field, whatever the version: senders mix them.
+        Value of ``schema_version``; None if messages have no such field.
+        fields
+            Types of the fields that the ETL reads. It keeps all others as text.
+        identity
+            Required fields.
+        spellings
+            Fields stored in a column with another name. An empty column takes the value of any of
+            these fields, in every version, because senders mix them.
     """
 
     number: int | None
@@ -73,21 +73,21 @@ VERSIONS = (
     Version(
         number=None,
         fields={**_READING, **dict.fromkeys(_LEGACY_SPELLINGS, "number")},
-        identity=(),  # the thing's name and the time stand for it
+        identity=(),  # replaced by the thing's name and the time
         spellings=_LEGACY_SPELLINGS,
     ),
     Version(number=1, fields=_READING),
 )
-"""From before version 1, and version 1."""
+"""Messages without a version, and version 1."""
 
 
 def field_types(versions: Iterable[Version]) -> dict[str, FieldType]:
-    """Types of all fields that messages of some versions, and the rule, may have.
+    """Returns the types of all fields of the given versions and of the rule.
 
     Raises
     ------
     ValueError
-        Two versions give one field different types: a new type needs a new name.
+        Two versions give one field different types; a new type needs a new name.
     """
     types: dict[str, FieldType] = {"schema_version": "integer", **STAMPS}
     for version in versions:
@@ -107,67 +107,67 @@ CONCENTRATION_LIMITS = {
     "sulfur_dioxide": 10_000,
     "nitrogen_dioxide": 5_000,
 }
-"""µg/m³ above which a value is a fault of the sensor or of its unit, not air.
+"""µg/m³ above which a value comes from a faulty sensor or a wrong unit.
 
 Gases: ten times the range for which Europe's standards certify analysers of ambient air: 500
 (ozone, EN 14625), 100,000 (CO, EN 14626), 1,000 (SO₂, EN 14212) and 500 (NO₂, EN 14211). PM2.5:
-the most that automated systems measure as an hour's mean (EN 16450). The worst hours of eight
+the highest hourly mean that automated systems measure (EN 16450). The worst hours of eight
 stations in Beijing from 2013 to 2017 were 1,071, 898 (PM2.5), 10,000 (CO), 500 and 290.
 """
 
 EARLIEST = "2000-01-01T00:00:00Z"
-"""Before this nothing was measured: a clock that was never set starts in 1970 or 1980."""
+"""Earliest valid time: a clock that was never set starts in 1970 or 1980."""
 
 CLOCK_TOLERANCE_HOURS = 24
-"""How far the time of a reading may lie ahead of its arrival: no clock is exact, and a device
-that takes local time for UTC is wrong by up to 14 hours."""
+"""How far the time of a reading may be ahead of its arrival: clocks are not exact, and a device
+that mistakes local time for UTC is wrong by up to 14 hours."""
 
 MESSAGE_LIMIT_BYTES = 128 * 1024
-"""AWS IoT's limit of a message.
+"""AWS IoT's size limit per message.
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
 """
 
 MAX_PAYLOAD_BYTES = MESSAGE_LIMIT_BYTES - 1024
-"""Most bytes of a payload, which bounds how many readings a batch can carry: brokers count the
-topic and the header too, and the difference is left to them."""
+"""Maximum size of a payload, which limits the readings per batch. Brokers also count the topic and
+the header, so the limit leaves 1 KiB for them."""
 
 
 def topic(thing_name: str) -> str:
-    """MQTT topic on which the thing of that name, and no other, may publish."""
+    """Returns the MQTT topic on which only the thing of that name may publish."""
     return f"telemetry/{thing_name}"
 
 
 def basic_ingest_topic(rule: str, thing_name: str) -> str:
-    """MQTT topic that takes the same message to one rule alone, past the message broker.
+    """Returns the MQTT topic that sends a message directly to one rule, without the broker.
 
-    The rule sees `topic` of the thing: AWS takes the first three levels off.
+    The rule sees the thing's `topic`: AWS removes the first three levels.
     https://docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html
     """
     return f"$aws/rules/{rule}/{topic(thing_name)}"
 
 
 def status_topic(thing_name: str) -> str:
-    """MQTT topic on which that thing says that it came and went, and its last will that it is lost.
+    """Returns the MQTT topic of a thing's status: connected, disconnected, or (last will) lost.
 
-    All of it is retained; ``telemetry_status.v1.schema.json`` describes the document.
-    The device policy must allow publishing on it: AWS refuses a connection whose will it would not
-    let the device publish, and retain.
+    Messages are retained; ``telemetry_status.v1.schema.json`` describes the document. The device
+    policy must allow the device to publish and retain on it: AWS refuses a connection whose last
+    will the device may not publish.
     """
     return f"status/{thing_name}"
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a version 1 message."""
+    """Returns the JSON Schema (draft 2020-12) of a version 1 message."""
     return _schema("telemetry.v1.schema.json")
 
 
 def batch_schema() -> dict[str, Any]:
-    """JSON Schema of several version 1 readings in one message, with the message's in ``$defs``."""
+    """Returns the JSON Schema of a batch of version 1 readings; ``$defs`` has a reading's."""
     return _schema("telemetry_batch.v1.schema.json") | {"$defs": {"telemetry": json_schema()}}
 
 
 def status_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of what a device says of itself."""
+    """Returns the JSON Schema (draft 2020-12) of a device's status document."""
     return _schema("telemetry_status.v1.schema.json")
 
 

@@ -1,8 +1,8 @@
-"""Algorithms that models are trained by: one record each.
+"""Algorithms that train models, one record each.
 
-Everything else about an algorithm is in its folder and in its settings; docs/how-to/
-add-an-algorithm.md adds one. The record says what the estate, the verbs and the local cloud need
-to know without running it. The container itself has the last word on its hyperparameters.
+A record holds what the estate, the command line and the local cloud need to know about an
+algorithm without running it. Everything else is in the algorithm's folder and settings; see
+docs/how-to/add-an-algorithm.md. The container makes the final check of its hyperparameters.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contracts.models import training_metrics
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """Values that a hyperparameter takes, which SageMaker passes on as text.
+    """Valid values of a hyperparameter, which SageMaker passes to the container as text.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Hyperparameter:
     lowest, highest
         Range of a number, both ends included.
     values
-        All values of a text; empty where they are not listed here.
+        All values of a text; empty if they are not listed here.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Hyperparameter:
     required: bool = False
 
     def takes(self, text: str) -> bool:
-        """Whether a value is one of them."""
+        """Returns whether a value is valid."""
         if self.kind == "text":
             return not self.values or text in self.values
         try:
@@ -53,16 +53,16 @@ class Algorithm:
     Parameters
     ----------
     folder
-        Folder of the container: our own image is built of it, and on the local cloud it stands for
-        the image, whoever made that.
-    hyperparameters
-        By name; what is not here the container refuses.
-    metrics
-        Regular expressions of the metrics in a training's log, by name.
-    built_in
-        Repository of SageMaker's own image, ``registry`` left out; None where the image is ours.
-    volume_gb
-        Disk that a training needs.
+        Folder of the container. Our own image is built from it; the local cloud runs it in place
+        of any image, including SageMaker's.
+        hyperparameters
+            Hyperparameters by name; the container rejects all others.
+        metrics
+            Regular expressions of the metrics in a training's log, by name.
+        built_in
+            Repository of SageMaker's own image, without its registry; None if the image is our own.
+        volume_gb
+            Disk size that a training needs.
     """
 
     name: str
@@ -74,13 +74,13 @@ class Algorithm:
 
     @property
     def metric_definitions(self) -> list[dict[str, str]]:
-        """``MetricDefinitions`` of a training; SageMaker refuses them for algorithms of its own."""
+        """Returns ``MetricDefinitions``; SageMaker refuses them for its own algorithms."""
         if self.built_in:
             return []
         return [{"Name": name, "Regex": regex} for name, regex in self.metrics.items()]
 
     def specification(self, image: str) -> dict[str, Any]:
-        """``AlgorithmSpecification``: what a training job runs, and what is read from its log."""
+        """Returns ``AlgorithmSpecification``: a training job's image and the metrics in its log."""
         definitions = self.metric_definitions
         return {
             "TrainingImage": image,
@@ -144,7 +144,7 @@ ALGORITHMS: dict[str, Algorithm] = {one.name: one for one in (_BOOSTING, _DEEPAR
 
 
 def of_repository(repository: str) -> Algorithm | None:
-    """Algorithm whose image lies in a repository, such as ``lakecast-prod-boosting``."""
+    """Returns the algorithm of an image repository, such as ``lakecast-prod-boosting``."""
     return next(
         (
             one

@@ -1,7 +1,7 @@
-"""Images of our own containers: named by the environment, tagged by what is in them.
+"""Images of our own containers, named by environment and tagged by content.
 
-The same sources have the same tag, so a training job says which code it ran, a plan shows that an
-image has changed, and what was pushed under a tag need never be pushed again.
+The same sources have the same tag. So a training job shows which code it ran, a plan shows that an
+image has changed, and a pushed tag never needs to be pushed again.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ OWN_IMAGES: Mapping[str, str] = {
     **{one.name: one.folder for one in ALGORITHMS.values() if one.built_in is None},
     "evaluation": f"{_CONTAINERS}/evaluation",
 }
-"""Folders of the containers that an image is built of; the others stand for SageMaker's images."""
+"""Containers that we build images of; the others are local versions of SageMaker's images."""
 
 
 def image_uri(names: Names, container: str, root: Path = REPOSITORY) -> str:
-    """The image of one of `OWN_IMAGES` in the estate's own registry, at the tag of its sources.
+    """Returns the URI of one of `OWN_IMAGES` in the estate's registry, tagged by its sources.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def image_uri(names: Names, container: str, root: Path = REPOSITORY) -> str:
 
 
 def tag(container: str, root: Path = REPOSITORY) -> str:
-    """Sixteen hexadecimal digits of a hash over paths and bytes of a container's sources."""
+    """Returns 16 hexadecimal digits of a hash over the paths and bytes of a container's sources."""
     digest = hashlib.sha256()
     for file in sources(container, root):
         content = file.read_bytes()
@@ -52,12 +52,12 @@ def tag(container: str, root: Path = REPOSITORY) -> str:
 
 
 def sources(container: str, root: Path = REPOSITORY) -> list[Path]:
-    """Files that an image is built of: those of its folder, and all that its programs import.
+    """Returns the files of an image: those in its folder, and all that its programs import.
 
     Raises
     ------
     FileNotFoundError
-        They are not below ``root``.
+        The container's sources are not below ``root``.
     """
     folder = root / OWN_IMAGES[container]
     own = [path for path in folder.glob("*") if path.is_file()]

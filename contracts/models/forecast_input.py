@@ -1,12 +1,11 @@
-"""What the series job, the model and the API agree on about a forecast's input.
+"""The input of a forecast, shared by the series job, the model and the API.
 
-The request and the answer of the endpoint are those of SageMaker's DeepAR; `instance` and
+The endpoint's request and response are those of SageMaker's DeepAR; `instance` and
 `configuration` build the two halves of a request:
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-in-formats.html
-An instance may bring the field ``related`` too, which DeepAR ignores: series of the same hours by
-name, in µg/m³, that end with the target. They are the device's other pollutants, by `related_name`,
-and `AREA`. Channels do not repeat them: a container that reads them makes them of the channel's own
-series.
+An instance may also have the field ``related``, which DeepAR ignores: series by name, in µg/m³,
+that end at the same hour as the target. They are the device's other pollutants (`related_name`) and
+`AREA`. Channels do not contain them; a container computes them from the channel's series.
 """
 
 from __future__ import annotations
@@ -22,50 +21,51 @@ FREQUENCY = "H"
 """DeepAR's ``time_freq``."""
 
 HORIZON = 24
-"""Hours that a model forecasts: DeepAR's ``prediction_length``."""
+"""Forecast horizon in hours: DeepAR's ``prediction_length``."""
 
 QUANTILES = tuple(f"{level / 10:.1f}" for level in range(1, 10))
-"""Quantiles that are published and can be asked for through the API, as DeepAR writes them."""
+"""Quantiles that are published and available through the API, as DeepAR writes them."""
 
 BANDS: Mapping[int, tuple[float, float]] = {50: (0.25, 0.75), 80: (0.1, 0.9), 95: (0.025, 0.975)}
-"""Intervals that are judged, by their width in percent: the quantiles that bound them."""
+"""Prediction intervals for evaluation, by nominal coverage in percent: their bounding quantiles."""
 
 JUDGED_QUANTILES = tuple(
     sorted({*QUANTILES, *(str(bound) for bounds in BANDS.values() for bound in bounds)}, key=float)
 )
-"""Quantiles that a model is asked for where it is judged: `QUANTILES` and the bounds of `BANDS`."""
+"""Quantiles requested from a model for its evaluation: `QUANTILES` and the bounds of `BANDS`."""
 
 NUM_SAMPLES = 100
-"""Sample paths that quantiles are read from: DeepAR's default."""
+"""Number of sample paths that quantiles are estimated from: DeepAR's default."""
 
 RECENT_HOURS = 61 * 24
 """Hours of history kept for the API. DeepAR's hourly lags look back 721 hours before its context,
 and ``origin`` may lie a few weeks back."""
 
 RELATED_HOURS = 28 * 24
-"""Hours of related series that an instance brings: as far as a model looks back in them."""
+"""Hours of related series in an instance: as far back as a model reads them."""
 
 AREA = "area"
-"""Related series: the mean of the same pollutant over all devices that ever measured it, missing
-where fewer than `enough_for_area` have a value."""
+"""Related series: the mean of the same pollutant over all devices that ever measured it; missing in
+hours in which fewer than `enough_for_area` devices have a value."""
 
 CHANNEL_FORMATS = ("parquet", "jsonl")
-"""Formats of DeepAR's channels; a file's name tells which it is of."""
+"""Formats of DeepAR's channels; a file's suffix identifies its format."""
 
 START_FORMAT = "%Y-%m-%d %H:%M:%S"
-"""DeepAR's ``start``: no time zone; ours is UTC."""
+"""Format of DeepAR's ``start``. It has no time zone; Lakecast uses UTC."""
 
 
 def enough_for_area(devices: int) -> int:
-    """How many of the devices that ever measured a pollutant `AREA` needs: a quarter, at least one.
+    """Returns the number of devices that `AREA` needs: a quarter of ``devices``, at least one.
 
-    Below that, the mean would jump with each device that falls silent.
+    ``devices`` is the number of devices that ever measured the pollutant. With fewer values, the
+    mean would jump whenever a device stops sending.
     """
     return max(1, devices // 4)
 
 
 def related_name(category: int) -> str:
-    """Name of the related series that holds a pollutant, by the pollutant's category."""
+    """Returns the name of a pollutant's related series, by the pollutant's category."""
     return f"pollutant-{category}"
 
 
@@ -77,9 +77,10 @@ def instance(
     dynamic_feat: Iterable[Iterable[float | None]] = (),
     related: Mapping[str, Iterable[float | None]] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """A series as a request or a channel in JSON Lines holds it.
+    """Returns a series as it is written in a request or a JSON Lines channel.
 
-    What is missing, None or NaN, is written ``"NaN"``. Empty fields are left out, but the target.
+    Missing values (None or NaN) are written as ``"NaN"``. Empty fields are omitted, but not the
+    target.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def instance(
 def configuration(
     quantiles: Iterable[str], *, samples: int = NUM_SAMPLES, with_mean: bool = True
 ) -> dict[str, Any]:
-    """What is asked of each series, as a request or a transform job's environment holds it."""
+    """Returns the requested outputs, for a request or a transform job's environment."""
     return {
         "num_samples": samples,
         "output_types": [*(("mean",) if with_mean else ()), "quantiles"],
@@ -113,10 +114,10 @@ def _numbers(values: Iterable[float | None]) -> list[float | str]:
 
 @dataclass(frozen=True)
 class CategoryIndex:
-    """Which integer stands for which device and which pollutant in ``cat = [device, pollutant]``.
+    """Integers that encode devices and pollutants in ``cat = [device, pollutant]``.
 
-    Indices are positions, so a model is only valid with an index that begins with the one it was
-    trained with. That is why an index grows at its ends and never loses or moves an entry.
+    An integer is a position in the index, so a model is valid only with an index that starts with
+    the one it was trained with. For this reason an index only grows at its ends.
     """
 
     devices: tuple[str, ...]
@@ -124,25 +125,25 @@ class CategoryIndex:
 
     @classmethod
     def of(cls, devices: Iterable[str], pollutants: Iterable[str]) -> CategoryIndex:
-        """A new index: devices sorted, pollutants as they come."""
+        """Builds a new index: devices sorted, pollutants in the given order."""
         return cls((), ()).extended(devices, pollutants)
 
     def extended(self, devices: Iterable[str], pollutants: Iterable[str]) -> CategoryIndex:
-        """This index with what it lacks appended, sorted devices and pollutants as they come."""
+        """Returns the index with missing entries appended: devices sorted, pollutants as given."""
         return CategoryIndex(
             (*self.devices, *sorted(set(devices) - set(self.devices))),
             (*self.pollutants, *(p for p in pollutants if p not in self.pollutants)),
         )
 
     def begins_with(self, other: CategoryIndex) -> bool:
-        """Whether all of the other's positions mean the same here."""
+        """Returns whether the index starts with all entries of the other."""
         return (
             self.devices[: len(other.devices)] == other.devices
             and self.pollutants[: len(other.pollutants)] == other.pollutants
         )
 
     def cat(self, device_id: str, pollutant: str) -> list[int]:
-        """Categories of a series.
+        """Returns the categories of a series.
 
         Raises
         ------
@@ -168,22 +169,21 @@ class CategoryIndex:
 
 @dataclass(frozen=True)
 class RecentHistory:
-    """The last hours of one device, as the series job leaves them for the API: what is stored.
+    """The last hours of one device, as the series job stores them for the API.
 
-    Readers make of it what they compute with: `forecast_api.history.Series`, what a model may see
-    of one pollutant, and `evaluation_container.nightly.recent_histories.Device`, arrays that all
-    end with one origin.
+    Readers convert it: `forecast_api.history.Series` holds what a model may see of one pollutant,
+    `evaluation_container.nightly.recent_histories.Device` holds arrays that end at one origin.
 
     Parameters
     ----------
     start
         First hour of every target, `START_FORMAT`, UTC.
     target
-        Hourly means in µg/m³ for each pollutant, gaps as None; all of one length.
+        Hourly means in µg/m³ for each pollutant, gaps as None; all of equal length.
     cat
         DeepAR's categories for each pollutant.
     area
-        `AREA` of each pollutant, of the targets' length.
+        `AREA` of each pollutant, as long as the targets.
     """
 
     device_id: str
@@ -194,7 +194,7 @@ class RecentHistory:
 
     @property
     def first_hour(self) -> datetime:
-        """`start` as a time, UTC."""
+        """Returns `start` as a time, in UTC."""
         return datetime.strptime(self.start, START_FORMAT).replace(tzinfo=UTC)
 
     def to_json(self) -> str:
@@ -217,5 +217,5 @@ class RecentHistory:
             document["start"],
             document["target"],
             document["cat"],
-            document.get("area", {}),  # of histories written before there was one
+            document.get("area", {}),  # absent in histories written by older versions
         )

@@ -1,8 +1,8 @@
 """Names of jobs, models and endpoint configurations, in one scheme.
 
-A state machine computes some names in JSONata and a verb computes the same names in Python. Both
-writings stand here beside each other; tests/unit/contracts/models/test_naming.py holds them
-together. SageMaker takes 63 characters for a name, and 32 for that of a tuning job.
+State machines compute some names in JSONata, and the command line computes the same names in
+Python. Both versions are in this module; tests/unit/contracts/models/test_naming.py checks that
+they agree. SageMaker allows 63 characters for a name, and 32 for the name of a tuning job.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ MOST = 63
 MOST_OF_TUNING_JOB = 32
 
 RUN_LENGTH = len("20260131-120000-abcd")
-"""Characters of the longest execution name that is taken for a run's name as it is."""
+"""Length of the longest execution name that is used unchanged as the name of its run."""
 
 
 def training_job(names: Names, algorithm: str, now: datetime, token: str) -> str:
-    """Training job started by hand; jobs of one environment and algorithm sort by time.
+    """Names a training job started by hand; names of one environment and algorithm sort by time.
 
     Parameters
     ----------
     token
-        Four characters that tell jobs of the same second apart.
+        Four characters that distinguish jobs started in the same second.
     """
     return f"{names.part(algorithm)}-{now:%Y%m%d-%H%M%S}-{token}"
 
 
 def tuning_job(names: Names, now: datetime) -> str:
-    """Tuning job; SageMaker appends a number and more to it for each of its training jobs."""
+    """Names a tuning job; SageMaker appends a number and a suffix for each of its training jobs."""
     return names.part(f"tune-{now:%m%d%H%M%S}")
 
 
 def execution(now: datetime, token: str) -> str:
-    """Execution started by hand, short enough to be the name of its run."""
+    """Names an execution started by hand, short enough to be the name of its run."""
     return f"{now:%Y%m%d-%H%M%S}-{token}"
 
 
 def run(execution_name: str, started: datetime) -> str:
-    """Run of an execution; names that EventBridge gives are too long for the names of jobs."""
+    """Names the run of an execution; EventBridge's execution names are too long for jobs."""
     if len(execution_name) <= RUN_LENGTH:
         return execution_name
     digest = hashlib.sha256(execution_name.encode()).hexdigest()
@@ -51,7 +51,7 @@ def run(execution_name: str, started: datetime) -> str:
 
 
 def run_in_jsonata(context: str = "$states.context.Execution") -> str:
-    """JSONata of `run`, for the execution itself."""
+    """Returns JSONata that computes `run`, for use in the execution itself."""
     started = f"$toMillis({context}.StartTime)"
     short = (
         f"$fromMillis({started}, '[Y0001][M01][D01]-[H01][m01][s01]') & '-' & "
@@ -61,54 +61,54 @@ def run_in_jsonata(context: str = "$states.context.Execution") -> str:
 
 
 def attempt_in_jsonata(context: str = "$states.context.Execution") -> str:
-    """JSONata of four characters that tell the executions of one run apart."""
+    """Returns JSONata of four characters that distinguish the executions of one run."""
     return f"$substring($hash({context}.Name, 'SHA-256'), 0, 4)"
 
 
 def step_prefix_in_jsonata(prefix: str, step: str) -> str:
-    """JSONata of how the names of a run's jobs for one step start; reads ``$run``."""
+    """Returns JSONata of the prefix of a run's job names for one step; reads ``$run``."""
     return f"'{prefix}-' & $run & '-{step}-'"
 
 
 def step_job_in_jsonata(prefix: str, step: str, attempt: str = "") -> str:
-    """JSONata of the name of a run's job for one step.
+    """Returns JSONata of the name of a run's job for one step.
 
-    A name that is taken stays taken, so a call that is made again needs another one.
+    SageMaker never frees the name of a job, so a repeated call needs another name.
 
     Parameters
     ----------
     attempt
-        JSONata that differs between executions, where a run may be resumed by another one.
+        JSONata that differs between executions, if another execution may resume the run.
     """
     parts = (step_prefix_in_jsonata(prefix, step), attempt, "$states.context.State.RetryCount")
     return " & ".join(part for part in parts if part)
 
 
 def step_model_in_jsonata(prefix: str, step: str) -> str:
-    """JSONata of the name of a model that a run makes for one step and removes again."""
+    """Returns JSONata of the name of a temporary model for one step of a run."""
     return f"{step_prefix_in_jsonata(prefix, step)} & $attempt"
 
 
 def model_prefix(names: Names) -> str:
-    """What the names of all versions' models start with."""
+    """Returns the prefix of the names of all versions' models."""
     return f"{names.model_package_group}-v"
 
 
 def model(names: Names, version: int) -> str:
-    """SageMaker model of a version, such as ``lakecast-prod-forecast-v12``.
+    """Names the SageMaker model of a version, such as ``lakecast-prod-forecast-v12``.
 
-    The model of a training job that is no version is named after the job.
+    The model of a training job that is not a version has the job's name.
     """
     return f"{model_prefix(names)}{version}"
 
 
 def model_in_jsonata(names: Names, version: str = "$version") -> str:
-    """JSONata of `model`."""
+    """Returns JSONata that computes `model`."""
     return f"'{model_prefix(names)}' & {version}"
 
 
 def version_of(names: Names, model_name: str) -> int | None:
-    """Version that a SageMaker model was made of; None where it was made of a training job."""
+    """Returns the version of a SageMaker model; None if the model is a training job's."""
     found = re.fullmatch(rf"{re.escape(model_prefix(names))}(\d+)", model_name)
     return int(found[1]) if found else None
 
@@ -119,15 +119,15 @@ def configuration(
     instance_type: str,
     instances: int,
 ) -> str:
-    """Endpoint configuration, named by its content: the same content has the same name.
+    """Names an endpoint configuration by its content: the same content has the same name.
 
-    Where the first variant serves a version, people read that in the name:
+    If the first variant serves a version, the name contains its number:
     ``lakecast-prod-forecast-v12-3f6c0a9be2144d1e``.
 
     Parameters
     ----------
     variants
-        Name, SageMaker model and weight of each, in order.
+        Name, SageMaker model and weight of each variant, in order.
     """
     first = variants[0][1] if variants else ""
     label = f"{first.removeprefix(f'{endpoint}-')}-" if first.startswith(f"{endpoint}-v") else ""
@@ -139,7 +139,7 @@ def configuration(
 def configuration_in_jsonata(
     endpoint: str, variants: str, instance_type: str, instances: int
 ) -> str:
-    """JSONata of `configuration`.
+    """Returns JSONata that computes `configuration`.
 
     Parameters
     ----------
@@ -156,5 +156,5 @@ def configuration_in_jsonata(
 
 
 def _number(weight: float) -> str:
-    """A weight as JSONata's ``$string`` writes it."""
+    """Formats a weight as JSONata's ``$string`` does."""
     return str(int(weight)) if float(weight).is_integer() else repr(float(weight))

@@ -1,4 +1,4 @@
-"""Releases: what an endpoint is to serve, as an item of the table of releases.
+"""Releases: the models that an endpoint should serve, as items of the table of releases.
 
 The key is the workload. A release pins production variants until a newer version of the model is
 approved. Without an item, all traffic goes to the newest approved version.
@@ -18,17 +18,17 @@ from contracts.names import Names
 
 WORKLOAD = FORECAST.name
 CHAMPION = "champion"
-"""Name of the production variant where only one is wanted."""
+"""Name of the production variant if there is only one."""
 FORMAT: Literal[1] = 1
 """Format of the item. An estate refuses formats that it does not know."""
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
-"""Name as SageMaker takes it for variants, models and jobs."""
+"""A name that SageMaker accepts for variants, models and jobs."""
 
 
 class ReleaseError(ValueError):
-    """A release does not keep to the schema; the message names the member."""
+    """A release does not match the schema; the message names the member."""
 
 
 class _Document(BaseModel):
@@ -45,7 +45,7 @@ class ProductionVariant(_Document):
     weight
         Share of the traffic, relative to the other variants' weights.
     version, training_job
-        Source of the model: a version of the registry or a training job's artefact. One is given.
+        Source of the model: a version in the registry or a training job; exactly one is given.
     """
 
     name: Name
@@ -56,7 +56,7 @@ class ProductionVariant(_Document):
 
 
 class Release(_Document):
-    """Production variants that a workload's endpoint is to serve.
+    """Production variants that a workload's endpoint should serve.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ class Release(_Document):
     instance_type, instance_count
         Instances behind each variant.
     newest_approved
-        Number of the newest approved version when the release was written, 0 without one. The
-        approval of a newer version ends the release.
-    written_at
-        ISO 8601 time. It tells two writings of one release apart.
-    strategy, shadow, guard_alarms, capture, scaling
-        Reserved: they must be absent until a later format gives them a meaning.
+        Number of the newest approved version when the release was written; 0 if there was none.
+        The approval of a newer version ends the release.
+        written_at
+            ISO 8601 time. It distinguishes two writes of the same release.
+        strategy, shadow, guard_alarms, capture, scaling
+            Reserved: they must be absent until a later format defines them.
     """
 
     workload: Text
@@ -89,15 +89,15 @@ class Release(_Document):
 
     @property
     def versions(self) -> tuple[int, ...]:
-        """Versions of the registry that it pins."""
+        """Returns the registry versions that the release pins."""
         return tuple(one.version for one in self.variants if one.version is not None)
 
     def states_the_same(self, other: Release) -> bool:
-        """Whether both say the same, whenever they were written."""
+        """Returns whether two releases are equal apart from the time they were written."""
         return self.model_copy(update={"written_at": other.written_at}) == other
 
     def to_item(self) -> dict[str, Any]:
-        """The item in plain values, without absent members."""
+        """Returns the item in plain values, without absent members."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
@@ -110,7 +110,7 @@ def of_variants(
     newest_approved: int,
     written_at: str,
 ) -> Release:
-    """Release of variants, with the finished name of its configuration.
+    """Builds a release of variants, including the name of its endpoint configuration.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def of_variants(
     Raises
     ------
     ReleaseError
-        A variant does not keep to the schema, or they cannot stand side by side.
+        A variant does not match the schema, or the variants cannot be combined.
     """
     shares = [(one["name"], one["model"], one["weight"]) for one in variants]
     return read(
@@ -141,12 +141,12 @@ def of_variants(
 
 
 def read(names: Names, item: Mapping[str, Any]) -> Release:
-    """Read an item in plain values.
+    """Reads an item in plain values.
 
     Raises
     ------
     ReleaseError
-        The item does not keep to the schema. All faults of its members are named.
+        The item does not match the schema; the message names all faults of its members.
     """
     try:
         release = Release.model_validate_json(json.dumps(dict(item)))
@@ -171,7 +171,7 @@ def read(names: Names, item: Mapping[str, Any]) -> Release:
 
 
 def newest_approved(group: str) -> dict[str, Any]:
-    """Arguments of ``ListModelPackages`` that find a group's newest approved version."""
+    """Returns the arguments of ``ListModelPackages`` for a group's newest approved version."""
     return {
         "ModelPackageGroupName": group,
         "ModelApprovalStatus": "Approved",
@@ -184,16 +184,16 @@ def newest_approved(group: str) -> dict[str, Any]:
 def configuration_name(
     names: Names, variants: Sequence[ProductionVariant], instance_type: str, instance_count: int
 ) -> str:
-    """Name of the endpoint configuration that a release makes."""
+    """Returns the name of a release's endpoint configuration."""
     shares = [(one.name, one.model, one.weight) for one in variants]
     return naming.configuration(names.endpoint, shares, instance_type, instance_count)
 
 
 def of_version_in_jsonata(names: Names, instance_type: str, instance_count: int) -> str:
-    """JSONata of the release of one version, given ``$version``.
+    """Returns JSONata that builds the release of one version, given ``$version``.
 
-    The state machine wants it where no release is pinned. It computes the names for itself, since
-    an approval need not come from a verb.
+    The state machine uses it if no release is pinned. It computes the names itself, because an
+    approval need not come from the command line.
     """
     variants = (
         f"[{{'name': '{CHAMPION}', 'model': {naming.model_in_jsonata(names)}, 'weight': 1, "

@@ -1,8 +1,8 @@
 """Metrics in the log of a training job, by name and regular expression.
 
-SageMaker knows the lines of its built-in algorithms and takes no definitions for them. Our own
-containers log lines of the same shape (``container_runtime.metric_lines``), so a metric has one
-name, whichever algorithm was trained:
+SageMaker parses the logs of its built-in algorithms itself and accepts no definitions for them. Our
+own containers log lines of the same format (``container_runtime.metric_lines``), so a metric has
+the same name for every algorithm:
 https://docs.aws.amazon.com/sagemaker/latest/dg/define-train-metrics.html
 """
 
@@ -30,7 +30,7 @@ OWN_LINES = {
         for number in range(len(POLLUTANTS))
     },
 }
-"""Lines of our own containers."""
+"""Metrics of our own containers."""
 
 DEEPAR_LINES = {
     f"{LOSS}:batch": _QUALITY + r"epoch=\S+, batch=\S+ train loss <loss>=(\S+)",
@@ -41,5 +41,5 @@ DEEPAR_LINES = {
     TEST_RMSE: _QUALITY + r"test RMSE <loss>=(\S+)",
     TEST_LOSS: _QUALITY + r"test mean_wQuantileLoss <loss>=(\S+)",
 }
-"""Lines that SageMaker reads by itself from its built-in DeepAR:
+"""Metrics that SageMaker itself reads from the log of its built-in DeepAR:
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-tuning.html"""

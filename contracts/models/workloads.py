@@ -1,7 +1,7 @@
-"""Workloads: what is trained, judged and served under one name.
+"""Workloads: kinds of models that are trained, evaluated and served under one name.
 
-Everything that a workload has in an environment is named after it. The first workload had the
-estate for itself, so its machines and jobs carry no workload in their names.
+A workload's resources are named after it. The first workload was the only one in the estate, so
+the names of its state machines and jobs do not contain it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from contracts.names import Names
 
 _LONGEST = len("forecast")
-"""Names of jobs have 63 characters, and the rest of them is needed for run, step and attempt."""
+"""Length limit of a workload's name. Job names have at most 63 characters, and run, step and
+attempt need the rest."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Workload:
     Parameters
     ----------
     is_first
-        Whether its machines and jobs carry no workload in their names.
+        Whether the names of its state machines and jobs omit the workload.
     """
 
     name: str
@@ -34,27 +35,27 @@ class Workload:
             )
 
     def model_package_group(self, names: Names) -> str:
-        """Group of its registered versions."""
+        """Returns the name of the group of its registered versions."""
         return names.part(self.name)
 
     def endpoint(self, names: Names) -> str:
-        """Endpoint that serves it."""
+        """Returns the name of the endpoint that serves it."""
         return names.part(self.name)
 
     def api(self, names: Names) -> str:
-        """API in front of the endpoint, and the function behind that."""
+        """Returns the name of the API in front of the endpoint, and of the API's function."""
         return names.part(f"{self.name}-api")
 
     def retrain_machine(self, names: Names) -> str:
-        """State machine that makes and judges a new version."""
+        """Returns the name of the state machine that trains and evaluates a new version."""
         return self._machine(names, "retrain")
 
     def rollout_machine(self, names: Names) -> str:
-        """State machine that owns the endpoint."""
+        """Returns the name of the state machine that owns the endpoint."""
         return self._machine(names, "rollout")
 
     def retrain_jobs(self, names: Names) -> str:
-        """How the names of the jobs and models of its retraining start."""
+        """Returns the prefix of the names of its retraining jobs and models."""
         return names.part("retrain" if self.is_first else self.name)
 
     def _machine(self, names: Names, task: str) -> str:

@@ -1,7 +1,7 @@
-"""Names of everything in one environment of the estate, derived and never looked up.
+"""Names of all resources in one environment of the estate, derived and never looked up.
 
-Infrastructure code gives the names, clients find things by them, and stacks refer to each other
-through them. So all stacks can be planned before the first one is applied, and no part has to
+Infrastructure code assigns the names, clients find resources by them, and stacks refer to each
+other through them. So all stacks can be planned before the first one is applied, and no part has to
 read another part's Terraform state.
 """
 

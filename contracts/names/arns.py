@@ -1,4 +1,4 @@
-"""ARNs, the full names of things in AWS.
+"""ARNs, the full names of resources in AWS.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 """
@@ -10,16 +10,16 @@ _WITHOUT_ACCOUNT = ("s3",)
 
 
 def arn(service: str, resource: str, *, region: str = "", account_id: str = "") -> str:
-    """ARN of a resource, or a pattern of ARNs where a part is ``*``.
+    """Returns the ARN of a resource, or a pattern of ARNs if a part is ``*``.
 
     Parameters
     ----------
     service
         Prefix of the service's ARNs, for example ``dynamodb``.
     resource
-        As the service writes it, for example ``table/orders``; of S3, bucket and key.
-    region, account_id
-        Left out where the service's ARNs have none.
+        Resource in the service's format, for example ``table/orders``; bucket and key for S3.
+        region, account_id
+            Empty if the service's ARNs have none.
     """
     region = "" if service in _WITHOUT_REGION else region
     account_id = "" if service in _WITHOUT_ACCOUNT else account_id

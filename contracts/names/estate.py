@@ -1,4 +1,4 @@
-"""Names of everything in one environment."""
+"""Names of all resources in one environment."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ ROLES = (
     "provisioning",
     "topic-rule",
 )
-"""Service roles; the role of a function, a state machine or a server carries its name."""
+"""Service roles; the role of a function, a state machine or a server has its name."""
 
 
 def topic_rule(environment: str) -> str:
-    """IoT rule that takes readings to the lake; devices know their environment and no more."""
+    """Names the IoT rule that sends readings to the lake; devices know only their environment."""
     return f"lakecast_{environment}_telemetry"
 
 
@@ -63,10 +63,10 @@ class Names:
 
     @classmethod
     def from_aws(cls, session: Any, environment: str | None = None) -> Names:
-        """Ask STS for the account; the environment defaults to ``LAKECAST_ENV``, then ``local``.
+        """Reads the account from STS; the environment defaults to ``LAKECAST_ENV``, then ``local``.
 
-        ``session`` is a ``boto3.Session``; it is not imported here so that this module stays free
-        of dependencies and can be shipped to Glue and Lambda as it is.
+        ``session`` is a ``boto3.Session``; boto3 is not imported here, so this module has no
+        dependencies and can be packaged for Glue and Lambda unchanged.
         """
         identity = session.client("sts").get_caller_identity()
         return cls(
@@ -76,61 +76,61 @@ class Names:
         )
 
     def part(self, part: str) -> str:
-        """``lakecast-<environment>-<part>``, the form of every name that may have hyphens."""
+        """Returns ``lakecast-<environment>-<part>``, the form of all names that allow hyphens."""
         return f"lakecast-{self.environment}-{part}"
 
     @property
     def prefix(self) -> str:
-        """Beginning of every `part`."""
+        """Start of every `part`."""
         return self.part("")
 
     def _identifier(self, part: str = "") -> str:
-        """The same with underscores, for names that may not have hyphens (IoT rules, SQL)."""
+        """Returns the same with underscores, for names without hyphens (IoT rules, SQL)."""
         return "_".join(p for p in ("lakecast", self.environment, part) if p)
 
     def bucket(self, purpose: str) -> str:
-        """Bucket of one of `BUCKET_PURPOSES`."""
+        """Returns the bucket of one of `BUCKET_PURPOSES`."""
         if purpose not in BUCKET_PURPOSES:
             raise ValueError(f"bucket must be one of {', '.join(BUCKET_PURPOSES)}; got {purpose!r}")
         return f"{self.part(purpose)}-{self.account_id}"
 
     def role(self, part: str) -> str:
-        """Service role, one of `ROLES`."""
+        """Returns the service role for one of `ROLES`."""
         if part not in ROLES:
             raise ValueError(f"role must be one of {', '.join(ROLES)}; got {part!r}")
         return self.part(part)
 
     # ARNs
     def arn(self, service: str, resource: str) -> str:
-        """ARN of a resource of this account and region, or a pattern of them.
+        """Returns the ARN of a resource in this account and region, or a pattern of ARNs.
 
         Parameters
         ----------
         service
-            For example ``iot``.
+            Service, for example ``iot``.
         resource
-            As in ``thing/station-1``; ``*`` stands for any.
+            Resource, for example ``thing/station-1``; ``*`` matches any text.
         """
         return arn(service, resource, region=self.region, account_id=self.account_id)
 
     def role_arn(self, part: str) -> str:
-        """ARN of one of `ROLES`."""
+        """Returns the ARN of one of `ROLES`."""
         return self.arn("iam", f"role/{self.role(part)}")
 
     def bucket_arn(self, purpose: str, keys: str = "") -> str:
-        """ARN of a bucket, or of objects in it: ``keys`` is a key, or a pattern of keys."""
+        """Returns the ARN of a bucket, or of its objects with a key or pattern ``keys``."""
         return self.arn("s3", "/".join(one for one in (self.bucket(purpose), keys) if one))
 
     def table_arn(self, table: str) -> str:
-        """ARN of a DynamoDB table."""
+        """Returns the ARN of a DynamoDB table."""
         return self.arn("dynamodb", f"table/{table}")
 
     def log_group_arn(self, group: str) -> str:
-        """ARN of a log group; ``:*`` after it stands for its streams."""
+        """Returns the ARN of a log group; append ``:*`` for its streams."""
         return self.arn("logs", f"log-group:{group}")
 
     def state_machine_arn(self, machine: str) -> str:
-        """ARN of a state machine."""
+        """Returns the ARN of a state machine."""
         return self.arn("states", f"stateMachine:{machine}")
 
     @property
@@ -149,27 +149,27 @@ class Names:
 
     @property
     def interactions_table(self) -> str:
-        """DynamoDB table of the forecasts that were asked for and given."""
+        """DynamoDB table of requested forecasts and their results."""
         return self.part("interactions")
 
     @property
     def allow_list_table(self) -> str:
-        """DynamoDB table of the serial numbers that may claim a certificate."""
+        """DynamoDB table of serial numbers that may claim a certificate."""
         return self.part("allow-list")
 
     @property
     def locks_table(self) -> str:
-        """DynamoDB table of what only one execution at a time may do."""
+        """DynamoDB table of locks, each held by one execution at a time."""
         return self.part("locks")
 
     @property
     def releases_table(self) -> str:
-        """DynamoDB table of the releases that endpoints are to serve, one item per workload."""
+        """DynamoDB table of the releases that endpoints should serve, one item per workload."""
         return self.part("releases")
 
     @property
     def alarm_topic(self) -> str:
-        """SNS topic that every alarm is told to."""
+        """SNS topic that receives every alarm."""
         return self.part("alarms")
 
     # pipeline
@@ -184,7 +184,7 @@ class Names:
 
     @property
     def renewal_policy(self) -> str:
-        """IoT policy, on every device's certificate too, to ask for the next certificate."""
+        """IoT policy, also attached to every device's certificate, to request the next one."""
         return self.part("renewal")
 
     @property
@@ -194,22 +194,22 @@ class Names:
 
     @property
     def claim_template(self) -> str:
-        """Provisioning template that makes a device of a serial number."""
+        """Provisioning template that registers a device by its serial number."""
         return self.part("claim")
 
     @property
     def rotation_template(self) -> str:
-        """Provisioning template that gives a device its next certificate."""
+        """Provisioning template that issues a device's next certificate."""
         return self.part("rotation")
 
     @property
     def provisioning_hook(self) -> str:
-        """Function that says who may be provisioned."""
+        """Function that decides whether a device may be provisioned."""
         return self.part("provisioning-hook")
 
     @property
     def certificate_confirmation(self) -> str:
-        """Function that switches a device's former certificates off."""
+        """Function that deactivates a device's former certificates."""
         return self.part("certificate-confirmation")
 
     @property
@@ -231,7 +231,7 @@ class Names:
 
     @property
     def security_configuration(self) -> str:
-        """Glue's, which encrypts what jobs and crawler write."""
+        """Glue security configuration, which encrypts the output of jobs and crawler."""
         return self.part("glue")
 
     @property
@@ -244,19 +244,19 @@ class Names:
         return self.part("analytics")
 
     def job(self, script: str) -> str:
-        """Glue job that runs one of `GLUE_JOBS`."""
+        """Returns the Glue job that runs one of `GLUE_JOBS`."""
         if script not in GLUE_JOBS:
             raise ValueError(f"job must be one of {', '.join(GLUE_JOBS)}; got {script!r}")
         return self.part(script.replace("_", "-"))
 
     @property
     def retrain_machine(self) -> str:
-        """State machine that makes a new version of the model of what is in the lake."""
+        """State machine that trains a new version of the model on the lake's data."""
         return self.part("retrain")
 
     @property
     def nightly_machine(self) -> str:
-        """State machine that forecasts every series and looks for drift."""
+        """State machine that forecasts every series and checks for drift."""
         return self.part("nightly-forecasts")
 
     @property
@@ -265,28 +265,28 @@ class Names:
         return self.part("rollout")
 
     def repository(self, container: str) -> str:
-        """Repository of one of our own containers' images."""
+        """Returns the image repository of one of our own containers."""
         return self.part(container)
 
     @property
     def model_package_group(self) -> str:
-        """Versions of the model, with how good they are and whether they may be deployed."""
+        """Group of the model's versions, with their metrics and approval status."""
         return self.part("forecast")
 
     @property
     def experiment(self) -> str:
-        """MLflow's experiment of all training and tuning jobs."""
+        """MLflow experiment of all training and tuning jobs."""
         return self.part("forecast")
 
     @property
     def tracking_server(self) -> str:
-        """SageMaker's managed MLflow."""
+        """SageMaker managed MLflow tracking server."""
         return self.part("experiments")
 
     # serving
     @property
     def endpoint(self) -> str:
-        """SageMaker endpoint that answers forecasts."""
+        """SageMaker endpoint that serves forecasts."""
         return self.part("forecast")
 
     @property
@@ -295,7 +295,7 @@ class Names:
 
     @property
     def api(self) -> str:
-        """REST API, and the name of its key and usage plan."""
+        """REST API; its key and usage plan have the same name."""
         return self.part("forecast-api")
 
     @property
@@ -309,7 +309,7 @@ class Names:
         return f"/aws-glue/{self.part('jobs')}"
 
     def machine_log_group(self, machine: str) -> str:
-        """Log group of a state machine; the prefix keeps the log's resource policy short."""
+        """Returns the log group of a state machine; its prefix keeps the resource policy short."""
         return f"/aws/vendedlogs/states/{machine}"
 
     @property

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 
 def job_log_group(kind: str) -> str:
-    """Log group of all SageMaker jobs of a kind, such as ``Training``, in an account and region."""
+    """Names the log group of all SageMaker jobs of one kind, such as ``Training``, in a region."""
     return f"/aws/sagemaker/{kind}Jobs"
 
 
 def endpoint_log_group(endpoint: str) -> str:
-    """Log group of an endpoint's containers."""
+    """Names the log group of an endpoint's containers."""
     return f"/aws/sagemaker/Endpoints/{endpoint}"
 
 
 @dataclass(frozen=True)
 class LogGroups:
-    """CloudWatch log groups of the estate by who writes into them.
+    """CloudWatch log groups of the estate by source.
 
-    SageMaker's training jobs all write into one group per account and region, which belongs to no
+    SageMaker's training jobs all write to one group per account and region, which belongs to no
     environment.
 
     Parameters
@@ -27,17 +27,17 @@ class LogGroups:
     delivery
         Firehose's errors.
     jobs_output, jobs_error
-        Glue's names below the prefix that the jobs are given.
+        The groups that Glue names below the jobs' log prefix.
     function
-        The forecast function's lines.
+        Log of the forecast function.
     provisioning_hook
         Devices that were admitted or refused, and why.
     certificate_confirmation
-        Certificates that were switched off.
+        Certificates that were deactivated.
     api_access
-        A line per request to the API.
+        One line per request to the API.
     endpoint
-        Lines of the endpoint's containers.
+        Log of the endpoint's containers.
     retrain, nightly, rollout
         Events of a state machine's executions.
     """

@@ -1,5 +1,5 @@
-"""Settings of an environment: two TOML files, one over the other, read once into frozen models.
+"""Settings of an environment: a TOML file with defaults, overridden by the environment's own file.
 
-`load` reads them, `schema` says what they may hold. They are for whoever operates the estate; no
-device, function or job reads them, so pydantic is not shipped to any.
+`load` reads them once into the frozen models of `schema`. Only the estate's operators use them: no
+device, function or job reads them, so none of these needs pydantic.
 """

@@ -1,4 +1,4 @@
-"""Complaints about settings, by key: what was expected and what came."""
+"""Complaints about settings, by key: the expected and the actual value."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 @dataclass(frozen=True)
 class Complaint:
-    """What is wrong with one setting.
+    """A fault in one setting.
 
     Parameters
     ----------
     key
         Path of the setting, table by table.
     fault
-        For example ``must be 1 to 128; got 256``.
+        Description, for example ``must be 1 to 128; got 256``.
     """
 
     key: tuple[str, ...]
@@ -46,7 +46,7 @@ class Complaint:
 def complaints(
     error: ValidationError, model: type[BaseModel], at: tuple[str, ...] = ()
 ) -> list[Complaint]:
-    """All faults that a model found in a table; ``at`` is the table's path."""
+    """Returns all faults that a model found in a table; ``at`` is the table's path."""
     found = (_complaint(one, model) for one in error.errors())
     return [Complaint((*at, *one.key), one.fault) for one in found]
 
@@ -77,7 +77,7 @@ def _expected(error: ErrorDetails, model: type[BaseModel], place: Sequence[str])
 
 
 def _table(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
-    """The model of the table at a path; a table of like ones is a dictionary."""
+    """Returns the model of the table at a path; several tables of one kind are a dictionary."""
     kind: Any = model
     for name in path:
         kind = get_args(kind)[1] if get_origin(kind) is dict else kind.model_fields[name].annotation
@@ -85,7 +85,7 @@ def _table(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
 
 
 def _bounds(field: FieldInfo) -> str:
-    """The bounds of a number in words, with their reason."""
+    """Describes the bounds of a number, with their reason."""
     bounds = {
         name: getattr(one, name)
         for one in field.metadata

@@ -1,4 +1,4 @@
-"""TOML documents, each laid over the ones before it, and the complaints about what they say."""
+"""Merges TOML documents, later ones overriding earlier ones, and validates the result."""
 
 from __future__ import annotations
 
@@ -19,62 +19,62 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class SettingsError(LakecastError):
-    """Settings are missing, unknown, or make no sense; the message has a line per complaint."""
+    """Settings are missing, unknown or invalid; the message has one line per complaint."""
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Documents by where each comes from, such as a file's path; the lowest first."""
+    """Documents by source, such as a file's path, in order of increasing precedence."""
 
     documents: Mapping[str, Document]
 
     @classmethod
     def read(cls, *paths: Path) -> Layers:
-        """Read TOML files.
+        """Reads TOML files.
 
         Raises
         ------
         SettingsError
-            One is missing or not TOML.
+            A file is missing or is not TOML.
         """
         return cls({str(path): _read(path) for path in paths})
 
     def over(self, document: Document, source: str) -> Layers:
-        """The same with one more document on top."""
+        """Returns these layers with one more document, which takes precedence."""
         return Layers({**self.documents, source: document})
 
     @property
     def merged(self) -> dict[str, Any]:
-        """One document: tables are joined, any other value replaces the one below it."""
+        """Returns one document: tables are merged, other values replace earlier ones."""
         document: dict[str, Any] = {}
         for layer in self.documents.values():
             document = _over(document, layer)
         return document
 
     def sources(self, key: Key) -> list[str]:
-        """Where a key is set, the one in effect first."""
+        """Returns the sources that set a key, the one in effect first."""
         return [one for one in reversed([*self.documents]) if _holds(self.documents[one], key)]
 
     def leaves(self) -> Iterator[tuple[Key, Any]]:
-        """Every setting in effect, in the order of the files."""
+        """Yields every setting in effect, in the order of the files."""
         return _leaves(self.merged)
 
     def validate(
         self, model: type[Model], at: Key = (), context: Mapping[str, Any] | None = None
     ) -> Model:
-        """Read what the documents say into a model.
+        """Validates the merged document and returns it as a model.
 
         Parameters
         ----------
         at
-            Path of the table that the model describes; all of the document without it.
+            Path of the table that the model describes; the whole document if empty.
         context
-            For the model's validators.
+            Context for the model's validators.
 
         Raises
         ------
         SettingsError
-            A complaint per setting that is missing, unknown or makes no sense, with its file.
+            Settings are missing, unknown or invalid; the message has a line and file for each.
         """
         table: Any = self.merged
         for depth, name in enumerate(at, 1):
@@ -88,7 +88,7 @@ class Layers:
             raise SettingsError("\n".join(map(self._told, found))) from None
 
     def _told(self, complaint: Complaint) -> str:
-        """The complaint after the file that is at fault: any of them where none sets the key."""
+        """Formats a complaint with the file at fault, or with all files if none sets the key."""
         at_fault = self.sources(complaint.key)[:1] or [*self.documents]
         return f"{' or '.join(at_fault)}: {complaint}"
 

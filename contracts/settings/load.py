@@ -1,4 +1,4 @@
-"""Loads an environment's settings: ``base.toml``, and the environment's own file over it."""
+"""Loads an environment's settings: ``base.toml``, overridden by the environment's own file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Setting:
     ----------
     key
         Path in the file, for example ``retention.log_days``.
-    value
-        As the file writes it.
+        value
+            Value as written in the file.
     """
 
     key: str
@@ -31,12 +31,12 @@ class Setting:
     file: Path
 
     def __str__(self) -> str:
-        """A line of TOML, with the file as its comment."""
+        """Formats the setting as a line of TOML, with the file in a comment."""
         return f"{self.key} = {json.dumps(self.value)} # {self.file.name}"
 
 
 def load(environment: str, folder: Path = FOLDER) -> Settings:
-    """Read and check an environment's settings.
+    """Reads and validates an environment's settings.
 
     Parameters
     ----------
@@ -46,15 +46,15 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
     Raises
     ------
     SettingsError
-        There is no such environment, a file is missing or not TOML, or settings are missing,
-        unknown or make no sense; every complaint names file and key, what was expected and what
-        the file says.
+        The environment does not exist, a file is missing or is not TOML, or settings are missing,
+        unknown or invalid; each complaint names the file, the key, and the expected and actual
+        values.
     """
     return _checked(environment, _layers(environment, folder))
 
 
 def effective(environment: str, folder: Path = FOLDER) -> list[Setting]:
-    """Settings of an environment one by one, in the order of ``base.toml``, with their files.
+    """Returns an environment's settings in the order of ``base.toml``, each with its file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Rules for values that TOML and pydantic alone can't express, and reasons for bounds."""
+"""Validation rules that TOML and pydantic cannot express, and the reasons for bounds."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
 SETTING = "setting"
-"""Type of the errors raised here: their message is the fault, their context may hold a key."""
+"""Type of the errors raised here: the message is the fault, the context may contain a key."""
 
 
 class Table(BaseModel):
-    """A table of a TOML file: no key too many, no value of another type."""
+    """A table of a TOML file: unknown keys and values of other types are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 @dataclass(frozen=True)
 class Because:
-    """The reason for a bound, which a complaint repeats."""
+    """The reason for a bound, which complaints quote."""
 
     reason: str
 
 
 def unexpected(expected: str, got: object, *key: str) -> PydanticCustomError:
-    """An error that says what was expected and what came.
+    """Builds an error with the expected and the actual value.
 
     Parameters
     ----------
     key
-        Path to the setting at fault from where the check is made.
+        Path of the setting at fault, relative to the validated table.
     """
     context = {"expected": expected, "got": repr(got), "key": key}
     return PydanticCustomError(SETTING, "must be {expected}; got {got}", context)
 
 
 def unknown(*key: str, known: Iterable[str]) -> PydanticCustomError:
-    """An error that says which keys a table may have.
+    """Builds an error for an unknown key that lists the known ones.
 
     Parameters
     ----------
     key
-        Path to the key from where the check is made.
+        Path of the key, relative to the validated table.
     """
     context = {"key": key, "known": ", ".join(known)}
     return PydanticCustomError(SETTING, "is not a setting; known: {known}", context)
 
 
 def missing(key: str) -> PydanticCustomError:
-    """An error that names a key that a table lacks."""
+    """Builds an error for a missing key."""
     return PydanticCustomError(SETTING, "is missing", {"key": (key,)})
 
 
 def must(be: str, holds: Callable[[Any], bool]) -> AfterValidator:
-    """A check of a value that has its type already; ``be`` is what a complaint says of it."""
+    """Builds a check of a value whose type is valid; ``be`` is the requirement in words."""
 
     def check(value: Any) -> Any:
         if not holds(value):
@@ -67,7 +67,7 @@ def must(be: str, holds: Callable[[Any], bool]) -> AfterValidator:
 
 
 def one_of(*choices: str | int) -> AfterValidator:
-    """A check that a value is among those that are listed elsewhere."""
+    """Builds a check that a value is one of several that are defined elsewhere."""
     return must(f"one of {', '.join(map(str, choices))}", choices.__contains__)
 
 
@@ -78,8 +78,8 @@ def _with_point(value: Any) -> Any:
 
 
 Real = Annotated[float, BeforeValidator(_with_point)]
-"""A number written with a point: 1 is a whole number to TOML, 1.0 is not."""
+"""A number with a decimal point: in TOML, 1 is an integer and 1.0 is not."""
 
 NEVER = "never"
 Schedule = Annotated[str | None, BeforeValidator(lambda value: None if value == NEVER else value)]
-"""A cron or rate expression of EventBridge and Glue; None where the file says `NEVER`."""
+"""A cron or rate expression for EventBridge and Glue; None if the file has `NEVER`."""

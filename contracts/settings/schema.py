@@ -1,4 +1,4 @@
-"""Schema of the settings: a class per table, with the bounds that AWS sets and what must agree.
+"""Schema of the settings: a class per table, with AWS's limits and the rules across settings.
 
 `infra/environments/base.toml` explains the keys.
 """
@@ -27,11 +27,11 @@ Days = Annotated[int, Field(ge=1)]
 LogDays = Annotated[
     int, one_of(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
 ]
-"""Retention that CloudWatch Logs accepts, up to ten years."""
+"""Retention periods in days that CloudWatch Logs accepts, up to ten years."""
 
 
 class Environment(Table):
-    """The environment's name, and the only region it may be applied to; None is any region."""
+    """Name of the environment, and the only region it may be applied to; None allows any region."""
 
     name: str
     region: str | None = None
@@ -46,14 +46,14 @@ class Environment(Table):
 
 
 class Tags(Table):
-    """Tags of every resource, besides project and environment."""
+    """Tags of every resource, in addition to project and environment."""
 
     owner: str
     cost_centre: str
     data_class: str
 
     def of(self, environment: str) -> dict[str, str]:
-        """All tags of a resource, as AWS takes them."""
+        """Returns all tags of a resource."""
         return {
             "project": "lakecast",
             "environment": environment,
@@ -71,7 +71,7 @@ class Provider(Table):
 
 
 class State(Table):
-    """Place of Terraform's state: ``local``, a file under .lakecast, or ``s3``."""
+    """Location of Terraform's state: ``local`` (a file in .lakecast) or ``s3``."""
 
     backend: Literal["local", "s3"]
 
@@ -87,7 +87,7 @@ class Retention(Table):
 
 
 class Protection(Table):
-    """Protection of data from being removed by mistake."""
+    """Protection of data from accidental deletion."""
 
     prevent_destroy: bool
     force_destroy: bool
@@ -101,13 +101,13 @@ class Protection(Table):
 
 
 class Storage(Table):
-    """Ageing of objects in buckets, as `Retention` says."""
+    """Storage classes of objects in buckets, together with `Retention`."""
 
     lifecycle: bool
 
 
 class Delivery(Table):
-    """Firehose's buffer hints: an object is written when either is reached."""
+    """Firehose's buffering hints: an object is written when the first of them is reached."""
 
     buffer_mb: int = Field(ge=1, le=128)
     buffer_seconds: int = Field(ge=0, le=900)
@@ -143,7 +143,7 @@ class Quality(Table):
 
 
 class Athena(Table):
-    """Bytes after which a query is cancelled, because of its cost."""
+    """Scanned bytes after which a query is cancelled, to limit its cost."""
 
     bytes_cutoff: Annotated[int, Field(ge=10_000_000), Because("Athena's smallest")]
 
@@ -162,7 +162,7 @@ def _of_every_algorithm(tables: dict[str, dict[str, str]]) -> dict[str, dict[str
 
 
 class Training(Table):
-    """Training jobs: the default algorithm, their instance, hyperparameters per algorithm."""
+    """Training jobs: the default algorithm, the instance, and hyperparameters per algorithm."""
 
     algorithm: Annotated[str, one_of(*ALGORITHMS)]
     instance_type: str
@@ -171,7 +171,7 @@ class Training(Table):
 
 
 class Retraining(Table):
-    """When a new version of the model is made, on what it is judged, and what approves it."""
+    """Schedule of retraining, and how a new version is evaluated and approved."""
 
     origins: Annotated[int, Field(ge=5, le=60), Because("fewer prove nothing against a champion")]
     approval: Literal["Approved", "PendingManualApproval"]
@@ -184,7 +184,7 @@ class Retraining(Table):
 
 
 class Forecasts(Table):
-    """Nightly forecasts of all series, and the look for drift."""
+    """Nightly forecasts of all series, and drift detection."""
 
     processing_instance_type: str
     transform_instance_type: str
@@ -201,13 +201,13 @@ class Forecasts(Table):
 
 
 class Experiments(Table):
-    """Whether SageMaker's managed MLflow keeps experiments; it costs by the hour, used or not."""
+    """Whether SageMaker managed MLflow keeps experiments; it is billed per hour, used or not."""
 
     tracking_server: bool
 
 
 class Endpoint(Table):
-    """Instances of the endpoint's production variants, and how often a rollout looks at it."""
+    """Instances of the endpoint's production variants, and the polling interval of a rollout."""
 
     instance_type: str
     initial_instance_count: int = Field(ge=1)
@@ -228,7 +228,7 @@ class Api(Table):
 
 
 class Alarms(Table):
-    """Limits of the ingestion alarms, and targets of all alarms besides the topic."""
+    """Thresholds of the ingestion alarms, and further targets of all alarms besides the topic."""
 
     targets: list[str]
     max_data_age_seconds: int
@@ -237,7 +237,7 @@ class Alarms(Table):
 
 
 class Budget(Table):
-    """The environment's budget per month, in US dollars; 0 for none."""
+    """Monthly budget of the environment, in US dollars; 0 means none."""
 
     monthly_usd: int
 

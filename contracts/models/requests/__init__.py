@@ -1,6 +1,6 @@
-"""Requests to SageMaker as pure functions of values.
+"""Pure functions that build requests to SageMaker.
 
-Verbs give values. State machines give JSONata expressions in ``{% %}`` where a value is known only
-while they run, and get the same request. Every function returns the arguments of the operation
-that its docstring names.
+The command line passes values. State machines pass JSONata expressions in ``{% %}`` for values that
+are known only at run time, and get the same request. Every function returns the arguments of the
+operation that its docstring names.
 """

@@ -9,7 +9,7 @@ from typing import Any
 from contracts.names import Names
 
 Arguments = dict[str, Any]
-"""Arguments of an operation, as boto3 and Step Functions take them."""
+"""Arguments of an operation, for boto3 and Step Functions."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Owner:
     Parameters
     ----------
     role
-        ARN of the role that SageMaker takes on.
-    key
-        KMS key of what a job writes. Without it SageMaker takes the account's default key and not
-        that of the bucket.
+        ARN of the role that SageMaker assumes.
+        key
+            KMS key of a job's output. Without it, SageMaker uses the account's default key instead
+            of the bucket's.
     """
 
     role: str
@@ -31,18 +31,18 @@ class Owner:
 
     @classmethod
     def of(cls, names: Names, tags: Mapping[str, str], role: str = "sagemaker") -> Owner:
-        """The owner within an environment, with one of its service roles."""
+        """Builds the owner in an environment, with one of its service roles."""
         return cls(names.role_arn(role), names.key_alias, tags)
 
     @property
     def tag_list(self) -> list[dict[str, str]]:
-        """Tags as SageMaker takes them."""
+        """Returns the tags in SageMaker's format."""
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
 
 @dataclass(frozen=True)
 class Instances:
-    """The instance that a job runs on, its disk, and how long the job may take."""
+    """A job's instance type, disk size and time limit."""
 
     instance_type: str
     volume_gb: int

@@ -1,4 +1,4 @@
-"""Processing jobs: a command of a container, with a folder for each input and output."""
+"""Processing jobs: a container's command with a folder for each input and output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ROOT = "/opt/ml/processing"
 
 @dataclass(frozen=True)
 class ProcessingJob:
-    """A command that reads and writes folders.
+    """A processing job: a command that reads and writes folders.
 
     Parameters
     ----------

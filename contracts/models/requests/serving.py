@@ -1,4 +1,4 @@
-"""Models, and configurations of the endpoint that serves them."""
+"""Models and endpoint configurations."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def model(name: str, container: Mapping[str, Any] | str, owner: Owner) -> Argume
 
 
 def of_version(package: str) -> Arguments:
-    """Container of a registered version, by its ARN: the registry holds all that it is made of."""
+    """Returns the container of a registered version, given the ARN of its model package."""
     return {"ModelPackageName": package}
 
 
 def of_artefact(image: str, artefact: str) -> Arguments:
-    """Container of an image and the S3 URI of what a training job left."""
+    """Returns the container of an image and the S3 URI of a training job's artefact."""
     return {"Image": image, "ModelDataUrl": artefact}
 
 
@@ -52,14 +52,14 @@ def endpoint_configuration(
 
 
 def variants_in_jsonata(variants: str, instance_type: str, instances: str) -> str:
-    """JSONata of ``ProductionVariants``, whose number is known only while a machine runs.
+    """Returns JSONata of ``ProductionVariants``, whose number is known only at run time.
 
     Parameters
     ----------
     variants
         JSONata of an array of objects with ``name``, ``model`` and ``weight``.
     instance_type, instances
-        JSONata of what is behind each variant.
+        JSONata of each variant's instance type and count.
     """
     return (
         f"[{variants}.{{'VariantName': name, 'ModelName': model, "

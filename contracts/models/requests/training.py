@@ -11,18 +11,18 @@ from contracts.models.requests.parts import Arguments, Instances, Owner
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A training of one algorithm.
+    """A training job of one algorithm.
 
     Parameters
     ----------
     algorithm
         ``AlgorithmSpecification``, or an expression of it.
     hyperparameters
-        Texts by name, or an expression of them.
+        Values (text) by name, or an expression of them.
     channels
         S3 URI of each channel.
     output
-        S3 URI below which the job leaves ``<name>/output/model.tar.gz``.
+        S3 URI below which the job writes ``<name>/output/model.tar.gz``.
     """
 
     name: str
@@ -45,7 +45,7 @@ def training_job(job: TrainingJob, owner: Owner, instances: Instances) -> Argume
 
 
 def input_and_output(job: TrainingJob, owner: Owner, instances: Instances) -> Arguments:
-    """Channels, output, instance and time: what trainings of a tuning job have as well."""
+    """Returns channels, output, instance and time limit, which tuning jobs need as well."""
     return {
         "InputDataConfig": [
             {

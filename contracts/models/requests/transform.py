@@ -1,4 +1,4 @@
-"""Transform jobs: a model's answers to every line of files in S3."""
+"""Transform jobs: batch inference on every line of files in S3."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _LINES = "application/jsonlines"
 
 @dataclass(frozen=True)
 class TransformJob:
-    """Lines below an S3 URI, answered by a model in files of the same names with ``.out``.
+    """A transform job: each input file yields a file of the same name with ``.out`` appended.
 
     Parameters
     ----------
     environment
-        Variables of the model's container, such as the configuration of its answers.
+        Environment variables of the model's container, such as the requested outputs.
     """
 
     name: str
@@ -33,7 +33,7 @@ def transform_job(job: TransformJob, owner: Owner, instance_type: str) -> Argume
         "TransformJobName": job.name,
         "ModelName": job.model,
         "BatchStrategy": "MultiRecord",
-        "MaxPayloadInMB": 1,  # so that no request holds more lines than are answered at once
+        "MaxPayloadInMB": 1,  # limits a request to as many lines as one call can answer
         "Environment": dict(job.environment),
         "TransformInput": {
             "ContentType": _LINES,

@@ -14,7 +14,7 @@ RANGE_MEMBERS = {
     "continuous": "ContinuousParameterRanges",
     "categorical": "CategoricalParameterRanges",
 }
-"""Member of ``ParameterRanges`` by kind of range."""
+"""Member of ``ParameterRanges`` for each kind of range."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Range:
     kind
         One of `RANGE_MEMBERS`.
     values
-        Lowest and highest; all of them where they are categories.
+        The lowest and the highest value; all values of a categorical range.
     """
 
     kind: str
@@ -36,18 +36,19 @@ class Range:
 
 @dataclass(frozen=True)
 class Limits:
-    """How a search goes, and when it ends.
+    """The objective of a search, and the limits that end it.
 
     Parameters
     ----------
     objective, goal
         A metric, and whether to ``Minimize`` or ``Maximize`` it.
     jobs, parallel
-        Training jobs in all, and at a time. The more at a time, the less the search has learned.
-    without_progress
-        Jobs without a better one after which the search ends; 0 never ends it so.
-    early_stopping
-        ``Auto`` stops jobs whose objective falls behind that of others at the same epoch.
+        Maximum number of training jobs, in total and at the same time. With more jobs at the same
+        time, each one is chosen with fewer results known.
+        without_progress
+            Number of jobs without an improvement after which the search ends; 0 means no limit.
+        early_stopping
+            ``Auto`` stops jobs whose objective is worse than that of others at the same epoch.
     """
 
     objective: str
@@ -70,8 +71,8 @@ def tuning_job(
     Parameters
     ----------
     training
-        What every trial does; its name is the tuning job's. Hyperparameters that have a range are
-        searched, all others are the same in each trial.
+        The training job of every trial; its name is the tuning job's. Hyperparameters with a range
+        are searched, all others are the same in each trial.
     """
     given = training.hyperparameters
     if isinstance(given, str):
