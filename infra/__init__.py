@@ -1,1 +1,1 @@
-"""Lakecast."""
+"""Infrastructure of Lakecast: Terraform stacks in Python, and the commands that apply them."""

@@ -22,7 +22,7 @@ PREFIX = "LAKECAST_"
 
 GROUPS = {
     "cloud": ("localcloud.cli:app", "AWS on this machine."),
-    "estate": ("infra.cli:app", "All that Terraform makes on AWS."),
+    "estate": ("infra.cli:app", "All AWS resources that Terraform manages."),
     "device": ("device.cli:app", "Readings of sensors to MQTT, and certificates of devices."),
     "lake": ("glue_jobs.operator.cli:app", "Raw messages to tables and training data."),
     "models": ("forecasting.cli:app", "Models: train, judge, release, ask and monitor them."),

@@ -15,6 +15,6 @@ VERBS = {
     "scan": "Run checkov on the Terraform of all environments.",
 }
 
-app = App(name="estate", help="All that Terraform makes on AWS.", version_flags=())
+app = App(name="estate", help="All AWS resources that Terraform manages.", version_flags=())
 for _verb, _about in VERBS.items():
     app.command(f"infra.cli.verbs:{_verb}", name=_verb, help=_about)

@@ -1,4 +1,4 @@
-"""What each verb does, once it is known where."""
+"""Implements the estate's commands for one environment: plan, apply and destroy."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from infra.terraform.runner import Terraform, TerraformError, forget
 
 
 class ConfirmationError(LakecastError):
-    """An environment that is kept was to be destroyed without saying so twice."""
+    """Destruction of a protected environment without confirmation."""
 
 
 def terraform_for(home: Path) -> Terraform:
-    """Terraform, with the provider from a mirror where there is one."""
+    """Returns Terraform, configured to use a mirror of the provider if there is one."""
     home.mkdir(parents=True, exist_ok=True)
     binary = terraform_binary.find(os.environ, home)
     mirror = config.mirror(os.environ, PROVIDER_VERSION)
@@ -42,12 +42,12 @@ def terraform_for(home: Path) -> Terraform:
 
 
 def plan(place: Place, *, save: bool) -> tuple[StackPlan, ...]:
-    """Synthesise once and plan all stacks side by side; print what they would change."""
+    """Synthesises once, plans all stacks in parallel, and prints the changes."""
     terraform = terraform_for(place.home)
-    saved_plan.spend(place)  # it is not to be applied when this one fails half-way
+    saved_plan.spend(place)  # the previous plan must not be applied if this one fails halfway
     with CONSOLE.status("synthesising the stacks"):
         synthesise([place.names.environment], place.names, place.home / "terraform", place.backend)
-    for stack in STACKS:  # one by one, as they share a cache of providers
+    for stack in STACKS:  # sequential, because the stacks share a cache of providers
         terraform.init(place.stack_folder(stack), place.data_folder(stack))
     with shown() as progress, ThreadPoolExecutor(len(STACKS)) as pool:
         work = partial(_plan_stack, terraform, place, progress, save)
@@ -68,7 +68,7 @@ def _plan_stack(
 
 
 def _keep_used_artifacts(place: Place) -> None:
-    """Remove packages that no stack's configuration names any more."""
+    """Removes packages that no stack's configuration uses."""
     used = "".join(
         (place.stack_folder(stack) / "cdk.tf.json").read_text(encoding="utf-8") for stack in STACKS
     )
@@ -78,7 +78,7 @@ def _keep_used_artifacts(place: Place) -> None:
 
 
 def apply(place: Place) -> None:
-    """Apply the saved plan, stack by stack in order."""
+    """Applies the saved plan, one stack after the other."""
     saved = saved_plan.load(place)
     pending = [stack for stack in saved.stacks if not stack.is_empty]
     if not pending:
@@ -108,7 +108,7 @@ def _apply_stack(terraform: Terraform, place: Place, progress: Progress, stack: 
         if error.summary == "Saved plan is stale":
             raise TerraformError(
                 f"the saved plan of {stack.stack} is stale: the estate was changed after it was "
-                f"made; say `make plan ENV={place.names.environment}` again",
+                f"made; run `make plan ENV={place.names.environment}` again",
                 error.summary,
             ) from None
         raise
@@ -117,17 +117,17 @@ def _apply_stack(terraform: Terraform, place: Place, progress: Progress, stack: 
 
 
 def destroy(place: Place, confirmation: str | None) -> None:
-    """Remove releases, devices and all stacks, the last applied first.
+    """Removes releases, devices and all stacks, in reverse order of application.
 
     Raises
     ------
     ConfirmationError
-        The environment's settings keep its data, and its name was not said again.
+        The environment's settings protect its data, and ``confirmation`` is not its name.
     """
     environment = place.names.environment
     if not place.settings.protection.force_destroy and confirmation != environment:
         raise ConfirmationError(
-            f"this would destroy {environment} with its data: say it again with "
+            f"this would destroy {environment} with its data: to confirm, run "
             f"`make destroy ENV={environment} CONFIRM={environment}`"
         )
     terraform = terraform_for(place.home)

@@ -1,8 +1,8 @@
-"""Checkov on the Terraform of all environments, held to the reasons beside the resources.
+"""Runs Checkov on the Terraform of all environments and compares it with the declared skips.
 
-Checkov does not see skips in Terraform's JSON. So it reports all that it finds, and here each
-finding must have its reason in the resource's comment (`infra.modules.core.skips`), and each
-reason its finding.
+Checkov does not read skips in Terraform's JSON, so it reports every finding. This module requires
+a reason in the resource's comment for each finding (`infra.modules.core.skips`), and a finding for
+each reason.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from infra.estate.synthesis import synthesise
 from infra.modules.core.skips import COMMENT
 from infra.terraform.progress import CONSOLE
 
-_ACCOUNT = "123456789012"  # AWS's own example account: a scan asks AWS nothing
+_ACCOUNT = "123456789012"  # AWS's example account: a scan does not call AWS
 _REGION = "eu-west-1"
 
 
 class ScanError(LakecastError):
-    """Checkov can't be run, or what it finds has no reason, or a reason finds nothing."""
+    """Checkov is missing, fails, or did not check every stack."""
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +40,7 @@ class Finding:
     stack
         ``<environment>/<stack>``.
     name
-        The resource's name in Terraform, without its type, which checkov does not always say.
+        The resource's name in Terraform, without its type, which Checkov does not always report.
     """
 
     stack: str
@@ -53,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong with findings and reasons; both are empty where all is well."""
+    """Mismatches between findings and reasons; all are empty if the scan passes."""
 
     unexplained: tuple[Finding, ...]
     unused: tuple[Finding, ...]
@@ -65,7 +65,7 @@ class Verdict:
 
 
 def reasons(stack: str, document: Mapping[str, Any]) -> dict[Finding, str]:
-    """The reasons in a synthesised stack's comments."""
+    """Returns the reasons in a synthesised stack's comments."""
     return {
         Finding(stack, name, check): reason
         for resources in document.get("resource", {}).values()
@@ -75,12 +75,12 @@ def reasons(stack: str, document: Mapping[str, Any]) -> dict[Finding, str]:
 
 
 def findings(report: Mapping[str, Any]) -> frozenset[Finding]:
-    """The findings in checkov's report.
+    """Returns the findings in Checkov's report.
 
     Raises
     ------
     ScanError
-        Checkov checked nothing, or could not read something.
+        Checkov checked nothing, or could not read a file.
     """
     summary = report.get("summary", report)
     if summary.get("parsing_errors") or not summary.get("passed"):
@@ -99,7 +99,7 @@ def findings(report: Mapping[str, Any]) -> frozenset[Finding]:
 
 
 def judge(found: Iterable[Finding], given: Mapping[Finding, str]) -> Verdict:
-    """Hold findings against reasons."""
+    """Compares findings with reasons."""
     found = frozenset(found)
     return Verdict(
         unexplained=tuple(sorted(found - given.keys())),
@@ -109,12 +109,12 @@ def judge(found: Iterable[Finding], given: Mapping[Finding, str]) -> Verdict:
 
 
 def run(home: Path) -> int:
-    """Scan all environments and print the verdict.
+    """Scans all environments and prints the result.
 
     Returns
     -------
     int
-        0 where every finding has its reason and every reason its finding, else 1.
+        0 if every finding has a reason and every reason a finding, otherwise 1.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def run(home: Path) -> int:
     folder = home / "scan"
     shutil.rmtree(folder, ignore_errors=True)
     with CONSOLE.status("synthesising all environments"):
-        # the environment of Names is only that of its own names; each stack gets its own
+        # only the account and region of these names are used: each stack has its environment's
         synthesise(ENVIRONMENTS, Names(ENVIRONMENTS[0], _ACCOUNT, _REGION), folder)
     given: dict[Finding, str] = {}
     for environment in ENVIRONMENTS:
@@ -135,7 +135,7 @@ def run(home: Path) -> int:
             path = folder / environment / stack / "cdk.tf.json"
             document = json.loads(path.read_text(encoding="utf-8"))
             given |= reasons(f"{environment}/{stack}", document)
-            document.pop("terraform", None)  # checkov 3.3.30 stumbles over required_version
+            document.pop("terraform", None)  # checkov 3.3.30 fails on required_version
             path.write_text(json.dumps(document, indent=2), encoding="utf-8")
     with CONSOLE.status("checkov"):
         report = _checkov(checkov, folder)
@@ -144,7 +144,7 @@ def run(home: Path) -> int:
     for title, faults in (
         ("fails a check without a reason", verdict.unexplained),
         ("has a reason for a check that it passes", verdict.unused),
-        ("skips a check without saying why", verdict.reasonless),
+        ("skips a check without a reason", verdict.reasonless),
     ):
         for fault in faults:
             print(f"{fault}: {title}")
@@ -167,6 +167,6 @@ def _checkov(binary: Path, folder: Path) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads(answer.stdout)
     except ValueError:
-        last = (answer.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (answer.stderr.strip().splitlines() or ["no output"])[-1]
         raise ScanError(f"checkov ended with {answer.returncode} and no report: {last}") from None
     return report

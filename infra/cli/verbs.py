@@ -1,4 +1,4 @@
-"""The verbs of the estate: what the command line says, handed to the functions that do it."""
+"""The commands of ``lakecast estate``: parses the command line and calls the implementation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infra.estate.place import Place, find
 from infra.estate.synthesis import synthesise
 
 CHANGES = 2
-"""Exit code of ``drift`` where the estate differs from its code."""
+"""Exit code of ``drift`` if the estate differs from its code."""
 
 State = Annotated[Path, Parameter(help="Folder of all that is kept on this machine.")]
 Environment = Annotated[str, Parameter(choices=ENVIRONMENTS, help="Environment of the estate.")]
@@ -27,7 +27,7 @@ Backend = Annotated[
 
 STATE = Path(".lakecast")
 _ANY_ACCOUNT = "123456789012"
-"""AWS's own example account, for looking at what would be made where no account is at hand."""
+"""AWS's example account, to inspect the Terraform without an account."""
 
 
 def tools(*, state: State = STATE) -> None:
@@ -52,9 +52,9 @@ def synth(
     Parameters
     ----------
     account
-        AWS account, 12 digits; AWS is not asked anything.
+        AWS account, 12 digits; AWS is not called.
     region
-        AWS region; that of the settings, or eu-west-1, where none is given.
+        AWS region; by default that of the settings, or eu-west-1.
     """
     region = region or load(env).environment.region or "eu-west-1"
     output = state / "synth"
@@ -84,7 +84,7 @@ def destroy(
     Parameters
     ----------
     confirm
-        The environment's name once more; needed where the settings keep its data.
+        The environment's name again; required if the settings protect its data.
     """
     lifecycle.destroy(_place(env, backend, state), confirm)
 

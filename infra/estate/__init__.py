@@ -1,1 +1,1 @@
-"""An environment of the estate: where it is, and its Terraform."""
+"""An environment of the estate: its location, its Terraform, and resources outside of it."""

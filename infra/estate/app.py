@@ -1,6 +1,6 @@
 """The cdktf app: writes the Terraform of all stacks, of one or more environments, in one process.
 
-Most of its time goes into loading the provider's bindings, so it is started once for everything.
+Most of its time is spent loading the provider's bindings, so one process writes everything.
 `infra.estate.synthesis` starts it with the Node.js that it needs.
 """
 
@@ -27,7 +27,7 @@ from infra.stacks.serving import ServingStack
 
 
 def synthesise(target: Target, output: Path) -> None:
-    """Write ``<output>/<stack>/cdk.tf.json`` for each stack."""
+    """Writes ``<output>/<stack>/cdk.tf.json`` for each stack."""
     raw = output / "cdktf.out"
     output.mkdir(parents=True, exist_ok=True)
     app = App(outdir=str(raw))
@@ -45,7 +45,7 @@ def synthesise(target: Target, output: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Synthesise what the command line says."""
+    """Synthesises the environments that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m infra.estate.app", description=__doc__)
     parser.add_argument("--env", action="append", required=True, help="may be given repeatedly")
     parser.add_argument("--account", required=True, help="AWS account, 12 digits")
@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
             backend = options.backend or settings.state.backend
             synthesise(Target(names, settings, output / "artifacts", backend), output)
     except (SettingsError, FileNotFoundError) as error:
-        print("; ".join(str(error).splitlines()), file=sys.stderr)  # its last line is reported
+        # the parent process reports the last line
+        print("; ".join(str(error).splitlines()), file=sys.stderr)
         return 1
     return 0
 

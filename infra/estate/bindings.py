@@ -1,7 +1,7 @@
-"""Loads the bindings of the AWS provider module by module, as they are asked for.
+"""Loads the bindings of the AWS provider on demand, module by module.
 
-The package's own ``__init__`` imports all of its thousand and more modules, which takes half a
-minute where the stacks need forty. Import this module before any of the bindings.
+The package's own ``__init__`` imports all of its more than a thousand modules, which takes half a
+minute; the stacks need forty. Import this module before any of the bindings.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ PACKAGE = "cdktf_cdktf_provider_aws"
 
 
 def _stand_in() -> ModuleType:
-    """A package that finds the modules of the real one and holds nothing itself."""
+    """Returns an empty package that finds the modules of the real one."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.submodule_search_locations is None:
-        raise ModuleNotFoundError(f"{PACKAGE} is not installed; say `make setup`", name=PACKAGE)
+        raise ModuleNotFoundError(f"{PACKAGE} is not installed; run `make setup`", name=PACKAGE)
     package = ModuleType(PACKAGE)
     package.__spec__ = spec
     package.__path__ = list(spec.submodule_search_locations)

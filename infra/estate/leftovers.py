@@ -1,8 +1,7 @@
-"""What other verbs made on the estate, and must go before the estate can.
+"""Removes resources that Terraform does not manage and that block the destruction of the estate.
 
-Endpoints, their configurations and models are releases, and so are the versions of the model that
-they are made of (`forecasting` and the state machines make them); things and their certificates are
-devices (`device` provisions them). Terraform knows of neither.
+These are releases, made by `forecasting` and the state machines (endpoints, their configurations,
+models and model versions), and devices, provisioned by `device` (things and their certificates).
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ POLL = 2.0  # seconds
 
 
 class LeftoverError(LakecastError):
-    """Something that must go first does not go."""
+    """A resource that blocks the destruction can't be removed."""
 
 
 def remove_releases(session: Any, names: Names, say: Say) -> None:
-    """Delete the environment's endpoints, endpoint configurations, models and their versions.
+    """Deletes the environment's endpoints, endpoint configurations, models and their versions.
 
-    What is wanted goes with the table of releases. Rollouts are stopped first, as they would make
-    the endpoint again.
+    The requested releases are deleted with their table. Rollouts are stopped first, because they
+    would create the endpoint again.
 
     Raises
     ------
     LeftoverError
-        An endpoint is not deleted in time.
+        An endpoint is not deleted before the timeout.
     """
     _stop_rollouts(session.client("stepfunctions"), names, say)
     sagemaker = session.client("sagemaker")
@@ -83,7 +82,7 @@ def _stop_rollouts(states: Any, names: Names, say: Say) -> None:
 
 
 def _versions(sagemaker: Any, group: str) -> list[str]:
-    """ARNs of all versions; none where there is no group."""
+    """Returns the ARNs of all versions; none if there is no group."""
     try:
         pages = list(
             sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
@@ -105,18 +104,18 @@ def _await_deletion(sagemaker: Any, endpoint: str) -> None:
                 return
             raise
         if status == "Failed":
-            raise LeftoverError(f"endpoint {endpoint} can't be deleted; SageMaker says {status}")
+            raise LeftoverError(f"endpoint {endpoint} can't be deleted; its status is {status}")
         time.sleep(POLL)
     raise LeftoverError(f"endpoint {endpoint} is not deleted after {DELETION_TIMEOUT:.0f} s")
 
 
 def remove_devices(session: Any, names: Names, say: Say) -> None:
-    """Delete the things of the environment's type and every certificate that bears its policies.
+    """Deletes the things of the environment's type and all certificates with its policies.
 
-    Certificates of claims that were refused bear none: they wait for a template for ever, and are
-    known by the template's name in their subject.
+    Certificates of rejected claims have no policy and stay pending; the template's name in their
+    subject identifies them.
 
-    Their connection kits are of no use afterwards.
+    The devices' connection kits are useless afterwards.
     """
     iot = session.client("iot")
     things = [
@@ -156,7 +155,7 @@ def _delete_certificate(iot: Any, certificate_id: str) -> None:
 
 
 def _pending(iot: Any, templates: tuple[str, ...]) -> list[str]:
-    """Ids of the certificates that wait for one of these provisioning templates."""
+    """Returns the ids of the certificates that are pending for these provisioning templates."""
     return [
         listed["certificateId"]
         for page in iot.get_paginator("list_certificates").paginate()

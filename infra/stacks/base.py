@@ -1,4 +1,4 @@
-"""What all stacks share: where they are applied, their provider, their state, their addresses."""
+"""The base class of all stacks: target, provider, state backend and resource addresses."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from infra.modules.core.packaging import Package, store
 from infra.stacks.provider import VERSION as PROVIDER_VERSION
 
 TERRAFORM_VERSION = "~> 1.11.0"
-"""State locking in S3 without a table of its own came with 1.10."""
+"""Minimum version; state locking in S3 without a DynamoDB table needs 1.10."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """An environment and where it lives.
+    """An environment with its account, region and state backend.
 
     Parameters
     ----------
     artifacts
-        Folder for packages of our code, beside the folders that Terraform runs in.
+        Folder for packages of code, a sibling of the folders that Terraform runs in.
     backend
-        Where state is kept: ``local`` or ``s3``.
+        Terraform's backend: ``local`` or ``s3``.
     """
 
     names: Names
@@ -37,7 +37,7 @@ class Target:
 
 
 class EstateStack(TerraformStack):
-    """A stack of the estate. Stacks refer to each other by `contracts.names` only."""
+    """A stack of the estate; stacks refer to each other by `contracts.names` only."""
 
     def __init__(self, scope: Construct, id_: str, target: Target) -> None:
         super().__init__(scope, id_)
@@ -47,7 +47,7 @@ class EstateStack(TerraformStack):
             self,
             "aws",
             region=names.region,
-            allowed_account_ids=[names.account_id],  # credentials of another account are refused
+            allowed_account_ids=[names.account_id],  # rejects credentials of another account
             max_retries=settings.provider.max_retries,
             s3_use_path_style=settings.provider.s3_use_path_style,
             default_tags=[AwsProviderDefaultTags(tags=settings.tags.of(names.environment))],
@@ -55,7 +55,7 @@ class EstateStack(TerraformStack):
         self.add_override("terraform.required_version", TERRAFORM_VERSION)
         self.add_override("terraform.required_providers.aws.version", PROVIDER_VERSION)
         if target.backend == "local":
-            LocalBackend(self, path="terraform.tfstate")  # beside the stack, as no path is given
+            LocalBackend(self, path="terraform.tfstate")  # relative to the stack's folder
         else:
             S3Backend(
                 self,
@@ -68,19 +68,19 @@ class EstateStack(TerraformStack):
 
     @property
     def alarm_targets(self) -> tuple[str, ...]:
-        """Who is told of alarms: the environment's own topic, and whom the settings name."""
+        """ARNs that are notified of alarms: the environment's topic and those in the settings."""
         return (self.target.names.alarm_topic_arn, *self.target.settings.alarms.targets)
 
     def package(self, content: bytes, name: str) -> Package:
-        """Keep a file for upload beside the folders that Terraform runs in."""
+        """Stores a file for upload, in a sibling of the folders that Terraform runs in."""
         return store(content, name, self.target.artifacts)
 
     def _allocate_logical_id(self, tf_element: TerraformElement | Node) -> str:
-        """Make the address of a resource of its path, ``aws_s3_bucket.raw``, without cdktf's hash.
+        """Derives a resource's address from its path, ``aws_s3_bucket.raw``, without cdktf's hash.
 
-        An address is what plans, imports and moves are written in, so people have to read it.
-        Two resources of one type can't have one path, and only ``this`` is left out of it, so
-        addresses stay apart as long as no construct has a child named like itself.
+        People read addresses in plans, imports and moves. Two resources of one type can't have the
+        same path, and only ``this`` is dropped from it, so addresses are unique as long as no
+        construct has a child with its own name.
         """
         node = tf_element if isinstance(tf_element, Node) else tf_element.node
         return "_".join(part for part in node.path.split("/")[1:] if part != "this")

@@ -1,7 +1,7 @@
 """The data stack: key, buckets, tables, catalogue, images and versions. It outlives the others.
 
-Log groups and the alarms' topic stand here because they are encrypted with the key, whose ARN no
-other stack can know before this one is applied.
+It includes log groups and the alarm topic because they are encrypted with the key, whose ARN is
+unknown to other stacks before this one is applied.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from infra.stacks.base import EstateStack, Target
 
 
 class DataStack(EstateStack):
-    """What must not be lost."""
+    """The resources that hold data or encrypt it."""
 
     def __init__(self, scope: Construct, target: Target) -> None:
         super().__init__(scope, "data", target)
@@ -42,7 +42,7 @@ class DataStack(EstateStack):
         AlarmTopic(self, "alarms", AlarmTopicInputs(names, key.arn))
         Table(
             self,
-            "interactions",  # of a device by time: the question that is put to them
+            "interactions",  # by device and time, as they are queried
             TableInputs(
                 names.interactions_table,
                 key.arn,
@@ -54,7 +54,7 @@ class DataStack(EstateStack):
         )
         Table(
             self,
-            "allow_list",  # nothing expires by itself: who used what is worth knowing later
+            "allow_list",  # items do not expire: they record which device used which entry
             TableInputs(
                 names.allow_list_table,
                 key.arn,
@@ -64,7 +64,7 @@ class DataStack(EstateStack):
         )
         Table(
             self,
-            "locks",  # one that was never released is of no effect once it has expired
+            "locks",  # a lock that was never released has no effect after it has expired
             TableInputs(
                 names.locks_table,
                 key.arn,
@@ -75,7 +75,7 @@ class DataStack(EstateStack):
         )
         Table(
             self,
-            "releases",  # what endpoints are to serve; without an item, the newest approved version
+            "releases",  # requested by operators; without an item, the newest approved version
             TableInputs(
                 names.releases_table,
                 key.arn,
@@ -123,7 +123,7 @@ class DataStack(EstateStack):
             BucketInputs(
                 name=names.bucket("logs"),
                 key_arn=None,
-                access_logs=None,  # logging the access to its own logs would never end
+                access_logs=None,  # logging access to its own logs would never end
                 noncurrent_days=retention.noncurrent_days if settings.storage.lifecycle else None,
                 prevent_destroy=protection.prevent_destroy,
                 force_destroy=protection.force_destroy,
@@ -133,7 +133,7 @@ class DataStack(EstateStack):
         )
         skip(
             logs.bucket,
-            CKV_AWS_145="S3 delivers access logs only to buckets under its own encryption keys",
+            CKV_AWS_145="S3 delivers access logs only to buckets with SSE-S3",
         )
         for purpose in ("raw", "curated", "models", "code"):
             Bucket(

@@ -1,4 +1,4 @@
-"""The pipeline stack: from the devices' topic to series and models."""
+"""The pipeline stack: ingestion, Glue jobs, state machines, and alarms."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from infra.stacks.base import EstateStack, Target
 
 
 class PipelineStack(EstateStack):
-    """What moves and transforms data; it holds none."""
+    """The resources that move and transform data, but do not store it."""
 
     def __init__(self, scope: Construct, target: Target) -> None:
         super().__init__(scope, "pipeline", target)

@@ -1,6 +1,6 @@
-"""Which release of the AWS provider the estate is written for."""
+"""The release of the AWS provider that the estate uses."""
 
 from __future__ import annotations
 
 VERSION = "5.100.0"
-"""The release that the bindings are generated from. A mirror has to hold it."""
+"""The release that the bindings are generated from; a mirror must contain it."""

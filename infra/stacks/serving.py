@@ -1,6 +1,7 @@
-"""The serving stack: the forecast API, the function behind it, and what all of it may cost.
+"""The serving stack: the forecast API, its function, and the environment's budget.
 
-Models, endpoint configurations and endpoints are releases, not estate; `forecasting` makes them.
+Models, endpoint configurations and endpoints are releases; `forecasting` and the state machines
+make them, not Terraform.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from infra.stacks.base import EstateStack, Target
 
 
 class ServingStack(EstateStack):
-    """What answers callers."""
+    """The resources that answer API requests."""
 
     def __init__(self, scope: Construct, target: Target) -> None:
         super().__init__(scope, "serving", target)

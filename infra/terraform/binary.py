@@ -1,7 +1,7 @@
-"""Finds Terraform, or fetches the pinned release and checks it.
+"""Finds Terraform, or fetches the pinned release and verifies it.
 
-``LAKECAST_TERRAFORM`` names a binary; else the one on ``PATH`` is taken; else the release whose
-checksum stands in ``terraform.sums`` is fetched once.
+The order is: the binary in ``LAKECAST_TERRAFORM``, the one on ``PATH``, and the release whose
+checksum is in ``terraform.sums``, which is fetched once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from contracts.errors import LakecastError
 
 SERIES = "1.11"
-"""Releases that the estate is written for."""
+"""Release series that the estate supports."""
 
 RELEASE = "1.11.4"
 ADDRESS = "https://releases.hashicorp.com/terraform"
@@ -35,25 +35,25 @@ Fetch = Callable[[str], bytes]
 
 
 class TerraformMissingError(LakecastError):
-    """There is no Terraform that fits, and none could be fetched."""
+    """No supported Terraform was found, and none could be fetched."""
 
 
 def find(environment: Mapping[str, str], home: Path, fetch: Fetch | None = None) -> Path:
-    """A Terraform of `SERIES`.
+    """Returns a Terraform of `SERIES`.
 
     Parameters
     ----------
     environment
-        The process's environment.
+        Environment variables of the process.
     home
-        Folder that a fetched release is kept in.
+        Folder for a fetched release.
     fetch
-        Gets the bytes behind an address.
+        Function that downloads the bytes of an address.
 
     Raises
     ------
     TerraformMissingError
-        The one named or found is of another series, or the release can't be had or trusted.
+        The Terraform found is of another series, or the release can't be fetched or verified.
     """
     named = environment.get("LAKECAST_TERRAFORM")
     if named:
@@ -82,7 +82,7 @@ def _of_series(binary: Path, where: str) -> Path:
         version = str(json.loads(answer.stdout)["terraform_version"])
     except (ValueError, KeyError):
         raise TerraformMissingError(
-            f"{where} {binary}, which does not say its version as Terraform does"
+            f"{where} {binary}, which does not report a Terraform version"
         ) from None
     if version.rpartition(".")[0] != SERIES:
         raise TerraformMissingError(

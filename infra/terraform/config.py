@@ -1,7 +1,7 @@
-"""Terraform's CLI configuration: where the AWS provider comes from.
+"""Terraform's CLI configuration, which sets the source of the AWS provider.
 
-It is ours and not the user's, so that a plan is the same for everybody: a filesystem mirror where
-there is one, and else the registry.
+It replaces the user's own, so that a plan is the same for everybody. The source is a filesystem
+mirror if there is one, otherwise the registry.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _CONVENTIONAL = (
     "/usr/local/share/terraform/plugins",
     "/usr/share/terraform/plugins",
 )
-"""Where Terraform itself looks for mirrors."""
+"""Folders in which Terraform itself looks for mirrors."""
 
 _ELSEWHERE = ("/opt", "*/registry.terraform.io")
 
 
 class MirrorError(LakecastError):
-    """The mirror that was named does not hold the provider."""
+    """The named mirror does not contain the provider."""
 
 
 def mirror(environment: Mapping[str, str], version: str) -> Path | None:
-    """The first folder that mirrors that version of the provider.
+    """Returns the first folder that mirrors this version of the provider.
 
     Raises
     ------
     MirrorError
-        ``LAKECAST_TERRAFORM_MIRROR`` names a folder that does not.
+        ``LAKECAST_TERRAFORM_MIRROR`` names a folder without this version.
     """
     named = environment.get("LAKECAST_TERRAFORM_MIRROR")
     if named:
@@ -59,14 +59,14 @@ def _holds(folder: Path, version: str) -> bool:
 
 
 def cli_configuration(folder: Path | None) -> str:
-    """Terraform's CLI configuration with that mirror, or without one."""
+    """Returns Terraform's CLI configuration with this mirror, or without one."""
     lines = ["disable_checkpoint = true"]
     if folder is not None:
         provider, path = json.dumps([PROVIDER]), json.dumps(str(folder))
         lines += [
             "provider_installation {",
             f"  filesystem_mirror {{\n    path = {path}\n    include = {provider}\n  }}",
-            # asked for a provider, Terraform asks all that may have it, the registry too
+            # without the exclusion, Terraform also queries the registry
             f"  direct {{\n    exclude = {provider}\n  }}",
             "}",
         ]

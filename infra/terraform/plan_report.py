@@ -1,4 +1,4 @@
-"""What a plan would change, read from Terraform's own messages, and told to people.
+"""Reads the changes of a plan from Terraform's messages and renders them as text.
 
 https://developer.hashicorp.com/terraform/internals/machine-readable-ui
 """
@@ -12,7 +12,7 @@ from typing import Any
 from infra.estate.place import Place
 
 NO_CHANGES = "No changes. Your infrastructure matches the configuration."
-"""Terraform's words; it says them to people only, and not in its messages."""
+"""Terraform's own text, which its machine-readable messages do not contain."""
 
 STATEFUL = frozenset(
     {
@@ -23,14 +23,14 @@ STATEFUL = frozenset(
         "aws_s3_bucket",
     }
 )
-"""Types that hold what can't be made again: data, or a key that callers have."""
+"""Types of resources that can't be recreated: they hold data, or a key that callers use."""
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be done to one resource."""
+    """A planned change of one resource."""
 
     address: str
     kind: str
@@ -43,12 +43,12 @@ class Change:
 
 @dataclass(frozen=True)
 class StackPlan:
-    """What is to be done to one stack.
+    """The planned changes of one stack.
 
     Parameters
     ----------
     summary
-        Terraform's own line.
+        Terraform's own summary line.
     """
 
     stack: str
@@ -76,7 +76,7 @@ class StackPlan:
 
 
 def read(stack: str, messages: Iterable[Mapping[str, Any]]) -> StackPlan:
-    """Gather the changes from the messages of ``terraform plan -json``."""
+    """Collects the changes from the messages of ``terraform plan -json``."""
     changes, summary = [], NO_CHANGES
     for message in messages:
         if message.get("type") == "planned_change":
@@ -92,12 +92,12 @@ def read(stack: str, messages: Iterable[Mapping[str, Any]]) -> StackPlan:
 
 
 def render(place: Place, plans: Iterable[StackPlan], saved: str | None) -> list[str]:
-    """Lines for people.
+    """Returns the lines of the report.
 
     Parameters
     ----------
     saved
-        Path of the saved plan; None where none was saved.
+        Path of the saved plan; None if none was saved.
     """
     plans = tuple(plans)
     lines = [f"{name:<12} {value}" for name, value in place.facts().items()]
@@ -118,7 +118,7 @@ def render(place: Place, plans: Iterable[StackPlan], saved: str | None) -> list[
 
 
 def next_command(place: Place, plans: Iterable[StackPlan]) -> str:
-    """What to say after looking at the plans."""
+    """Returns the command to run after reviewing the plans."""
     environment = place.names.environment
     if all(plan.is_empty for plan in plans):
         return "nothing to apply"

@@ -1,4 +1,4 @@
-"""Shows what Terraform is at, where somebody watches."""
+"""Shows Terraform's progress on a terminal."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _DONE = ("refresh_complete", "apply_complete", "apply_errored")
 
 
 class StackProgress:
-    """A line on the screen that follows one stack's messages.
+    """A progress line that follows one stack's messages.
 
     Parameters
     ----------
     total
-        Messages of that kind that will come; None where nobody knows.
+        Expected number of completed operations; None if unknown.
     """
 
     def __init__(self, progress: Progress, description: str, total: int | None) -> None:
@@ -42,7 +42,7 @@ class StackProgress:
 
 @contextmanager
 def shown() -> Iterator[Progress]:
-    """A live display on a terminal, and nothing elsewhere."""
+    """Shows a live display on a terminal; does nothing elsewhere."""
     with Progress(
         TextColumn("{task.description:<24}"),
         BarColumn(bar_width=24),

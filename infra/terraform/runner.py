@@ -25,12 +25,12 @@ LOCK_TIMEOUT = "120s"
 
 
 class TerraformError(LakecastError):
-    """Terraform refused or failed.
+    """Terraform failed.
 
     Parameters
     ----------
     summary
-        Terraform's own heading of the first fault.
+        Terraform's summary of the first error.
     """
 
     def __init__(self, message: str, summary: str) -> None:
@@ -40,14 +40,14 @@ class TerraformError(LakecastError):
 
 @dataclass(frozen=True)
 class Terraform:
-    """Terraform with our CLI configuration.
+    """Terraform with its CLI configuration.
 
     Parameters
     ----------
     configuration
         Terraform's CLI configuration file.
     plugin_cache
-        Folder that downloaded providers are kept in; None where a mirror serves them.
+        Folder for downloaded providers; None with a mirror.
     """
 
     binary: Path
@@ -55,7 +55,7 @@ class Terraform:
     plugin_cache: Path | None
 
     def init(self, folder: Path, data: Path) -> None:
-        """Prepare a stack's folder, unless it was prepared for the same providers and state."""
+        """Initialises a stack's folder, unless it has the same providers and state already."""
         document = json.loads((folder / "cdk.tf.json").read_text(encoding="utf-8"))
         needed = json.dumps(document["terraform"], sort_keys=True)
         needed += self.configuration.read_text(encoding="utf-8")
@@ -83,24 +83,25 @@ class Terraform:
     def plan(
         self, folder: Path, data: Path, on_message: OnMessage, *, save: bool = True
     ) -> StackPlan:
-        """Compare a stack with what there is, and save what would be done about it.
+        """Plans a stack and, with ``save``, saves the plan.
 
         Raises
         ------
         TerraformError
-            With its first fault.
+            Terraform failed; the message holds its first error.
         """
         arguments = [f"-out={PLAN_FILE}"] if save else []
         messages = self._run(folder, data, on_message, "plan", *arguments)
         return read(folder.name, messages)
 
     def apply(self, folder: Path, data: Path, on_message: OnMessage) -> str:
-        """Do what the saved plan says; return Terraform's own line about it.
+        """Applies the saved plan and returns Terraform's summary line.
 
         Raises
         ------
         TerraformError
-            With its first fault; the summary is ``Saved plan is stale`` where it is.
+            Terraform failed; the message holds its first error. The summary of a stale plan is
+            ``Saved plan is stale``.
         """
         try:
             messages = self._run(folder, data, on_message, "apply", "-auto-approve", PLAN_FILE)
@@ -109,12 +110,12 @@ class Terraform:
         return _summary(messages)
 
     def destroy(self, folder: Path, data: Path, on_message: OnMessage) -> str:
-        """Remove all that the stack's state knows; return Terraform's own line about it.
+        """Destroys all resources in the stack's state and returns Terraform's summary line.
 
         Raises
         ------
         TerraformError
-            With its first fault.
+            Terraform failed; the message holds its first error.
         """
         return _summary(self._run(folder, data, on_message, "destroy", "-auto-approve"))
 
@@ -161,14 +162,14 @@ class Terraform:
 
 
 def _summary(messages: list[Mapping[str, Any]]) -> str:
-    """The last of its summaries: the first one is the plan's."""
+    """Returns the last summary; the first one is the plan's."""
     return next(
         (m["@message"] for m in reversed(messages) if m.get("type") == "change_summary"), ""
     )
 
 
 def _messages(process: subprocess.Popen[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Terraform's lines; what is not JSON is its last words before a crash."""
+    """Yields Terraform's lines and messages; only the output of a crash is not JSON."""
     stream = process.stdout
     if stream is None:
         raise RuntimeError("Terraform was started without a pipe to read from")
@@ -187,7 +188,7 @@ def _failure(stack: str, verb: str, messages: list[Mapping[str, Any]], log: Path
     ]
     if not faults:
         said = next((m["@message"] for m in reversed(messages) if m.get("@message")), "nothing")
-        return TerraformError(f"terraform {verb} of {stack} failed; it said: {said}", "failed")
+        return TerraformError(f"terraform {verb} of {stack} failed; last message: {said}", "failed")
     first = faults[0]
     where = f" at {first['address']}" if first.get("address") else ""
     detail = " ".join(first.get("detail", "").split())
@@ -199,13 +200,13 @@ def _failure(stack: str, verb: str, messages: list[Mapping[str, Any]], log: Path
 
 
 def _first_fault(text: str) -> str:
-    """The first error of what Terraform printed for people, on one line."""
+    """Returns the first error in Terraform's text output, on one line."""
     lines = [line.strip(" ╷│╵") for line in text.splitlines()]
     start = next((i for i, line in enumerate(lines) if line.startswith("Error:")), 0)
-    return " ".join(line for line in lines[start : start + 6] if line) or "it said nothing"
+    return " ".join(line for line in lines[start : start + 6] if line) or "no output"
 
 
 def forget(folder: Path, data: Path) -> None:
-    """Remove a stack's folders, once nothing of it is left."""
+    """Removes a stack's folders after its destruction."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(data, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The record of a saved plan: what it was made for, so that it is applied there and only once."""
+"""The record of a saved plan, so that the plan is applied to its own target and only once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAN_FILE = "plan.tfplan"
 
 
 class SavedPlanError(LakecastError):
-    """There is no saved plan, or it is not one for here and now."""
+    """There is no saved plan, or it was made for another target."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class SavedPlan:
     Parameters
     ----------
     facts
-        `Place.facts` when it was made.
+        `Place.facts` at the time of the plan.
     commit
-        What was checked out then.
+        Commit that was checked out then.
     """
 
     facts: dict[str, str]
@@ -36,12 +36,12 @@ class SavedPlan:
 
 
 def record_path(place: Place) -> Path:
-    """Where the record lies, beside the stacks' folders."""
+    """Returns the record's path, next to the stacks' folders."""
     return place.folder / "plan.json"
 
 
 def save(place: Place, plans: Iterable[StackPlan]) -> Path:
-    """Record that Terraform's plans in the stacks' folders are one plan."""
+    """Records that Terraform's plans in the stacks' folders belong together."""
     path = record_path(place)
     document = {
         "facts": place.facts(),
@@ -53,19 +53,19 @@ def save(place: Place, plans: Iterable[StackPlan]) -> Path:
 
 
 def load(place: Place) -> SavedPlan:
-    """Read the record and see that it was made for this place.
+    """Reads the record and checks that the plan was made for this place.
 
     Raises
     ------
     SavedPlanError
-        There is none, it was made for another place, or a stack's plan is missing.
+        There is no record, it was made for another place, or a stack's plan is missing.
     """
     path = record_path(place)
-    again = f"say `make plan ENV={place.names.environment}`"
+    again = f"run `make plan ENV={place.names.environment}`"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SavedPlanError(f"there is no saved plan that waits to be applied; {again}") from None
+        raise SavedPlanError(f"there is no saved plan to apply; {again}") from None
     for name, value in place.facts().items():
         if document["facts"].get(name) != value:
             raise SavedPlanError(
@@ -80,5 +80,5 @@ def load(place: Place) -> SavedPlan:
 
 
 def spend(place: Place) -> None:
-    """Forget the record: what has begun to be applied can't be applied again."""
+    """Removes the record, because a plan can be applied only once."""
     record_path(place).unlink(missing_ok=True)

@@ -75,7 +75,7 @@ def fails_in_one_line(result: subprocess.CompletedProcess, expected: str) -> Non
 
 
 def test_the_estate_is_planned_applied_kept_and_removed(infra, own_cloud, session, names):
-    fails_in_one_line(infra("apply"), "no saved plan that waits to be applied; say `make plan")
+    fails_in_one_line(infra("apply"), "no saved plan to apply; run `make plan")
 
     planned = infra("plan")
     assert planned.returncode == 0, planned.stderr
@@ -289,7 +289,7 @@ def test_an_environment_that_is_kept_is_destroyed_only_when_named_twice(infra):
 def test_an_environment_lives_in_one_region(infra):
     result = infra("plan", "--env", "dev", AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1")
 
-    fails_in_one_line(result, "dev lives in eu-west-1, but AWS_REGION says us-east-1")
+    fails_in_one_line(result, "dev is in eu-west-1, but AWS_REGION is us-east-1")
 
 
 def test_a_cloud_that_does_not_answer_is_said(infra):
