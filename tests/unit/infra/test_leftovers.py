@@ -1,4 +1,4 @@
-"""What must go before the estate can: rollouts, which would make the endpoint again."""
+"""Removal of releases: rollouts are stopped first, or they would recreate the endpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = Names("dev", "123456789012", "eu-west-1")
 
 
 class Account:
-    """Step Functions with running executions, and SageMaker without anything."""
+    """An account with running executions in Step Functions and nothing in SageMaker."""
 
     def __init__(self, *running: str) -> None:
         self._running = running

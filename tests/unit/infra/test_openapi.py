@@ -37,7 +37,7 @@ def test_parameters_are_named_as_api_gateway_names_them(operations):
     }
 
 
-def test_the_bodys_schema_stands_by_itself(operations):
+def test_the_bodys_schema_has_no_references(operations):
     body = operations["createForecasts"].model
 
     Draft4Validator.check_schema(body)
@@ -67,7 +67,7 @@ def test_the_document_names_every_kind_of_problem():
     assert {str(kind.status) for kind in KINDS} == statuses - {"200"}
 
 
-def test_a_changed_document_asks_for_a_new_deployment(tmp_path, operations):
+def test_a_changed_document_causes_a_new_deployment(tmp_path, operations):
     changed = tmp_path / "api.yaml"
     changed.write_text(DOCUMENT.read_text(encoding="utf-8").replace("maxItems: 50", "maxItems: 10"))
 

@@ -1,4 +1,4 @@
-"""Zips of our own code: the same bytes everywhere, and complete without the repository."""
+"""Zips of code are reproducible, and complete without the repository."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENVIRONMENT = {
     "INTERACTION_RETENTION_DAYS": "30",
     "LAKECAST_ENV": "dev",
 }
-"""The functions' variables; whoever calls AWS for real has no credentials here."""
+"""The functions' variables, without credentials, so that a real call of AWS fails."""
 
 
 def scripts(root=REPOSITORY):
@@ -38,9 +38,9 @@ def scripts(root=REPOSITORY):
 
 
 def alone(code, *path, arguments=()):
-    """Run code in an interpreter that finds third-party packages, but no part of the repository.
+    """Runs code in an interpreter that finds third-party packages, but not the repository.
 
-    Without ``site`` no ``.pth`` file is read, so the editable installation is not seen either.
+    Without ``site``, ``.pth`` files are ignored, and with them the editable installation.
     """
     places = [*map(str, path), sysconfig.get_paths()["purelib"]]
     return subprocess.run(
@@ -84,13 +84,13 @@ def test_changed_sources_give_other_bytes(sources):
     assert zip_of(sources) != before
 
 
-def test_entries_are_sorted_and_stored_as_they_are(sources):
+def test_entries_are_sorted_and_uncompressed(sources):
     with zipfile.ZipFile(io.BytesIO(zip_of(sources))) as archive:
         assert archive.namelist() == ["part/__init__.py", "part/inner/rules.json"]
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
-def test_a_stored_package_is_known_by_its_hash(tmp_path):
+def test_the_name_of_a_stored_package_contains_its_hash(tmp_path):
     folder = tmp_path / "artifacts"
 
     package = store(b"code", "job.py", folder)
@@ -102,7 +102,7 @@ def test_a_stored_package_is_known_by_its_hash(tmp_path):
     assert package.base64_sha256 == base64.b64encode(digest).decode()
 
 
-def test_a_later_package_leaves_the_former_one_for_the_plan_that_names_it(tmp_path):
+def test_a_later_package_keeps_the_earlier_one_for_the_plan_that_uses_it(tmp_path):
     former = store(b"one", "job.py", tmp_path)
     store(b"two", "job.py", tmp_path)
 
@@ -132,7 +132,7 @@ ANSWERS = {
         "{'allowProvisioning': False}",
     ),
 }
-"""What a function is asked without AWS, and what it answers."""
+"""A call of each function that needs no AWS, and its expected output."""
 
 
 THIRD_PARTY = (
@@ -140,10 +140,10 @@ THIRD_PARTY = (
     " if 'site-packages' in str(getattr(module, '__file__', None))})"
 )
 BOTO3 = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
-LAMBDA_HAS = BOTO3 | {"_awscrt", "awscrt", "certifi"}  # botocore takes these where they are
+LAMBDA_HAS = BOTO3 | {"_awscrt", "awscrt", "certifi"}  # botocore uses these if they are installed
 
 
-def test_every_function_is_asked():
+def test_every_function_is_tested():
     folders = {place.parent.name for place in REPOSITORY.glob("lambdas/*/handler.py")}
     assert set(ANSWERS) == folders
 
@@ -224,4 +224,4 @@ def test_a_changed_module_of_the_operators_changes_no_zip(tmp_path):
     names = tmp_path / "contracts/names/__init__.py"
     names.write_text(f"{names.read_text()}\n")
     changed = [one != other for one, other in zip(zips(), before, strict=True)]
-    assert changed == [False, True, True, True], "certificate_confirmation knows no names"
+    assert changed == [False, True, True, True], "certificate_confirmation does not import names"

@@ -1,4 +1,4 @@
-"""What the Terraform of all environments says, before any of it is applied."""
+"""Properties of the synthesised Terraform of all environments."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEPT = ("staging", "prod")
 
 
 def test_synthesis_loads_only_the_bindings_that_it_needs():
-    """All thousand and more of them take half a minute."""
+    """Loading all of them, more than a thousand, takes half a minute."""
     count = (
         "import sys, infra.estate.app\n"
         "print(sum(name.startswith('cdktf_cdktf_provider_aws.') for name in sys.modules))"
@@ -42,7 +42,7 @@ def test_synthesis_loads_only_the_bindings_that_it_needs():
     )
 
     assert int(answer.stdout) < 150
-    assert answer.stderr == "", "jsii complains of its Node.js"
+    assert answer.stderr == "", "jsii reports an unsupported Node.js"
 
 
 class Estate:
@@ -64,7 +64,7 @@ class Estate:
         }
 
     def policies(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every statement of every policy document, with where it stands."""
+        """Yields every statement of every policy document, with the address of its resource."""
         for stack in self.stacks.values():
             for kind, resources in stack["resource"].items():
                 for name, resource in resources.items():
@@ -122,14 +122,14 @@ def test_every_bucket_refuses_plain_http(estate):
 def test_no_policy_allows_every_action(estate):
     for where, statement in estate.policies():
         if statement["Effect"] == "Deny" or where == "aws_kms_key.key":
-            continue  # the key's owner is the account, as KMS demands
+            continue  # KMS requires this statement for the account, the key's owner
         for action in listed(statement["Action"]):
             assert not action.endswith(":*"), where
             assert action != "*", where
 
 
-def test_what_is_allowed_on_every_resource_has_no_narrower_one(estate):
-    """Only actions that know no resource, or know them by a condition, may name all of them."""
+def test_only_actions_without_narrower_resources_are_allowed_on_all(estate):
+    """These actions support no resources, or a condition restricts them."""
     boundless = {
         "cloudwatch:PutMetricData",
         "ecr:GetAuthorizationToken",
@@ -175,7 +175,7 @@ def test_metrics_are_published_in_named_namespaces_only(estate):
         assert "*" not in listed(condition["cloudwatch:namespace"])
 
 
-def test_alarms_are_told_and_jobs_publish_what_they_watch(estate):
+def test_alarms_are_sent_and_jobs_publish_their_metrics(estate):
     alarms = estate.resources("aws_cloudwatch_metric_alarm")
     for name, alarm in alarms.items():
         assert estate.names.alarm_topic_arn in alarm["alarm_actions"], name
@@ -198,7 +198,7 @@ def test_keys_are_used_only_through_their_alias(estate):
         }, where
 
 
-def test_a_device_speaks_in_its_own_name_only(estate):
+def test_a_device_publishes_as_its_own_thing_only(estate):
     policy = estate.resources("aws_iot_policy")["ingestion_device_policy"]["policy"]
     allowed = {
         action: listed(statement["Resource"])
@@ -226,9 +226,9 @@ def test_a_device_speaks_in_its_own_name_only(estate):
 
 
 def iot_policy(estate: Estate, name: str) -> dict[str, list[str]]:
-    """The resources that each action is allowed on, without the account's prefix."""
+    """Returns the allowed resources per action, without the account's prefix."""
     policy = estate.resources("aws_iot_policy")[name]["policy"].replace("$${", "${")
-    assert len("".join(policy.split())) <= 2048, "AWS IoT takes no longer policy"
+    assert len("".join(policy.split())) <= 2048, "longer than AWS IoT accepts"
     return {
         action: [arn.partition(f"{ACCOUNT}:")[2] for arn in listed(statement["Resource"])]
         for statement in json.loads(policy)["Statement"]
@@ -236,7 +236,7 @@ def iot_policy(estate: Estate, name: str) -> dict[str, list[str]]:
     }
 
 
-def test_a_claim_certificate_may_claim_and_nothing_else(estate):
+def test_a_claim_certificate_permits_claims_only(estate):
     create = "$aws/certificates/create-from-csr/json"
     register = f"$aws/provisioning-templates/{estate.names.claim_template}/provision/json"
     assert iot_policy(estate, "provisioning_claim_policy") == {
@@ -269,11 +269,11 @@ def test_aws_iot_may_invoke_a_function_for_its_one_template_or_rule_only(estate)
         assert "*" not in permission["source_arn"]
 
 
-def test_a_template_names_the_thing_as_the_hook_says(estate):
+def test_the_hook_determines_the_name_of_the_thing(estate):
     for template in estate.resources("aws_iot_provisioning_template").values():
         body = json.loads(template["template_body"])
         assert body["Resources"]["thing"]["Properties"]["ThingName"] == {"Ref": "ThingName"}
-        assert "Default" not in body["Parameters"]["ThingName"], "no hook, no name"
+        assert "Default" not in body["Parameters"]["ThingName"], "without the hook there is no name"
         assert template["pre_provisioning_hook"]["target_arn"]
 
 
@@ -286,7 +286,7 @@ def test_every_resource_is_tagged_by_the_provider(estate):
         assert provider["allowed_account_ids"] == [ACCOUNT]
 
 
-def test_logs_are_encrypted_and_forgotten_in_time(estate):
+def test_logs_are_encrypted_and_expire(estate):
     groups = estate.resources("aws_cloudwatch_log_group").values()
 
     assert {group["name"] for group in groups} == set(asdict(estate.names.log_groups).values())
@@ -296,9 +296,9 @@ def test_logs_are_encrypted_and_forgotten_in_time(estate):
 
 
 def test_stacks_refer_to_each_other_by_name_only(estate):
-    """So that all can be planned before the first is applied."""
+    """All stacks can therefore be planned before the first one is applied."""
     for stack in estate.stacks.values():
-        # the address of an image of AWS's own is a table in the provider: it asks nobody
+        # the provider reads the address of an AWS image from its own table, without a request
         assert set(stack.get("data", {})) <= {"aws_sagemaker_prebuilt_ecr_image"}
         assert not any(
             parameter for parameter in stack.get("variable", {}) if "CrossStack" in parameter
@@ -337,7 +337,7 @@ def test_names_are_those_that_clients_derive(estate):
     }
 
 
-def test_days_are_compacted_at_night_where_the_settings_say_when(estate):
+def test_days_are_compacted_on_the_schedule_in_the_settings(estate):
     schedule = estate.settings.glue.compaction_schedule
     triggers = list(estate.resources("aws_glue_trigger").values())
     assert len(triggers) == (schedule is not None) == (estate.names.environment != "local")
@@ -348,7 +348,7 @@ def test_days_are_compacted_at_night_where_the_settings_say_when(estate):
         ]
 
 
-def test_state_is_where_the_settings_say(estate):
+def test_the_state_backend_is_that_of_the_settings(estate):
     for name, stack in estate.stacks.items():
         backend = stack["terraform"]["backend"]
         if estate.settings.state.backend == "local":
@@ -364,7 +364,7 @@ def test_state_is_where_the_settings_say(estate):
 
 
 @pytest.mark.parametrize("environment", KEPT)
-def test_what_holds_data_is_protected_where_it_is_kept(synthesised, environment):
+def test_resources_with_data_are_protected_in_kept_environments(synthesised, environment):
     estate = Estate(synthesised, environment)
     for kind in ("aws_s3_bucket", "aws_dynamodb_table", "aws_kms_key"):
         for resource in estate.resources(kind).values():
@@ -373,7 +373,7 @@ def test_what_holds_data_is_protected_where_it_is_kept(synthesised, environment)
 
 
 @pytest.mark.parametrize("environment", KEPT)
-def test_objects_age_where_they_are_kept(synthesised, environment):
+def test_objects_expire_in_kept_environments(synthesised, environment):
     rules = Estate(synthesised, environment).resources("aws_s3_bucket_lifecycle_configuration")
 
     assert set(rules) == {
@@ -412,7 +412,7 @@ def test_readings_go_to_firehose_and_errors_to_the_raw_bucket(estate):
     )
 
 
-def test_every_alarm_tells_the_encrypted_topic_and_whom_the_settings_name(estate):
+def test_every_alarm_notifies_the_encrypted_topic_and_the_targets_in_the_settings(estate):
     (topic,) = estate.resources("aws_sns_topic").values()
     assert topic["name"] == estate.names.alarm_topic
     assert topic["kms_master_key_id"] == "${aws_kms_key.key.arn}"
@@ -423,7 +423,7 @@ def test_every_alarm_tells_the_encrypted_topic_and_whom_the_settings_name(estate
         assert alarm["alarm_actions"] == alarm["ok_actions"] == told
 
 
-def test_alarms_of_the_way_in_go_by_the_environments_thresholds(estate):
+def test_ingestion_alarms_use_the_environments_thresholds(estate):
     settings = estate.settings.alarms
     alarms = {
         alarm["alarm_name"].removeprefix(estate.names.part("")): alarm
@@ -439,14 +439,14 @@ def test_alarms_of_the_way_in_go_by_the_environments_thresholds(estate):
         assert alarms["no-readings"]["treat_missing_data"] == "breaching"
 
 
-def test_addresses_are_read_by_people(estate):
+def test_addresses_are_readable(estate):
     for stack in estate.stacks.values():
         for resources in stack["resource"].values():
             for name in resources:
                 assert not name[-8:].isupper(), f"{name} ends in cdktf's hash"
 
 
-def test_the_budget_is_the_settings_and_its_notices_may_reach_the_topic(estate):
+def test_the_budget_is_that_of_the_settings_and_may_publish_to_the_topic(estate):
     (budget,) = estate.resources("aws_budgets_budget").values()
     assert budget["limit_amount"] == str(estate.settings.budget.monthly_usd)
     tag = f"user:environment${estate.names.environment}"
@@ -463,7 +463,7 @@ def test_the_budget_is_the_settings_and_its_notices_may_reach_the_topic(estate):
         assert any("budgets.amazonaws.com" in services for services in told), kind
 
 
-def test_managed_mlflow_is_paid_for_only_where_the_settings_say_so(estate):
+def test_managed_mlflow_is_created_only_if_the_settings_enable_it(estate):
     servers = estate.resources("aws_sagemaker_mlflow_tracking_server")
     if not estate.settings.experiments.tracking_server:
         assert not servers

@@ -1,4 +1,4 @@
-"""Every call of every state machine: what AWS would refuse of it, and what its role may do."""
+"""Calls of all state machines are valid for AWS and permitted to their roles."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def calls(estate: Estate) -> list[tuple[str, dict[str, Any]]]:
     return [
         (name, state)
         for one in machines
-        # Terraform fills in the address of AWS's own image
+        # Terraform inserts the address of the AWS image
         for name, state in states(json.loads(re.sub(r"\$\{[^}]*\}", "image", one["definition"])))
         if state["Type"] == "Task"
     ]
@@ -51,13 +51,13 @@ def operation_of(resource: str) -> tuple[str, str]:
 
 
 def spelled(service: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Members as the service spells them: a state starts them with a capital in any case."""
+    """Returns members in the service's spelling; a state always capitalises their first letter."""
     if service != "stepfunctions":
         return arguments
     return {name[0].lower() + name[1:]: value for name, value in arguments.items()}
 
 
-def test_needs_with_the_same_resource_and_conditions_become_one_statement():
+def test_permissions_with_the_same_resource_and_conditions_are_merged():
     found = united(
         [
             Statement("Find", ("a:List",), ("*",)),

@@ -1,4 +1,4 @@
-"""The nightly state machine and the alarms on drift, as Terraform says them."""
+"""The nightly state machine and the drift alarms in the synthesised Terraform."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def machine(estate):
     return json.loads(resource["definition"])
 
 
-def test_every_state_can_be_reached_and_every_way_leads_on(machine):
+def test_every_state_is_reachable_and_has_a_successor(machine):
     reached, ahead = set(), {machine["StartAt"]}
     while ahead:
         name = ahead.pop()
@@ -35,7 +35,7 @@ def test_every_state_can_be_reached_and_every_way_leads_on(machine):
     assert reached == set(machine["States"])
 
 
-def test_whatever_fails_is_told_and_gives_the_lock_back(machine):
+def test_every_failure_is_reported_and_releases_the_lock(machine):
     for name, state in states(machine):
         if state["Type"] != "Task" or name in ("Unlock after failure", "Publish failure"):
             continue
@@ -48,13 +48,13 @@ def test_whatever_fails_is_told_and_gives_the_lock_back(machine):
     assert way == ["Explain failure", "Unlock after failure", "Publish failure", "Failed"]
 
 
-def test_every_expression_is_one(machine):
+def test_every_expression_is_valid(machine):
     for text in strings(machine):
         if text.startswith("{%"):
             jsonata.Jsonata.jsonata(text[2:-2].strip())
 
 
-def test_names_of_jobs_are_short_enough_and_each_attempts_own(machine):
+def test_names_of_jobs_are_short_enough_and_unique_per_attempt(machine):
     names = [
         state["Arguments"][member]
         for _, state in states(machine)
@@ -71,7 +71,7 @@ def test_names_of_jobs_are_short_enough_and_each_attempts_own(machine):
         assert max(map(len, tried)) <= 63
 
 
-def test_the_schedule_has_arrivals_read_first_and_people_may_leave_that_out(estate, machine):
+def test_the_schedule_reads_arrivals_first_and_manual_starts_may_skip_that(estate, machine):
     begin = machine["States"]["Start"]["Assign"]
     context = {"Execution": {"StartTime": "2026-11-21T00:30:00.000Z"}}
     by_hand = {"context": context, "input": {}}
@@ -84,7 +84,7 @@ def test_the_schedule_has_arrivals_read_first_and_people_may_leave_that_out(esta
         assert evaluated(begin["read_arrivals"], states=scheduled) is True
 
 
-def test_a_machine_is_started_each_night_but_on_the_laptop(estate):
+def test_the_machine_starts_every_night_except_locally(estate):
     scheduled = estate.resources("aws_cloudwatch_event_rule").get("nightly_schedule")
     if estate.names.environment == "local":
         assert scheduled is None
@@ -92,7 +92,7 @@ def test_a_machine_is_started_each_night_but_on_the_laptop(estate):
         assert scheduled["schedule_expression"].startswith("cron(")
 
 
-def test_alarms_need_three_of_five_days_beyond_the_limit(estate):
+def test_alarms_need_three_of_five_days_above_the_limit(estate):
     alarms = {
         one["metric_name"]: one
         for one in estate.resources("aws_cloudwatch_metric_alarm").values()
@@ -105,7 +105,7 @@ def test_alarms_need_three_of_five_days_beyond_the_limit(estate):
         assert alarm["alarm_actions"][0].endswith("-alarms")
 
 
-def test_only_what_a_new_model_can_mend_starts_retraining(estate):
+def test_only_drift_that_a_new_model_can_fix_starts_retraining(estate):
     rule = estate.resources("aws_cloudwatch_event_rule")["drift_rule"]
     pattern = json.loads(rule["event_pattern"])
     part = f"lakecast-{estate.names.environment}"
@@ -116,7 +116,7 @@ def test_only_what_a_new_model_can_mend_starts_retraining(estate):
     assert target["arn"].endswith(f":stateMachine:{part}-retrain")
 
 
-def test_jobs_may_write_forecasts_and_nothing_else_of_the_lake(estate):
+def test_jobs_may_write_only_forecasts_to_the_lake(estate):
     policy = json.loads(estate.resources("aws_iam_role_policy")["nightly_jobs_policy"]["policy"])
     writable = [
         resource

@@ -1,4 +1,4 @@
-"""The state machine that retrains, as Terraform says it."""
+"""The retraining state machine in the synthesised Terraform."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def estate(synthesised, request):
 @pytest.fixture(scope="module")
 def machine(estate):
     resource = estate.resources("aws_sfn_state_machine")["retrain_machine"]
-    # Terraform fills in the address of AWS's own image
+    # Terraform inserts the address of the AWS image
     return json.loads(re.sub(r"\$\{[^}]*\}", "deepar-image", resource["definition"]))
 
 
 def machines(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The machine, the branches of its parallel states and what its map states repeat."""
+    """Yields the machine, the branches of its parallel states and the bodies of its map states."""
     yield machine
     for state in machine["States"].values():
         inner = state.get("Branches", [])
@@ -66,7 +66,7 @@ def evaluated(expression: str, **variables: Any) -> Any:
     return evaluate(expression, **variables)
 
 
-def test_every_state_can_be_reached_and_every_way_leads_on(machine):
+def test_every_state_is_reachable_and_has_a_successor(machine):
     for one in machines(machine):
         reached, ahead = set(), {one["StartAt"]}
         while ahead:
@@ -79,7 +79,7 @@ def test_every_state_can_be_reached_and_every_way_leads_on(machine):
         assert reached == set(one["States"])
 
 
-def test_every_call_is_made_again_when_a_service_fails_and_caught_when_it_fails_for_good(machine):
+def test_every_call_is_retried_on_service_errors_and_then_caught(machine):
     branches = [b for s in machine["States"].values() for b in s.get("Branches", [])]
     caught_outside = {name for branch in branches for name in branch["States"]}
     for name, state in states(machine):
@@ -90,9 +90,9 @@ def test_every_call_is_made_again_when_a_service_fails_and_caught_when_it_fails_
             assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
 
 
-def test_every_expression_is_one(machine):
+def test_every_expression_is_valid(machine):
     for text in strings(machine):
-        assert "%{" not in text, "Terraform would take it for a directive"
+        assert "%{" not in text, "Terraform would read it as a directive"
         if text.startswith("{%"):
             jsonata.Jsonata.jsonata(text[2:-2].strip())
 
@@ -113,7 +113,7 @@ def test_names_of_jobs_and_models_are_short_enough(machine):
         assert len(found) <= 63, found
 
 
-def test_a_run_has_a_short_name_whoever_started_it(machine):
+def test_a_run_has_a_short_name_for_every_trigger(machine):
     expression = machine["States"]["Settings"]["Assign"]["run"]
     context = {"Execution": {"Name": LONGEST_RUN, "StartTime": "2026-11-21T10:45:26.000Z"}}
 
@@ -122,12 +122,12 @@ def test_a_run_has_a_short_name_whoever_started_it(machine):
 
     assert run({}) == LONGEST_RUN
     assert run({"resume": "20261101-000000-beef"}) == "20261101-000000-beef"
-    long = "0123456789abcdef-" * 4  # EventBridge's are
+    long = "0123456789abcdef-" * 4  # the length of EventBridge's names
     context["Execution"]["Name"] = long
     assert run({}) == naming.run(long, datetime(2026, 11, 21, 10, 45, 26, tzinfo=UTC))
 
 
-def test_its_role_may_do_what_it_calls_and_nothing_else(estate, machine):
+def test_its_role_permits_only_its_calls(estate, machine):
     called = set()
     for _, state in states(machine):
         if state["Type"] == "Task":
@@ -150,7 +150,7 @@ def test_its_role_may_do_what_it_calls_and_nothing_else(estate, machine):
 
 
 def actions(resource: str) -> set[str]:
-    """IAM actions of an integration; with the job's end, those to wait for it and to stop it."""
+    """Returns the IAM actions of an integration; ``.sync`` adds waiting and stopping."""
     name = resource.removeprefix("arn:aws:states:::").removeprefix("aws-sdk:")
     service, operation = name.removesuffix(".sync").split(":")
     service = {"sfn": "states"}.get(service, service)
@@ -164,23 +164,24 @@ def actions(resource: str) -> set[str]:
     return found
 
 
-def test_why_a_job_failed_is_told_in_the_jobs_own_words(machine):
+def test_the_cause_of_a_failed_job_is_its_own_message(machine):
     why = machine["States"]["Explain failure"]["Assign"]["why"]
 
-    def told(cause: str) -> str:
+    def cause_of(cause: str) -> str:
         return evaluated(why, cause=cause, error="States.TaskFailed")
 
     job = {"TrainingJobName": "x", "FailureReason": "Customer Error: rounds must be at least 1"}
-    assert told(json.dumps(job)) == "Customer Error: rounds must be at least 1"
-    assert told(json.dumps({"ErrorMessage": "no readings"})) == "no readings"
+    assert cause_of(json.dumps(job)) == "Customer Error: rounds must be at least 1"
+    assert cause_of(json.dumps({"ErrorMessage": "no readings"})) == "no readings"
     assert (
-        told(json.dumps({"ExitMessage": "it lacks days", "FailureReason": "y"})) == "it lacks days"
+        cause_of(json.dumps({"ExitMessage": "it lacks days", "FailureReason": "y"}))
+        == "it lacks days"
     )
-    assert told(json.dumps({"Nothing": 1})) == "States.TaskFailed"
-    assert told("Rate exceeded") == "Rate exceeded"
+    assert cause_of(json.dumps({"Nothing": 1})) == "States.TaskFailed"
+    assert cause_of("Rate exceeded") == "Rate exceeded"
 
 
-def test_it_starts_by_its_schedule_and_by_drift(estate):
+def test_its_schedule_and_drift_start_it(estate):
     schedule = estate.settings.retraining.schedule
     rules = estate.resources("aws_cloudwatch_event_rule")
     targets = estate.resources("aws_cloudwatch_event_target")

@@ -1,4 +1,4 @@
-"""The skeleton of retraining with the fragments of another workload."""
+"""The retraining state machine with the fragments of another workload."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def machine(inputs):
     return definition(inputs, fragments)
 
 
-def test_every_state_can_be_reached_and_every_way_leads_on(machine):
+def test_every_state_is_reachable_and_has_a_successor(machine):
     reached, ahead = set(), {machine.definition["StartAt"]}
     while ahead:
         name = ahead.pop()
@@ -75,7 +75,7 @@ def test_aws_would_accept_every_call(machine):
             assert found == [], f"{name}: {found}"
 
 
-def test_it_has_names_of_its_own(machine, inputs):
+def test_its_names_differ_from_other_workloads(machine, inputs):
     jobs = [
         evaluated(
             state["Arguments"][member],
@@ -93,7 +93,7 @@ def test_it_has_names_of_its_own(machine, inputs):
     assert register["CustomerMetadataProperties"]["rmse"] == "{% $string($verdict.rmse) %}"
 
 
-def test_its_role_reaches_nothing_of_another_workload(machine):
+def test_its_role_has_no_access_to_another_workload(machine):
     for statement in machine.statements:
         for resource in statement.resources:
             if ":sagemaker:" in resource or ":execution:" in resource:

@@ -20,7 +20,7 @@ MODELS = STATES["Prepare models"]["ItemProcessor"]["States"]
 
 
 def by_default(version: int) -> dict[str, Any]:
-    """The release that is wanted of a version where none is pinned."""
+    """Returns the requested release of a version if none is pinned."""
     found: dict[str, Any] = evaluate(
         releases.of_version_in_jsonata(NAMES, "ml.m5.large", 2), version=version
     )
@@ -63,7 +63,7 @@ SETTLED = {"serves": RELEASE}
 
 
 def following(state: str, **changes: Any) -> tuple[str, dict[str, Any]]:
-    """The next state, and the variables that the way there sets."""
+    """Returns the next state, and the variables that the transition sets."""
     variables = {**CALM, **changes}
     chosen = STATES[state]
     rules = (one for one in chosen["Choices"] if evaluate(one["Condition"], **variables))
@@ -73,19 +73,19 @@ def following(state: str, **changes: Any) -> tuple[str, dict[str, Any]]:
 
 
 def value(text: Any, **variables: Any) -> Any:
-    """A value as it stands, or that of an expression."""
+    """Returns a literal value, or the value of an expression."""
     is_expression = isinstance(text, str) and text.startswith("{%")
     return evaluate(text, **variables) if is_expression else text
 
 
 def decision(**changes: Any) -> tuple[str, str]:
-    """The next state, and the message for a person where there is one."""
+    """Returns the next state, and the failure message if there is one."""
     state, assigned = following("Decide", **changes)
     return state, assigned.get("cause", "")
 
 
 def seen(state: str, result: Any, **changes: Any) -> dict[str, Any]:
-    """Variables that a task sets, of its result."""
+    """Returns the variables that a task sets from its result."""
     states = {"result": result, "input": changes.pop("given", {})}
     return {
         name: value(text, states=states, **{**CALM, **changes})
@@ -94,7 +94,7 @@ def seen(state: str, result: Any, **changes: Any) -> dict[str, Any]:
 
 
 def item(**changes: Any) -> dict[str, Any]:
-    """`PINNED` as DynamoDB gives it; None leaves a member out."""
+    """Returns `PINNED` in DynamoDB's format; None omits a member."""
     variants = [
         {"name": {"S": "champion"}, "model": {"S": naming.model(NAMES, 12)},
          "weight": {"N": "9"}, "version": {"N": "12"}},
@@ -116,7 +116,7 @@ def item(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("start", "states"), [("Start", STATES), ("Find model", MODELS)])
-def test_every_state_is_there_and_can_be_reached(start: str, states: dict[str, Any]) -> None:
+def test_every_state_exists_and_is_reachable(start: str, states: dict[str, Any]) -> None:
     def transitions(state: dict[str, Any]) -> set[str]:
         rules = [state, *state.get("Choices", []), *state.get("Catch", [])]
         return {one[key] for one in rules for key in ("Next", "Default") if key in one}
@@ -128,7 +128,7 @@ def test_every_state_is_there_and_can_be_reached(start: str, states: dict[str, A
     assert reached == set(states)
 
 
-def test_no_call_fails_unseen() -> None:
+def test_every_failed_call_is_caught() -> None:
     calls = {
         name: one
         for name, one in STATES.items()
@@ -139,14 +139,14 @@ def test_no_call_fails_unseen() -> None:
         assert [one["Next"] for one in state["Catch"]] == ["Is the refusal passing"], name
 
 
-def test_what_changes_something_is_not_repeated_before_the_next_look() -> None:
+def test_calls_that_change_something_are_not_retried_before_the_next_comparison() -> None:
     changing = ("create", "update", "delete")
     for name, state in {**STATES, **MODELS}.items():
         if state.get("Resource", "").rpartition(":")[2].startswith(changing):
             assert state["Retry"] == [], name
 
 
-def test_what_is_missing_is_an_empty_list_and_no_refusal() -> None:
+def test_a_missing_resource_is_an_empty_list_and_not_an_error() -> None:
     assert seen("Find endpoint", {"Endpoints": []})["status"] == "Missing"
     longer = {"EndpointName": f"{NAMES.endpoint}-2", "EndpointStatus": "InService"}
     assert seen("Find endpoint", {"Endpoints": [longer]})["status"] == "Missing"
@@ -154,7 +154,7 @@ def test_what_is_missing_is_an_empty_list_and_no_refusal() -> None:
     assert seen("Find endpoint", {"Endpoints": [mine, longer]})["status"] == "Updating"
 
 
-def test_the_weights_of_the_endpoint_are_compared_whatever_their_order() -> None:
+def test_the_weights_of_the_endpoint_are_compared_regardless_of_order() -> None:
     variants = [
         {"VariantName": "b", "CurrentWeight": 0.10000000149},
         {"VariantName": "a", "CurrentWeight": 9.0},
@@ -188,9 +188,7 @@ def test_a_release_is_read_from_its_item() -> None:
         ({"variants": {"L": [{"S": "a"}]}}, "every variant needs"),
     ],
 )
-def test_an_item_that_is_no_release_is_reported_and_not_served(
-    changes: dict[str, Any], fault: str
-) -> None:
+def test_an_invalid_release_is_reported_and_not_served(changes: dict[str, Any], fault: str) -> None:
     found = seen("Read release", item(**changes))
     assert fault in found["fault"]
     state, assigned = following("Is a release pinned", **found)
@@ -199,7 +197,7 @@ def test_an_item_that_is_no_release_is_reported_and_not_served(
     assert "lakecast-prod-releases" in assigned["cause"]
 
 
-def test_without_a_release_the_newest_approved_version_is_wanted() -> None:
+def test_without_a_release_the_newest_approved_version_is_requested() -> None:
     decide = "Decide"
     assert following("Is a release pinned") == (decide, {"wanted": WANTED})
     assert following("Is a release pinned", version=0) == (decide, {"wanted": NOTHING})
@@ -236,14 +234,14 @@ def test_the_versions_that_a_release_pins_are_described_at_once() -> None:
     assert seen("Describe pinned versions", {"ModelPackageSummaries": {}}) == {"refused": []}
 
 
-def test_only_the_release_that_was_seen_is_removed() -> None:
+def test_only_the_observed_release_is_removed() -> None:
     arguments = STATES["Remove release"]["Arguments"]
     assert arguments["ConditionExpression"] == "written_at = :seen"
     (value,) = arguments["ExpressionAttributeValues"][":seen"].values()
     assert evaluate(value, wanted=PINNED) == "then"
 
 
-def test_a_release_bears_the_names_that_clients_derive() -> None:
+def test_a_release_has_the_names_that_clients_derive() -> None:
     update = STATES["Update endpoint"]["Arguments"]
     assert evaluate(update["EndpointConfigName"], **CALM) == RELEASE
     assert RELEASE.startswith("lakecast-prod-forecast-v12-")
@@ -259,7 +257,7 @@ def test_a_release_bears_the_names_that_clients_derive() -> None:
     ]
 
 
-def test_a_model_is_made_of_a_version_or_of_a_training_job() -> None:
+def test_a_model_is_created_from_a_version_or_a_training_job() -> None:
     chosen = MODELS["Is the model there"]
     is_there, of_version = chosen["Choices"]
     version, job = PINNED["variants"]
@@ -303,12 +301,12 @@ def test_a_model_is_made_of_a_version_or_of_a_training_job() -> None:
         ({"serves": RELEASE, "weights": "champion:0.5"}, "Set weights"),
     ],
 )  # fmt: skip
-def test_one_thing_is_done_about_a_difference(situation: dict[str, Any], expected: str) -> None:
+def test_one_action_is_taken_on_a_difference(situation: dict[str, Any], expected: str) -> None:
     assert decision(**situation) == (expected, "")
 
 
 def test_two_hours_of_waiting_fit_into_the_history_of_an_execution() -> None:
-    """Step Functions ends an execution at 25,000 events; a task has five, other states two."""
+    """Step Functions ends an execution after 25,000 events; a task has five, other states two."""
     one_turn = [
         *("Find endpoint", "Is there an endpoint", "Describe endpoint", "Find newest approved"),
         *("Read release", "Is a release pinned", "Does it pin versions"),
@@ -335,9 +333,7 @@ def test_two_hours_of_waiting_fit_into_the_history_of_an_execution() -> None:
         ({"wanted": NOTHING, "note": "The release was removed."}, "The release was removed."),
     ],
 )
-def test_a_person_is_told_what_only_a_person_can_mend(
-    situation: dict[str, Any], words: str
-) -> None:
+def test_failures_that_need_a_person_are_reported(situation: dict[str, Any], words: str) -> None:
     state, message = decision(**situation)
     assert state == "Explain failure"
     assert words in message
@@ -369,13 +365,13 @@ def test_a_release_that_was_removed_is_reported_once_the_endpoint_is_settled() -
 
 
 @pytest.mark.parametrize("step", ["Create model", "Create endpoint", "Update endpoint"])
-def test_a_refusal_is_no_failure_before_the_next_looks(step: str) -> None:
-    """Another execution that was faster shows in them, whatever the refusal's words."""
+def test_a_rejected_call_is_not_a_failure_before_the_next_comparisons(step: str) -> None:
+    """They show whether another execution was faster, regardless of the error message."""
     refusal = {"step": step, "cause": "Cannot create already existing endpoint."}
     assert following("Is the refusal passing", **refusal) == ("Wait", {"refusals": 1})
 
 
-def test_a_refusal_that_does_not_pass_is_told() -> None:
+def test_a_permanently_rejected_call_is_reported() -> None:
     refusal = {"step": "Prepare models", "cause": "Could not find model data at s3://models/x."}
     assert following("Is the refusal passing", **refusal, refusals=2)[0] == "Wait"
     state, assigned = following("Is the refusal passing", **refusal, refusals=3)
@@ -384,14 +380,14 @@ def test_a_refusal_that_does_not_pass_is_told() -> None:
     assert assigned["cause"] == expected
 
 
-def test_a_rejection_of_what_does_not_serve_makes_no_endpoint() -> None:
+def test_a_rejection_of_a_version_out_of_service_creates_no_endpoint() -> None:
     missing = {"status": "Missing", "serves": "nothing", "rejected": 11}
     assert decision(**missing) == ("Done", "")
     deleted = STATES["Delete endpoint"]["Assign"]["rejected"]
     assert decision(**{**missing, "rejected": evaluate(deleted)}) == ("Prepare models", "")
 
 
-def test_a_rejected_version_that_goes_on_serving_is_reported() -> None:
+def test_a_rejected_version_that_remains_in_service_is_reported() -> None:
     variants = [{"ModelName": naming.model(NAMES, 11)}]
     found = seen("Describe configuration", {"ProductionVariants": variants}, rejected=11)
     assert found == {"live": True}

@@ -1,4 +1,4 @@
-"""The rule that raises a message about executions that were stopped or took too long."""
+"""The rule that reports executions that were stopped or timed out."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_every_state_machine_of_the_estate_is_watched(estate):
     machines = estate.resources("aws_sfn_state_machine").values()
     there = {estate.names.state_machine_arn(one["name"]) for one in machines}
     assert there <= set(detail["stateMachineArn"])
-    assert detail["status"] == ["ABORTED", "TIMED_OUT"]  # one that fails says so itself
+    assert detail["status"] == ["ABORTED", "TIMED_OUT"]  # an execution that fails reports it itself
 
 
-def test_the_topic_and_its_key_take_the_message(estate):
+def test_the_topic_and_its_key_accept_the_message(estate):
     target = estate.resources("aws_cloudwatch_event_target")["stopped_executions_target"]
     assert target["arn"] == estate.names.alarm_topic_arn
     topic = json.loads(estate.resources("aws_sns_topic_policy")["alarms_policy"]["policy"])
@@ -36,5 +36,5 @@ def test_the_topic_and_its_key_take_the_message(estate):
     assert rule.startswith(f"lakecast-{estate.names.environment}-")
     key = json.loads(estate.resources("aws_kms_key")["key"]["policy"])
     (used,) = [one for one in key["Statement"] if one["Sid"] == "EventsToAlarmTopic"]
-    # conditions on source account and ARN are not met when EventBridge publishes
+    # EventBridge sends no source account or ARN, so conditions on them would fail
     assert list(used["Condition"]["StringEquals"]) == ["kms:EncryptionContext:aws:sns:topicArn"]

@@ -13,8 +13,8 @@ from infra.terraform import binary as terraform_binary
 from infra.terraform.binary import RELEASE, TerraformMissingError, find
 
 
-def says(version: str, path: Path) -> Path:
-    """A program that says it is that version of Terraform."""
+def program(version: str, path: Path) -> Path:
+    """Writes a program that reports this version of Terraform."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'#!/bin/sh\necho \'{{"terraform_version": "{version}"}}\'\n')
     path.chmod(0o755)
@@ -34,7 +34,7 @@ def never(address: str) -> bytes:
 
 @pytest.fixture
 def pinned(tmp_path, monkeypatch):
-    """A release whose checksum is pinned for this machine."""
+    """Returns a release whose checksum is pinned for this machine."""
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     content = release(b"#!/bin/sh\n")
@@ -46,14 +46,14 @@ def pinned(tmp_path, monkeypatch):
 
 
 def test_terraform_on_the_path_is_taken(tmp_path):
-    binary = says("1.11.9", tmp_path / "bin/terraform")
+    binary = program("1.11.9", tmp_path / "bin/terraform")
 
     assert find({"PATH": str(binary.parent)}, tmp_path, never) == binary
 
 
-def test_a_named_terraform_comes_before_the_path(tmp_path):
-    on_path = says("1.11.1", tmp_path / "bin/terraform")
-    named = says("1.11.2", tmp_path / "mine")
+def test_a_named_terraform_has_precedence_over_the_path(tmp_path):
+    on_path = program("1.11.1", tmp_path / "bin/terraform")
+    named = program("1.11.2", tmp_path / "mine")
 
     found = find({"PATH": str(on_path.parent), "LAKECAST_TERRAFORM": str(named)}, tmp_path, never)
 
@@ -61,7 +61,7 @@ def test_a_named_terraform_comes_before_the_path(tmp_path):
 
 
 def test_another_series_is_refused(tmp_path):
-    binary = says("1.5.7", tmp_path / "bin/terraform")
+    binary = program("1.5.7", tmp_path / "bin/terraform")
 
     with pytest.raises(TerraformMissingError, match=r"Terraform 1\.5\.7; Lakecast needs 1\.11\.x"):
         find({"PATH": str(binary.parent)}, tmp_path, never)
@@ -73,10 +73,10 @@ def test_a_named_terraform_that_is_not_there_is_refused(tmp_path):
 
 
 def test_a_missing_terraform_is_fetched_once_and_checked(tmp_path, pinned):
-    asked = []
+    fetched = []
 
     def fetch(address: str) -> bytes:
-        asked.append(address)
+        fetched.append(address)
         return pinned
 
     first = find({"PATH": str(tmp_path)}, tmp_path, fetch)
@@ -85,7 +85,7 @@ def test_a_missing_terraform_is_fetched_once_and_checked(tmp_path, pinned):
     assert first == second
     assert first.read_bytes() == b"#!/bin/sh\n"
     assert first.stat().st_mode & 0o111
-    assert len(asked) == 1
+    assert len(fetched) == 1
 
 
 def test_a_release_with_another_checksum_is_not_used(tmp_path, pinned):
@@ -96,7 +96,7 @@ def test_a_release_with_another_checksum_is_not_used(tmp_path, pinned):
     assert not (tmp_path / "bin").exists()
 
 
-def test_no_network_is_said_with_what_to_do(tmp_path, pinned):
+def test_without_a_network_the_error_says_what_to_do(tmp_path, pinned):
     def offline(address: str) -> bytes:
         raise urllib.error.URLError("no route to host")
 
@@ -104,7 +104,7 @@ def test_no_network_is_said_with_what_to_do(tmp_path, pinned):
         find({"PATH": str(tmp_path)}, tmp_path, offline)
 
 
-def test_a_machine_without_a_pinned_release_is_told(tmp_path, pinned, monkeypatch):
+def test_a_machine_without_a_pinned_release_is_reported(tmp_path, pinned, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
 
     with pytest.raises(TerraformMissingError, match="no release for linux on riscv64 is pinned"):

@@ -11,7 +11,7 @@ def test_a_named_mirror_is_taken(tmp_path):
     assert mirror({"LAKECAST_TERRAFORM_MIRROR": str(tmp_path)}, "5.100.0") == tmp_path
 
 
-def test_a_packed_mirror_is_one_too(tmp_path):
+def test_a_packed_mirror_is_accepted(tmp_path):
     (tmp_path / PROVIDER).mkdir(parents=True)
     (tmp_path / PROVIDER / "terraform-provider-aws_5.100.0_linux_amd64.zip").touch()
 
@@ -25,12 +25,12 @@ def test_a_named_mirror_with_another_version_is_refused(tmp_path):
         mirror({"LAKECAST_TERRAFORM_MIRROR": str(tmp_path)}, "5.100.0")
 
 
-def test_with_a_mirror_the_registry_is_not_asked_for_the_provider(tmp_path):
+def test_with_a_mirror_the_registry_does_not_provide_the_provider(tmp_path):
     text = cli_configuration(tmp_path)
 
     assert f'path = "{tmp_path}"' in text
     assert f'exclude = ["{PROVIDER}"]' in text
 
 
-def test_without_a_mirror_terraform_asks_the_registry():
+def test_without_a_mirror_terraform_uses_the_registry():
     assert cli_configuration(None) == "disable_checkpoint = true\n"

@@ -42,7 +42,7 @@ def test_changes_are_read_from_terraforms_messages(plan):
     assert plan.summary == "Plan: 2 to add, 1 to change, 3 to destroy."
 
 
-def test_what_would_lose_data_is_flagged(plan, place):
+def test_changes_that_lose_data_are_flagged(plan, place):
     lines = render(place, [plan], "plan.json")
 
     assert "  ± data: aws_dynamodb_table.interactions   HOLDS DATA" in lines
@@ -51,7 +51,7 @@ def test_what_would_lose_data_is_flagged(plan, place):
     assert not any("aws_s3_bucket.models" in line for line in lines)
 
 
-def test_the_report_says_where_it_is_and_what_comes_next(plan, place):
+def test_the_report_names_its_target_and_the_next_command(plan, place):
     text = "\n".join(render(place, [plan, StackPlan("serving", (), NO_CHANGES)], "x/plan.json"))
 
     for expected in (
@@ -87,5 +87,5 @@ def test_a_report_of_drift_saves_nothing_and_proposes_nothing(plan, place):
     assert not any(line.startswith(("saved", "next")) for line in render(place, [plan], None))
 
 
-def test_a_plan_survives_its_record(plan):
+def test_a_plan_is_the_same_after_recording(plan):
     assert StackPlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan

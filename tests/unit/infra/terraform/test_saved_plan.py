@@ -52,7 +52,7 @@ def test_a_plan_made_elsewhere_is_refused(place, changes, complaint):
         load(replace(place, **changes))
 
 
-def test_a_plan_is_spent_once(place):
+def test_a_plan_is_applied_once(place):
     save(place, [CHANGED])
     spend(place)
 
