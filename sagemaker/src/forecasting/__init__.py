@@ -1,1 +1,1 @@
-"""From the lake's series to a model behind the endpoint, and how good its forecasts are."""
+"""Trains models on the lake's series, deploys them to the endpoint and evaluates forecasts."""

@@ -1,4 +1,4 @@
-"""Failures that the caller can mend; the command line shows them as one line."""
+"""Errors that a user can fix; the command line shows them as one line."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from contracts.errors import LakecastError
 
 
 class ForecastingError(LakecastError):
-    """Something is missing or was refused. The message says what, and what to do."""
+    """Something is missing or was refused; the message says what it is and what to do."""
 
 
 def message_of(error: ClientError) -> str:
-    """What AWS says, without botocore's words around it."""
+    """Returns AWS's message, without the text that botocore adds."""
     return str(error.response["Error"].get("Message", error))
 
 
 def is_missing(error: ClientError) -> bool:
-    """Whether SageMaker refused a call because there is nothing of that name.
+    """Returns whether SageMaker refused a call because the named resource does not exist.
 
-    SageMaker has one code, ``ValidationException``, for most refusals, so its words decide: "Could
-    not find endpoint …", "ModelPackage … does not exist.", and of jobs "Requested resource not
-    found." This is the only place that knows them.
+    SageMaker uses one code, ``ValidationException``, for most errors, so the message decides:
+    "Could not find endpoint …", "ModelPackage … does not exist." or, for jobs, "Requested resource
+    not found." All code that needs this check calls this function.
     """
     message = message_of(error)
     return any(words in message for words in ("Could not find", "does not exist", "not found"))

@@ -1,4 +1,4 @@
-"""The one wait for what AWS does: each state is reported, and a person may leave at any time."""
+"""Polls AWS until a state is final and reports each state; Ctrl-C ends only the wait."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 EARLY_POLLS = 60
-"""Polls a second apart; what takes longer is asked every `LATE_POLL` seconds, to spare quotas."""
+"""Number of polls one second apart; later polls are `LATE_POLL` seconds apart, to save quota."""
 LATE_POLL = 10.0
 
 State = TypeVar("State")
 
 
 class WaitLeft(KeyboardInterrupt):
-    """A wait that a person left, while the work goes on in AWS; says how to take it up again."""
+    """A wait ended by Ctrl-C while AWS continues; the message says how to resume waiting."""
 
 
 def final_state(
@@ -25,17 +25,17 @@ def final_state(
     *,
     left: str,
 ) -> State:
-    """Report each state that is asked for, until one is final; that one.
+    """Polls and reports the state until it is final, and returns the final state.
 
     Parameters
     ----------
     left
-        How to take the wait up again, for a person who leaves it.
+        Message for a user who stops waiting: how to resume the wait.
 
     Raises
     ------
     WaitLeft
-        A person left (Ctrl-C).
+        The user pressed Ctrl-C.
     """
     polls = 0
     try:

@@ -1,4 +1,4 @@
-"""The group ``lakecast models``."""
+"""The command group ``lakecast models``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``lakecast models forecast`` and ``evaluate`` do: ask the API, and print what it answers."""
+"""Implements ``lakecast models forecast`` and ``evaluate``, which call the API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN_QUANTILES = ("0.1", "0.5", "0.9")
 
 
 def forecast(session: Any, names: Names, request: ForecastRequest, console: Console) -> None:
-    """Ask the API and print the answer."""
+    """Calls the API and prints the response."""
 
     api = ForecastApi.find(session, names)
     if not request.device_id:
@@ -42,16 +42,16 @@ def evaluate(
     days: int | None,
     shown: tuple[str, str],
 ) -> None:
-    """Forecast past days over the API, print and keep how good that was.
+    """Forecasts past days through the API, and prints and saves the metrics.
 
     Parameters
     ----------
     origin
-        First hour of the only day; None judges several.
+        First hour of the only day to evaluate; None evaluates several days.
     days
-        The last days; None judges those after the end of the training data.
+        Number of last days to evaluate; None evaluates the days after the training data.
     shown
-        Device and pollutant of the forecasts that are drawn; an empty device is the first one.
+        Device and pollutant of the plotted forecasts; an empty device is the first one.
     """
 
     with console.status("reading the hourly series"):

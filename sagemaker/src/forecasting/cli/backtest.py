@@ -1,4 +1,4 @@
-"""``backtest``: models' forecasts of months to files, their errors side by side, and a page."""
+"""Implements ``backtest``: forecasts in files, a table of metrics per model, and an HTML report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from forecasting.errors import ForecastingError
 from forecasting.lake import hourly_series
 
 RECORDED = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28))  # noqa: DTZ001  (local time)
-"""What is asked of recorded stations where nothing else is."""
+"""Default plan for recorded stations."""
 
 PERFECT_FORESIGHT = (
     "The model was shown the recorded weather of the hours that it forecasts. That is perfect "
@@ -36,12 +36,12 @@ PERFECT_FORESIGHT = (
 
 
 def run(options: Options, console: Console) -> None:
-    """Backtest a model beside its rivals, write its forecasts and the page, print the errors.
+    """Backtests a model and baselines, writes the forecasts and the report, prints the metrics.
 
     Raises
     ------
     ForecastingError
-        The data, the plan, a model or a file to write to is not usable.
+        The data, the plan, a model or an output file is not usable.
     """
     asked = options.contestants()
     for name, path in (("OUT", options.out), ("REPORT", options.page)):
@@ -129,7 +129,7 @@ def _facts(history: History, plan: Plan, options: Options) -> list[str]:
 
 
 def _label(one: Contestant, options: Options) -> str:
-    """As a progress bar calls it."""
+    """Returns the label of a contestant's progress bar."""
     is_one_of_many = one.model == options.model and len(options.seeds) > 1
     return f"{one.name}, seed {one.seed}" if is_one_of_many else one.name
 
@@ -141,7 +141,7 @@ def _file(options: Options, one: Contestant) -> Path:
 
 
 def _check_writable(name: str, path: Path) -> None:
-    """Find out before hours of work, not after."""
+    """Checks that a file is writable, before hours of work rather than after."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():

@@ -1,4 +1,4 @@
-"""What can be asked of ``backtest``."""
+"""Options of ``backtest``."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from forecasting.errors import ForecastingError
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for.
+    """Options of a backtest.
 
     Parameters
     ----------
     data
-        Folder of CSV files; None is the lake.
+        Folder of CSV files; None means the lake.
     train_end, test_end, origin_step
-        As `Plan` has them; None is the default of the data.
+        See `Plan`; None means the default for the data.
     out
-        Parquet file of the model's forecasts; those of further seeds go beside it.
+        Parquet file of the model's forecasts; files of further seeds are written to its folder.
     seeds
-        Of the model; its rivals take the first.
+        Seeds of the model; baselines use the first.
     weather_known
-        Whether the model is shown the recorded weather to come.
+        Whether the model gets the recorded weather of the forecast hours.
     jobs
-        Processes at once.
+        Number of parallel processes.
     page
         HTML file of the report.
     environment
-        Whose lake it is.
+        Environment of the lake.
     """
 
     data: Path | None
@@ -50,12 +50,12 @@ class Options:
     environment: str
 
     def contestants(self) -> list[Contestant]:
-        """The model by its seeds, then its rivals.
+        """Returns the model once per seed, then the baselines.
 
         Raises
         ------
         ForecastingError
-            A model is not known, or can make no use of the weather.
+            A model is unknown or cannot use the weather.
         """
         for option, names in (("MODEL", [self.model]), ("BASELINES", self.baselines)):
             unknown = [name for name in names if name not in MODELS]

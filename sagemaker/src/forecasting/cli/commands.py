@@ -1,4 +1,4 @@
-"""What each command does, between the command line and the parts that do the work."""
+"""Implements the commands ``train`` and ``deploy``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from forecasting.releases import deployment
 from forecasting.releases.deployment import Variant
 
 OUTCOME = ("train:final_loss", "test:mean_wQuantileLoss")
-"""Metrics that say how a training went."""
+"""Metrics that summarise a training."""
 
 
 def train(
@@ -27,12 +27,12 @@ def train(
     *,
     job: str | None = None,
 ) -> None:
-    """Run a training job to its end, of the settings' algorithm where none is named.
+    """Runs a training job until it ends; the algorithm defaults to that of the settings.
 
     Parameters
     ----------
     job
-        A job that was started before and is waited for again; no other one is started.
+        A job started earlier to wait for; no new one is started.
     """
     algorithm = algorithm or settings.training.algorithm
     name = job or training.start(session, names, settings, algorithm, datetime.now(UTC))
@@ -53,7 +53,7 @@ def deploy(
     variants: Sequence[Variant],
     console: Console,
 ) -> None:
-    """Put models behind the endpoint; the newest one where no variant is named."""
+    """Deploys models to the endpoint; the newest one if no variant is given."""
     chosen = list(variants) or [
         Variant(deployment.DEFAULT_VARIANT, training.latest_completed(session, names))
     ]

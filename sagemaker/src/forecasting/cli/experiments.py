@@ -1,4 +1,4 @@
-"""``make experiments``: keep what jobs did as runs in MLflow, and show them in a browser."""
+"""Implements ``make experiments``: mirrors jobs as runs in MLflow, and shows them in a browser."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from forecasting.experiments.telemetry import WITHOUT_TELEMETRY
 from forecasting.releases import registry
 
 VERSIONS = 100
-"""The newest ones, whose approval may have changed since the last time."""
+"""Number of newest versions to read again, because their approval may have changed."""
 
 LOOPBACK = "127.0.0.1"
 _STARTUP_SECONDS = 120
@@ -35,14 +35,14 @@ _STOP_SECONDS = 10
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for.
+    """Options of ``make experiments``.
 
     Parameters
     ----------
     store
         Folder of this machine's own MLflow store.
     tracking_uri
-        MLflow server to use; None is that of the settings, else the store.
+        MLflow server to use; None means that of the settings or, without one, the store.
     page_port
         Port of the page.
     """
@@ -54,7 +54,7 @@ class Options:
 
 
 def run(options: Options, session: Any, names: Names, settings: Settings, console: Console) -> None:
-    """Mirror, and show where that is asked for."""
+    """Mirrors the jobs and, if requested, shows the experiment."""
     tracking_uri = options.tracking_uri or tracking_uri_of(names, settings, options.store)
     experiment_id = mirror(session, names, tracking_uri, options.store, console)
     if options.show:
@@ -71,17 +71,17 @@ def run(options: Options, session: Any, names: Names, settings: Settings, consol
 
 
 def tracking_uri_of(names: Names, settings: Settings, folder: Path) -> str:
-    """SageMaker's managed MLflow where the settings have it, else the store in a folder."""
+    """Returns SageMaker managed MLflow if it is in the settings, otherwise the local store."""
     return server_arn(names) if settings.experiments.tracking_server else local_uri(folder)
 
 
 def mirror(session: Any, names: Names, tracking_uri: str, folder: Path, console: Console) -> str:
-    """Bring the environment's experiment up to date with its jobs and its registry; its id.
+    """Updates the environment's experiment from its jobs and registry, and returns its id.
 
     Parameters
     ----------
     folder
-        Of this machine's store, where `tracking_uri` is that.
+        Folder of this machine's store, if `tracking_uri` is that store.
     """
     is_local = tracking_uri == local_uri(folder)
     artifacts = (folder.absolute() / "artifacts").as_uri() if is_local else None
@@ -113,7 +113,7 @@ def mirror(session: Any, names: Names, tracking_uri: str, folder: Path, console:
 def show(
     session: Any, names: Names, tracking_uri: str, page: str, *, port: int, console: Console
 ) -> None:
-    """Say where the experiment can be looked at; of this machine's store, until Ctrl-C."""
+    """Prints the experiment's address; serves this machine's store until Ctrl-C."""
     if tracking_uri.startswith("arn:"):
         url = session.client("sagemaker").create_presigned_mlflow_tracking_server_url(
             TrackingServerName=names.tracking_server
@@ -123,7 +123,7 @@ def show(
         console.print(f"open {tracking_uri.rstrip('/')}{page}")
     else:
         log = Path(tracking_uri.removeprefix("sqlite:///")).with_name("server.log")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the server, too
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # also ends the server
         status = console.status("starting MLflow")
         with status, _serving(tracking_uri, port, log) as server:
             status.stop()
@@ -133,12 +133,12 @@ def show(
 
 @contextmanager
 def _serving(tracking_uri: str, port: int, log_file: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """MLflow's server on this machine's store, and on loopback only, once it answers.
+    """Starts MLflow's server for this machine's store, on loopback only; yields when it responds.
 
     Raises
     ------
     ForecastingError
-        It does not answer, as where the port is taken.
+        The server does not respond, for example because the port is in use.
     """
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking_uri]
     options = ["--host", LOOPBACK, "--port", str(port), "--workers", "1"]
@@ -149,7 +149,7 @@ def _serving(tracking_uri: str, port: int, log_file: Path) -> Iterator[subproces
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that all of its processes can be ended
+            start_new_session=True,  # allows all of its processes to be stopped
         )
     try:
         _await_answer(server, port, log_file)

@@ -1,4 +1,4 @@
-"""``make monitor``: how the last week differs from what is usual for the model, now."""
+"""Implements ``make monitor``: compares the last week with the model's reference data."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ REPORT, PAGE = "drift.json", "drift.html"
 
 
 def run(session: Any, names: Names, output: Path, console: Console) -> None:
-    """Measure, print each statistic beside its limit, and keep the page for people.
+    """Measures drift, prints each statistic with its limit, and saves the HTML report.
 
     Parameters
     ----------
     output
-        Folder for the page.
+        Folder for the report.
 
     Raises
     ------
     ForecastingError
-        No version of the model is approved, it keeps no reference, or a step failed.
+        No version of the model is approved, the version has no reference, or a step failed.
     """
     with console.status(names.nightly_machine) as status:
         done = executions.run(
@@ -48,7 +48,7 @@ def run(session: Any, names: Names, output: Path, console: Console) -> None:
 
 
 def findings_table(report: Mapping[str, Any]) -> Table:
-    """What was measured, check by check; what is beyond its limit in bold."""
+    """Builds a table with a row per check; values beyond their limit are bold."""
     when = report["origin"][:16].replace("T", " ")
     table = Table(
         title=f"The week up to {when} UTC, beside what is usual for version {report['version']}"

@@ -1,4 +1,4 @@
-"""``make forecast-batch``: forecasts of every series into the lake, as each night."""
+"""Implements ``make forecast-batch``: runs the nightly forecasts of every series now."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from forecasting.machines import executions
 
 
 def run(session: Any, names: Names, console: Console) -> None:
-    """Run the state machine of the nightly forecasts; print what it wrote and how to see it.
+    """Runs the state machine of the nightly forecasts; prints the result and how to view it.
 
     Raises
     ------
     ForecastingError
-        No version of the model is approved, another run is under way, or a step failed.
+        No version of the model is approved, another run is in progress, or a step failed.
     """
     with console.status(names.nightly_machine) as status:
         done = executions.run(

@@ -1,4 +1,4 @@
-"""How far long works are: bars on a terminal, elsewhere a line when one is done."""
+"""Progress of long tasks: bars on a terminal, otherwise one line per completed task."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 
 class Bars:
-    """A bar a work, while the context lasts.
+    """One progress bar per task, shown while the context is active.
 
     Parameters
     ----------
     works
-        Names, each once.
+        Names of the tasks, without duplicates.
     """
 
     def __init__(self, console: Console, works: Sequence[str]) -> None:
@@ -48,7 +48,7 @@ class Bars:
         self._progress.stop()
 
     def report(self, work: str, share: float) -> None:
-        """A share, 0 to 1, of a work is done; its time counts from the first share told."""
+        """Reports the completed share (0 to 1) of a task; its time starts with the first report."""
         if work not in self._started:
             self._started[work] = time.monotonic()
             self._progress.start_task(self._tasks[work])

@@ -1,4 +1,4 @@
-"""``models``, ``approve`` and ``reject``: the registry on the command line."""
+"""Implements ``list``, ``approve`` and ``reject`` for versions in the registry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from forecasting.releases.rollout import Rollout
 from forecasting.releases.serving import Served
 
 NEWEST = 20
-"""Versions that are listed."""
+"""Number of versions that are listed."""
 _COLOURS = {APPROVED: "green", PENDING: "yellow", REJECTED: "red"}
 _FIGURES = (
     ("wQL", "wql"),
@@ -30,7 +30,7 @@ _NOTHING = "–"
 
 
 def models(session: Any, names: Names, number: int | None, console: Console) -> None:
-    """List the versions and what serves, or show one version."""
+    """Lists the versions and the served variants, or shows one version."""
     if number is None:
         _list(session, names, console)
     else:
@@ -38,15 +38,15 @@ def models(session: Any, names: Names, number: int | None, console: Console) -> 
 
 
 def approve(session: Any, names: Names, number: int, reason: str, console: Console) -> None:
-    """Approve a version and watch it being deployed; again, where that failed before.
+    """Approves a version and follows its rollout; repeats a rollout that failed.
 
-    An approval ends the release that `deploy` has pinned, whichever version is approved.
+    The approval of any version ends the release that `deploy` has pinned.
 
     Raises
     ------
     ForecastingError
-        There is no such version, the lake's categories are no longer those it was trained with, or
-        the rollout fails.
+        The version does not exist, the lake's categories are no longer those it was trained with,
+        or the rollout fails.
     """
     version = registry.version(session, names, number)
     servable.check_categories(session.client("s3"), names, servable.of_version(names, version))
@@ -67,14 +67,14 @@ def approve(session: Any, names: Names, number: int, reason: str, console: Conso
 
 
 def reject(session: Any, names: Names, number: int, reason: str, console: Console) -> None:
-    """Reject a version and, where it is the live one, watch the one before it come back.
+    """Rejects a version and, if it is the live one, follows the rollback to the one before it.
 
-    Rejecting it once more follows what has not ended, and repeats what failed.
+    A repeated rejection follows a rollout in progress, or repeats one that failed.
 
     Raises
     ------
     ForecastingError
-        There is no such version, no reason, or the rollout fails.
+        The version does not exist, the reason is empty, or the rollout fails.
     """
     if not reason.strip():
         raise ForecastingError("say why: make reject VERSION=… REASON='…'")
@@ -123,7 +123,7 @@ def _list(session: Any, names: Names, console: Console) -> None:
 
 
 def table(names: Names, versions: Sequence[Version], variants: Sequence[Served]) -> Table:
-    """The versions, a row each; what is in service is marked with its share of the traffic."""
+    """Builds a table with a row per version; those in service show their share of the traffic."""
     made = Table("", "version", "status", "algorithm", "data", box=None, pad_edge=False)
     for title, _ in _FIGURES:
         made.add_column(title, justify="right")
@@ -156,7 +156,7 @@ def _following(versions: Sequence[Version]) -> str:
 
 
 def show(version: Version, console: Console) -> None:
-    """All that is known of a version."""
+    """Prints all details of a version."""
     rows = Table(show_header=False, box=None, pad_edge=False)
     known = {
         "version": str(version.number),
@@ -172,5 +172,5 @@ def show(version: Version, console: Console) -> None:
 def _figure(text: str) -> str:
     try:
         return f"{float(text):.3f}"
-    except ValueError:  # as without a champion
+    except ValueError:  # for example without a champion
         return _NOTHING

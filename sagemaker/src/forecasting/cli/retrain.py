@@ -1,4 +1,4 @@
-"""``make retrain``: a run of the state machine ``retrain``, shown step by step, and its outcome."""
+"""Implements ``make retrain``: runs the state machine ``retrain``, prints its steps and outcome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BASELINES = {"persistence": "wql_persistence", "daily seasonal naive": "wql_nai
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is asked for; `wanted` makes the machine's input of it.
+    """Options of a run; `wanted` converts them to the state machine's input.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Options:
 
 
 def run(options: Options, session: Any, names: Names, console: Console) -> None:
-    """Retrain and print the outcome; a candidate that is rejected is an outcome as well."""
+    """Retrains and prints the outcome; a rejected candidate is an outcome, not an error."""
     given = wanted(options)
     execution = retraining.under_way(session, names, options.resume) if options.resume else None
     if execution is None:
@@ -67,7 +67,7 @@ def run(options: Options, session: Any, names: Names, console: Console) -> None:
 
 
 class _Shown:
-    """A line a step that has ended, each once."""
+    """Prints one line per completed step."""
 
     def __init__(self, console: Console) -> None:
         self._console, self._count = console, 0
@@ -79,12 +79,12 @@ class _Shown:
 
 
 def wanted(options: Options) -> dict[str, Any]:
-    """The machine's input: only what was said.
+    """Returns the state machine's input, which contains only the options that were given.
 
     Raises
     ------
     ForecastingError
-        A hyperparameter is none, or a run is to go on with another algorithm.
+        A hyperparameter is invalid, or a run should be resumed with another algorithm.
     """
     if options.resume and options.model:
         raise ForecastingError("a run goes on with its own algorithm: say RESUME without MODEL")
@@ -102,7 +102,7 @@ def wanted(options: Options) -> dict[str, Any]:
 
 
 def figures(outcome: Outcome) -> Table:
-    """The candidate beside what it was measured against."""
+    """Builds a table that compares the candidate with the models it was measured against."""
     found = outcome.figures
     table = Table(title="Forecasts of days that the candidate has not seen")
     table.add_column("")
@@ -118,7 +118,7 @@ def figures(outcome: Outcome) -> Table:
 
 
 def conclusion(outcome: Outcome, page: Path) -> list[str]:
-    """The verdict with its reasons, what became of the candidate, and what to do."""
+    """Returns the decision with its reasons, the candidate's status, and what to do next."""
     version = f"version {outcome.version}"
     following = {
         APPROVED: f"{version} is approved and goes into service; next: make models",

@@ -1,4 +1,4 @@
-"""Tables on a terminal of any width."""
+"""Prints tables on terminals of any width."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _WIDEST = 300
 
 
 def print_whole(table: Table, console: Console) -> None:
-    """Print a table; where the terminal is narrower, its lines wrap and lose nothing."""
+    """Prints a table completely; on a narrower terminal its lines wrap."""
     boundless = console.options.update(max_width=_WIDEST)
-    # what is printed is no wider than the console, so a narrow one is told that it is not
+    # rich cuts tables at the console's width, so a narrow console is widened
     width = console.width
     console.width = max(width, Measurement.get(console, boundless, table).maximum)
     console.print(table)

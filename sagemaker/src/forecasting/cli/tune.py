@@ -1,4 +1,4 @@
-"""``make tune``: search, show what was found, and hand the best to the gate."""
+"""Implements ``make tune``: runs a search, shows the trials, and passes the best to the gate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from forecasting.machines import retraining
 
 @dataclass(frozen=True)
 class Options:
-    """What a search is asked for; None is what the settings or the file of ranges say."""
+    """Options of a search; None means the value in the settings or the file of ranges."""
 
     model: str | None
     search: Path
@@ -35,7 +35,7 @@ class Options:
 
 
 def run(options: Options, session: Any, names: Names, settings: Settings, console: Console) -> None:
-    """Tune the algorithm that the options or the settings name."""
+    """Tunes the algorithm that the options or the settings name."""
     algorithm = options.model or settings.training.algorithm
     search = search_settings.read(
         algorithm, options.search, jobs=options.jobs, parallel=options.parallel
@@ -69,19 +69,19 @@ def tune(
     gate: bool,
     job: str | None = None,
 ) -> None:
-    """Run a tuning job to its end; a wait that is left can be taken up again.
+    """Runs a tuning job until it ends; an interrupted wait can be resumed.
 
     Parameters
     ----------
     gate
-        Whether the best values go on to retraining, whose gate says whether they are any better.
+        Whether to retrain with the best values, whose gate decides whether they are better.
     job
-        A tuning job that was started before and is waited for again; no other one is started.
+        A tuning job started earlier to wait for; no new one is started.
 
     Raises
     ------
     ForecastingError
-        A job was refused or failed, or no training of it was measured.
+        A job was refused or failed, or none of its trainings was measured.
     """
     name = job or tuning.job_name(names, datetime.now(UTC))
     if job is None:
@@ -114,7 +114,7 @@ def _start(
     algorithm: str,
     name: str,
 ) -> None:
-    """Hold days out, and start the search that is measured on them."""
+    """Holds days out and starts the search, which is evaluated on them."""
     with console.status("holding days out") as status:
         held_out = tuning_channels.run(
             session,
@@ -149,7 +149,7 @@ def _wait(session: Any, search: Search, console: Console, name: str) -> TuningSt
 def retrain(
     session: Any, names: Names, algorithm: str, hyperparameters: Mapping[str, str], reason: str
 ) -> str:
-    """Start a run of retraining on the channels as they are, for which the values are best."""
+    """Starts a retraining run with the best values on the current channels, without the ETL."""
     commit = retraining.commit()
     wanted = {
         "algorithm": algorithm,
@@ -163,7 +163,7 @@ def retrain(
 
 
 def progress(state: TuningState, jobs: int) -> str:
-    """How far the job is, and the best it has found."""
+    """Describes the job's progress and the best result so far."""
     done = f"{state.ended} of {jobs} trainings"
     if state.best is None:
         return done
@@ -171,7 +171,7 @@ def progress(state: TuningState, jobs: int) -> str:
 
 
 def trial_table(state: TuningState, search: Search) -> Table:
-    """The trials, the best one first."""
+    """Builds a table of the trials, best first."""
     table = Table(title=f"{state.job}: {search.objective}, {search.goal.lower()}d")
     table.add_column("training")
     for title in ("objective", *search.ranges):
@@ -189,18 +189,18 @@ def trial_table(state: TuningState, search: Search) -> Table:
 
 
 def best_as_toml(algorithm: str, best: Trial) -> str:
-    """The tuned values as an environment's settings file holds them."""
+    """Formats the tuned values for an environment's settings file."""
     lines = [f'{name} = "{value}"' for name, value in best.values.items()]
     return "\n".join([f"[training.hyperparameters.{algorithm}]", *lines])
 
 
 def _number(state: TuningState, trial: Trial) -> str:
-    """Which training of the job it is, as ``007``."""
+    """Returns the trial's number in the job, such as ``007``."""
     return trial.job.removeprefix(f"{state.job}-").partition("-")[0]
 
 
 def _short(value: str) -> str:
-    """A number at four digits; other values as they are."""
+    """Formats a number with four digits; returns other values unchanged."""
     try:
         return f"{float(value):.4g}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""``make images``: build our own images and push those that the registry lacks. Needs Docker."""
+"""Implements ``make images``: builds our own images and pushes missing ones. Needs Docker."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from contracts.names import Names
 from forecasting.errors import ForecastingError
 
 PLATFORM = "linux/amd64"
-"""What the images' locks are made for, and SageMaker's instances are."""
+"""Platform of SageMaker's instances, and of the images' lock files."""
 
 
 def run(session: Any, names: Names, console: Console) -> None:
-    """Build and push every image whose tag is not there; tags are made of the sources.
+    """Builds and pushes every image whose tag is missing; a tag is a hash of the sources.
 
     Raises
     ------
     ForecastingError
-        There is no registry, Docker is missing, or a build or push fails.
+        The registry does not exist, Docker is missing, or a build or push fails.
     """
     ecr = session.client("ecr")
     missing = [container for container in OWN_IMAGES if not _is_there(ecr, names, container)]
@@ -41,7 +41,7 @@ def run(session: Any, names: Names, console: Console) -> None:
 
 
 def _build(container: str, uri: str) -> None:
-    """Build an image in a folder that holds its sources, laid out as here, and nothing else."""
+    """Builds an image in a folder with only its sources, at the same paths as here."""
     dockerfile = f"{OWN_IMAGES[container]}/Dockerfile"
     with tempfile.TemporaryDirectory() as folder:
         stage(container, Path(folder))
@@ -50,7 +50,7 @@ def _build(container: str, uri: str) -> None:
 
 
 def stage(container: str, folder: Path) -> None:
-    """Copy an image's sources into a folder."""
+    """Copies an image's sources into a folder."""
     for source in sources(container):
         place = folder / source.relative_to(REPOSITORY)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def _is_there(ecr: Any, names: Names, container: str) -> bool:
 
 
 def _log_in(ecr: Any) -> None:
-    """Give Docker a token of the registry, on its standard input and nowhere else."""
+    """Logs Docker in to the registry; the token is passed on standard input only."""
     found = ecr.get_authorization_token()["authorizationData"][0]
     user, _, password = base64.b64decode(found["authorizationToken"]).decode().partition(":")
     _docker("login", "--username", user, "--password-stdin", found["proxyEndpoint"], told=password)

@@ -1,4 +1,4 @@
-"""Images that models are trained and served by."""
+"""Images that train and serve models."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from forecasting.errors import ForecastingError
 
 
 def training_image(names: Names, algorithm: str) -> str:
-    """URI of an algorithm's image.
+    """Returns the URI of an algorithm's image.
 
     Raises
     ------
     ForecastingError
-        AWS offers the built-in algorithm in no registry of that region.
+        AWS does not offer the built-in algorithm in that region.
     """
     built_in = ALGORITHMS[algorithm].built_in
     if built_in is None:
         return image_uri(names, algorithm)
-    from sagemaker.core import image_uris  # noqa: PLC0415  (1.5 s, and no own image needs it)
+    from sagemaker.core import image_uris  # noqa: PLC0415  (1.5 s; own images do not need it)
 
     try:
         return str(image_uris.retrieve(built_in, names.region))

@@ -1,4 +1,4 @@
-"""Metrics of a training job, out of its log: each value with its step and its time."""
+"""Reads a training job's metrics from its log: each value with its step and time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Measurement:
     Parameters
     ----------
     step
-        Which value of the metric it is, from 0: of what comes once an epoch, the epoch.
-    at
-        When, in milliseconds since 1970.
+        Position among the metric's values, from 0; the epoch, if there is one value per epoch.
+        at
+            Time, in milliseconds since 1970.
     """
 
     metric: str
@@ -33,12 +33,12 @@ class Measurement:
 def measurements(
     logged: Iterable[tuple[int, str]], definitions: Iterable[Mapping[str, str]]
 ) -> list[Measurement]:
-    """What a job's metric definitions find in its log.
+    """Returns the values that a job's metric definitions match in its log.
 
     Parameters
     ----------
     logged
-        Time in milliseconds, and text.
+        Time in milliseconds and text of each line.
     """
     expressions = [(one["Name"], re.compile(one["Regex"])) for one in definitions]
     counts: dict[str, Iterator[int]] = defaultdict(itertools.count)
@@ -53,14 +53,14 @@ def measurements(
 
 
 def lines(logs: Any, job: str) -> Iterator[tuple[int, str]]:
-    """A training job's log, its streams one after the other."""
+    """Yields the lines of a training job's log, one stream after the other."""
     pages = logs.get_paginator("describe_log_streams").paginate(
         logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job}/"
     )
     try:
         streams = [one["logStreamName"] for page in pages for one in page["logStreams"]]
     except logs.exceptions.ResourceNotFoundException:
-        return  # nothing has been logged yet, or all of it has expired
+        return  # nothing has been logged yet, or the log has expired
     for stream in streams:
         token: dict[str, str] = {}
         while True:
@@ -69,13 +69,13 @@ def lines(logs: Any, job: str) -> Iterator[tuple[int, str]]:
             )
             for event in page["events"]:
                 yield event["timestamp"], event["message"]
-            if page["nextForwardToken"] == token.get("nextToken"):  # AWS's sign of the end
+            if page["nextForwardToken"] == token.get("nextToken"):  # a repeated token marks the end
                 break
             token = {"nextToken": page["nextForwardToken"]}
 
 
 def number(text: str) -> float | None:
-    """What a text says, where it is a number."""
+    """Parses a number; None if the text is not one."""
     try:
         return float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Ranges, objective and limits of a tuning job, from one file with a table per algorithm."""
+"""Reads a tuning job's ranges, objective and limits from a file with a table per algorithm."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from forecasting.errors import ForecastingError
 
 FILE = Path(__file__).resolve().parents[3] / "tuning.toml"
 
-LEAST_WITHOUT_PROGRESS = 3  # SageMaker's
-MOST_RANGES = 30  # SageMaker's
+LEAST_WITHOUT_PROGRESS = 3  # SageMaker's minimum
+MOST_RANGES = 30  # SageMaker's maximum
 
 
 @dataclass(frozen=True)
 class Search(Limits):
-    """Limits, where to search, and on how many held-out days to measure."""
+    """Limits and ranges of a search, and the number of held-out days for its objective."""
 
     origins: int
     ranges: Mapping[str, Range]
@@ -32,17 +32,17 @@ class Search(Limits):
 def read(
     algorithm: str, path: Path = FILE, jobs: int | None = None, parallel: int | None = None
 ) -> Search:
-    """Read the settings of an algorithm.
+    """Reads the settings of an algorithm.
 
     Parameters
     ----------
     jobs, parallel
-        Taken instead of the file's where given.
+        Values that replace those of the file, if given.
 
     Raises
     ------
     ForecastingError
-        Names the file and every setting that is missing, unknown or makes no sense.
+        Settings are missing, unknown or invalid; the message names the file and each of them.
     """
     given = {"jobs": jobs, "parallel": parallel}
     options = {name: value for name, value in given.items() if value is not None}
@@ -76,7 +76,7 @@ def read(
 
 
 def _faults(ranges: Mapping[str, Range], algorithm: Algorithm) -> Iterator[str]:
-    """Ranges that the algorithm would refuse, trial after trial."""
+    """Yields faults of ranges that the algorithm would reject in every trial."""
     known = algorithm.hyperparameters
     for name, one in ranges.items():
         if name not in known:
@@ -100,7 +100,7 @@ def _distinct(values: Any) -> bool:
 
 
 class _Range(Table):
-    """A range in the file: its values under the name of its kind, and how they are scaled."""
+    """A range in the file: its values, keyed by kind, and their scaling."""
 
     integer: Annotated[
         Any, must("two whole numbers, the lower first", lambda pair: _ascending(pair, int))
@@ -128,13 +128,13 @@ class _Range(Table):
 
 
 class _Holdout(Table):
-    """Days that the objective is measured on."""
+    """Held-out days on which the objective is measured."""
 
     origins: int = Field(ge=1)
 
 
 class _Algorithm(Table):
-    """Search of one algorithm's hyperparameters."""
+    """The table of one algorithm: the search of its hyperparameters."""
 
     objective: str
     goal: Literal["Minimize", "Maximize"]

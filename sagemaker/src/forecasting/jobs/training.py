@@ -31,7 +31,7 @@ FINAL = ("Completed", "Failed", "Stopped")
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a training job says of itself.
+    """The state of a training job.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class TrainingState:
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> TrainingState:
-        """Read ``DescribeTrainingJob``'s answer."""
+        """Reads the response of ``DescribeTrainingJob``."""
         return cls(
             job=description["TrainingJobName"],
             status=description["TrainingJobStatus"],
@@ -61,7 +61,7 @@ class TrainingState:
 
 
 def job_name(names: Names, algorithm: str, now: datetime) -> str:
-    """A name that no other job has."""
+    """Returns a unique name for a job."""
     return naming.training_job(names, algorithm, now, secrets.token_hex(2))
 
 
@@ -74,7 +74,7 @@ def request(
     image: str,
     channels: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Arguments of ``CreateTrainingJob`` on the lake's channels."""
+    """Builds the arguments of ``CreateTrainingJob`` for the lake's channels."""
     job = TrainingJob(
         name=name,
         algorithm=ALGORITHMS[algorithm].specification(image),
@@ -86,28 +86,28 @@ def request(
 
 
 def tags(names: Names, settings: Settings) -> dict[str, str]:
-    """Tags of every resource that is released here."""
+    """Returns the tags of all resources that the package creates."""
     return settings.tags.of(names.environment)
 
 
 def owner(names: Names, settings: Settings) -> Owner:
-    """Role, key and tags of every job that is started here."""
+    """Returns the role, key and tags of all jobs that the package starts."""
     return Owner.of(names, tags(names, settings))
 
 
 def instances(settings: Settings, algorithm: str) -> Instances:
-    """Instance of a training job."""
+    """Returns the instance of a training job."""
     training, volume_gb = settings.training, ALGORITHMS[algorithm].volume_gb
     return Instances(training.instance_type, volume_gb, training.max_runtime_seconds)
 
 
 def accepted(create: Callable[..., Any], **wanted: Any) -> None:
-    """Ask for a job; a refusal is told in SageMaker's words.
+    """Creates a job; an error contains SageMaker's own message.
 
     Raises
     ------
     ForecastingError
-        SageMaker refuses it.
+        SageMaker refuses the job.
     """
     try:
         create(**wanted)
@@ -116,7 +116,7 @@ def accepted(create: Callable[..., Any], **wanted: Any) -> None:
 
 
 def start(session: Any, names: Names, settings: Settings, algorithm: str, now: datetime) -> str:
-    """Start a job on the channels that are there, and keep their index of categories with it.
+    """Starts a job on the available channels, and stores a copy of their category index for it.
 
     Raises
     ------
@@ -139,12 +139,12 @@ def wait(
     report: Callable[[TrainingState], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> TrainingState:
-    """Report the job's state until it is a final one, and return that.
+    """Reports the job's state until it is final, and returns the final state.
 
     Raises
     ------
     ForecastingError
-        There is no such job, or it failed or was stopped; with its reason and the place of its log.
+        The job does not exist, failed or was stopped; the message has the reason and the log.
     """
     sagemaker = session.client("sagemaker")
 
@@ -170,19 +170,19 @@ def wait(
 
 
 def latest_completed(session: Any, names: Names, algorithm: str | None = None) -> str:
-    """The newest job of this environment that completed; of one algorithm, or of any.
+    """Returns the environment's newest completed job, of one algorithm or of any.
 
     Raises
     ------
     ForecastingError
-        There is none.
+        There is no completed job.
     """
     prefixes = tuple(f"{names.part(one)}-" for one in ([algorithm] if algorithm else ALGORITHMS))
     pages = (
         session.client("sagemaker")
         .get_paginator("list_training_jobs")
         .paginate(
-            NameContains=names.prefix,  # anywhere in a name, so it is looked at once more
+            NameContains=names.prefix,  # matches anywhere in a name; checked again below
             StatusEquals="Completed",
             SortBy="CreationTime",
             SortOrder="Descending",
@@ -200,17 +200,17 @@ def latest_completed(session: Any, names: Names, algorithm: str | None = None) -
 
 
 def categories_key(name: str) -> str:
-    """Key, in the bucket of models, of the index of categories a job was trained with."""
+    """Returns the key of a job's category index in the bucket of models."""
     return f"{TRAINING_OUTPUT.prefix}{name}/{CATEGORIES}"
 
 
 def available_channels(s3: Any, names: Names) -> tuple[str, ...]:
-    """Those of `CHANNEL_NAMES` that the ETL has written.
+    """Returns those of `CHANNEL_NAMES` that the ETL has written.
 
     Raises
     ------
     ForecastingError
-        There is none to train on.
+        There is no channel to train on.
     """
     bucket = names.bucket(CHANNELS.purpose)
     try:

@@ -1,4 +1,4 @@
-"""Hyperparameter tuning: what is asked of SageMaker, and what it found."""
+"""Hyperparameter tuning jobs: requests to SageMaker and their results."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Trial:
     Parameters
     ----------
     objective
-        None as long as it runs, and where it failed.
-    values
-        Of the hyperparameters that are tuned.
+        Value of the objective; None if the training is still running or failed.
+        values
+            Values of the tuned hyperparameters.
     """
 
     job: str
@@ -44,7 +44,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TuningState:
-    """What a tuning job says of itself; the best trials first."""
+    """The state of a tuning job, with its trials, best first."""
 
     job: str
     status: str
@@ -53,7 +53,7 @@ class TuningState:
 
     @property
     def best(self) -> Trial | None:
-        """The best trial so far, if one was measured."""
+        """Returns the best trial so far; None if none was measured."""
         return self.trials[0] if self.trials and self.trials[0].objective is not None else None
 
     @property
@@ -62,14 +62,14 @@ class TuningState:
 
 
 def job_name(names: Names, now: datetime) -> str:
-    """A name that no other job has."""
+    """Returns a unique name for a job."""
     return naming.tuning_job(names, now)
 
 
 def request(
     names: Names, settings: Settings, search: Search, *, algorithm: str, name: str, image: str
 ) -> dict[str, Any]:
-    """Arguments of ``CreateHyperParameterTuningJob``."""
+    """Builds the arguments of ``CreateHyperParameterTuningJob``."""
     job = TrainingJob(
         name=name,
         algorithm=ALGORITHMS[algorithm].specification(image),
@@ -78,7 +78,7 @@ def request(
             channel: tuning_channels.channel_uri(names, name, channel)
             for channel in training.CHANNEL_NAMES
         },
-        # the trials' models know scaled values only, so they lie where none is deployed from
+        # the trials' models are trained on scaled values; no model is deployed from this folder
         output=tuning_channels.channel_uri(names, name, "trials"),
     )
     return tuning_job(
@@ -93,7 +93,7 @@ def request(
 def start(
     session: Any, names: Names, settings: Settings, search: Search, *, algorithm: str, name: str
 ) -> None:
-    """Start a tuning job on channels that `holdout.run` wrote.
+    """Starts a tuning job on the channels that `tuning_channels.run` wrote.
 
     Raises
     ------
@@ -106,12 +106,12 @@ def start(
 
 
 def describe(session: Any, name: str) -> TuningState:
-    """The job and all its trials.
+    """Returns the state of a job with all its trials.
 
     Raises
     ------
     ForecastingError
-        There is no such job.
+        The job does not exist.
     """
     sagemaker = session.client("sagemaker")
     try:
@@ -140,12 +140,12 @@ def describe(session: Any, name: str) -> TuningState:
 def wait(
     session: Any, name: str, report: Callable[[TuningState], None] = lambda _: None
 ) -> TuningState:
-    """Report the job's state until it is a final one, and return that.
+    """Reports the job's state until it is final, and returns the final state.
 
     Raises
     ------
     ForecastingError
-        The job failed, with its reason and the first failed trial's.
+        The job failed; the message has its reason and that of the first failed trial.
     """
     state = final_state(
         lambda: describe(session, name),
@@ -165,7 +165,7 @@ def wait(
 
 
 def stop(session: Any, name: str) -> None:
-    """Ask SageMaker to stop the job, and with it its trials, whatever it is at."""
+    """Stops the job and its trials, in any state."""
     sagemaker = session.client("sagemaker")
     for ask, job in (
         (sagemaker.stop_processing_job, {"ProcessingJobName": name}),
@@ -173,7 +173,7 @@ def stop(session: Any, name: str) -> None:
     ):
         try:
             ask(**job)
-        except ClientError as error:  # it has ended, or was never started
+        except ClientError as error:  # the job has ended or was never started
             if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
                 raise
 

@@ -1,6 +1,6 @@
-"""The channels of a tuning job: days held out from training, before those that the gate judges on.
+"""Channels of a tuning job, which hold out days before those that the gate evaluates on.
 
-`evaluation_container.preparation.tuning_channels` writes them and says what is in them, and why.
+`evaluation_container.preparation.tuning_channels` writes the channels and documents their content.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _VOLUME_GB = 30
 
 
 def folder_uri(names: Names, name: str) -> str:
-    """Folder of a tuning job."""
+    """Returns the folder of a tuning job."""
     return f"{EVALUATIONS.uri(names)}{name}/"
 
 
 def channel_uri(names: Names, name: str, channel: str) -> str:
-    """Folder of one of a tuning job's own channels."""
+    """Returns the folder of one of a tuning job's own channels."""
     return f"{folder_uri(names, name)}{channel}/"
 
 
 def request(names: Names, settings: Settings, search: Search, name: str) -> dict[str, Any]:
-    """Arguments of ``CreateProcessingJob``: the job that writes the channels to tune on."""
+    """Builds the arguments of ``CreateProcessingJob`` for the job that writes the channels."""
     job = ProcessingJob(
         name=name,
         image=image_uri(names, "evaluation"),
@@ -61,12 +61,12 @@ def run(
     name: str,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Write the channels to tune on, and say what is in them.
+    """Writes the channels of a tuning job, and returns a summary of their content.
 
     Raises
     ------
     ForecastingError
-        There are no channels yet, or the job was refused or failed.
+        The lake has no channels yet, or the job was refused or failed.
     """
     training.available_channels(session.client("s3"), names)
     sagemaker = session.client("sagemaker")

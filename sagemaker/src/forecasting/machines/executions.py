@@ -1,4 +1,4 @@
-"""Executions of the estate's state machines: started, followed, and what came of them."""
+"""Starts executions of the estate's state machines, follows them and returns their output."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from forecasting.polling import final_state
 
 @contextmanager
 def machine_expected(machine: str) -> Iterator[None]:
-    """Say what to do where there is no such state machine.
+    """Replaces the error for a missing state machine by one that says what to do.
 
     Raises
     ------
     ForecastingError
-        There is none.
+        The state machine does not exist.
     """
     try:
         yield
@@ -40,14 +40,14 @@ def run(
     given: Mapping[str, Any],
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Start a state machine and follow it to its end; one that is under way is followed.
+    """Starts a state machine, or finds a running execution with the same input, and follows it.
 
     Parameters
     ----------
     given
-        The execution's input; one that is under way must have the same to be followed.
+        The execution's input.
     report
-        Told the name of the state that is worked on.
+        Callback that receives the name of the current state.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def run(
     Raises
     ------
     ForecastingError
-        There is no such machine, or the execution did not succeed; with its own words.
+        The state machine does not exist, or the execution did not succeed; with its own message.
     """
     states = session.client("stepfunctions")
     with machine_expected(machine):
@@ -80,7 +80,7 @@ def run(
 
 
 def _under_way(states: Any, machine: str, given: Mapping[str, Any]) -> str | None:
-    """Execution that runs with the same input, if there is one."""
+    """Returns a running execution with the same input, or None."""
     running = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
     for one in running:
         found = states.describe_execution(executionArn=one["executionArn"])

@@ -1,4 +1,4 @@
-"""Retraining: the state machine ``retrain``, started, followed, and what came of it."""
+"""Starts executions of the state machine ``retrain``, follows them and reads their outcome."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from forecasting.machines.executions import machine_expected
 from forecasting.polling import final_state
 
 STEPS = ("Crawl", "Readings", "Series", "Hold out", "Train", "Predict", "Judge", "Register")
-"""States of the machine that take their time, in order."""
+"""Long-running states of the machine, in order."""
 
 FILES = ("report.html", "metrics.json", "gate.json")
-"""What a run says, in its folder ``report/``."""
+"""Files of a run's report, in its folder ``report/``."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Step:
     Parameters
     ----------
     seconds
-        It took; None while it is under way.
+        Duration; None while the step is in progress.
     """
 
     name: str
@@ -41,16 +41,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """The outcome of a run.
 
     Parameters
     ----------
     accepted
-        Whether the gate let the candidate pass.
+        Whether the gate accepted the candidate.
     figures
-        In the registry beside the version; None where there is none, as without a champion.
+        Metrics stored with the version; None if unavailable, for example without a champion.
     approval
-        Of the version, SageMaker's ``ModelApprovalStatus``.
+        Approval status of the version, SageMaker's ``ModelApprovalStatus``.
     report
         S3 URI of the folder with `FILES`.
     """
@@ -65,7 +65,7 @@ class Outcome:
 
     @classmethod
     def of(cls, output: Mapping[str, Any]) -> Outcome:
-        """Read an execution's output."""
+        """Reads an execution's output."""
         words = ("run", "verdict", "reasons", "package", "approval", "report")
         return cls(
             run=output["run"],
@@ -79,17 +79,17 @@ class Outcome:
 
 
 def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -> str:
-    """Start a run, unless one is under way; the execution's ARN.
+    """Starts a run, unless one is in progress, and returns the execution's ARN.
 
     Parameters
     ----------
     given
-        The machine's input.
+        The state machine's input.
 
     Raises
     ------
     ForecastingError
-        A run is under way, or there is no such machine.
+        A run is in progress, or the state machine does not exist.
     """
     states = session.client("stepfunctions")
     machine = names.state_machine_arn(names.retrain_machine)
@@ -111,7 +111,7 @@ def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -
 
 
 def under_way(session: Any, names: Names, run: str) -> str | None:
-    """Execution of a run that is under way, to be followed; None where there is none."""
+    """Returns the running execution of a run, or None."""
     pages = (
         session.client("stepfunctions")
         .get_paginator("list_executions")
@@ -128,12 +128,12 @@ def under_way(session: Any, names: Names, run: str) -> str | None:
 
 
 def given_to(session: Any, names: Names, run: str) -> dict[str, Any]:
-    """The input of a run that has failed, with which it is to be resumed.
+    """Returns the input of a failed run, with which to resume it.
 
     Raises
     ------
     ForecastingError
-        No such run has failed.
+        There is no failed run of that name.
     """
     states = session.client("stepfunctions")
     pages = states.get_paginator("list_executions").paginate(
@@ -157,7 +157,7 @@ def given_to(session: Any, names: Names, run: str) -> dict[str, Any]:
 def follow(
     session: Any, execution: str, run: str, report: Callable[[Sequence[Step]], None]
 ) -> tuple[Outcome, list[Step]]:
-    """Report the steps of a run until its end; its outcome, and all its steps.
+    """Reports the steps of a run until it ends, and returns its outcome and all its steps.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def follow(
     Raises
     ------
     ForecastingError
-        It failed, in its own words, or was stopped.
+        The run failed or was stopped; with its own message.
     """
     states = session.client("stepfunctions")
     found = final_state(
@@ -182,9 +182,10 @@ def follow(
 
 
 def steps(events: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """Steps of an execution so far, out of its history, the oldest event first.
+    """Returns the steps of an execution so far, from its history with the oldest event first.
 
-    A step lasts until another state is entered; states whose name begins with it belong to it.
+    A step lasts until another state is entered; states whose names start with the step's name
+    belong to it.
     """
     found: list[Step] = []
     for event in events:
@@ -209,7 +210,7 @@ def _events(states: Any, execution: str) -> Iterator[Mapping[str, Any]]:
 
 
 def download(session: Any, outcome: Outcome, folder: Path) -> Path:
-    """Fetch what a run says into ``<folder>/<run>/``; the page's path."""
+    """Downloads a run's report to ``<folder>/<run>/``, and returns the path of its HTML file."""
     bucket, _, prefix = outcome.report.removeprefix("s3://").partition("/")
     target = folder / outcome.run
     target.mkdir(parents=True, exist_ok=True)
@@ -219,7 +220,7 @@ def download(session: Any, outcome: Outcome, folder: Path) -> Path:
 
 
 def commit() -> str | None:
-    """The commit that is checked out; None outside a repository."""
+    """Returns the commit that is checked out; None outside a repository."""
     try:
         told = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True

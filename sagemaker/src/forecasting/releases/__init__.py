@@ -1,1 +1,1 @@
-"""Versions of the model and what the endpoint serves."""
+"""Versions of the model, releases, and the variants that the endpoint serves."""

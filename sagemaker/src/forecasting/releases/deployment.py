@@ -1,4 +1,4 @@
-"""Deployment: production variants as people name them, pinned as a release and rolled out."""
+"""Deploys production variants: pins them as a release and follows the rollout."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ DEFAULT_VARIANT = releases.CHAMPION
 
 @dataclass(frozen=True)
 class Variant:
-    """A production variant as a person asks for it.
+    """A production variant as a user requests it.
 
     Parameters
     ----------
     model
-        A training job, an algorithm for its newest completed job, or a version of the registry,
+        A training job, an algorithm (its newest completed job), or a version in the registry,
         such as ``v3``.
     weight
         Share of the traffic, relative to the other variants' weights.
@@ -38,12 +38,12 @@ class Variant:
 
     @classmethod
     def parse(cls, text: str) -> Variant:
-        """Read ``NAME=MODEL`` or ``NAME=MODEL:WEIGHT``.
+        """Parses ``NAME=MODEL`` or ``NAME=MODEL:WEIGHT``.
 
         Raises
         ------
         ForecastingError
-            The text has another form, or the weight is no number from 0.
+            The text has another form, or the weight is not a number of at least 0.
         """
         name, equals, rest = text.partition("=")
         model, _, weight = rest.partition(":")
@@ -60,7 +60,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Deployed:
-    """A release that the endpoint serves, and whether it did before."""
+    """A release that the endpoint serves, and whether the endpoint already served it."""
 
     release: Release
     was_there: bool
@@ -75,16 +75,16 @@ def deploy(
     report: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> Deployed:
-    """Pin the variants as the release, and follow the rollout until the endpoint serves them.
+    """Pins the variants as the release, and follows the rollout until the endpoint serves them.
 
-    Repeating it changes nothing. The rollout goes on where this is interrupted, and repeating it
+    The operation is idempotent. If it is interrupted, the rollout continues, and a repeated call
     follows it again.
 
     Raises
     ------
     ForecastingError
-        There is no such model, it is rejected or has other categories than the lake, the rollout
-        fails, or the endpoint does not end up with what was asked for.
+        A model does not exist, is rejected or has other categories than the lake, the rollout
+        fails, or the endpoint serves something else afterwards.
     """
     release = _release(session, names, settings.endpoint, variants)
     rollout = Rollout(session, names, sleep)
@@ -126,7 +126,7 @@ def _release(
 
 
 def _is_pinned(session: Any, names: Names, release: Release) -> bool:
-    """Whether the release is what is pinned; an item that can't be read is replaced."""
+    """Returns whether the release is pinned already; an unreadable item counts as different."""
     try:
         pinned = documents.read(session, names)
     except ForecastingError:

@@ -1,4 +1,4 @@
-"""Release documents in DynamoDB: read, written and removed, one per workload."""
+"""Reads, writes and removes release documents in DynamoDB, one per workload."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _KEY = {"workload": {"S": releases.WORKLOAD}}
 
 
 def read(session: Any, names: Names) -> Release | None:
-    """The release that is pinned; None where the newest approved version is wanted.
+    """Returns the pinned release; None if the newest approved version should be served.
 
     Raises
     ------
     ForecastingError
-        There is no table, or the item is no release.
+        The table does not exist, or the item is not a valid release.
     """
     with _table_expected(names):
         found = session.client("dynamodb").get_item(
@@ -43,12 +43,12 @@ def read(session: Any, names: Names) -> Release | None:
 
 
 def write(session: Any, names: Names, release: Release) -> None:
-    """Pin a release, whatever was pinned before.
+    """Pins a release and replaces the one that was pinned before.
 
     Raises
     ------
     ForecastingError
-        There is no table.
+        The table does not exist.
     """
     serialized = TypeSerializer().serialize(_decimal(release.to_item()))
     with _table_expected(names):
@@ -56,12 +56,12 @@ def write(session: Any, names: Names, release: Release) -> None:
 
 
 def remove(session: Any, names: Names) -> None:
-    """Pin no release any more, so that the newest approved version is wanted.
+    """Removes the pinned release, so that the newest approved version is served.
 
     Raises
     ------
     ForecastingError
-        There is no table.
+        The table does not exist.
     """
     with _table_expected(names):
         session.client("dynamodb").delete_item(TableName=names.releases_table, Key=_KEY)
@@ -80,7 +80,7 @@ def _table_expected(names: Names) -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """DynamoDB's numbers as integers where they are whole, else as floats."""
+    """Converts DynamoDB's numbers to integers if they are whole, otherwise to floats."""
     if isinstance(value, Decimal):
         return int(value) if value == int(value) else float(value)
     if isinstance(value, Mapping):
@@ -91,7 +91,7 @@ def _plain(value: Any) -> Any:
 
 
 def _decimal(value: Any) -> Any:
-    """Floats as DynamoDB's numbers, digit by digit as they are printed."""
+    """Converts floats to DynamoDB's numbers with exactly the printed digits."""
     if isinstance(value, float):
         return Decimal(repr(value))
     if isinstance(value, Mapping):

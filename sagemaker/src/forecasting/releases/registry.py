@@ -15,7 +15,7 @@ from forecasting.errors import ForecastingError, is_missing
 
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
 REASON_LIMIT = 1024
-"""Characters that SageMaker keeps of why a version was approved or rejected."""
+"""Maximum length of SageMaker's approval description, the reason for an approval or rejection."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Version:
     status
         `APPROVED`, `PENDING` or `REJECTED`.
     reason
-        Why it has that status.
-    metadata
-        What the run that registered it says of it: figures, data window, commit and so on
-        (infra/modules/machines/retrain/registration.py).
+        Reason for the status.
+        metadata
+            Metadata from the run that registered it: metrics, data window, commit and so on
+            (infra/modules/machines/retrain/registration.py).
     """
 
     number: int
@@ -41,7 +41,7 @@ class Version:
     metadata: Mapping[str, str]
 
     def is_served_as(self, names: Names, model: str) -> bool:
-        """Whether a SageMaker model is made of it, or of the training job that it is of."""
+        """Returns whether a SageMaker model is made from the version or from its training job."""
         return (
             naming.version_of(names, model) == self.number
             or self.metadata.get("training_job") == model
@@ -49,12 +49,12 @@ class Version:
 
 
 def versions(session: Any, names: Names, limit: int) -> list[Version]:
-    """The newest versions, the newest first.
+    """Returns the newest versions, newest first.
 
     Raises
     ------
     ForecastingError
-        There is no group of versions.
+        The model package group does not exist.
     """
     arguments = {
         "ModelPackageGroupName": names.model_package_group,
@@ -67,12 +67,12 @@ def versions(session: Any, names: Names, limit: int) -> list[Version]:
 
 
 def version(session: Any, names: Names, number: int) -> Version:
-    """One version.
+    """Returns one version.
 
     Raises
     ------
     ForecastingError
-        There is none of that number.
+        There is no version with that number.
     """
     arn = names.arn("sagemaker", f"model-package/{names.model_package_group}/{number}")
     try:
@@ -86,7 +86,7 @@ def version(session: Any, names: Names, number: int) -> Version:
 
 
 def judge(session: Any, one: Version, status: str, reason: str) -> None:
-    """Approve or reject a version; the estate's state machine ``rollout`` does the rest."""
+    """Approves or rejects a version; the state machine ``rollout`` then updates the endpoint."""
     session.client("sagemaker").update_model_package(
         ModelPackageArn=one.arn,
         ModelApprovalStatus=status,
@@ -95,12 +95,12 @@ def judge(session: Any, one: Version, status: str, reason: str) -> None:
 
 
 def newest_approved(session: Any, names: Names) -> int:
-    """Number of the newest approved version; 0 without one.
+    """Returns the number of the newest approved version; 0 if there is none.
 
     Raises
     ------
     ForecastingError
-        There is no group of versions.
+        The model package group does not exist.
     """
     arguments = releases.newest_approved(names.model_package_group)
     listed = _listed(session.client("sagemaker"), arguments)

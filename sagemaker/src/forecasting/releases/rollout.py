@@ -1,4 +1,4 @@
-"""Executions of the state machine ``rollout``, started by a verb or by a change of approval."""
+"""Executions of the state machine ``rollout``, started by a command or an approval change."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from forecasting.polling import final_state
 from forecasting.releases import serving
 
 START_PATIENCE = 60.0
-"""Seconds until EventBridge must have started an execution; it takes a few."""
+"""Timeout in seconds for EventBridge to start an execution, which usually takes a few."""
 _ENOUGH = 50
-"""Newest executions among which to look."""
+"""Number of newest executions to search."""
 
 
 class Rollout:
-    """The execution that is started here, or else all that are started from now on.
+    """The execution that `start` starts, or otherwise all executions that start from now on.
 
     Raises
     ------
     ForecastingError
-        There is no such machine.
+        The state machine does not exist.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Rollout:
         self._own: str | None = None
 
     def start(self, rejected: int = 0) -> None:
-        """Start an execution, where no change of approval does.
+        """Starts an execution, if no change of approval starts one.
 
         Parameters
         ----------
         rejected
-            Version whose rejection is carried out again, as if its event came once more.
+            Version whose rejection is processed again, as if its event were repeated.
         """
         detail = {"ModelApprovalStatus": "Rejected", "ModelPackageVersion": rejected}
         started = self._states.start_execution(
@@ -55,16 +55,16 @@ class Rollout:
         self._own = str(started["executionArn"])
 
     def follow(self, report: Callable[[str], None]) -> None:
-        """Report the endpoint's status until the executions have ended.
+        """Reports the endpoint's status until the executions have ended.
 
-        They go on when nobody follows them.
+        The executions do not depend on this call.
 
         Raises
         ------
         ForecastingError
-            None was started, or one failed; with its cause.
+            No execution was started, or one failed; with its cause.
         KeyboardInterrupt
-            A person has seen enough; with what to do next.
+            The user pressed Ctrl-C; the message says what to do next.
         """
         slept = 0.0
 

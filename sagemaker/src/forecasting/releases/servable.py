@@ -1,4 +1,4 @@
-"""What a production variant can serve: a training job's model, or a version of the registry."""
+"""Models that a production variant can serve: a training job's, or a version's in the registry."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from forecasting.releases import registry
 
 @dataclass(frozen=True)
 class Servable:
-    """A model that can be made of something.
+    """A model that the endpoint can serve.
 
     Parameters
     ----------
     model
-        Name that the SageMaker model has, or is given.
+        Name of the SageMaker model, which may not exist yet.
     categories
-        S3 URI of the index of categories that it was trained with.
+        S3 URI of the category index that the model was trained with.
     version, training_job
-        Source of the model; one is given.
+        Source of the model; exactly one is given.
     """
 
     model: str
@@ -40,25 +40,25 @@ class Servable:
 
     @property
     def source(self) -> str:
-        """The source in words."""
+        """Describes the source."""
         if self.version is None:
             return f"training job {self.training_job}"
         return f"version {self.version}"
 
     def members(self) -> dict[str, str | int]:
-        """Members of a release's variant that say what it serves."""
+        """Returns the members of a release's variant that identify the model."""
         if self.version is None:
             return {"model": self.model, "training_job": self.training_job or ""}
         return {"model": self.model, "version": self.version}
 
 
 def find(session: Any, names: Names, text: str) -> Servable:
-    """What ``v3``, an algorithm (its newest completed training job) or a training job stands for.
+    """Finds a version (``v3``), an algorithm's newest completed training job, or a training job.
 
     Raises
     ------
     ForecastingError
-        There is no such thing, it has no model, or the version is rejected.
+        It does not exist or has no model, or the version is rejected.
     """
     if number := re.fullmatch(r"v(\d+)", text):
         version = registry.version(session, names, int(number[1]))
@@ -73,12 +73,12 @@ def find(session: Any, names: Names, text: str) -> Servable:
 
 
 def of_version(names: Names, version: registry.Version) -> Servable:
-    """A version of the registry.
+    """Builds the servable of a version in the registry.
 
     Raises
     ------
     ForecastingError
-        It does not say what categories it was trained with.
+        The version does not say which categories it was trained with.
     """
     categories = version.metadata.get("categories", "")
     if not categories.startswith("s3://"):
@@ -104,12 +104,12 @@ def _of_job(session: Any, names: Names, job: str) -> Servable:
 
 
 def check_categories(s3: Any, names: Names, servable: Servable) -> None:
-    """A model reads categories by position: the lake's index must begin with the one it learnt.
+    """Checks that the lake's category index starts with the model's, which is read by position.
 
     Raises
     ------
     ForecastingError
-        It does not, or the model's index is missing.
+        The lake's index does not start with the model's, or the model's index is missing.
     """
     trained = _object(s3, *servable.categories.removeprefix("s3://").split("/", 1))
     current = _object(s3, names.bucket(CHANNELS.purpose), f"{CHANNELS.prefix}{CATEGORIES}")

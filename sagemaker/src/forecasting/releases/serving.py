@@ -1,4 +1,4 @@
-"""Production variants in service, and whether they are those of a release."""
+"""Reads the production variants in service, and compares them with a release."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from forecasting.errors import is_missing
 
 IN_SERVICE = "InService"
 _TOLERANCE = 1e-4
-"""Difference of weights that is none: SageMaker keeps them in single precision."""
+"""Difference of weights that is ignored: SageMaker stores them in single precision."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Served:
     Parameters
     ----------
     share
-        Of the traffic, 0 to 1.
+        Share of the traffic, 0 to 1.
     """
 
     variant: str
@@ -32,7 +32,7 @@ class Served:
 
 
 def served(session: Any, names: Names) -> list[Served]:
-    """The endpoint's production variants; none where there is no endpoint in service."""
+    """Returns the endpoint's production variants; none if no endpoint is in service."""
     sagemaker = session.client("sagemaker")
     endpoint = _endpoint(sagemaker, names)
     if endpoint is None:
@@ -52,16 +52,16 @@ def served(session: Any, names: Names) -> list[Served]:
 
 
 def endpoint_status(session: Any, names: Names) -> str:
-    """SageMaker's word for the state of the endpoint."""
+    """Returns SageMaker's status of the endpoint."""
     endpoint = _endpoint(session.client("sagemaker"), names)
     return "not there" if endpoint is None else str(endpoint["EndpointStatus"])
 
 
 def difference(session: Any, names: Names, release: Release) -> str:
-    """How the endpoint differs from a release; empty where it serves that and nothing else.
+    """Describes how the endpoint differs from a release; empty if it serves exactly the release.
 
-    A wait for SageMaker is not enough: AWS rolls a failed update back, and then the endpoint is in
-    service again with the configuration before it.
+    SageMaker's status is not enough: AWS rolls a failed update back, and then the endpoint is in
+    service again with its previous configuration.
     """
     sagemaker = session.client("sagemaker")
     endpoint = _endpoint(sagemaker, names)

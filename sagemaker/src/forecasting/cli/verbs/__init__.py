@@ -1,1 +1,1 @@
-"""The verbs of models, a module for those that load the same libraries."""
+"""Commands of ``lakecast models``; commands that need the same libraries share a module."""

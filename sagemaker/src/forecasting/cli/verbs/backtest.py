@@ -1,4 +1,4 @@
-"""The verb of backtests."""
+"""The command ``backtest``."""
 
 from __future__ import annotations
 

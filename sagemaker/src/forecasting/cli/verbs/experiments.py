@@ -1,4 +1,4 @@
-"""The verb of experiments."""
+"""The command ``experiments``."""
 
 from __future__ import annotations
 

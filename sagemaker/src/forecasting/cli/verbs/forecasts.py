@@ -1,4 +1,4 @@
-"""The verbs that ask the API."""
+"""Commands that call the API."""
 
 from __future__ import annotations
 

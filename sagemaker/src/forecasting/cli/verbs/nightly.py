@@ -1,4 +1,4 @@
-"""The verbs of what runs each night."""
+"""Commands for the nightly forecasts and drift monitoring."""
 
 from __future__ import annotations
 

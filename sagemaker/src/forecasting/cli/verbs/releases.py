@@ -1,4 +1,4 @@
-"""The verbs that decide what is served."""
+"""Commands that list, approve, reject and deploy versions of the model."""
 
 from __future__ import annotations
 

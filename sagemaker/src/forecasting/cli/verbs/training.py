@@ -1,4 +1,4 @@
-"""The verbs that make models."""
+"""Commands that train and tune models and build images."""
 
 from __future__ import annotations
 
