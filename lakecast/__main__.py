@@ -1,8 +1,8 @@
 """The command line ``lakecast GROUP VERB``; each part of the project has a group.
 
-Parts don't import each other, so this package knows them by name only: it imports a group, and the
-group imports a verb, when that is asked for. A station has the device agent and nothing else; the
-groups of parts that are not installed don't exist there.
+Parts do not import each other, so this package refers to them by name and imports a group only when
+it is used; the group does the same with its commands. Groups of parts that are not installed do not
+exist: a station, for example, has only the device agent.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ GROUPS = {
     "lake": ("glue_jobs.operator.cli:app", "Raw messages to tables and training data."),
     "models": ("forecasting.cli:app", "Models: train, judge, release, ask and monitor them."),
 }
-"""Where each group is, and what it is about."""
+"""Import path and help text of each group."""
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-"""Exit codes, beside those that a verb returns."""
+"""Exit codes, in addition to those that a command returns."""
 
 app = App(
     name="lakecast",
@@ -47,7 +47,7 @@ app.register_install_completion_command()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb and return its exit code; a foreseeable failure is one line on stderr."""
+    """Runs a command and returns its exit code; an expected failure is one line on stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     _forget_empty_variables()
     try:
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _forget_empty_variables() -> None:
-    """Take an empty variable for none, as ``make VERB OPTION=`` means it."""
+    """Removes empty variables, because ``make VERB OPTION=`` means no option."""
     for name, value in list(os.environ.items()):
         if name.startswith(PREFIX) and not value:
             del os.environ[name]
@@ -74,7 +74,7 @@ def _forget_empty_variables() -> None:
 
 def _misuse(error: CycloptsError) -> str:
     if isinstance(error, UnknownCommandError) and error.app and error.unused_tokens:
-        # Its own message would import every verb of the group.
+        # cyclopts' own message would import every command of the group.
         known = ", ".join(name for name in error.app if not name.startswith("-"))
         return f"expected one of {known}; got {error.unused_tokens[0]!r}"
     error.verbose = False
@@ -82,7 +82,7 @@ def _misuse(error: CycloptsError) -> str:
 
 
 def _comes_from_aws(error: Exception) -> bool:
-    botocore = sys.modules.get("botocore.exceptions")  # not there where no verb asks AWS
+    botocore = sys.modules.get("botocore.exceptions")  # None if no command called AWS
     return botocore is not None and isinstance(error, botocore.BotoCoreError | botocore.ClientError)
 
 

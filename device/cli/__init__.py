@@ -1,4 +1,4 @@
-"""The group ``lakecast device``: verbs of a station, of its operator, and replays."""
+"""The command group ``lakecast device``: commands for stations, for operators, and for replays."""
 
 from __future__ import annotations
 

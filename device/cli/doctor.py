@@ -1,8 +1,8 @@
-"""What keeps a device from its broker: each thing looked at alone, one line each.
+"""Diagnoses the connection of a device to its broker, with one line per check.
 
-Nothing is changed and no MQTT session is begun: a second session of the same client would end the
-running agent's. So whether the broker accepts the certificate is not known here; the agent's own
-log tells.
+The checks change nothing and start no MQTT session, because a second session of the same client
+would end that of the running agent. So they cannot tell whether the broker accepts the certificate;
+see the agent's log.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEAST_FREE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, whether it is as it should be, and what was found."""
+    """The result of a check: its subject, whether it passed, and details."""
 
     subject: str
     well: bool
@@ -37,11 +37,11 @@ class Finding:
 
 
 class _Ill(Exception):  # noqa: N818 - a finding, not an error
-    """What is wrong, and what to do."""
+    """A failed check; the message says what is wrong and what to do."""
 
 
 def examine(kit: ConnectionKit, clock: Clock) -> Iterator[Finding]:
-    """Findings one by one, as each is made."""
+    """Yields the result of each check as soon as it is done."""
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("clock", lambda: _clock(clock)),
         ("certificate", lambda: _certificate(kit, clock.now())),

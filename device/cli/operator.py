@@ -1,4 +1,4 @@
-"""The verbs of an operator; they need credentials for AWS."""
+"""Commands for operators, which need AWS credentials."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def provision(*, thing: Thing, broker: BrokerOptions = BrokerOptions(), kits: Ki
 
 
 def provisioner_of(broker: BrokerOptions) -> Provisioner:
-    """Provisions devices of one environment for one broker."""
+    """Returns the provisioner of one environment's devices for one broker."""
     session, names = _account(broker.env)
     iot = session.client("iot")
     return Provisioner(iot, names, _broker(iot, broker))
@@ -153,13 +153,13 @@ def revoke(
     """
     session, names = _account(env)
     iot = session.client("iot")
-    if thing is None:  # by `_REVOKED`, all claims
+    if thing is None:  # all claims: `_REVOKED` requires one of the two
         revoked = revocation.revoke_claims(iot, names)
         print(f"{len(revoked)} claim certificate(s) revoked; nobody claims with them any more")
         return
     revocation.revoke_thing(iot, thing)
     closed = _allow_list(env).close(thing, datetime.now(UTC))
-    revoked = revocation.revoke_thing(iot, thing)  # and what was made in between
+    revoked = revocation.revoke_thing(iot, thing)  # again, for certificates issued in between
     for certificate in revoked:
         print(f"revoked {certificate}")
     print(

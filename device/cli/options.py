@@ -1,4 +1,4 @@
-"""Options that several verbs of a device take."""
+"""Options shared by several commands of a device."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class SendingOptions:
 
     @property
     def batching(self) -> Batching:
-        """Either bound alone makes batches, too."""
+        """Returns the batching; either bound alone enables it."""
         unbounded = 1 if self.batch_seconds is None else MAX_READINGS
         wait = None if self.batch_seconds is None else timedelta(seconds=self.batch_seconds)
         return Batching(self.batch_readings or unbounded, wait)

@@ -1,4 +1,4 @@
-"""What the user sees: progress on stderr while there is a terminal, results on stdout."""
+"""Terminal output: progress on stderr if it is a terminal, results on stdout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from device.replay.fleet import Outcome, Replay
 
 @contextmanager
 def replaying(replays: Sequence[Replay]) -> Iterator[Callable[[Mapping[str, Tally]], None]]:
-    """A bar a station, of acknowledged readings."""
+    """Shows a progress bar of acknowledged readings per station."""
     console = Console(stderr=True)
     bars = Progress(
         TextColumn("{task.description}"),
@@ -46,7 +46,7 @@ def replaying(replays: Sequence[Replay]) -> Iterator[Callable[[Mapping[str, Tall
 
 
 def replayed(outcomes: Sequence[Outcome], summary: Mapping[str, Any]) -> None:
-    """A table of the stations, and the total."""
+    """Prints a table of the stations, and the total."""
     table = Table("station", "thing", show_footer=True)
     documents = [outcome.document() for outcome in outcomes]
     table.columns[0].footer = "total"
@@ -72,7 +72,7 @@ def replayed(outcomes: Sequence[Outcome], summary: Mapping[str, Any]) -> None:
 
 
 def findings(kit: ConnectionKit, found: Iterable[Finding]) -> list[str]:
-    """A line for each finding, as it comes; returns what is not well."""
+    """Prints a line per finding as it arrives; returns the subjects that failed."""
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{kit.thing_name}, kit {kit.folder}", markup=False)
     ill = []
@@ -90,8 +90,10 @@ def findings(kit: ConnectionKit, found: Iterable[Finding]) -> list[str]:
 def live(
     kit: ConnectionKit, link: Link
 ) -> Iterator[tuple[Callable[[Tally], None], Callable[[str], None]]]:
-    """One line that keeps changing, without a terminal a line whenever the connection changes; and
-    where to tell further news."""
+    """Shows a status line, or without a terminal prints a line per change of the connection.
+
+    Yields a function that updates the line, and one that prints further messages.
+    """
     console = Console(stderr=True)
     console.print(f"{kit.thing_name} → {kit.host}:{kit.port}; Ctrl-C ends it", highlight=False)
     said: list[str] = []
@@ -120,7 +122,7 @@ def live(
 
 
 def live_end(kit: ConnectionKit, tally: Tally) -> None:
-    """What was done, and what stays."""
+    """Prints what was sent, and what is still waiting."""
     console = Console(soft_wrap=True)
     console.print(
         f"{kit.thing_name}: {tally.taken:,} readings taken, {tally.acknowledged:,} acknowledged",

@@ -1,4 +1,4 @@
-"""The verbs that replay recorded or simulated stations."""
+"""Commands that replay recorded or simulated stations."""
 
 from __future__ import annotations
 

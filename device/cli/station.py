@@ -1,4 +1,4 @@
-"""The verbs that run on a station; they need no AWS credentials."""
+"""Commands that run on a station; they need no AWS credentials."""
 
 from __future__ import annotations
 

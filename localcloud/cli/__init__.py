@@ -1,4 +1,4 @@
-"""The group ``lakecast cloud``."""
+"""The command group ``lakecast cloud``."""
 
 from __future__ import annotations
 

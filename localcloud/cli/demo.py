@@ -1,4 +1,4 @@
-"""The verb of the demo."""
+"""The command ``demo``."""
 
 from __future__ import annotations
 

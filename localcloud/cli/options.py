@@ -1,4 +1,4 @@
-"""Options that several verbs of the local cloud take."""
+"""Options shared by several commands of the local cloud."""
 
 from __future__ import annotations
 

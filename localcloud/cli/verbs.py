@@ -1,4 +1,4 @@
-"""The verbs that start, stop and look at the local cloud."""
+"""Commands that start, stop and inspect the local cloud."""
 
 from __future__ import annotations
 

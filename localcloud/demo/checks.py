@@ -1,4 +1,4 @@
-"""Counts what is in the estate, as a user would: in S3 and with Athena."""
+"""Counts the data in the estate as a user would: in S3 and with Athena."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from contracts.names import Names
 
 
 class CheckError(LakecastError):
-    """The estate does not hold what it must; the message says what was expected and what came."""
+    """A count in the estate is wrong; the message has the expected and the actual value."""
 
 
 class Estate:
-    """The local estate, seen as its administrator sees it.
+    """The local estate, accessed with an administrator's permissions.
 
     Parameters
     ----------
     environment
-        ``local.env``: endpoint, region and credentials.
+        Variables of ``local.env``: endpoint, region and credentials.
     """
 
     def __init__(self, environment: dict[str, str]) -> None:
@@ -38,24 +38,24 @@ class Estate:
         self.names = Names("local", self.client("sts").get_caller_identity()["Account"], "")
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service in this estate."""
+        """Returns a boto3 client of a service in this estate."""
         return self._session.client(service, endpoint_url=self._endpoint_url)
 
     def raw_messages(self) -> int:
-        """Lines that Firehose has delivered."""
+        """Counts the lines that Firehose has delivered."""
         return sum(self._count_lines(key) for key in self._keys(locations.RAW_TELEMETRY))
 
     def rule_errors(self) -> int:
-        """Messages that the topic rule could not read."""
+        """Counts the messages that the topic rule could not read."""
         return len(self._keys(locations.RAW_RULE_ERRORS))
 
     def quarantined(self) -> dict[str, int]:
-        """Messages in quarantine by reason."""
+        """Counts the messages in quarantine by reason."""
         rows = self.query("SELECT reason, count(*) AS n FROM quarantine GROUP BY reason")
         return {str(row["reason"]): int(row["n"] or 0) for row in rows}
 
     def readings(self) -> tuple[int, int]:
-        """Rows, and distinct identities, of the curated readings, as Athena counts them."""
+        """Counts rows and distinct identities of the curated readings with Athena."""
         (rows,) = self.query("SELECT count(*) AS n FROM telemetry")
         (identities,) = self.query(
             "SELECT count(*) AS n FROM "
@@ -64,12 +64,12 @@ class Estate:
         return int(rows["n"] or 0), int(identities["n"] or 0)
 
     def query(self, sql: str) -> list[dict[str, str | None]]:
-        """Return Athena's answer, row by row.
+        """Returns the rows of a query in Athena.
 
         Raises
         ------
         CheckError
-            Where it fails, or takes too long.
+            The query fails or times out.
         """
         try:
             return query(self.client("athena"), self.names, sql)
@@ -77,7 +77,7 @@ class Estate:
             raise CheckError(str(error)) from None
 
     def forecast_url(self) -> str:
-        """Return the forecast API's URL in the local API Gateway's form."""
+        """Returns the forecast API's URL in the local API Gateway's form."""
         gateway = self.client("apigateway")
         pages = gateway.get_paginator("get_rest_apis").paginate()
         apis = [
@@ -95,7 +95,7 @@ class Estate:
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def _count_lines(self, key: str) -> int:
-        """Lines of a raw object; these never change, so each is read once."""
+        """Counts the lines of a raw object; objects never change, so each is read once."""
         if key not in self._lines:
             body = self._s3.get_object(Bucket=self.names.bucket("raw"), Key=key)["Body"].read()
             self._lines[key] = gzip.decompress(body).count(b"\n")

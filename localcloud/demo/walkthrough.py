@@ -1,7 +1,7 @@
-"""``make demo``: the whole way on this machine, one make verb after the other.
+"""Implements ``make demo``: all steps from device to forecast on this machine.
 
-The demo runs the verbs that a user runs, as processes, and counts between them what went in and
-what came out. It always starts with an empty local cloud.
+The demo runs the same make targets as a user, as processes, and between them compares the counts of
+sent and stored readings. It always starts with an empty local cloud.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ LANDING_TIMEOUT = 120.0  # seconds; several of Firehose's buffer intervals
 REAL_DATA_DAYS = 120
 SIMULATED_DAYS = 60
 HELD_OUT_DAYS = 7
-"""Days that training does not see: one alone says little of a model."""
+"""Number of days held out from training; a single day would say little about a model."""
 
 
 class DemoError(LakecastError):
-    """The demo cannot go on; the message says why and where to look."""
+    """The demo cannot continue; the message says why and where to look."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Step:
     Parameters
     ----------
     title
-        What was done.
-    seconds
-        How long it took, wall clock.
-    outcome
-        What came of it, counted.
+        Title of the step.
+        seconds
+            Duration, wall clock.
+        outcome
+            Result in numbers.
     """
 
     title: str
@@ -82,12 +82,12 @@ class Demo:
         self._steps: list[Step] = []
 
     def run(self) -> None:
-        """Run all steps; what they print is kept in ``demo/*.log``.
+        """Runs all steps; their output is kept in ``demo/*.log``.
 
         Raises
         ------
         DemoError
-            Where a verb fails, or a count isn't what went in.
+            A step fails, or a count differs from what was sent.
         """
         fleet = self._folder / "fleet.json"
         source = [f"DATA={self._data}"] if self._data else []
@@ -178,7 +178,7 @@ class Demo:
         self._console.print()
         self._console.print(table)
         self._console.print()
-        # The tables of the evaluation are its own, as they came.
+        # The evaluation's own tables are printed unchanged.
         sys.stdout.write(next(self._folder.glob("*-evaluate.log")).read_text())
         sys.stdout.flush()
         device = sent["stations"][0]["thing_name"]
@@ -199,7 +199,7 @@ class Demo:
 
 
 def _surroundings(width: int) -> dict[str, str]:
-    """The environment without the demo's own options, which other verbs would take for theirs."""
+    """Returns the environment without the demo's options, which other commands would also read."""
     own = ("MAKEFLAGS", "LAKECAST_DATA", "LAKECAST_DAYS")
     return {name: value for name, value in os.environ.items() if name not in own} | {
         "COLUMNS": str(width)
@@ -207,26 +207,26 @@ def _surroundings(width: int) -> dict[str, str]:
 
 
 def _cut(sent: dict[str, Any]) -> str:
-    """The first hour that training leaves out: the held-out days before the end of the readings."""
+    """Returns the first hour held out from training, `HELD_OUT_DAYS` before the end."""
     last = datetime.fromisoformat(sent["last"]).replace(minute=0, second=0, microsecond=0)
     cut = last + timedelta(hours=1) - timedelta(days=HELD_OUT_DAYS)
     return f"{cut.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _plan_line(output: str) -> str:
-    """Terraform's own verdicts, summed over the stacks."""
+    """Returns the number of resources to add, summed over the stacks."""
     added = [int(count) for count in re.findall(r"Plan: (\d+) to add", output)]
     return f"{sum(added)} resources to add"
 
 
 def _last_line(output: str) -> str:
-    """Return the last line of a verb's output before it names the next verb."""
+    """Returns the last line of a command's output before the hint at the next command."""
     lines = [line.strip() for line in output.splitlines()]
     return next(line for line in reversed(lines) if line and not line.startswith("next:"))
 
 
 def _landing(estate: Estate, sent: dict[str, Any]) -> str:
-    """Wait for Firehose: the landed lines are all that were sent and could be read by the rule."""
+    """Waits until Firehose has delivered every sent message, or the rule has refused it."""
     expected = sent["messages_sent"] + sent["broken_sent"]
     deadline = time.monotonic() + LANDING_TIMEOUT
     while True:
@@ -242,7 +242,7 @@ def _landing(estate: Estate, sent: dict[str, Any]) -> str:
 
 
 def _lake(estate: Estate, sent: dict[str, Any]) -> str:
-    """Every message that was sent is in the lake once, every broken one in quarantine."""
+    """Checks that each sent message is in the lake once, and each invalid one in quarantine."""
     rows, identities = estate.readings()
     quarantined = estate.quarantined()
     if not rows == identities == sent["messages_sent"]:
@@ -258,7 +258,7 @@ def _lake(estate: Estate, sent: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _only_one(home: Path) -> Iterator[None]:
-    """Refuse a second demo in one home folder: it would stop the cloud of the first."""
+    """Refuses a second demo in one home folder, because it would stop the first one's cloud."""
     with home.with_name(f"{home.name}.demo.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -268,10 +268,9 @@ def _only_one(home: Path) -> Iterator[None]:
 
 
 def _fresh(config: CloudConfig, console: Console) -> None:
-    """Make room for an empty local cloud.
+    """Prepares the home folder for an empty local cloud.
 
-    What an earlier demo left is removed. What a user made with `make up` is not ours to remove: it
-    is moved aside.
+    The state of an earlier demo is removed. State that a user made with `make up` is moved aside.
     """
     home = config.home
     if launch.stop(config):
@@ -287,19 +286,19 @@ def _fresh(config: CloudConfig, console: Console) -> None:
 
 
 def walk(config: CloudConfig, data: Path | None, days: int | None) -> None:
-    """Run the demo in a local cloud that is empty at first.
+    """Runs the demo in an empty local cloud.
 
     Parameters
     ----------
     data
         Folder of station files, or None for simulated stations.
     days
-        Days of readings to replay; None is the default of that kind of stations.
+        Days of readings to replay; None means the default for that kind of station.
 
     Raises
     ------
     DemoError, CheckError, LocalCloudError
-        It did not end as it must.
+        A step or a check failed.
     """
     days = days or (REAL_DATA_DAYS if data else SIMULATED_DAYS)
     if days <= HELD_OUT_DAYS:
