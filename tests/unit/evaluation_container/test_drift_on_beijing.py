@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,9 @@ from evaluation_container.scoring.drift_statistics import DAY, WEEK, deciles, di
 from forecasting.backtest import station_files
 from forecasting.backtest.history import History
 
-DATA = Path(os.environ.get("LAKECAST_TEST_DATA", "../shared/data")) / "beijing"
+from tests.support.recorded import RECORDED
+
+DATA = RECORDED / "beijing"
 STATIONS = ("Changping", "Dongsi", "Gucheng", "Huairou")
 WINTER, SPRING, SUMMER, AUTUMN = (
     datetime.fromisoformat(f"2016-{month:02d}-01") for month in (2, 5, 8, 11)
@@ -23,9 +23,7 @@ OF_DAYS, DAYS = 5, 3
 
 pytestmark = [
     pytest.mark.real_data,
-    pytest.mark.skipif(
-        not DATA.is_dir(), reason=f"no recorded data at {DATA}: set LAKECAST_TEST_DATA"
-    ),
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"no recorded data at {DATA}: set LAKECAST_DATA"),
 ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +11,13 @@ import pytest
 from device.errors import RecordingError
 from device.sensors.column_map import SHIPPED, UCI_BEIJING, ColumnMap
 from device.sensors.recordings import find_recordings
+from tests.support.recorded import RECORDED
 
 HEADER = (
     '"No","year","month","day","hour","PM2.5","PM10","SO2","NO2","CO","O3","TEMP","PRES",'
     '"DEWP","RAIN","wd","WSPM","station"\n'
 )
-DATA = Path(os.environ.get("LAKECAST_TEST_DATA", "../shared/data")) / "beijing"
+DATA = RECORDED / "beijing"
 
 
 def row(day: int, hour: int, values: str = "6,18,5,7,800,88") -> str:

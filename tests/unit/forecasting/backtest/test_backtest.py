@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,8 +19,9 @@ from forecasting.backtest.rolling_origin import Plan
 from forecasting.errors import ForecastingError
 
 from lakecast.__main__ import main
+from tests.support.recorded import RECORDED
 
-DATA = Path(os.environ.get("LAKECAST_TEST_DATA", "../shared/data"))
+DATA = RECORDED
 BEIJING = DATA / "beijing"
 YARDSTICK = DATA.parent / "yardstick" / "yardstick.py"
 START = datetime(2024, 1, 1)
