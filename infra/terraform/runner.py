@@ -187,8 +187,8 @@ def _failure(stack: str, verb: str, messages: list[Mapping[str, Any]], log: Path
         if message.get("type") == "diagnostic" and message["diagnostic"]["severity"] == "error"
     ]
     if not faults:
-        said = next((m["@message"] for m in reversed(messages) if m.get("@message")), "nothing")
-        return TerraformError(f"terraform {verb} of {stack} failed; last message: {said}", "failed")
+        last = next((m["@message"] for m in reversed(messages) if m.get("@message")), "nothing")
+        return TerraformError(f"terraform {verb} of {stack} failed; last message: {last}", "failed")
     first = faults[0]
     where = f" at {first['address']}" if first.get("address") else ""
     detail = " ".join(first.get("detail", "").split())

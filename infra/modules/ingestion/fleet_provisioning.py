@@ -189,17 +189,19 @@ class FleetProvisioning(Construct):
         )
 
     def _exchanges(
-        self, asked: tuple[str, ...], answered: tuple[str, ...]
+        self, requests: tuple[str, ...], responses: tuple[str, ...]
     ) -> tuple[Statement, Statement, Statement]:
         """Returns permissions to publish requests and to receive their responses."""
         return (
-            Statement("Ask", ("iot:Publish",), [self._iot(f"topic/{one}") for one in asked]),
+            Statement("Ask", ("iot:Publish",), [self._iot(f"topic/{one}") for one in requests]),
             Statement(
                 "Await",
                 ("iot:Subscribe",),
-                [self._iot(f"topicfilter/{one}") for one in answered],
+                [self._iot(f"topicfilter/{one}") for one in responses],
             ),
-            Statement("Receive", ("iot:Receive",), [self._iot(f"topic/{one}") for one in answered]),
+            Statement(
+                "Receive", ("iot:Receive",), [self._iot(f"topic/{one}") for one in responses]
+            ),
         )
 
     def _provisioning_role(self) -> ServiceRole:

@@ -77,7 +77,7 @@ def acquire(
             then="Lock",
             catch={_TAKEN: "Lock"},
         ),
-        "Busy": fail(error, expression("'one run at a time; this one is under way: ' & $holder")),
+        "Busy": fail(error, expression("'only one run at a time; in progress: ' & $holder")),
     }
 
 

@@ -40,10 +40,10 @@ class Account:
 
 
 def test_rollouts_are_stopped_before_the_endpoint_goes() -> None:
-    account, said = Account("first", "second"), []
-    leftovers.remove_releases(account, NAMES, said.append)
+    account, messages = Account("first", "second"), []
+    leftovers.remove_releases(account, NAMES, messages.append)
     assert account.calls[:3] == ["stop first", "stop second", "list_endpoints"]
-    assert said == ["stopping rollout first", "stopping rollout second"]
+    assert messages == ["stopping rollout first", "stopping rollout second"]
 
 
 def test_without_the_state_machine_there_is_no_rollout_to_stop() -> None:

@@ -131,8 +131,8 @@ def _model(inputs: NightlyInputs) -> dict[str, State]:
         "Is one approved": choice("None is approved", ("$version > 0", "Version")),
         "None is approved": failure(
             "Version",
-            f"'no version of {group} is approved, so there is nothing to "
-            f"forecast with: make retrain ENV={names.environment}, and approve what comes of it'",
+            f"'no version of {group} is approved, so no forecast is possible: run "
+            f"`make retrain ENV={names.environment}` and approve the new version'",
         ),
         "Version": task(
             "Version",
@@ -216,9 +216,8 @@ def _drift(inputs: NightlyInputs) -> dict[str, State]:
         "Is there a reference": choice("No reference", ("$reference != ''", "Drift")),
         "No reference": failure(
             "Version",
-            "'version ' & $version & ' keeps no reference of what is usual, as it was not "
-            "registered by retrain, so drift is not measured; forecasts are published all the "
-            "same'",
+            "'version ' & $version & ' has no reference statistics, because it was not registered "
+            "by retrain, so drift is not measured; the forecasts are published'",
         ),
         "Drift": task(
             "Drift",
@@ -242,8 +241,8 @@ def _drift(inputs: NightlyInputs) -> dict[str, State]:
 
 def _end(names: Names) -> dict[str, State]:
     advice = (
-        f"When it is fixed: make forecast-batch ENV={names.environment}; forecasting an origin "
-        "again replaces what is there. Execution: "
+        f"When the cause is fixed, run `make forecast-batch ENV={names.environment}`; it replaces "
+        "existing forecasts of the same origin. Execution: "
     )
     result = {name: expression(f"${name}") for name in ("run", "version", "published", "drift")}
     return {

@@ -84,14 +84,14 @@ def _failure(inputs: RetrainInputs) -> dict[str, State]:
             f"'Run ' & $run & ' of {inputs.machine} failed at the step ' & $step & '.'",
             "'Why: ' & $why",
             "'Log: ' & $log",
-            "'The model that is live is as it was.'",
-            f"'When the cause is fixed: {resume}' & $run & ' (what completed is not done again).'",
+            "'The model in service is unchanged.'",
+            f"'When the cause is fixed, run: {resume}' & $run & ' (it reuses completed jobs).'",
             f"'What to do: docs/runbooks/models.md. Execution: ' & {EXECUTION}.Id",
         ],
         error="RetrainingFailed",
         cause=(
             "'run ' & $run & ' failed at the step ' & $step & ': ' & $why & ' (log: ' & $log & "
-            f"'); when it is fixed: {resume}' & $run"
+            f"'); when the cause is fixed, run: {resume}' & $run"
         ),
         unlock=inputs.machine,
     )
