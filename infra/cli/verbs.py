@@ -18,11 +18,11 @@ from infra.estate.synthesis import synthesise
 CHANGES = 2
 """Exit code of ``drift`` if the estate differs from its code."""
 
-State = Annotated[Path, Parameter(help="Folder of all that is kept on this machine.")]
+State = Annotated[Path, Parameter(help="Folder for all local files.")]
 Environment = Annotated[str, Parameter(choices=ENVIRONMENTS, help="Environment of the estate.")]
 Backend = Annotated[
     Literal["local", "s3"] | None,
-    Parameter(help="Where Terraform's state is kept, instead of where the settings say."),
+    Parameter(help="Terraform's backend; the settings' by default."),
 ]
 
 STATE = Path(".lakecast")

@@ -47,11 +47,11 @@ def synthesise(target: Target, output: Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Synthesises the environments that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m infra.estate.app", description=__doc__)
-    parser.add_argument("--env", action="append", required=True, help="may be given repeatedly")
+    parser.add_argument("--env", action="append", required=True, help="environment; repeatable")
     parser.add_argument("--account", required=True, help="AWS account, 12 digits")
     parser.add_argument("--region", required=True)
-    parser.add_argument("--output", required=True, type=Path, help="a folder <env> is made in it")
-    parser.add_argument("--backend", choices=("local", "s3"), help="instead of the settings'")
+    parser.add_argument("--output", required=True, type=Path, help="folder for <env>/<stack>/")
+    parser.add_argument("--backend", choices=("local", "s3"), help="the settings' by default")
     options = parser.parse_args(arguments)
     try:
         for environment in options.env:

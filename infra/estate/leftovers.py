@@ -53,8 +53,8 @@ def remove_releases(session: Any, names: Names, say: Say) -> None:
             if item[member].startswith(prefix)
         ]
         for name in found:
-            what = collection[:-1].replace("Config", " configuration").lower()
-            say(f"removing {what} {name}")
+            kind = collection[:-1].replace("Config", " configuration").lower()
+            say(f"removing {kind} {name}")
             getattr(sagemaker, delete)(**{argument: name})
         if collection == "Endpoints":
             for name in found:

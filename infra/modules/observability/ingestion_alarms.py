@@ -51,7 +51,7 @@ class IngestionAlarms(Construct):
                 targets=inputs.targets,
             ),
         )
-        for kind, metric, action, allowed, what in (
+        for kind, metric, action, allowed, summary in (
             (
                 "rule_failures",
                 "Failure",
@@ -72,7 +72,7 @@ class IngestionAlarms(Construct):
                 kind,
                 AlarmInputs(
                     name=names.part(kind.replace("_", "-")),
-                    description=f"{what}; {_RUNBOOK}",
+                    description=f"{summary}; {_RUNBOOK}",
                     namespace="AWS/IoT",
                     metric=metric,
                     dimensions={"RuleName": names.topic_rule, "ActionType": action},

@@ -416,11 +416,11 @@ def test_every_alarm_notifies_the_encrypted_topic_and_the_targets_in_the_setting
     (topic,) = estate.resources("aws_sns_topic").values()
     assert topic["name"] == estate.names.alarm_topic
     assert topic["kms_master_key_id"] == "${aws_kms_key.key.arn}"
-    told = [estate.names.alarm_topic_arn, *estate.settings.alarms.targets]
+    notified = [estate.names.alarm_topic_arn, *estate.settings.alarms.targets]
     alarms = estate.resources("aws_cloudwatch_metric_alarm").values()
     assert len(alarms) >= 4
     for alarm in alarms:
-        assert alarm["alarm_actions"] == alarm["ok_actions"] == told
+        assert alarm["alarm_actions"] == alarm["ok_actions"] == notified
 
 
 def test_ingestion_alarms_use_the_environments_thresholds(estate):
@@ -455,12 +455,12 @@ def test_the_budget_is_that_of_the_settings_and_may_publish_to_the_topic(estate)
         assert notice["subscriber_sns_topic_arns"] == [estate.names.alarm_topic_arn]
     for kind in ("aws_sns_topic_policy", "aws_kms_key"):
         (policy,) = (one["policy"] for one in estate.resources(kind).values())
-        told = [
+        permitted = [
             listed(one["Principal"]["Service"])
             for one in json.loads(policy)["Statement"]
             if "Service" in one["Principal"]
         ]
-        assert any("budgets.amazonaws.com" in services for services in told), kind
+        assert any("budgets.amazonaws.com" in services for services in permitted), kind
 
 
 def test_managed_mlflow_is_created_only_if_the_settings_enable_it(estate):

@@ -48,7 +48,7 @@ Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Environment = Annotated[str, Parameter(choices=ENVIRONMENTS, help="Environment of the estate.")]
 Hour = Annotated[datetime, Parameter(converter=_hour)]
 Pollutant = Annotated[str, Parameter(choices=POLLUTANTS, help="Pollutant.")]
-State = Annotated[Path, Parameter(help="Folder of all that is kept on this machine.")]
+State = Annotated[Path, Parameter(help="Folder for all local files.")]
 Time = Annotated[datetime, Parameter(converter=_time)]
 VersionNumber = Annotated[int, Parameter(converter=_version, help="Version, such as 3.")]
 

@@ -25,13 +25,13 @@ def machine(estate):
 
 
 def test_every_state_is_reachable_and_has_a_successor(machine):
-    reached, ahead = set(), {machine["StartAt"]}
-    while ahead:
-        name = ahead.pop()
+    reached, pending = set(), {machine["StartAt"]}
+    while pending:
+        name = pending.pop()
         reached.add(name)
         state = machine["States"][name]
         assert targets(state) or state.get("End") or state["Type"] == "Fail", name
-        ahead |= targets(state) - reached
+        pending |= targets(state) - reached
     assert reached == set(machine["States"])
 
 
@@ -41,11 +41,11 @@ def test_every_failure_is_reported_and_releases_the_lock(machine):
             continue
         last = state["Catch"][-1] if name != "Unlock" else {"Next": "Done"}
         assert last["Next"] in ("Explain failure", "Is it there", "Done"), name
-    way, state = [], "Explain failure"
+    path, state = [], "Explain failure"
     while state:
-        way.append(state)
+        path.append(state)
         state = machine["States"][state].get("Next")
-    assert way == ["Explain failure", "Unlock after failure", "Publish failure", "Failed"]
+    assert path == ["Explain failure", "Unlock after failure", "Publish failure", "Failed"]
 
 
 def test_every_expression_is_valid(machine):

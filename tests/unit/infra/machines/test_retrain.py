@@ -68,14 +68,14 @@ def evaluated(expression: str, **variables: Any) -> Any:
 
 def test_every_state_is_reachable_and_has_a_successor(machine):
     for one in machines(machine):
-        reached, ahead = set(), {one["StartAt"]}
-        while ahead:
-            name = ahead.pop()
+        reached, pending = set(), {one["StartAt"]}
+        while pending:
+            name = pending.pop()
             reached.add(name)
             state = one["States"][name]
             following = targets(state)
             assert following or state.get("End") or state["Type"] == "Fail", name
-            ahead |= following - reached
+            pending |= following - reached
         assert reached == set(one["States"])
 
 

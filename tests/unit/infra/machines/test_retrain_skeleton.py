@@ -56,13 +56,13 @@ def machine(inputs):
 
 
 def test_every_state_is_reachable_and_has_a_successor(machine):
-    reached, ahead = set(), {machine.definition["StartAt"]}
-    while ahead:
-        name = ahead.pop()
+    reached, pending = set(), {machine.definition["StartAt"]}
+    while pending:
+        name = pending.pop()
         reached.add(name)
         state = machine.definition["States"][name]
         assert targets(state) or state.get("End") or state["Type"] == "Fail", name
-        ahead |= targets(state) - reached
+        pending |= targets(state) - reached
     assert reached == set(machine.definition["States"])
     assert "Download" in reached
 

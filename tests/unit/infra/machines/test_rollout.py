@@ -338,11 +338,11 @@ def test_failures_that_need_a_person_are_reported(situation: dict[str, Any], wor
     assert state == "Explain failure"
     assert words in message
     why = evaluate(STATES["Explain failure"]["Assign"]["why"], cause=message, error="")
-    told = {"why": why, **CALM, **situation}
+    variables = {"why": why, **CALM, **situation}
     published = STATES["Publish failure"]["Arguments"]["Message"]
     execution = {"context": {"Execution": {"Id": "execution-1"}}}
-    text = evaluate(published, states=execution, **told)
-    cause = evaluate(STATES["Failed"]["Cause"], **told)
+    text = evaluate(published, states=execution, **variables)
+    cause = evaluate(STATES["Failed"]["Cause"], **variables)
     assert text.startswith(f"{cause} What is approved and what is live: make models ENV=prod.")
     assert cause.startswith(message)
     state = f"{NAMES.endpoint} is {situation.get('status', 'InService')} with {BEFORE}."
