@@ -20,6 +20,7 @@ from cdktf import App
 from contracts.names import Names
 from contracts.settings.layers import SettingsError
 from contracts.settings.load import load
+from infra.estate.place import STACKS
 from infra.stacks.base import Target
 from infra.stacks.data import DataStack
 from infra.stacks.pipeline import PipelineStack
@@ -31,10 +32,10 @@ def synthesise(target: Target, output: Path) -> None:
     raw = output / "cdktf.out"
     output.mkdir(parents=True, exist_ok=True)
     app = App(outdir=str(raw))
-    stacks = [DataStack(app, target), PipelineStack(app, target), ServingStack(app, target)]
+    for name, stack in zip(STACKS, (DataStack, PipelineStack, ServingStack), strict=True):
+        stack(app, name, target)
     app.synth()
-    for stack in stacks:
-        name = stack.node.id
+    for name in STACKS:
         written = (raw / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8")
         folder = output / name
         folder.mkdir(parents=True, exist_ok=True)

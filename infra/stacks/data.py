@@ -29,8 +29,8 @@ from infra.stacks.base import EstateStack, Target
 class DataStack(EstateStack):
     """The resources that hold data or encrypt it."""
 
-    def __init__(self, scope: Construct, target: Target) -> None:
-        super().__init__(scope, "data", target)
+    def __init__(self, scope: Construct, id_: str, target: Target) -> None:
+        super().__init__(scope, id_, target)
         names, settings = target.names, target.settings
         protection = settings.protection
         key = DataKey(

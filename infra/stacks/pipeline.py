@@ -33,8 +33,8 @@ from infra.stacks.base import EstateStack, Target
 class PipelineStack(EstateStack):
     """The resources that move and transform data, but do not store it."""
 
-    def __init__(self, scope: Construct, target: Target) -> None:
-        super().__init__(scope, "pipeline", target)
+    def __init__(self, scope: Construct, id_: str, target: Target) -> None:
+        super().__init__(scope, id_, target)
         Ingestion(self, "ingestion", IngestionInputs(target.names, target.settings.delivery))
         IngestionAlarms(
             self,

@@ -20,8 +20,8 @@ from infra.stacks.base import EstateStack, Target
 class ServingStack(EstateStack):
     """The resources that answer API requests."""
 
-    def __init__(self, scope: Construct, target: Target) -> None:
-        super().__init__(scope, "serving", target)
+    def __init__(self, scope: Construct, id_: str, target: Target) -> None:
+        super().__init__(scope, id_, target)
         names, settings = target.names, target.settings
         function = ForecastFunction(
             self,

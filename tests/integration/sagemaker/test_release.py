@@ -254,4 +254,4 @@ def test_a_model_is_not_deployed_once_its_categories_mean_others(
     refused = run("deploy", "--settings", settings)
     lake.put_categories(s3, names, lake.INDEX)
     assert refused.returncode == 1
-    assert "say `make train` first" in refused.stderr
+    assert "run `make train` first" in refused.stderr

@@ -115,7 +115,7 @@ def state(tuned, session):
 def test_without_a_lake_the_next_step_is_said(too_early):
     assert too_early.returncode == 1
     assert too_early.stderr.count("\n") == 1
-    assert "say `make plan` and `make apply` first" in too_early.stderr
+    assert "run `make plan` and `make apply` first" in too_early.stderr
 
 
 def test_the_best_of_all_trainings_is_shown_to_be_kept(tuned, state):

@@ -69,7 +69,7 @@ def _is_there(ecr: Any, names: Names, container: str) -> bool:
             return False
         if code == "RepositoryNotFoundException":
             raise ForecastingError(
-                f"no registry {names.repository(container)}: say `make plan` and `make apply` first"
+                f"no registry {names.repository(container)}: run `make plan` and `make apply` first"
             ) from None
         raise
     return bool(found["imageDetails"])

@@ -225,11 +225,11 @@ def available_channels(s3: Any, names: Names) -> tuple[str, ...]:
         if error.response["Error"]["Code"] != "NoSuchBucket":
             raise
         raise ForecastingError(
-            f"bucket {bucket} does not exist: say `make plan` and `make apply` first"
+            f"bucket {bucket} does not exist: run `make plan` and `make apply` first"
         ) from None
     if "train" not in found:
         raise ForecastingError(
-            f"nothing to train on in {CHANNELS.uri(names)}train/: say `make etl` first"
+            f"nothing to train on in {CHANNELS.uri(names)}train/: run `make etl` first"
         )
     return found
 
@@ -247,5 +247,5 @@ def _keep_categories(s3: Any, names: Names, name: str) -> None:
         if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
             raise
         raise ForecastingError(
-            f"the channels have no index of categories at s3://{bucket}/{source}: say `make etl`"
+            f"the channels have no index of categories at s3://{bucket}/{source}: run `make etl`"
         ) from None

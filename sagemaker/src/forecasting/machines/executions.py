@@ -29,7 +29,7 @@ def machine_expected(machine: str) -> Iterator[None]:
         if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
             raise
         raise ForecastingError(
-            f"no state machine {machine}: say `make plan` and `make apply` first"
+            f"no state machine {machine}: run `make plan` and `make apply` first"
         ) from None
 
 

@@ -123,7 +123,7 @@ def check_categories(s3: Any, names: Names, servable: Servable) -> None:
     ):
         raise ForecastingError(
             f"the lake's categories mean other devices than those that {servable.source} was "
-            "trained with: say `make train` first"
+            "trained with: run `make train` first"
         )
 
 

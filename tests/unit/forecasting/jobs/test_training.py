@@ -183,7 +183,7 @@ def test_the_newest_job_of_this_environment_is_taken():
 
 
 def test_without_a_completed_job_the_next_step_is_said():
-    with pytest.raises(ForecastingError, match="say `make train` first"):
+    with pytest.raises(ForecastingError, match="run `make train` first"):
         training.latest_completed(Jobs([]), NAMES)
 
 

@@ -278,7 +278,7 @@ def test_what_is_served_is_checked_against_what_was_asked_for(changes, complaint
 
 def test_a_model_of_other_categories_than_the_lakes_is_refused():
     account = Account(categories='{"devices": ["0", "a"], "pollutants": ["ozone"]}')
-    with pytest.raises(ForecastingError, match=r"other devices.*say `make train` first"):
+    with pytest.raises(ForecastingError, match=r"other devices.*run `make train` first"):
         deploy(account, OLD)
     assert account.calls == []
 
