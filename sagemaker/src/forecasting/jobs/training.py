@@ -194,7 +194,7 @@ def latest_completed(session: Any, names: Names, algorithm: str | None = None) -
             if name.startswith(prefixes):
                 return name
     raise ForecastingError(
-        f"no completed training job named {' or '.join(f'{p}…' for p in prefixes)}: say "
+        f"no completed training job named {' or '.join(f'{p}…' for p in prefixes)}: run "
         "`make train` first"
     )
 
