@@ -1,4 +1,4 @@
-"""Checks requests against what AWS publishes of its operations in botocore's models.
+"""Validates requests against botocore's models of AWS's operations.
 
 boto3 checks names, types and required members only. Here lengths, numbers, patterns and
 enumerations are checked as well, so a request that AWS would refuse fails in a test.
@@ -15,23 +15,23 @@ import botocore.session
 from botocore.model import Shape
 
 IsUnknown = Callable[[Any], bool]
-"""Whether a value is known only later, as an expression of a state machine is."""
+"""Tells whether a value is known only at run time, such as an expression of a state machine."""
 
 
 def is_expression(value: Any) -> bool:
-    """Whether a value is a JSONata expression of a state machine."""
+    """Returns whether a value is a JSONata expression of a state machine."""
     return isinstance(value, str) and value.startswith("{%")
 
 
 def complaints(
     service: str, operation: str, request: Any, is_unknown: IsUnknown = is_expression
 ) -> list[str]:
-    """What AWS would refuse of a request, each with its place; empty where it is accepted.
+    """Returns the faults for which AWS would refuse a request, each with its path.
 
     Parameters
     ----------
     service, operation
-        As botocore names them, such as ``sagemaker`` and ``CreateModel``.
+        Names in botocore, such as ``sagemaker`` and ``CreateModel``.
     """
     shape = _model(service).operation_model(operation).input_shape
     assert shape is not None, f"{operation} takes no input"
@@ -93,7 +93,7 @@ def _within_limits(shape: Shape, value: Any, place: str) -> Iterator[str]:
 
 
 _CLASSES = {
-    r"\uD800\uDC00-\uDBFF\uDFFF": "\U00010000-\U0010ffff",  # UTF-16's way to say so
+    r"\uD800\uDC00-\uDBFF\uDFFF": "\U00010000-\U0010ffff",  # surrogate pairs of UTF-16
     r"\p{Alnum}": "A-Za-z0-9",
     r"\p{L}": "A-Za-z\u00c0-\u024f",
     r"\p{M}": "\u0300-\u036f",
@@ -102,14 +102,14 @@ _CLASSES = {
     r"\p{S}": r"$+<=>^`|~\u00b0-\u00b4",
     r"\p{Z}": " \u00a0",
 }
-"""Classes of characters that Python lacks, as far as our texts need them."""
+"""Character classes that Python lacks, with the characters that our texts use."""
 
 
 def _python(pattern: str) -> str:
-    """A pattern of Java's, in which AWS writes them, for Python."""
+    """Converts one of AWS's Java patterns to Python."""
     for name, characters in _CLASSES.items():
         pattern = pattern.replace(name, characters)
-    # two patterns say how often their end comes
+    # two patterns have a quantifier after the end anchor
     return re.sub(r"\$\{1,\d+\}$", "", pattern)
 
 

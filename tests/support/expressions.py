@@ -19,9 +19,9 @@ _ADDED = {
 
 
 def evaluate(expression: str, /, **variables: Any) -> Any:
-    """Value of an expression, with or without the ``{% %}`` that a state has around it."""
+    """Returns the value of an expression, with or without a state's ``{% %}`` around it."""
     text = expression.removeprefix("{%").removesuffix("%}").strip()
-    for name in _ADDED:  # the library has names of its own for what it can't be told anew
+    for name in _ADDED:  # the library cannot redefine its own functions of these names
         text = re.sub(rf"\${name}\(", f"$added_{name}(", text)
     compiled = jsonata.Jsonata.jsonata(text)
     for name, function in _ADDED.items():

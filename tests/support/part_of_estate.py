@@ -1,4 +1,4 @@
-"""Parts of a stack by real Terraform, where the whole would take a minute."""
+"""Applies parts of a stack with real Terraform, because a whole stack takes a minute."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from infra.estate.synthesis import synthesise
 
 
 def apply(names: Names, home: Path, parts: tuple[str, ...], stack: str = "pipeline") -> None:
-    """Apply what a stack has of these parts. That no plan changes the whole is tested elsewhere.
+    """Applies the resources of a stack that belong to some parts.
+
+    Another test checks that a plan of a whole stack has no changes.
 
     Parameters
     ----------
     home
-        A new folder, for Terraform to work in.
+        A new folder for Terraform.
     parts
-        Beginnings of the resources' names.
+        Prefixes of the resources' names.
     """
     apply_stacks(names, home, {stack: parts})
 
 
 def apply_stacks(names: Names, home: Path, stacks: Mapping[str, tuple[str, ...]]) -> None:
-    """The same of several stacks, all at once as if they were one, which is quicker."""
+    """Applies parts of several stacks together as if they were one, which is faster."""
     synthesise([names.environment], names, home, "local")
     resources: dict[str, dict[str, Any]] = {}
     for stack, parts in stacks.items():

@@ -1,4 +1,4 @@
-"""Whether processes run, for tests of what must not outlive what."""
+"""Checks whether processes run, for tests that processes end with their parent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PATIENCE = 20.0
 
 
 def running(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
+    """Returns whether a process runs; a zombie does not."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -19,7 +19,7 @@ def running(pid: int) -> bool:
 
 
 def assert_ended(pids: Iterable[int]) -> None:
-    """Killed processes must go; the kernel ends them in its own time."""
+    """Asserts that killed processes end, which may take the kernel a moment."""
     deadline = time.monotonic() + PATIENCE
     for pid in pids:
         while running(pid):

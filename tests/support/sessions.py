@@ -1,4 +1,4 @@
-"""boto3 sessions of a local cloud, and where synthesised estates would be."""
+"""boto3 sessions of a local cloud, and the account and region of synthesised estates."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import boto3
 from localcloud.cloud.launch import LocalCloud
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
-"""AWS's example account: estates that are only synthesised or planned would be there."""
+"""AWS's example account, for estates that are only synthesised or planned."""
 
 
 def session_of(cloud: LocalCloud) -> boto3.Session:
-    """A boto3 session for a cloud, whatever the environment says."""
+    """Returns a boto3 session for a cloud, regardless of environment variables."""
 
     class Session(boto3.Session):
         def client(self, service_name, *args, **kwargs):  # type: ignore[no-untyped-def]

@@ -14,13 +14,13 @@ from contracts.settings.schema import Settings
 
 
 def changed(environment: str, changes: dict[str, Any]) -> Settings:
-    """An environment's settings with a document laid over them."""
+    """Returns an environment's settings, overridden by a document."""
     files = Layers.read(FOLDER / "base.toml", FOLDER / f"{environment}.toml")
     return files.over(changes, "the test").validate(Settings)
 
 
 def write_changed(folder: Path, environment: str, changes: str) -> Path:
-    """A folder of settings in which an environment's own file has further lines of TOML."""
+    """Writes a folder of settings with lines of TOML added to an environment's own file."""
     own = Layers.read(FOLDER / f"{environment}.toml").over(tomllib.loads(changes), "the test")
     lines = [f"{'.'.join(key)} = {json.dumps(value)}\n" for key, value in own.leaves()]
     folder.mkdir(parents=True, exist_ok=True)

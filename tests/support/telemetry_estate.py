@@ -1,4 +1,4 @@
-"""The smallest estate that takes a reading from MQTT to S3, made with boto3 for the tests here."""
+"""A minimal estate that delivers readings from MQTT to S3, created with boto3."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def service_role(
     allowed: dict[str, Any],
     trusted_if: dict[str, str] | None = None,
 ) -> str:
-    """A role that one service may assume, with one inline policy."""
+    """Creates a role that one service may assume, with one inline policy."""
     iam = aws.client("iam")
     trust = {
         "Version": "2012-10-17",
@@ -79,7 +79,7 @@ def bucket(aws: boto3.Session, name: str) -> str:
 
 
 def stream(aws: boto3.Session, name: str, bucket_name: str, **destination: Any) -> str:
-    """A delivery stream with a role of its own that may write to its bucket."""
+    """Creates a delivery stream and its role, which may write to its bucket."""
     role = service_role(
         aws,
         f"{name}-firehose",
@@ -107,7 +107,7 @@ def stream(aws: boto3.Session, name: str, bucket_name: str, **destination: Any) 
 
 
 def rule(aws: boto3.Session, name: str, stream_name: str, bucket_name: str, sql: str = SQL) -> None:
-    """A topic rule from MQTT to a stream, with what it can't read to a bucket."""
+    """Creates a topic rule from MQTT to a stream; unreadable messages go to a bucket."""
     role = service_role(
         aws,
         f"{name}-rule",
@@ -140,7 +140,7 @@ def rule(aws: boto3.Session, name: str, stream_name: str, bucket_name: str, sql:
 
 
 def device(aws: boto3.Session, name: str, folder: Path, policy: str) -> Device:
-    """A thing with an active certificate and a policy."""
+    """Creates a thing with an active certificate and a policy."""
     iot = aws.client("iot")
     iot.create_thing(thingName=name)
     made = iot.create_keys_and_certificate(setAsActive=True)
@@ -153,7 +153,7 @@ def device(aws: boto3.Session, name: str, folder: Path, policy: str) -> Device:
 
 
 def objects(aws: boto3.Session, bucket_name: str, prefix: str) -> dict[str, bytes]:
-    """All objects under a prefix, decompressed."""
+    """Returns all objects under a prefix, decompressed."""
     s3 = aws.client("s3")
     found = {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix=prefix):
@@ -164,9 +164,9 @@ def objects(aws: boto3.Session, bucket_name: str, prefix: str) -> dict[str, byte
 
 
 def await_lines(aws: boto3.Session, bucket_name: str, prefix: str, count: int) -> list[str]:
-    """The lines under a prefix, once there are ``count`` of them.
+    """Waits for ``count`` lines under a prefix, and returns them.
 
-    Only for lines that nothing can double; what comes over MQTT has identities to wait for.
+    Only for lines without duplicates; for messages over MQTT use `await_identities`.
     """
     return _await(aws, bucket_name, prefix, lambda lines: len(lines) >= count, f"{count} lines")
 
@@ -174,7 +174,7 @@ def await_lines(aws: boto3.Session, bucket_name: str, prefix: str, count: int) -
 def await_identities(
     aws: boto3.Session, bucket_name: str, prefix: str, wanted: set[tuple[str, int]]
 ) -> list[dict[str, Any]]:
-    """The readings under a prefix, once all that are wanted are there, however often."""
+    """Waits until all expected readings are under a prefix, duplicates allowed; returns all."""
 
     def complete(lines: list[str]) -> bool:
         return wanted <= {(r["boot_id"], r["sequence"]) for r in map(json.loads, lines)}
@@ -184,7 +184,7 @@ def await_identities(
 
 
 def await_messages(aws: boto3.Session, bucket_name: str, prefix: str, count: int) -> None:
-    """Wait for so many different messages, however often each came: the rule adds the time."""
+    """Waits for ``count`` distinct messages; duplicates differ only in the rule's arrival time."""
 
     def different(lines: list[str]) -> bool:
         messages = [{**json.loads(line), "received_at": None} for line in lines]

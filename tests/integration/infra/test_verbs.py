@@ -1,4 +1,4 @@
-"""The estate's verbs with real Terraform, against a local cloud of their own."""
+"""Tests of the estate's commands with real Terraform, against a separate local cloud."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_CHANGES = "No changes. Your infrastructure matches the configuration."
 
 @pytest.fixture(scope="module")
 def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """A cloud that nobody else puts anything into, as nothing must be left in it."""
+    """A cloud that other tests do not use, because the last test checks that nothing is left."""
     with running(home=tmp_path_factory.mktemp("infra-cloud")) as started:
         yield started
 
@@ -46,7 +46,7 @@ def names(session: boto3.Session) -> Names:
 
 
 class Verbs:
-    """``lakecast estate`` with a folder of its own."""
+    """Runs ``lakecast estate`` with a separate home folder."""
 
     def __init__(self, cloud: LocalCloud, home: Path) -> None:
         self.home = home
@@ -94,7 +94,7 @@ def test_the_estate_is_planned_applied_kept_and_removed(infra, own_cloud, sessio
 
     the_lake_can_be_asked(own_cloud, session, names)
 
-    # Somebody changes the estate by hand: drift says so, a plan mends it, and only once.
+    # After a manual change, drift reports it and a new plan repairs it. A saved plan applies once.
     session.client("glue").delete_crawler(Name=names.crawler)
     drift = infra("drift")
     assert drift.returncode == 2, drift.stdout + drift.stderr
@@ -120,7 +120,7 @@ def test_the_estate_is_planned_applied_kept_and_removed(infra, own_cloud, sessio
 
 
 def the_lake_can_be_asked(cloud: LocalCloud, session: boto3.Session, names: Names) -> None:
-    """Athena reads a run's row through the declared table; the others are there, and empty."""
+    """Checks that Athena reads a run's row from its table, and that the other tables are empty."""
     run = RunRecord(
         TELEMETRY_TO_PARQUET,
         "jr_1",
@@ -155,7 +155,7 @@ def the_lake_can_be_asked(cloud: LocalCloud, session: boto3.Session, names: Name
 
 
 def answers_without_a_model(session: boto3.Session, names: Names) -> None:
-    """The function is in place, may do what it must, and knows that there is no endpoint yet."""
+    """Checks that the function runs, has its permissions, and reports the missing endpoint."""
     event = {
         "httpMethod": "GET",
         "path": "/v1/health",
@@ -176,13 +176,13 @@ def answers_without_a_model(session: boto3.Session, names: Names) -> None:
 
 
 def a_new_device_claims_its_certificate(cloud: LocalCloud, home: Path) -> None:
-    """The hook may use the allow-list, which the data stack has encrypted with its key."""
+    """Checks that the hook can use the allow-list, which is encrypted with the data stack's key."""
     claiming = ["claim", "--claim-kit", str(home / "claim"), "--kits", str(home / "devices")]
     for command, code in (
         (["claim-kit", "--out", str(home / "claim")], 0),
         (["allow", "--serial", "new"], 0),
         ([*claiming, "--serial", "new"], 0),
-        ([*claiming, "--serial", "refused"], 1),  # its certificate is left without a template
+        ([*claiming, "--serial", "refused"], 1),  # leaves an unprovisioned certificate
     ):
         done = subprocess.run(
             [sys.executable, "-m", "lakecast", "device", *command],
@@ -196,7 +196,7 @@ def a_new_device_claims_its_certificate(cloud: LocalCloud, home: Path) -> None:
 
 
 def make_leftovers(session: boto3.Session, names: Names) -> None:
-    """What other verbs leave behind: a device, a release, objects in several versions."""
+    """Creates what other commands leave behind: a device, a release, objects with versions."""
     iot = session.client("iot")
     iot.create_thing(thingName="station-left", thingTypeName=names.thing_type)
     certificate = iot.create_keys_and_certificate(setAsActive=True)
@@ -224,7 +224,7 @@ def make_leftovers(session: boto3.Session, names: Names) -> None:
 
 
 def left(session: boto3.Session, names: Names) -> dict[str, list[Any]]:
-    """All that bears the environment's name and is still there."""
+    """Returns all remaining resources with the environment's name."""
 
     def ours(values: Any) -> list[str]:
         marks = (names.part(""), names.database)

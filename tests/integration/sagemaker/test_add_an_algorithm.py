@@ -1,7 +1,7 @@
-"""docs/how-to/add-an-algorithm.md, followed in a copy of the repository up to an endpoint.
+"""Follows docs/how-to/add-an-algorithm.md in a copy of the repository, up to an endpoint.
 
-The copy differs from the repository in what the page says and in nothing else: a folder, a record
-and settings.
+The copy differs from the repository only by the changes on that page: a folder, a record and
+settings.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ PARTS = {
 
 
 def block(language: str) -> str:
-    """The page's one block of a language."""
+    """Returns the page's only code block in a language."""
     (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
     return found
 
 
 class Copy:
-    """A copy of the repository with one more algorithm, on a cloud of its own."""
+    """A copy of the repository with one more algorithm, on a separate cloud."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -62,7 +62,7 @@ class Copy:
         (self.root / file).write_text(text)
 
     def run(self, cloud: LocalCloud, *command: str) -> str:
-        """Run Python in the copy; what it said."""
+        """Runs Python in the copy and returns its output."""
         paths = os.pathsep.join(str(self.root / one) for one in SOURCES)
         variables = {"LAKECAST_ENV": "local", "COLUMNS": "200", "PYTHONPATH": paths}
         done = subprocess.run(

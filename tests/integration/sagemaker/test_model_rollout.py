@@ -1,4 +1,4 @@
-"""Approval deploys: the commands, the estate's own rule and state machine, and tiny models."""
+"""Tests of approvals that deploy, with the estate's rule and state machine and tiny models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def statuses(executions: list[dict[str, Any]]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def too_early(estate: Estate) -> dict[str, tuple[int, str]]:
-    """What the commands say while there is no version."""
+    """Output of the commands while no version exists."""
     return {
         "models": estate.run("list"),
         "approve": estate.run("approve", "--version", "7"),
@@ -35,7 +35,7 @@ def too_early(estate: Estate) -> dict[str, tuple[int, str]]:
 
 @pytest.fixture(scope="module")
 def never_served(estate: Estate, too_early: object) -> tuple[str, list[str]]:
-    """An endpoint that failed with the first version: what was said, and the alarms."""
+    """Output and alarms of an endpoint that failed with the first version."""
     version = estate.register("useless", serve="die")
     code, said = estate.run("approve", "--version", str(version))
     assert code == 1, said
@@ -45,7 +45,7 @@ def never_served(estate: Estate, too_early: object) -> tuple[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def first(estate: Estate, never_served: object) -> int:
-    """A version that serves."""
+    """A version in service."""
     version = estate.register("first")
     code, said = estate.run("approve", "--version", str(version))
     assert code == 0, said
@@ -136,7 +136,7 @@ def test_a_model_that_does_not_serve_leaves_the_old_one_and_raises_an_alarm(
 
 
 def test_a_comparison_lasts_until_one_of_its_models_is_rejected(estate: Estate, first: int) -> None:
-    """Somebody else's candidate being turned down is no reason to end it."""
+    """The rejection of another candidate does not end it."""
     challenger, unfit = estate.register("challenger"), estate.register("unfit")
     code, said = estate.deploy(f"champion=v{first}:9", f"challenger=v{challenger}:1")
     assert code == 0, said

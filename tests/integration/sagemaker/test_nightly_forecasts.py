@@ -1,4 +1,4 @@
-"""Forecasts of all series into the lake, drift to CloudWatch, and the alarm that retrains."""
+"""Tests of nightly forecasts to the lake, drift metrics, and the alarm that starts retraining."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ANALYTICS = ("analytics_workgroup", "analytics_forecasts")
 
 
 class Estate:
-    """One cloud with the parts of the estate that this is about."""
+    """A cloud with the parts of the estate under test."""
 
     def __init__(self, session: boto3.Session, names: Names, variables: dict[str, str]) -> None:
         self.session, self.names = session, names
@@ -44,7 +44,7 @@ class Estate:
         self._variables = variables
 
     def execution(self) -> dict[str, Any]:
-        """An execution of the machine, once it has ended."""
+        """Runs an execution of the state machine and returns its description when it has ended."""
         started = self.states.start_execution(stateMachineArn=self.machine)["executionArn"]
         found: dict[str, Any] = awaited(
             lambda: _ended(self.states.describe_execution(executionArn=started))
@@ -66,7 +66,7 @@ class Estate:
         return query(self.session.client("athena"), self.names, sql)
 
     def latest(self, metric: str, **dimensions: str) -> float:
-        """Largest value of the last hour."""
+        """Returns the maximum of a metric in the last hour."""
         now = datetime.now(UTC)
         (point,) = self.session.client("cloudwatch").get_metric_statistics(
             Namespace=NAMESPACE,
@@ -106,7 +106,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 @pytest.fixture(scope="module")
 def alarms(estate: Estate) -> Callable[[], list[str]]:
-    """What whoever subscribes to the topic of alarms has been told since the last time."""
+    """Returns the messages on the alarms' topic since the last call."""
     sqs = estate.session.client("sqs")
     publisher = {
         "Effect": "Allow",
@@ -184,7 +184,7 @@ def test_the_lock_of_an_execution_that_was_stopped_is_taken_over(
         alarms()
         estate.states.stop_execution(executionArn=holder)
         found = estate.execution()
-    assert (found["status"], found["error"]) == ("FAILED", "Version")  # so far it came
+    assert (found["status"], found["error"]) == ("FAILED", "Version")  # it got past the lock
     messages: list[str] = []
     awaited(lambda: messages.extend(alarms()) or len(messages) > 1)
     (stopped,) = [one for one in messages if "ABORTED" in one]
@@ -193,7 +193,7 @@ def test_the_lock_of_an_execution_that_was_stopped_is_taken_over(
 
 @contextmanager
 def held_by_running(estate: Estate) -> Iterator[str]:
-    """An execution that holds the machine's lock and does nothing else until it is stopped."""
+    """Starts an execution that holds the machine's lock and waits until it is stopped."""
     waits = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}
     does = estate.states.describe_state_machine(stateMachineArn=estate.machine)["definition"]
     estate.states.update_state_machine(stateMachineArn=estate.machine, definition=json.dumps(waits))
@@ -208,7 +208,7 @@ def held_by_running(estate: Estate) -> Iterator[str]:
     )
     yield holder
     dynamodb.delete_item(TableName=table, Key=key)
-    with contextlib.suppress(ClientError):  # it has been stopped
+    with contextlib.suppress(ClientError):  # it has been stopped already
         estate.states.stop_execution(executionArn=holder)
 
 
@@ -221,7 +221,7 @@ def test_a_night_forecasts_every_series_once(
     assert len(rows) == len(SERIES) * HORIZON
     assert {(row["device_id"], row["pollutant"]) for row in rows} == set(SERIES)
     assert all(float(row["q10"]) <= float(row["q50"]) <= float(row["q90"]) for row in rows)
-    assert {row["came"] for row in rows} == {None}  # the lake ends where they begin
+    assert {row["came"] for row in rows} == {None}  # the lake has no values after the origin
 
 
 def test_athena_shows_forecasts_beside_what_came(
@@ -245,7 +245,7 @@ def test_the_workgroup_keeps_the_query_for_people(
     athena = estate.session.client("athena")
     (kept,) = athena.list_named_queries(WorkGroup=estate.names.workgroup)["NamedQueryIds"]
     sql = athena.get_named_query(NamedQueryId=kept)["NamedQuery"]["QueryString"]
-    assert estate.query(sql) == []  # the lake is of another year
+    assert estate.query(sql) == []  # the lake's data is from another year
 
 
 def test_forecasting_an_origin_again_leaves_the_same_rows(
@@ -262,7 +262,7 @@ def test_an_ordinary_week_is_usual(night: subprocess.CompletedProcess[str], esta
     assert 0 <= estate.latest(drift_metrics.INPUT) < 1
     assert 0 <= estate.latest(drift_metrics.MISSING, pollutant=MEASURED[0]) < 1
     assert estate.latest(drift_metrics.UNKNOWN) == 0
-    # forecasts a tenth too high lose a tenth; the limit is the fifth that was judged
+    # forecasts 10 % too high have a loss of 0.1; the limit is the reference's loss, 0.2
     assert estate.latest(drift_metrics.LOSS) == pytest.approx(0.5)
 
 
@@ -282,7 +282,7 @@ def test_a_week_unlike_the_others_is_beyond_its_limit(
 
 @pytest.fixture
 def retraining(estate: Estate) -> str:
-    """A state machine of the real one's name; what that does is tried elsewhere."""
+    """A state machine with the name of the real one, which has its own tests."""
     done = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
     made = estate.session.client("stepfunctions").create_state_machine(
         name=estate.names.retrain_machine,

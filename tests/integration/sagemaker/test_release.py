@@ -1,4 +1,4 @@
-"""Train, deploy and invoke through AWS's API: the commands as they are, the container as it is."""
+"""Tests of training, deployment and invocation through AWS's API, with the real container."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def own_cloud(tmp_path_factory):
-    """A cloud of its own: the estate's names may be taken in the one that all tests share."""
+    """A separate cloud: the estate's names may be in use in the one that all tests share."""
     with running(home=tmp_path_factory.mktemp("release")) as started:
         yield started
 
@@ -56,7 +56,7 @@ def settings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def too_early(run, settings):
-    """What the commands say before there is anything to work on."""
+    """Output of the commands before there is any data."""
     return {
         "train": run("train", "--settings", settings),
         "deploy": run("deploy", "--settings", settings),
@@ -81,7 +81,7 @@ def job(trained, session):
 
 @pytest.fixture(scope="module")
 def rollout(trained, session, names, own_cloud, tmp_path_factory):
-    """The state machine that owns the endpoint, its table, and a group without versions."""
+    """The state machine that owns the endpoint, its table, and an empty model package group."""
     session.client("sagemaker").create_model_package_group(
         ModelPackageGroupName=names.model_package_group
     )
@@ -195,7 +195,7 @@ def test_two_variants_answer_under_their_names(deployed, job, session, names, ru
             session, names, [instance("device-1", "ozone", 100)], TargetVariant=variant
         )
         assert answered == variant
-    assert run("deploy", "--settings", settings).returncode == 0  # back to one
+    assert run("deploy", "--settings", settings).returncode == 0  # back to one variant
 
 
 def test_an_unknown_category_is_the_models_refusal(deployed, session, names):
@@ -209,7 +209,7 @@ def test_the_lakes_series_are_judged_through_the_endpoint(deployed, session, nam
     found = hourly_series.read(session, names)
     assert found.end - found.start == lake.DAYS * 24 * hourly_series.HOUR
 
-    class Endpoint:  # the API itself is another part's
+    class Endpoint:  # the API itself has its own tests
         def forecasts(self, requests):
             hours = found.position(requests[0].origin)
             predictions, variant = invoke(
@@ -229,7 +229,7 @@ def test_the_lakes_series_are_judged_through_the_endpoint(deployed, session, nam
 
     result = verification.evaluate(found, Endpoint(), verification.last_days(found, 1))
     assert set(result.errors[verification.MODEL]) == {*lake.POLLUTANTS, verification.OVERALL}
-    # yesterday repeats exactly in these series, persistence does not
+    # in these series each day repeats the one before exactly, but the last value does not persist
     naive = result.errors["daily seasonal naive"][verification.OVERALL]
     assert naive.weighted_quantile_loss == pytest.approx(0, abs=1e-6)
     assert result.errors["persistence"][verification.OVERALL].weighted_quantile_loss > 0.1

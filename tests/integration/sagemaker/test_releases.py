@@ -1,4 +1,4 @@
-"""Releases: stated by `make deploy`, carried out by the estate's own state machine."""
+"""Tests of releases: written by `make deploy`, rolled out by the estate's state machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 @pytest.fixture
 def calm(estate: Estate) -> Iterator[Estate]:
-    """No release is pinned, version 1 serves, and nobody has heard an alarm."""
+    """The estate without a pinned release, with version 1 in service and no alarms."""
     documents.remove(boto3.Session(), estate.names)
     assert estate.ended(estate.start())["status"] == "SUCCEEDED"
     assert estate.answers() == "one"
@@ -37,7 +37,7 @@ def calm(estate: Estate) -> Iterator[Estate]:
 
 
 def pinned(estate: Estate, version: int, **changes: Any) -> Release:
-    """A release of one version."""
+    """Returns a release of one version."""
     model = naming.model(estate.names, version)
     given: dict[str, Any] = {
         "instance_type": "ml.m5.large",

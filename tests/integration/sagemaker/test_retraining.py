@@ -1,4 +1,4 @@
-"""From raw messages to a judged version of the model: the estate's own machine, jobs and verb."""
+"""Tests of retraining from raw messages to an evaluated version, with the estate's resources."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 DEVICES = ("harbour", "hill")
 DAYS = 36
 ARRIVED = FIRST_READING + timedelta(days=DAYS)  # all at once, as after a long outage
-ORIGINS = 7  # of the local settings
+ORIGINS = 7  # as in the local settings
 SMALL = ("rounds=30", "folds=2", "block_days=4", "min_data_in_leaf=10", "outer_min_data_in_leaf=20")
 USELESS = ("rounds=1", "learning_rate=0.000001", "folds=2", "block_days=4")
 STACKS = {
@@ -44,7 +44,7 @@ STACKS = {
 
 
 class Estate:
-    """One cloud with the parts of the estate that retraining is made of, and a mailbox."""
+    """A cloud with the parts of the estate for retraining, and a queue of the alarms' topic."""
 
     def __init__(self, session: Any, names: Names, variables: dict[str, str], home: Path) -> None:
         self.names, self.home, self._session, self._variables = names, home, session, variables
@@ -73,7 +73,7 @@ class Estate:
         return url
 
     def verb(self, *options: str) -> subprocess.Popen[str]:
-        """``make retrain`` on its way."""
+        """Starts ``make retrain`` as a process."""
         command = ["retrain", "--output", str(self.home / "reports"), *options]
         return subprocess.Popen(
             [sys.executable, "-m", "lakecast", "models", *command],
@@ -88,7 +88,7 @@ class Estate:
         return ended(self.verb(*options))
 
     def land(self) -> None:
-        """Messages in raw: a daily cycle whose level wanders, and noise, in each pollutant."""
+        """Writes raw messages: per pollutant a daily cycle with a drifting level, and noise."""
         lines = []
         for seed, device in enumerate(DEVICES):
             rng = np.random.default_rng(seed)
@@ -122,7 +122,7 @@ class Estate:
         return found
 
     def jobs(self, family: str, run: str) -> list[str]:
-        """Names of a run's jobs, the oldest first."""
+        """Returns the names of a run's jobs, oldest first."""
         jobs = getattr(self.sagemaker, f"list_{family.lower()}_jobs")(NameContains=run)
         found = jobs[f"{family}JobSummaries"]
         return [one[f"{family}JobName"] for one in reversed(found)]
@@ -139,7 +139,7 @@ class Estate:
         return item
 
     def forget_lock_of(self, execution: str) -> None:
-        """Leave a lock behind, as an execution does that is stopped."""
+        """Writes a lock of an execution, as remains when an execution is stopped."""
         self._session.client("dynamodb").put_item(
             TableName=self.names.locks_table,
             Item={
@@ -163,7 +163,7 @@ class Estate:
         return awaited(end, "the end of the execution")
 
     def mail(self) -> dict[str, Any]:
-        """What retraining told the alarms' topic; alarms tell it something, too."""
+        """Returns retraining's message on the alarms' topic, which also has messages of alarms."""
 
         def told() -> dict[str, Any] | None:
             found = self._sqs.receive_message(QueueUrl=self._mailbox, MaxNumberOfMessages=10)
@@ -175,7 +175,7 @@ class Estate:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Exit code and words of a verb."""
+    """Returns the exit code and the output of a command."""
     out, error = process.communicate(timeout=280)
     return process.returncode, out + error
 
@@ -203,7 +203,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 @pytest.fixture(scope="module")
 def first(estate: Estate) -> dict[str, Any]:
-    """The first run, from raw messages on, left and taken up again; and who came meanwhile."""
+    """The first run, from raw messages: interrupted and resumed; concurrent runs are refused."""
     estate.land()
     end = ARRIVED + timedelta(days=1)
     window = ("--start", ARRIVED.isoformat(), "--end", end.isoformat())
@@ -215,7 +215,7 @@ def first(estate: Estate) -> dict[str, Any]:
     verb.send_signal(signal.SIGINT)
     code, left = ended(verb)
     assert code == 130, left
-    code, said = estate.retrain("--resume", run_of(left))  # it is under way, so it is followed
+    code, said = estate.retrain("--resume", run_of(left))  # it is still running, so it is followed
     assert code == 0, said
     run = run_of(said)
     return {"said": said, "left": left, "run": run, "refused": refused, "busy": busy}
@@ -223,7 +223,7 @@ def first(estate: Estate) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def second(estate: Estate, first: dict[str, Any]) -> dict[str, Any]:
-    """The same again, in the way of which stands the lock of an execution that is no more."""
+    """A second run, which finds the lock of an execution that has ended."""
     estate.forget_lock_of(first["busy"]["executionArn"])
     code, said = estate.retrain("--set", *SMALL, "--no-etl", "--reason", "it's a test")
     assert code == 0, said
@@ -232,7 +232,7 @@ def second(estate: Estate, first: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def failed(estate: Estate, second: dict[str, Any]) -> dict[str, Any]:
-    """A run that fails in training, with what was told."""
+    """A run that fails in training, with its output and notification."""
     code, said = estate.retrain("--set", "rounds=none", "--no-etl")
     assert code == 1, said
     return {"said": said, "mail": estate.mail(), "run": said.partition("RESUME=")[2].split()[0]}
@@ -240,7 +240,7 @@ def failed(estate: Estate, second: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def sabotaged(estate: Estate, failed: dict[str, Any]) -> dict[str, Any]:
-    """The run that failed, resumed with a model that learns next to nothing."""
+    """The failed run, resumed with a model that learns almost nothing."""
     code, said = estate.retrain("--set", *USELESS, "--resume", failed["run"])
     assert code == 0, said
     return {"said": said}
@@ -290,7 +290,7 @@ def test_second_run_compares_with_the_champion_and_takes_a_dead_lock_over(estate
     assert "champion, on what both know" in second["said"]
     compared = estate.report(second["run"], "metrics.json")["compared_with_champion"]
     assert compared["package"].endswith("/1")
-    assert compared["candidate"] == pytest.approx(compared["champion"])  # trained alike
+    assert compared["candidate"] == pytest.approx(compared["champion"])  # trained identically
     found = estate.version(2)
     assert found["ModelApprovalStatus"] == "Approved"
     assert found["CustomerMetadataProperties"]["reason"] == "it s a test"

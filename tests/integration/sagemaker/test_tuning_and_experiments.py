@@ -1,4 +1,4 @@
-"""A search by real trainings, and what experiments keep of it: the commands as they are."""
+"""Tests of tuning with real trainings, and of its runs in MLflow, with the real commands."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_best_of_all_trainings_is_shown_to_be_kept(tuned, state):
     assert [one.status for one in state.trials] == ["Completed"] * 3
     objectives = [one.objective for one in state.trials]
     assert objectives == sorted(objectives)
-    assert len(set(objectives)) > 1  # it makes a difference what is tried
+    assert len(set(objectives)) > 1  # the hyperparameters make a difference
     for name, value in state.best.values.items():
         assert f'{name} = "{value}"' in tuned
     assert f"{objectives[0]:.4f}" in tuned
@@ -146,7 +146,7 @@ def version(state, session, names):
 
 @pytest.fixture(scope="module")
 def mirrored(state, version, session, names, folder):
-    """What is said when the jobs are read for the first time."""
+    """Output when the jobs are mirrored for the first time."""
     store = folder / "mlflow"
     console = Console(file=io.StringIO(), width=200)
     experiments.mirror(session, names, local_uri(store), store, console)
@@ -155,7 +155,7 @@ def mirrored(state, version, session, names, folder):
 
 @pytest.fixture(scope="module")
 def page(mirrored, own_cloud, folder):
-    """What the command says when it reads them again, and its page for as long as it runs."""
+    """Output when the jobs are mirrored again, and the page while the command runs."""
     options = ["--settings", folder, "--store", folder / "mlflow", "--show"]
     command = [sys.executable, "-u", "-m", "lakecast", "models", "experiments", *map(str, options)]
     with subprocess.Popen(

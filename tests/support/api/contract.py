@@ -1,6 +1,6 @@
-"""Holds requests and responses of the forecast API to its OpenAPI document.
+"""Validates requests and responses of the forecast API against its OpenAPI document.
 
-It reads the document by itself, with another library than the function's.
+It reads the document with another library than the function does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_BATCH: int = DOCUMENT["components"]["schemas"]["ForecastBatch"]["properties"
 
 
 def strict(schema: Any) -> Any:
-    """The schema, where no object may have a member that is not described."""
+    """Returns the schema without undescribed members in any object."""
     if isinstance(schema, list):
         return [strict(item) for item in schema]
     if not isinstance(schema, dict):
@@ -42,7 +42,7 @@ def strict(schema: Any) -> Any:
 def assert_fits(
     operation_id: str, status: int, headers: Mapping[str, str], body: str | bytes
 ) -> dict[str, Any]:
-    """Assert that the contract allows the response to that operation; return its body."""
+    """Asserts that the contract allows an operation's response, and returns its body."""
     operation = _operation(operation_id)
     assert str(status) in operation["responses"], f"{operation_id} may not answer {status}"
     response = operation["responses"][str(status)]
@@ -56,7 +56,7 @@ def assert_fits(
 
 
 def assert_valid(schema: dict[str, Any], document: Any) -> None:
-    """Assert that a JSON value fits a schema of the document."""
+    """Asserts that a JSON value matches a schema of the document."""
     components = strict(DOCUMENT["components"])
     Draft4Validator({**strict(schema), "components": components}).validate(document)
 
@@ -64,7 +64,7 @@ def assert_valid(schema: dict[str, Any], document: Any) -> None:
 def is_allowed(
     operation_id: str, path: Mapping[str, str], query: Mapping[str, str], body: Any = None
 ) -> bool:
-    """Tell whether the document allows a request; undescribed parameters are refused."""
+    """Returns whether the document allows a request; undescribed parameters are refused."""
     operation = _operation(operation_id)
     given = {"path": {name: unquote(text) for name, text in path.items()}, "query": query}
     described = {(one["in"], one["name"]): one for one in operation.get("parameters", ())}
@@ -92,7 +92,7 @@ def _operation(operation_id: str) -> dict[str, Any]:
 
 
 def _read(schema: Mapping[str, Any], text: str) -> Any:
-    """The value of a parameter of style form that is not exploded.
+    """Parses a parameter of style ``form`` that is not exploded.
 
     https://spec.openapis.org/oas/v3.0.3#style-values
     """
@@ -106,7 +106,7 @@ def _read(schema: Mapping[str, Any], text: str) -> Any:
 
 
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Any:
-    """As ECMA 262, which JSON Schema refers to: ``$`` is the end, with no newline before it."""
+    """Matches as ECMA 262 does, which JSON Schema uses: ``$`` does not match before a newline."""
     if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 

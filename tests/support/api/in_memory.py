@@ -1,4 +1,4 @@
-"""The forecast API with everything it needs in memory, and the events that API Gateway sends."""
+"""The forecast API with all its dependencies in memory, and events as API Gateway sends them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOURS = 48
 
 
 def history(device_id: str = "station-1", **target: list[float | None]) -> RecentHistory:
-    """A device that measured ozone 0, 1, 2 … µg/m³, unless told otherwise."""
+    """Returns a device's history, by default ozone of 0, 1, 2 … µg/m³."""
     series = target or {"ozone": [float(hour) for hour in range(HOURS)]}
     return RecentHistory(device_id, START, series, {name: [0, 0] for name in series})
 
@@ -58,7 +58,7 @@ class MemoryHistory:
 class LastValueForecaster:
     """Forecasts the last value; quantile q is that value times 2q.
 
-    A request with a series of a device in ``refused`` is refused as a whole, as a container does.
+    Like a container, it refuses a whole request that contains a series of a device in ``refused``.
     """
 
     endpoint: str = "lakecast-local-forecast"
@@ -107,7 +107,7 @@ class MemoryInteractionLog:
 
 
 class Api:
-    """The API in memory: what was asked of its parts stays to be looked at."""
+    """The API in memory; the requests to its dependencies are recorded."""
 
     def __init__(self, *histories: RecentHistory) -> None:
         self.history = MemoryHistory({one.device_id: one for one in histories or (history(),)})
@@ -132,7 +132,7 @@ class Api:
         return self.router.answer(sent, "request-of-lambda")
 
     def lines(self) -> list[dict[str, Any]]:
-        """Lines of the log."""
+        """Returns the lines of the log."""
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
 
 
@@ -144,7 +144,7 @@ def event(
     path: dict[str, str] | None = None,
     body: str | None = None,
 ) -> dict[str, Any]:
-    """An event of the Lambda proxy integration, payload version 1.0."""
+    """Returns an event of the Lambda proxy integration, payload version 1.0."""
     return {
         "httpMethod": method,
         "resource": resource,

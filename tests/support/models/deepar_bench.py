@@ -1,4 +1,4 @@
-"""A model small enough to be trained in a second, data for it, and both as fixtures."""
+"""A model that trains in a second, its data, and fixtures of both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from forecast_format.series import Series
 
 CONTAINER = Path(__file__).parents[3] / "sagemaker" / "containers" / "deepar"
 
-configure_torch()  # one thread, as in the container: two would wait for each other under load
+configure_torch()  # one thread, as in the container; under load, two would block each other
 
 TINY = {
     "time_freq": "H",
@@ -34,19 +34,19 @@ HOURS = 200
 
 
 def daily_cycle(level: float, hours: int = HOURS) -> np.ndarray:
-    """A positive series with a daily cycle and a little noise."""
+    """Returns a positive series with a daily cycle and a little noise."""
     noise = np.random.default_rng(int(level)).normal(0, 0.05, hours)
     cycle = 1 + 0.5 * np.sin(2 * np.pi * np.arange(hours) / 24)
     return (level * np.clip(cycle + noise, 0.01, None)).astype(np.float32)
 
 
 def document(level: float, cat: list[int], hours: int = HOURS) -> dict[str, object]:
-    """A series as a line of a channel, or an instance of a request, holds it."""
+    """Returns a series as a line of a channel or an instance of a request."""
     return {"start": START, "target": daily_cycle(level, hours).tolist(), "cat": cat}
 
 
 def write_hyperparameters(base: Path, **given: str) -> None:
-    """Leave hyperparameters where SageMaker leaves them."""
+    """Writes hyperparameters where SageMaker writes them."""
     path = base / "input" / "config" / "hyperparameters.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**TINY, **given}))

@@ -1,4 +1,4 @@
-"""A small lake and the role that the estate would give SageMaker, made without Terraform."""
+"""A small lake and SageMaker's role as in the estate, created without Terraform."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ owner = "tests"
 
 
 def command(cloud: LocalCloud, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """A verb of models, as it is, in a process with the cloud's variables."""
+    """Runs ``lakecast models`` in a process with the cloud's variables."""
     return subprocess.run(
         [sys.executable, "-m", "lakecast", "models", *map(str, arguments)],
         cwd=ROOT,
@@ -77,14 +77,14 @@ def command(cloud: LocalCloud, *arguments: object) -> subprocess.CompletedProces
 
 
 def values(device: str, pollutant: str) -> np.ndarray:
-    """Hourly values with a daily cycle; carbon monoxide's are far larger, as in the air."""
+    """Returns hourly values with a daily cycle; carbon monoxide's are far larger, as in reality."""
     hours = np.arange(DAYS * 24)
     level = (1 + DEVICES.index(device)) * (800.0 if pollutant == "carbon_monoxide" else 40.0)
     return level * (1.2 + np.sin(2 * np.pi * hours / 24))
 
 
 def write(session, names: Names, likelihood: str = "student-T") -> None:
-    """Bucket, role, key and everything that the ETL leaves."""
+    """Creates bucket, role, key and all output of the ETL."""
     s3 = session.client("s3")
     for purpose in ("models", "curated"):
         s3.create_bucket(
@@ -100,7 +100,7 @@ def write(session, names: Names, likelihood: str = "student-T") -> None:
 
 
 def write_channels(session, names: Names) -> None:
-    """Bucket and channels alone, where the estate's own Terraform makes key and role."""
+    """Creates only bucket and channels, for tests in which Terraform creates key and role."""
     s3 = session.client("s3")
     s3.create_bucket(
         Bucket=names.bucket("models"),
@@ -125,7 +125,7 @@ def _write_channels(s3, names: Names) -> None:
 
 
 def write_series(s3, names: Names) -> None:
-    """The table of series, as build_series would commit it."""
+    """Writes the table of series as build_series would commit it."""
     rows = [
         {
             "device_id": device,

@@ -39,7 +39,7 @@ SERIES = [(device, pollutant) for device in DEVICES for pollutant in MEASURED]
 
 
 def values(device: str, pollutant: str) -> np.ndarray:
-    """A daily cycle and noise, at a level of its own."""
+    """Returns a daily cycle with noise, at a level specific to the series."""
     seed = SERIES.index((device, pollutant))
     noise = np.random.default_rng(seed).lognormal(sigma=0.3, size=DAYS * 24)
     cycle = 1.5 + np.sin(2 * np.pi * np.arange(DAYS * 24) / 24)
@@ -47,7 +47,7 @@ def values(device: str, pollutant: str) -> np.ndarray:
 
 
 class NightlyLake:
-    """What the nightly forecasts are made of, put by an administrator."""
+    """Input of the nightly forecasts, written with an administrator's permissions."""
 
     def __init__(self, session: Any, names: Names) -> None:
         self._names = names
@@ -60,12 +60,12 @@ class NightlyLake:
             )
 
     def write(self, *, last_week_times: float = 1.0) -> None:
-        """Histories as the series job leaves them, and the table of series.
+        """Writes histories as the series job does, and the table of series.
 
         Parameters
         ----------
         last_week_times
-            What the last week's values in the histories are multiplied by.
+            Factor of the last week's values in the histories.
         """
         factor = np.ones(DAYS * 24)
         factor[-7 * 24 :] = last_week_times
@@ -93,7 +93,7 @@ class NightlyLake:
                 self._put(SERIES_HOURLY, str(path.relative_to(folder)), path.read_bytes())
 
     def write_past_forecasts(self, version: int) -> None:
-        """A week of nightly forecasts that knew the values and said a tenth more."""
+        """Writes a week of nightly forecasts, each 10 % above the observed value."""
         for day in range(DAYS - 7, DAYS):
             origin = START + timedelta(days=day)
             answers = []
@@ -107,7 +107,7 @@ class NightlyLake:
             self._put(FORECASTS, forecasts_key(origin), content.getvalue())
 
     def register(self, folder: Path, status: str) -> str:
-        """Train a tiny model and register it as retraining does; the ARN of its version."""
+        """Trains a tiny model, registers it as retraining does, and returns its version's ARN."""
         series = with_related([_series(device, pollutant) for device, pollutant in SERIES])
         small = Hyperparameters("H", HORIZON, rounds=4, num_leaves=4, folds=2, min_data_in_leaf=20)
         model, _ = training.fit(series, small)
@@ -157,7 +157,7 @@ def _series(device: str, pollutant: str) -> Series:
 
 
 def _reference(series: list[Series]) -> bytes:
-    """Of a model that was judged on a week on which it lost a fifth each day."""
+    """Returns the reference of a model with a loss of 0.2 on each day of its evaluation week."""
     usual = reference.of_input(reference.by_pollutant(series, INDEX))
     days = np.ones(7)
     lost = dict.fromkeys(MEASURED, 0.2 * days)

@@ -1,4 +1,4 @@
-"""The estate's rollout in a cloud of its own: registry, releases, endpoint and alarms."""
+"""The estate's rollout in a separate cloud: registry, releases, endpoint and alarms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INDEX = CategoryIndex.of(["device-1"], ["ozone"])
 
 @contextlib.contextmanager
 def running(home: Path) -> Iterator[RolloutEstate]:
-    """The state machine, the registry and the table of releases, applied by Terraform."""
+    """Starts a cloud with state machine, registry and table of releases, applied by Terraform."""
     with (
         cloud_with_tiny_containers(home / "cloud") as cloud,
         pytest.MonkeyPatch.context() as patch,
@@ -45,7 +45,7 @@ def running(home: Path) -> Iterator[RolloutEstate]:
 
 
 class RolloutEstate:
-    """The registry, the endpoint, and a queue that hears the alarms."""
+    """The registry, the endpoint, and a queue that receives the alarms."""
 
     def __init__(self, studio: Studio, names: Names) -> None:
         self.studio, self.names = studio, names
@@ -71,7 +71,7 @@ class RolloutEstate:
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=found["Attributes"]["QueueArn"])
 
     def know(self, index: CategoryIndex) -> None:
-        """Let the lake have an index of categories."""
+        """Writes the lake's index of categories."""
         self.studio.s3.put_object(
             Bucket=self.names.bucket("models"),
             Key=f"{CHANNELS.prefix}categories.json",
@@ -79,14 +79,14 @@ class RolloutEstate:
         )
 
     def run(self, command: str, *options: str) -> tuple[int, str]:
-        """A verb of models: its exit code, and what it said."""
+        """Runs ``lakecast models`` and returns its exit code and output."""
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = main(["models", command, *options])
         return code, said.getvalue()
 
     def register(self, label: str, status: str = "PendingManualApproval", **content: str) -> int:
-        """A version of a model that says its label when asked."""
+        """Registers a version of a model that answers with its label."""
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:
             data = json.dumps({"name": label, **content}).encode()
@@ -113,18 +113,18 @@ class RolloutEstate:
         return int(made["ModelPackageArn"].rpartition("/")[2])
 
     def deploy(self, *variants: str) -> tuple[int, str]:
-        """`make deploy` of variants, its exit code and what it said."""
+        """Runs `make deploy` for variants and returns its exit code and output."""
         options = [word for one in variants for word in ("--variant", one)]
         return self.run("deploy", *options)
 
     def start(self) -> str:
-        """Start a rollout and leave it, as a verb that is killed does."""
+        """Starts a rollout without following it, as a command does that is killed."""
         started = self._states.start_execution(stateMachineArn=self._machine, input="{}")
         arn: str = started["executionArn"]
         return arn
 
     def ended(self, execution: str) -> dict[str, Any]:
-        """An execution's description, once it has ended."""
+        """Returns an execution's description when it has ended."""
 
         def description() -> dict[str, Any] | None:
             found: dict[str, Any] = self._states.describe_execution(executionArn=execution)
@@ -134,7 +134,7 @@ class RolloutEstate:
         return found
 
     def judge(self, status: str, *versions: int) -> list[dict[str, Any]]:
-        """Approve or reject versions at once, and what the rollouts came to that this started."""
+        """Approves or rejects versions together, and returns the rollouts that this started."""
         before = self.executions()
         for version in versions:
             self.update(version, ModelApprovalStatus=status)
@@ -164,12 +164,12 @@ class RolloutEstate:
         return {one["executionArn"] for one in listed}
 
     def answers(self) -> str:
-        """The label of the model that answers."""
+        """Returns the label of the model in service."""
         label: str = self.studio.ask(self.names.endpoint)["model"]
         return label
 
     def alarms(self) -> list[str]:
-        """Messages since the last time, with a blank for what differs between runs."""
+        """Returns the messages since the last call, with a blank for parts that vary."""
         received = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
         found = received.get("Messages", [])
         for one in found:

@@ -1,4 +1,4 @@
-"""A local cloud with the containers of tests/containers, and what its tests do over and over."""
+"""A local cloud with the containers of tests/containers, and common operations of its tests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATIENCE = 60.0
 def cloud_with_tiny_containers(
     home: Path | None = None, config: CloudConfig | None = None
 ) -> Iterator[LocalCloud]:
-    """A cloud whose server sees tests/containers and gives up on deaf model servers soon."""
+    """Starts a cloud with tests/containers and a short startup timeout of model servers."""
     settings = {"LAKECAST_CONTAINERS": str(CONTAINERS), "LAKECAST_STARTUP_TIMEOUT": "8"}
     kept = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
@@ -45,7 +45,7 @@ def cloud_with_tiny_containers(
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
-    """What a condition gives as soon as it gives something."""
+    """Waits until a condition returns a true value, and returns it."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         result = condition()
@@ -56,7 +56,7 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
 
 def trust(principal: str) -> str:
-    """A trust policy for a service, or for whoever is given by ARN."""
+    """Returns a trust policy for a service, or for a principal given by ARN."""
     kind = "AWS" if principal.startswith("arn:") else "Service"
     statement = {
         "Effect": "Allow",
@@ -67,14 +67,14 @@ def trust(principal: str) -> str:
 
 
 def allow(action: str | list[str], resource: str | list[str] = "*") -> str:
-    """A policy with one statement."""
+    """Returns a policy with one statement."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 @dataclass
 class Studio:
-    """Clients, a bucket and a role, and short ways to make things in SageMaker."""
+    """Clients, a bucket and a role, and short methods that create SageMaker resources."""
 
     cloud: LocalCloud
 
@@ -94,7 +94,7 @@ class Studio:
         return self.session.client(service, endpoint_url=self.cloud.endpoint_url, **options)
 
     def prepare(self) -> Studio:
-        """The bucket, and the role with rights on it."""
+        """Creates the bucket, and the role with permissions for it."""
         self.s3.create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
@@ -115,7 +115,7 @@ class Studio:
 
     # training
     def train(self, name: str, /, **changes: Any) -> str:
-        """Start a job; keyword arguments replace members of the request."""
+        """Starts a job; keyword arguments replace members of the request."""
         hyperparameters = changes.pop("hyperparameters", {})
         request = {
             "TrainingJobName": name,
@@ -140,7 +140,7 @@ class Studio:
         return described
 
     def finished(self, name: str) -> dict[str, Any]:
-        """The job, once it has ended."""
+        """Returns the job when it has ended."""
 
         def ended() -> dict[str, Any] | None:
             job = self.job(name)
@@ -165,7 +165,7 @@ class Studio:
 
     # serving
     def model(self, name: str, **content: Any) -> str:
-        """A model whose archive holds the given content."""
+        """Creates a model whose archive contains the given content."""
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:
             data = json.dumps({"name": name, **content}).encode()
@@ -186,7 +186,7 @@ class Studio:
         return name
 
     def config(self, name: str, **models: tuple[str, float] | str) -> str:
-        """A configuration with a variant for each keyword: its model, or its model and weight."""
+        """Creates a configuration with a variant per keyword: a model, or a model and weight."""
         variants = []
         for variant, model in models.items():
             model_name, weight = (model, 1.0) if isinstance(model, str) else model
@@ -207,7 +207,7 @@ class Studio:
         return described
 
     def settled(self, name: str) -> dict[str, Any]:
-        """The endpoint, once nothing is under way."""
+        """Returns the endpoint when no operation is in progress."""
 
         def rested() -> dict[str, Any] | None:
             endpoint = self.endpoint(name)
@@ -225,7 +225,7 @@ class Studio:
         return self.settled(name)
 
     def deleted(self, *names: str) -> None:
-        """Delete endpoints and wait until they are gone."""
+        """Deletes endpoints and waits until they are gone."""
         for name in names:
             self.sagemaker.delete_endpoint(EndpointName=name)
         for name in names:
@@ -236,7 +236,7 @@ class Studio:
         return any(one["EndpointName"] == name for one in listed)
 
     def ask(self, name: str, variant: str | None = None, /, **body: Any) -> dict[str, Any]:
-        """The container's answer, with the variant that gave it."""
+        """Returns the container's response, with the variant that sent it."""
         target = {"TargetVariant": variant} if variant else {}
         answer = self.runtime.invoke_endpoint(
             EndpointName=name, Body=json.dumps(body), ContentType="application/json", **target
@@ -246,6 +246,6 @@ class Studio:
 
 
 def channel(name: str, uri: str, kind: str = "S3Prefix") -> dict[str, Any]:
-    """An input channel."""
+    """Returns an input channel."""
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
