@@ -21,7 +21,7 @@ def forecasts_key(origin: datetime) -> str:
 
 
 def beside_truth(days: str) -> str:
-    """Returns SQL of forecasts and the observed values; NULL where there is no observation yet.
+    """Returns SQL of forecasts and the observed values; NULL if there is no observation (yet).
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ EARLIEST = "2000-01-01T00:00:00Z"
 """Earliest valid time: a clock that was never set starts in 1970 or 1980."""
 
 CLOCK_TOLERANCE_HOURS = 24
-"""How far the time of a reading may be ahead of its arrival: clocks are not exact, and a device
+"""Limit by which a reading's time may be ahead of its arrival: clocks are not exact, and a device
 that mistakes local time for UTC is wrong by up to 14 hours."""
 
 MESSAGE_LIMIT_BYTES = 128 * 1024

@@ -33,9 +33,9 @@ def image_uri(names: Names, container: str, root: Path = REPOSITORY) -> str:
     Raises
     ------
     KeyError
-        There is no such container.
+        The container does not exist.
     FileNotFoundError
-        Its sources are not below ``root``.
+        The container's sources are not below ``root``.
     """
     registry = f"{names.account_id}.dkr.ecr.{names.region}.amazonaws.com"
     return f"{registry}/{names.repository(container)}:{tag(container, root)}"

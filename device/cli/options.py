@@ -42,7 +42,7 @@ Readings = Annotated[int, Parameter(validator=Number(gte=1, lte=MAX_READINGS))]
 @Parameter(name="*")
 @dataclass(frozen=True)
 class BrokerOptions:
-    """Where the broker is.
+    """Address and certificate authority of the broker.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class BrokerOptions:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class SendingOptions:
-    """How readings are kept and sent.
+    """Storage and transmission of readings.
 
     Parameters
     ----------
