@@ -83,11 +83,11 @@ TELEMETRY = Table(
 QUARANTINE = Table(
     "quarantine",
     locations.QUARANTINE,
-    "What could not be read, by the day it came",
+    "Messages that could not be read, by day of arrival",
     (
         Column("raw_line", Type.TEXT, "what could not be read, as it came"),
         Column("reason", Type.TEXT, "kind of fault"),
-        Column("detail", Type.TEXT, "what was expected and what came"),
+        Column("detail", Type.TEXT, "expected and actual value"),
         Column("source", Type.TEXT, "key of the object it lay in"),
     ),
     delta=True,
@@ -125,7 +125,7 @@ RUNS = Table(
         Column("window_end", Type.TIME, "its end, UTC"),
         Column("read", Type.INT64, "messages; the sum of kept, duplicates and quarantined"),
         Column("kept", Type.INT64, "readings that are new in the lake"),
-        Column("duplicates", Type.INT64, "readings that came twice or were there"),
+        Column("duplicates", Type.INT64, "readings that arrived twice or were in the lake already"),
         Column("late", Type.INT64, "readings that came after the day they were taken"),
         Column("quarantined", Type.INT64, "messages that could not be read"),
         Column("quarantined_by_reason", Type.COUNTS, "the same by reason"),

@@ -77,7 +77,9 @@ def _certificate(kit: ConnectionKit, now: datetime) -> str:
     if now < begins:
         raise _Ill(f"{kit.certificate} is valid from {begins:%Y-%m-%d %H:%M} UTC on only")
     if now >= ends:
-        raise _Ill(f"{kit.certificate} expired on {ends:%Y-%m-%d}; claim or provision anew")
+        raise _Ill(
+            f"{kit.certificate} expired on {ends:%Y-%m-%d}; claim or provision it again"
+        )
     soon = ", soon: run `lakecast device rotate`" if ends - now < EXPIRES_SOON else ""
     unfinished = ", a rotation is unfinished: run `lakecast device rotate`"
     return f"valid until {ends:%Y-%m-%d}{soon}{unfinished if has_others(kit) else ''}"
@@ -89,7 +91,7 @@ def _private_key(kit: ConnectionKit) -> str:
     except ssl.SSLError as error:
         raise _Ill(
             f"{kit.private_key} is no key, or not the certificate's ({error.reason}); "
-            "provision the device anew"
+            "provision the device again"
         ) from error
     mode = kit.private_key.stat().st_mode & 0o777
     if mode & 0o077:

@@ -236,7 +236,7 @@ def _landing(estate: Estate, sent: dict[str, Any]) -> str:
         if time.monotonic() > deadline:
             raise DemoError(
                 f"expected {expected:,} messages in raw within {LANDING_TIMEOUT:.0f} s; "
-                f"{landed:,} came and the rule refused {refused}"
+                f"{landed:,} arrived, and the rule refused {refused}"
             )
         time.sleep(0.5)
 

@@ -71,7 +71,7 @@ def run(options: Options, console: Console) -> None:
     facts += [f"{one.name} is left out: {why}" for one, why in outcomes.items() if one not in found]
     verdict = backtest_report.verdict(by_name)
     report = Report(
-        title=f"24-hour forecasts of {mine[0].name} beside its rivals",
+        title=f"24-hour forecasts of {mine[0].name} against the baselines",
         facts=facts,
         verdict=verdict,
         truth=truth,

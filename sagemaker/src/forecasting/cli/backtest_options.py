@@ -66,5 +66,5 @@ class Options:
                 f"WEATHER=known is of use to {' and '.join(WITH_WEATHER)} only; got {self.model}"
             )
         mine = [Contestant(self.model, seed, self.weather_known) for seed in self.seeds]
-        rivals = [Contestant(name, self.seeds[0]) for name in dict.fromkeys(self.baselines)]
-        return mine + [one for one in rivals if one not in mine]
+        baselines = [Contestant(name, self.seeds[0]) for name in dict.fromkeys(self.baselines)]
+        return mine + [one for one in baselines if one not in mine]

@@ -51,7 +51,7 @@ def findings_table(report: Mapping[str, Any]) -> Table:
     """Builds a table with a row per check; values beyond their limit are bold."""
     when = report["origin"][:16].replace("T", " ")
     table = Table(
-        title=f"The week up to {when} UTC, beside what is usual for version {report['version']}"
+        title=f"The week up to {when} UTC against the reference of version {report['version']}"
     )
     for title in ("check", "of"):
         table.add_column(title)

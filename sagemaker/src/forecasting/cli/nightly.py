@@ -37,7 +37,7 @@ def run(session: Any, names: Names, console: Console) -> None:
     )
     console.print(_drift_line(done["drift"]), soft_wrap=True)
     origin = datetime.fromisoformat(done["published"]["origin"])
-    console.print("in Athena, beside what came (nothing yet of the hours to come):")
+    console.print("in Athena, with the observed values (none yet for the coming hours):")
     console.print(beside_truth(f"= '{origin:%Y-%m-%d}'"), markup=False, soft_wrap=True)
     console.print("next: make monitor")
 
