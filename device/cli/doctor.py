@@ -77,9 +77,7 @@ def _certificate(kit: ConnectionKit, now: datetime) -> str:
     if now < begins:
         raise _Ill(f"{kit.certificate} is valid from {begins:%Y-%m-%d %H:%M} UTC on only")
     if now >= ends:
-        raise _Ill(
-            f"{kit.certificate} expired on {ends:%Y-%m-%d}; claim or provision it again"
-        )
+        raise _Ill(f"{kit.certificate} expired on {ends:%Y-%m-%d}; claim or provision it again")
     soon = ", soon: run `lakecast device rotate`" if ends - now < EXPIRES_SOON else ""
     unfinished = ", a rotation is unfinished: run `lakecast device rotate`"
     return f"valid until {ends:%Y-%m-%d}{soon}{unfinished if has_others(kit) else ''}"
