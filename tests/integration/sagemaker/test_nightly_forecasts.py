@@ -287,7 +287,7 @@ def retraining(estate: Estate) -> str:
     made = estate.session.client("stepfunctions").create_state_machine(
         name=estate.names.retrain_machine,
         definition=json.dumps(done),
-        roleArn=estate.names.role_arn("nightly-forecasts"),
+        roleArn=estate.names.arn("iam", f"role/{estate.names.nightly_machine}"),
     )
     arn: str = made["stateMachineArn"]
     return arn
