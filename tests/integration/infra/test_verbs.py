@@ -295,7 +295,7 @@ def test_an_environment_lives_in_one_region(infra):
 def test_a_cloud_that_does_not_answer_is_said(infra):
     result = infra("plan", AWS_ENDPOINT_URL="http://127.0.0.1:1")
 
-    fails_in_one_line(result, r"the cloud at http://127\.0\.0\.1:1 did not return the account.*`make up`")
+    fails_in_one_line(result, r"http://127\.0\.0\.1:1 did not return the account.*`make up`")
 
 
 def test_a_terraform_of_another_series_is_refused(infra, tmp_path):
