@@ -99,8 +99,8 @@ def test_a_demo_of_so_few_days_that_none_is_left_to_train_on_is_refused(tmp_path
 
 
 def test_the_demos_own_options_reach_no_other_verb(monkeypatch):
-    for name in ("MAKEFLAGS", "LAKECAST_DATA", "LAKECAST_DAYS", "LAKECAST_TERRAFORM"):
+    for name in ("MAKEFLAGS", "MAKELEVEL", "LAKECAST_DATA", "LAKECAST_DAYS", "LAKECAST_TERRAFORM"):
         monkeypatch.setenv(name, "x")
     given = walkthrough._surroundings(100)
-    assert not {"MAKEFLAGS", "LAKECAST_DATA", "LAKECAST_DAYS"} & given.keys()
+    assert not {"MAKEFLAGS", "MAKELEVEL", "LAKECAST_DATA", "LAKECAST_DAYS"} & given.keys()
     assert given["LAKECAST_TERRAFORM"] == "x"
