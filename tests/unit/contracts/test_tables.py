@@ -22,7 +22,7 @@ TYPES = {
     Type.TEXTS: ("map<string,string>", "map<string, string>"),
     Type.COUNTS: ("map<string,bigint>", "map<string, int64>"),
 }
-"""Of each type, what Spark and Arrow call it."""
+"""Names of each type in Spark and Arrow."""
 
 
 def test_every_type_is_known_to_spark_and_to_arrow():

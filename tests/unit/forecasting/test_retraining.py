@@ -66,7 +66,7 @@ def test_what_a_resumed_run_finds_done_is_no_step():
 
 @pytest.fixture
 def options(monkeypatch):
-    """What the words of the command line ask for."""
+    """Input of the machine that the options amount to."""
 
     def read(*words: str) -> retrain.Options:
         found: list[retrain.Options] = []

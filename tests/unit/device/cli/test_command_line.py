@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
 
 
 def options(*words: str) -> dict[str, Any]:
-    """What a verb is called with."""
+    """Arguments that a verb was called with."""
     _, bound, _ = app.parse_args(["device", *words], exit_on_error=False, print_error=False)
     bound.apply_defaults()
     return bound.arguments

@@ -28,7 +28,7 @@ def settings():
 
 @pytest.fixture
 def done(monkeypatch):
-    """What the verbs had AWS do."""
+    """Calls of AWS that the verbs made."""
     calls: list[str] = []
 
     def record(module, name, answer=None):
