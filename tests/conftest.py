@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,23 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(PREFIX) and name not in KEPT_VARIABLES:
             del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def restored_loggers() -> Iterator[None]:
+    """Undo what a test, or a library that it uses, changes in the loggers of this process."""
+    loggers = logging.root.manager.loggerDict.values()
+    found = [
+        (one, one.disabled, one.propagate, one.level, one.handlers[:])
+        for one in (logging.root, *loggers)
+        if isinstance(one, logging.Logger)
+    ]
+    yield
+    for logger, disabled, propagate, level, handlers in found:
+        logger.disabled, logger.propagate = disabled, propagate
+        if logger.level != level:
+            logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

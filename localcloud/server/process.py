@@ -6,10 +6,16 @@ import fcntl
 import importlib
 import os
 import shutil
+import time
 from typing import IO
 
 from contracts.errors import LakecastError
 from localcloud.cloud.home import LOOPBACK, CloudConfig, Credentials, client_environment
+
+# A process that looks for the cloud holds the lock for an instant (`launch.serving_pid`), so one
+# refusal does not mean that another process serves.
+_LOCK_ATTEMPTS = 20
+_LOCK_PAUSE = 0.05  # seconds
 
 
 class AlreadyServingError(LakecastError):
@@ -25,7 +31,7 @@ def serve(config: CloudConfig) -> None:
         If another process serves from the same home folder.
     """
     config.home.mkdir(parents=True, exist_ok=True)
-    with _exclusive(config):
+    with exclusive(config):
         credentials = Credentials.of(config)
         _prepare(config, client_environment(config, credentials))
         try:
@@ -36,13 +42,19 @@ def serve(config: CloudConfig) -> None:
             config.environment_file.unlink(missing_ok=True)
 
 
-def _exclusive(config: CloudConfig) -> IO[str]:
+def exclusive(config: CloudConfig) -> IO[str]:
     """Locks the home folder; the kernel releases the lock when the process ends for any reason."""
     lock = config.lock_file.open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise AlreadyServingError(f"a local cloud already serves from {config.home}") from None
+    for remaining in reversed(range(_LOCK_ATTEMPTS)):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            if not remaining:
+                raise AlreadyServingError(
+                    f"a local cloud already serves from {config.home}"
+                ) from None
+            time.sleep(_LOCK_PAUSE)
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +26,7 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import launch
 from localcloud.cloud.home import CloudConfig
 from localcloud.cloud.launch import LocalCloud
+from localcloud.server import process
 from tests.support import telemetry_estate as estate
 from tests.support.sessions import session_of
 
@@ -149,6 +152,18 @@ def test_two_clouds_cannot_share_a_home(cloud: LocalCloud) -> None:
     other = fresh(cloud.home)
     with pytest.raises(launch.LocalCloudError, match="already serves from"):
         launch.start(other)
+
+
+def test_a_glance_at_the_lock_is_not_taken_for_a_serving_cloud(tmp_path: Path) -> None:
+    """Whoever looks for a cloud locks its home for an instant, also while a cloud starts."""
+    config = fresh(tmp_path / "home")
+    config.home.mkdir()
+    with config.lock_file.open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        glance = threading.Timer(0.2, fcntl.flock, (lock, fcntl.LOCK_UN))
+        glance.start()
+        process.exclusive(config).close()
+        glance.join()
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="sockets are read from /proc")

@@ -11,7 +11,6 @@ import pytest
 from boosting_container import commands, training
 from boosting_container.hyperparameters import Hyperparameters
 from boosting_container.model import Boosting
-from container_runtime import metric_lines
 from container_runtime.errors import DataError, HyperparameterError, SeriesError
 from container_runtime.paths import ContainerPaths
 from forecast_format.series import Series
@@ -157,8 +156,6 @@ def test_a_damaged_or_foreign_artefact_is_not_served(
     with pytest.raises((ValueError, OSError), match=message):
         Boosting.load(folder)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
-    # MLflow, in another test of this process, disables all loggers that exist.
-    monkeypatch.setattr(metric_lines.logger, "disabled", False)
     assert serve(Boosting.load) == 1
     assert f"the model in {folder} cannot be served" in capfd.readouterr().out
 

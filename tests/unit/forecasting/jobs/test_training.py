@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -80,19 +78,14 @@ def test_metrics_of_our_own_image_are_defined_and_a_built_in_ones_are_not():
     assert "MetricDefinitions" not in built_in["AlgorithmSpecification"]  # SageMaker refuses them
 
 
-def test_every_defined_metric_is_found_in_what_a_container_logs(caplog, monkeypatch):
-    # handlers of its own: libraries that other tests import set up logging as they please
-    log = io.StringIO()
-    monkeypatch.setattr(metric_lines.logger, "handlers", [logging.StreamHandler(log)])
-    monkeypatch.setattr(metric_lines.logger, "propagate", False)
+def test_every_defined_metric_is_found_in_what_a_container_logs(caplog):
     caplog.set_level("INFO", logger=metric_lines.logger.name)
     metric_lines.epoch_loss("algo-1", 0, 4, 0.5)
     metric_lines.final_loss_of("algo-1", 4, 0.125)
     metric_lines.final_loss("algo-1", 0.25)
     metric_lines.test_scores("algo-1", {"mean_wQuantileLoss": 0.75, "RMSE": 8.0})
-    lines = log.getvalue()
     found = {
-        definition["Name"]: [float(value) for value in re.findall(definition["Regex"], lines)]
+        definition["Name"]: [float(value) for value in re.findall(definition["Regex"], caplog.text)]
         for definition in ALGORITHMS["boosting"].metric_definitions
     }
     assert {name: values for name, values in found.items() if values} == {
