@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.messages.device_shadow import REFUSED, SAMPLING_INTERVAL, shadow_topic
+from contracts.messages.json_text import parsed
 from device.agent.pace import MAX_DELAY, MIN_DELAY
 from device.mqtt.kit import write_private
 from device.mqtt.link import FIRST_ERROR, Link
@@ -158,7 +159,7 @@ class SamplingShadow:
     def _arrived(self, topic: str, payload: bytes) -> None:
         def process(link: Link) -> None:
             try:
-                self._process(link, topic, json.loads(payload))
+                self._process(link, topic, parsed(payload))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 self._tell(f"{topic}: not a shadow's document ({error!r}): {payload!r:.80}")
 
@@ -193,7 +194,7 @@ class SamplingShadow:
 
     def _remembered(self) -> object:
         try:
-            return json.loads(self._memory.read_bytes())
+            return parsed(self._memory.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:

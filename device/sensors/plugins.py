@@ -13,7 +13,8 @@ does not apply to it.
 
 from __future__ import annotations
 
-import json
+import codecs
+import contextlib
 import math
 import os
 import queue
@@ -21,12 +22,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import BinaryIO
 
-from contracts.messages.telemetry import POLLUTANTS
+from contracts.messages.json_text import parsed
+from contracts.messages.telemetry import EARLIEST, POLLUTANTS
 from device.clock import Clock
 from device.errors import DeviceError, SensorError
 from device.sensors.column_map import ColumnMap
@@ -37,6 +39,11 @@ from device.sensors.simulation import SITES, LiveSimulation
 GROUP = "lakecast.sensors"
 BACKLOG = 10_000
 """Maximum number of queued readings of a self-paced sensor; beyond it, the sensor blocks."""
+
+LINE_LIMIT_BYTES = 64 * 1024
+"""Maximum length of a line on standard input; a reading has a few hundred bytes."""
+
+_EARLIEST = datetime.fromisoformat(EARLIEST)
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,8 @@ class JsonLines:
     """Readings from a pipe, one JSON object per line.
 
     The keys are pollutants (µg/m³; null or missing if not measured) and optionally ``timestamp``
-    (ISO 8601 with offset; default: now). An invalid line is reported on stderr and skipped.
+    (ISO 8601 with offset; default: now), which is kept as it is. A line that can't become a reading
+    is reported on stderr and skipped.
     """
 
     station: Station
@@ -168,33 +176,68 @@ class JsonLines:
     def readings(self) -> Iterator[Reading]:
         """Yield readings until the pipe is closed."""
         place = 0
-        for number, line in enumerate(self.lines, start=1):
+        for number, line in enumerate(_lines(self.lines), start=1):
             if not line.strip():
                 continue
             try:
                 reading = self._reading(place, line)
-            except (ValueError, TypeError) as error:
+            except ValueError as error:
                 print(f"lakecast device: line {number}: {error}", file=sys.stderr, flush=True)
                 continue
             yield reading
             place += 1
 
     def _reading(self, place: int, line: bytes) -> Reading:
-        body = json.loads(line)
+        if len(line) > LINE_LIMIT_BYTES:
+            raise ValueError(f"expected at most {LINE_LIMIT_BYTES:,} bytes; got more")
+        body = parsed(line)
         if not isinstance(body, dict):
             raise ValueError(f"expected a JSON object; got {body!r:.40}")  # noqa: TRY004
-        taken_at = self.clock.now()
-        if (text := body.pop("timestamp", None)) is not None:
-            taken_at = datetime.fromisoformat(text)
-            if taken_at.tzinfo is None:
-                raise ValueError(f"timestamp: expected a time with its offset; got {text}")
+        given = body.pop("timestamp", None)
+        taken_at = self.clock.now() if given is None else _time(given)
         if unknown := sorted(set(body) - set(POLLUTANTS)):
-            raise ValueError(f"expected {', '.join(POLLUTANTS)}; got {', '.join(unknown)}")
-        for name, value in body.items():
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and math.isfinite(value)):
-                raise ValueError(f"{name}: expected a number or null; got {value!r:.40}")
-        return Reading(place, taken_at, body)
+            raise ValueError(f"expected {', '.join(POLLUTANTS)}; got {', '.join(unknown)!r:.80}")
+        values = {name: _concentration(name, value) for name, value in body.items()}
+        return Reading(place, taken_at, values, time_is_given=given is not None)
+
+
+def _lines(pipe: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a pipe; of one beyond the limit only its start, to bound the memory."""
+    start = codecs.BOM_UTF8  # written by some programs at the start of a stream
+    while line := pipe.readline(LINE_LIMIT_BYTES + 1):
+        yield line.removeprefix(start)
+        start = b""
+        while line and not line.endswith(b"\n") and len(line) > LINE_LIMIT_BYTES:
+            line = pipe.readline(LINE_LIMIT_BYTES + 1)
+
+
+def _time(given: object) -> datetime:
+    moment = None
+    if isinstance(given, str):
+        with contextlib.suppress(ValueError, OverflowError):  # UTC leaves the range of years
+            local = datetime.fromisoformat(given)
+            moment = local.astimezone(UTC) if local.tzinfo else None
+    if moment is None:
+        raise ValueError(
+            "timestamp: expected ISO 8601 with an offset, such as 2026-06-01T10:00:00Z; "
+            f"got {given!r:.40}"
+        )
+    if moment < _EARLIEST:
+        raise ValueError(
+            f"timestamp: expected a time from {EARLIEST} on; got {given!r:.40}: without one, the "
+            "station dates the reading"
+        )
+    return moment
+
+
+def _concentration(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):  # an integer beyond the range of a double
+            float(value)
+            return value
+    raise ValueError(f"{name}: expected a number or null; got {value!r:.40}")
 
 
 def standard_input(setting: Setting) -> Sensor:

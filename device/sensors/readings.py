@@ -44,11 +44,15 @@ class Reading:
         Time of the reading, with time zone.
     concentrations
         µg/m³ per pollutant of `contracts.messages.telemetry.POLLUTANTS`; None is not measured.
+    time_is_given
+        Whether the time comes with the reading, not from the station's clock. Such a time is kept
+        whether the clock is set or not.
     """
 
     place: int
     taken_at: datetime
     concentrations: Mapping[str, float | None]
+    time_is_given: bool = False
 
 
 class Sensor(Protocol):
@@ -137,7 +141,7 @@ class Boot:
         """Build messages of live readings, whose clock may not be set yet."""
         for reading in readings:
             message = self.message(station, reading)
-            if is_set(reading.taken_at):
+            if reading.time_is_given or is_set(reading.taken_at):
                 yield message
             else:
                 yield Message(message.payload, uptime=clock.uptime())
