@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,21 @@ def test_a_pollutant_with_too_little_history_does_not_affect_the_others() -> Non
     for untrained in (1, 2):
         with pytest.raises(SeriesError, match=rf"cat ends with {untrained}, .* known: \[0\]"):
             model.check(series((0, untrained)))
+
+
+def test_a_pollutant_that_never_changes_does_not_affect_the_others() -> None:
+    zeros, fives = (
+        replace(series((0, cat)), target=np.full(24 * DAYS, value, np.float32))
+        for cat, value in ((1, 0.0), (2, 5.0))
+    )
+    curves: dict[int, training.Curve] = {}
+    model, loss = training.fit([series(), zeros, fives], QUICK, curves=curves)
+    assert loss == pytest.approx(np.mean([curve[-1] for curve in curves.values()]))
+    assert loss > 0
+    assert curves[1].tolist() == [0.0] * QUICK.rounds
+    for known, value in ((zeros, 0.0), (fives, 5.0)):
+        (found,) = model.forecast([known], 10)
+        np.testing.assert_allclose(found.mean(), value, atol=0.01)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_one_bad_day_is_not_significant():
     mine = DAYS * 0.99
     mine[3] *= 2
     comparison = Comparison(mine, DAYS)
-    assert comparison.excess > LIMITS.most_loss_over_champion
+    assert comparison.exceeds(LIMITS.most_loss_over_champion)
     assert verdict(comparison=comparison).accepted
 
 

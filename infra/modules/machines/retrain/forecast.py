@@ -22,12 +22,13 @@ _HELD_OUT = "$place & 'held-out/"
 _METADATA = {
     "origins": "$string($held_out.origins)",
     "categories": f"{_HELD_OUT}judged/categories.json'",
-    "wql_champion": "$verdict.wql_champion = null ? 'none' : $string($verdict.wql_champion)",
     **{
-        figure: f"$string($verdict.{figure})"
-        for figure in ("wql", "wql_persistence", "wql_naive_24", "nd", "mase", "coverage_80")
+        figure: f"$verdict.{figure} = null ? 'none' : $string($verdict.{figure})"
+        for figure in (
+            "wql", "wql_champion", "wql_persistence", "wql_naive_24", "nd", "mase", "coverage_80",
+        )
     },
-}
+}  # fmt: skip
 
 
 def fragments(inputs: RetrainInputs) -> Fragments:

@@ -52,7 +52,8 @@ Report = Callable[[float], None]
 """A function that receives the share of the training that is done, 0 to 1."""
 
 Curve = npt.NDArray[np.float64]
-"""Mean weighted quantile loss after each stage, on the held-out days of each fold."""
+"""Mean weighted quantile loss after each stage, on the held-out days of each fold; 0 for values
+that are all zero, which are forecast without an error."""
 
 
 def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
@@ -186,7 +187,8 @@ def _learn(
     value, weight = rows.value[whole], rows.weight[whole]
     levels = np.array(BASE_LEVELS)
     calibration = Calibration.learn(levels, predicted[whole], value, rows.lead[whole])
-    return Group(trained, calibration), curve / float((np.abs(value) * weight).sum())
+    total = float((np.abs(value) * weight).sum())
+    return Group(trained, calibration), curve / total if total else curve
 
 
 def _boosters(

@@ -8,7 +8,7 @@ days are evaluated together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -88,7 +88,7 @@ class Evaluation:
 
 def _plain(errors: ByForecaster) -> dict[str, Any]:
     return {
-        forecaster: {group: asdict(found) for group, found in by_group.items()}
+        forecaster: {group: found.to_json() for group, found in by_group.items()}
         for forecaster, by_group in errors.items()
     }
 
@@ -151,11 +151,18 @@ def evaluate(lake: Lake, api: Forecasts, origins: Sequence[datetime]) -> Evaluat
         for key, forecasts in quantiles.items()
         for origin, forecast in forecasts.items()
     ]
+    found = {origin: [day for day in days if day.origin == origin] for origin in origins}
     by_day = {
         origin: _errors(of_day)
-        for origin in origins
-        if (of_day := [day for day in days if day.origin == origin])
+        for origin, of_day in found.items()
+        if any(day.has_scale for day in of_day)
     }
+    if not by_day:
+        raise ForecastingError(
+            f"only zeros were observed in the {HORIZON} hours after "
+            f"{', '.join(map(hour_text, origins))}: errors are shares of the observed values, and "
+            "cannot be computed; choose other days"
+        )
     return Evaluation(_errors(days), by_day, quantiles, refused, unobserved)
 
 
@@ -173,6 +180,7 @@ class _Day:
         self.pollutant = key.pollutant
         self.origin = origin
         self.actual = lake.between(key, origin, HORIZON)
+        self.has_scale = bool(np.nansum(np.abs(self.actual)))
         self.scale = metrics.naive_scale(history)
         self.forecasts = {MODEL: forecast} | {
             name: baseline(history, HORIZON) for name, baseline in BASELINES.items()
@@ -180,9 +188,12 @@ class _Day:
 
 
 def _errors(days: Sequence[_Day]) -> ByForecaster:
-    """Compute the errors of the model and of every baseline on the same series and hours."""
+    """Compute the errors of the model and of every baseline on the same series and hours.
+
+    A pollutant without a value other than zero has no error as a share of its values.
+    """
     found: dict[str, dict[str, Errors]] = {MODEL: {}, **{name: {} for name in BASELINES}}
-    for pollutant in dict.fromkeys(day.pollutant for day in days):
+    for pollutant in dict.fromkeys(day.pollutant for day in days if day.has_scale):
         same = [day for day in days if day.pollutant == pollutant]
         actual = np.stack([day.actual for day in same])
         scales = np.array([day.scale for day in same])

@@ -83,7 +83,7 @@ def test_a_series_without_a_scale_is_left_out_of_mase(forecasts, actual):
 
 
 def test_errors_need_an_observed_value(forecasts):
-    with pytest.raises(ValueError, match="no value was observed"):
+    with pytest.raises(ValueError, match="no value other than zero was observed"):
         metrics.errors(np.full((5, HOURS), np.nan), forecasts, np.ones(5))
 
 

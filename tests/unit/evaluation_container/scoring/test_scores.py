@@ -98,7 +98,7 @@ def test_a_pollutant_without_observed_values_is_left_out(truth, forecast):
     truth.actual[truth.series_of("O3")] = np.nan
     assert list(scores(truth, forecast)) == ["CO", OVERALL]
     truth.actual[:] = np.nan
-    with pytest.raises(ValueError, match="nothing was observed"):
+    with pytest.raises(ValueError, match="no value other than zero was observed"):
         scores(truth, forecast)
 
 

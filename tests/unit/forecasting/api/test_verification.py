@@ -198,6 +198,18 @@ def test_a_day_is_evaluated_without_the_series_that_have_no_values(lake):
     ]
 
 
+def test_a_pollutant_that_is_zero_on_a_day_does_not_stop_the_others(lake):
+    lake.values[CARBON][lake.position(LAST) :] = 0.0
+    found = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
+    assert [list(errors[verification.MODEL]) for errors in found.by_day.values()] == [
+        ["ozone", "carbon_monoxide", verification.OVERALL],
+        ["ozone", verification.OVERALL],
+    ]
+    lake.values[OZONE][lake.position(LAST) :] = 0.0
+    with pytest.raises(ForecastingError, match="only zeros were observed"):
+        verification.evaluate(lake, Oracle(lake), [LAST])
+
+
 def test_all_days_have_the_same_weight_in_the_overall_errors(lake):
     naive = "daily seasonal naive"
     whole = verification.evaluate(lake, Oracle(lake), TWO_DAYS)

@@ -34,7 +34,7 @@ from evaluation_container.scoring.drift_statistics import (
     missing,
     shares,
 )
-from evaluation_container.scoring.metrics import Floats
+from evaluation_container.scoring.metrics import Floats, known
 
 DAYS = 7
 LEAST_DAYS = 5
@@ -113,9 +113,7 @@ def of_input(truth: Hours, reference: Reference) -> list[Finding]:
         (metric.MISSING, missing, reference.missing),
     ):
         each = [
-            Finding(
-                check, pollutant, _known(measure(rows[:, -WEEK:], usual)), limits.get(pollutant)
-            )
+            Finding(check, pollutant, known(measure(rows[:, -WEEK:], usual)), limits.get(pollutant))
             for pollutant, (rows, usual) in _with_deciles(truth, reference).items()
         ]
         ratios = [one.ratio for one in each if one.ratio is not None]
@@ -140,7 +138,7 @@ def of_losses(losses: Losses, reference: Reference) -> list[Finding]:
     values = weighted_loss(losses.losses, losses.totals) if enough else {}
     limits: dict[str, float | None] = {OVERALL: None, **reference.loss}
     return [
-        Finding(metric.LOSS, subject, _known(values.get(subject, np.nan)), limit)
+        Finding(metric.LOSS, subject, known(values.get(subject, np.nan)), limit)
         for subject, limit in limits.items()
     ]
 
@@ -219,10 +217,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--reference", type=Path, required=True, help="folder of its reference")
     parser.add_argument("--report", type=Path, required=True, help="folder for the report")
     return parser.parse_args(arguments)
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _rounded(value: float | None) -> float | None:

@@ -43,6 +43,9 @@ LEAST_DISTANCE = 1.63 / np.sqrt(WEEK)
 """Critical value of the Kolmogorov-Smirnov test at 1 % for the hours of a week."""
 LEAST_MISSING = 1 / DAY
 """One hour per day: the limit for data without any gap so far."""
+LEAST_LOSS = 0.01
+"""A hundredth of the observed values: the limit for values that are forecast without an error,
+because they never change."""
 
 DRAWS = 2_000
 OVERALL = "overall"
@@ -59,7 +62,8 @@ class Reference:
     deciles
         Deciles of the last `REFERENCE_DAYS` before training, by pollutant, then by device.
     distance, missing, loss
-        Limits by pollutant; the loss limits include `OVERALL`, and are empty before judging.
+        Limits by pollutant, all above zero; the loss limits include `OVERALL`, and are empty before
+        judging.
     judged_loss
         Weighted quantile loss on the judged days, by pollutant and `OVERALL`.
     """
@@ -86,8 +90,10 @@ class Reference:
             The file is missing or invalid.
         """
         try:
-            return cls(**json.loads((folder / FILE).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            found = cls(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+            # files written before LEAST_LOSS existed may hold a limit of zero
+            return replace(found, loss=_at_least(LEAST_LOSS, found.loss))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{FILE} is not a valid drift reference: {error}") from None
 
 
@@ -152,7 +158,9 @@ def with_losses(
         {name: values[draws] for name, values in losses.items()},
         {name: values[draws] for name, values in totals.items()},
     )
-    limits = {name: float(np.nanquantile(found, USUAL)) for name, found in weeks.items()}
+    limits = _at_least(
+        LEAST_LOSS, {name: float(np.nanquantile(found, USUAL)) for name, found in weeks.items()}
+    )
     judged = {name: float(found) for name, found in weighted_loss(losses, totals).items()}
     return replace(reference, loss=limits, judged_loss=judged)
 
@@ -172,6 +180,10 @@ def weighted_loss(losses: Mapping[str, Floats], totals: Mapping[str, Floats]) ->
     return found
 
 
+def _at_least(least: float, limits: Numbers) -> dict[str, float]:
+    return {name: max(least, limit) for name, limit in limits.items()}
+
+
 def _past_weeks(rows: Floats, days: int) -> tuple[Floats, Floats]:
     """Return distance and missing share of each past week, compared with the days before it."""
     step = max(1, len(rows) // CALIBRATION_DEVICES)
@@ -187,10 +199,13 @@ def _past_weeks(rows: Floats, days: int) -> tuple[Floats, Floats]:
 
 def _limits(found: Mapping[str, Floats], least: float) -> dict[str, float]:
     """Return one limit per pollutant; one week in a hundred exceeds any of them."""
-    alone = {
-        name: max(least, float(np.nanquantile(weeks, USUAL)) if np.isfinite(weeks).any() else 0.0)
-        for name, weeks in found.items()
-    }
+    alone = _at_least(
+        least,
+        {
+            name: float(np.nanquantile(weeks, USUAL)) if np.isfinite(weeks).any() else 0.0
+            for name, weeks in found.items()
+        },
+    )
     length = min((len(weeks) for weeks in found.values()), default=0)
     if not length:
         return {}

@@ -57,10 +57,9 @@ class Comparison:
     candidate: Floats
     champion: Floats
 
-    @property
-    def excess(self) -> float:
-        """Share by which the candidate's mean loss exceeds the champion's; negative if lower."""
-        return float(self.candidate.mean() / self.champion.mean() - 1)
+    def exceeds(self, margin: float) -> bool:
+        """Return whether the candidate's mean loss exceeds the champion's by more than a share."""
+        return bool(self.candidate.mean() > (1 + margin) * self.champion.mean())
 
     def chance(self, margin: float) -> float:
         """Return the probability of a loss this high if the candidate's excess is the margin."""
@@ -139,14 +138,22 @@ def _against_champion(comparison: Comparison | str, margin: float) -> tuple[bool
     if isinstance(comparison, str):
         return True, f"it was not compared with a champion: {comparison}"
     count = len(comparison.candidate)
-    mine, theirs = comparison.candidate.mean(), comparison.champion.mean()
+    mine, theirs = float(comparison.candidate.mean()), float(comparison.champion.mean())
     figures = f"{mine:.4f} to {theirs:.4f} over {count} days"
     if count < LEAST_ORIGINS:
         return True, f"too few days to compare it with the champion: {figures}"
     chance = comparison.chance(margin)
-    worse = comparison.excess > margin and chance <= LEVEL
-    excess = f"{abs(comparison.excess):.1%} {'above' if comparison.excess > 0 else 'below'}"
+    worse = comparison.exceeds(margin) and chance <= LEVEL
+    # a champion without any loss, as on values that never change, is no divisor
+    share = f"{abs(mine / theirs - 1):.1%} " if theirs else ""
     return not worse, (
-        f"its mean daily loss is {excess} the champion's ({figures}); {margin:.0%} above is "
+        f"its mean daily loss is {share}{_position(mine, theirs)} the champion's ({figures}); "
+        f"{margin:.0%} above is "
         f"allowed, and a model at that limit has a loss this high with probability {chance:.0%}"
     )
+
+
+def _position(mine: float, theirs: float) -> str:
+    if mine == theirs:
+        return "equal to"
+    return "above" if mine > theirs else "below"

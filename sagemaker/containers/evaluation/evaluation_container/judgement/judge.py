@@ -158,7 +158,7 @@ def _metrics(
         "forecasts": len(judged.places(CANDIDATE)),
         "errors": {
             name: {
-                group: {**asdict(score.errors), "coverage": dict(score.coverage)}
+                group: {**score.errors.to_json(), "coverage": dict(score.coverage)}
                 for group, score in by_group.items()
             }
             for name, by_group in found.items()
@@ -208,9 +208,11 @@ def _loss(by_group: Mapping[str, Score]) -> float:
     return by_group[OVERALL].errors.weighted_quantile_loss
 
 
-def _round(value: float) -> float:
-    return round(float(value), 5)
+def _round(value: float) -> float | None:
+    known = metrics.known(value)
+    return None if known is None else round(known, 5)
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text, encoding="utf-8")

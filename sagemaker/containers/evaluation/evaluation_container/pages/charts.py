@@ -15,6 +15,9 @@ WIDTH, HEIGHT = 560, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40
 TICKS = 5
 
+LEAST_HEIGHT = 1e-6
+"""Least height of a vertical axis: values that are all zero have none of their own."""
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -107,7 +110,7 @@ def colour(place: int) -> str:
 def by_lead(curves: Mapping[str, Floats]) -> str:
     """Draw the error by hours ahead; the first curve is highlighted."""
     hours = np.arange(1.0, len(next(iter(curves.values()))) + 1)
-    top = 1.05 * max(float(np.nanmax(curve)) for curve in curves.values())
+    top = 1.05 * max(LEAST_HEIGHT, *(float(np.nanmax(curve)) for curve in curves.values()))
     plane = Plane((1, len(hours)), (0, top))
     shown = {float(hour): f"{hour:g}" for hour in hours if hour == 1 or hour % 6 == 0}
     marks = _curves(plane, {name: (hours, curve) for name, curve in curves.items()})
@@ -141,7 +144,7 @@ def fan(
     """
     past, ahead = np.arange(-len(before), 0.0), np.arange(float(len(actual)))
     values = np.concatenate([before, actual, forecast.max(axis=1)])
-    top = 1.05 * max(float(np.nanmax(values)), 1e-6)
+    top = 1.05 * max(LEAST_HEIGHT, float(np.nanmax(values)))
     plane = Plane((-len(before), len(actual) - 1), (min(0.0, float(np.nanmin(values))), top))
     marks = "".join(plane.area(ahead, forecast[:, low], forecast[:, high]) for low, high in bands)
     start = plane.across(0)

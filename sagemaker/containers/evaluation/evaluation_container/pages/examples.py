@@ -31,7 +31,7 @@ def examples(truth: Truth, forecast: Floats) -> list[Example]:
     Forecasts are ranked by their error relative to the station's mean. Pollutants with too few
     measurements have fewer or no examples.
     """
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         loss = np.nansum(quantile_losses(truth.actual, truth.published(forecast)), axis=2)
         loss /= np.nanmean(np.abs(truth.actual), axis=(1, 2))[:, None]
     seen = np.concatenate([truth.before, truth.actual], axis=2)

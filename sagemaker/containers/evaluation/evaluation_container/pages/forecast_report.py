@@ -143,12 +143,12 @@ class Report:
         rows = []
         for place in np.argsort(-np.nan_to_num(chosen))[:WORST]:
             cells = [_name(self.truth.stations[place]), _name(self.truth.pollutants[place])]
-            cells.append(_cell(f"{chosen[place]:.3f}"))
+            cells.append(_cell(_number(chosen[place], 3)))
             if baselines:
                 best = min(range(len(baselines)), key=lambda at: baselines[at][place])
                 baseline = baselines[best][place]
-                cells += [_name(names[best]), _cell(f"{baseline:.3f}")]
-                ratio = f"{chosen[place] / baseline:.2f}" if baseline else "–"
+                cells += [_name(names[best]), _cell(_number(baseline, 3))]
+                ratio = _number(chosen[place] / baseline if baseline else np.nan, 2)
                 cells.append(_cell(ratio, "bad" if chosen[place] > baseline else "good"))
             missing = np.isnan(self.truth.actual[place]).mean()
             rows.append(_row([*cells, _cell(f"{missing:.0%}")]))
@@ -169,7 +169,7 @@ def _tiles(score: Score) -> str:
         (f"{errors.weighted_quantile_loss:.4f}", "error of all quantiles (wQL)"),
         (f"{errors.normalized_deviation:.4f}", "error of the median (ND)"),
         (
-            f"{errors.mean_absolute_scaled_error:.3f}",
+            _number(errors.mean_absolute_scaled_error, 3),
             "error relative to repeating yesterday (MASE)",
         ),
         *(
@@ -201,7 +201,7 @@ def _table(found: ScoresByName) -> str:
                     "best" if errors.weighted_quantile_loss == best else "",
                 ),
                 _cell(f"{errors.normalized_deviation:.4f}"),
-                _cell(f"{errors.mean_absolute_scaled_error:.4f}"),
+                _cell(_number(errors.mean_absolute_scaled_error, 4)),
                 *(_coverage(band, by_group[group].coverage[band]) for band in bands),
             ]
             rows.append(_row(cells, "chosen" if name == chosen else ""))
@@ -274,6 +274,11 @@ def _row(cells: Sequence[str], style: str = "") -> str:
 
 def _head(text: str, style: str = "") -> str:
     return f'<th class="{style}">{escape(text)}</th>' if style else f"<th>{escape(text)}</th>"
+
+
+def _number(value: float, digits: int) -> str:
+    """Format a figure; an undefined one is a dash."""
+    return f"{value:.{digits}f}" if np.isfinite(value) else "–"
 
 
 def _cell(text: str, style: str = "") -> str:

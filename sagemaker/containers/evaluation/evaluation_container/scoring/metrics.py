@@ -6,8 +6,9 @@ have the shape (series, hours), with NaN for missing values, which are ignored.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ class Errors:
         ``Σ |y - median| / Σ |y|``.
     mean_absolute_scaled_error
         Mean over series of the median's absolute error over that of the daily seasonal naive
-        forecast in the series' history.
+        forecast in the series' history; NaN if no history changes from one day to the next.
     coverage_80
         Share of values between the 0.1 and the 0.9 quantile; ideally 0.8.
     """
@@ -44,9 +45,18 @@ class Errors:
     mean_absolute_scaled_error: float
     coverage_80: float
 
+    def to_json(self) -> dict[str, float | None]:
+        """Return the errors by name; None is undefined, because JSON has no NaN."""
+        return {name: known(value) for name, value in asdict(self).items()}
+
+
+def known(value: float) -> float | None:
+    """Return a number that JSON has; None for NaN and infinity."""
+    return float(value) if math.isfinite(value) else None
+
 
 def errors(actual: Floats, forecast: Floats, scales: Floats) -> Errors:
-    """Compute the errors of forecasts of the same hours.
+    """Compute the errors of forecasts of the same hours, in which a value is not zero.
 
     Parameters
     ----------
@@ -56,12 +66,12 @@ def errors(actual: Floats, forecast: Floats, scales: Floats) -> Errors:
     Raises
     ------
     ValueError
-        No value was observed.
+        No value was observed, or all are zero.
     """
     observed = np.isfinite(actual)
     total = float(np.abs(actual[observed]).sum())
     if not total:
-        raise ValueError("no value was observed in the hours of the forecast")
+        raise ValueError("no value other than zero was observed in the hours of the forecast")
     losses = quantile_losses(actual, forecast)
     absolute = np.abs(actual - forecast[..., MEDIAN])
     within = (actual >= forecast[..., 0]) & (actual <= forecast[..., -1])
@@ -80,12 +90,13 @@ def quantile_losses(actual: Floats, forecast: Floats) -> Floats:
 
 
 def mean_errors(groups: Sequence[Errors]) -> Errors:
-    """Return the plain mean over groups, so that no pollutant with large values dominates."""
+    """Return the plain mean over groups, so that no pollutant with large values dominates.
+
+    A group without an error, such as the scaled error of values that never change, is left out of
+    the mean of that error.
+    """
     return Errors(
-        *(
-            float(np.mean([getattr(group, name) for group in groups]))
-            for name in Errors.__dataclass_fields__
-        )
+        *(_mean([getattr(group, name) for group in groups]) for name in Errors.__dataclass_fields__)
     )
 
 
@@ -95,6 +106,11 @@ def naive_scale(history: Floats) -> float:
         return float("nan")
     changes = np.abs(history[SEASON:] - history[:-SEASON])
     return float(changes[np.isfinite(changes)].mean()) if np.isfinite(changes).any() else np.nan
+
+
+def _mean(values: Sequence[float]) -> float:
+    defined = [value for value in values if math.isfinite(value)]
+    return float(np.mean(defined)) if defined else float("nan")
 
 
 def _scaled(absolute: Floats, scales: Floats) -> float:

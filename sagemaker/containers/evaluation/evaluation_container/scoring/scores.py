@@ -88,12 +88,12 @@ class Score:
 
 
 def scores(truth: Truth, forecast: Floats) -> dict[str, Score]:
-    """Score by pollutant and `OVERALL`; pollutants without observed values are left out.
+    """Score by pollutant and `OVERALL`; pollutants without a value other than zero are left out.
 
     Raises
     ------
     ValueError
-        No value was observed in the forecast hours.
+        No value other than zero was observed in the forecast hours.
     """
     found = {}
     for pollutant in truth.observed_pollutants():
@@ -107,7 +107,7 @@ def scores(truth: Truth, forecast: Floats) -> dict[str, Score]:
         }
         found[pollutant] = Score(errors, coverage)
     if not found:
-        raise ValueError("nothing was observed in the forecast hours")
+        raise ValueError("no value other than zero was observed in the forecast hours")
     found[OVERALL] = Score(
         metrics.mean_errors([score.errors for score in found.values()]),
         {
