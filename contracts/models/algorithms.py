@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.models import training_metrics
+from contracts.names import FORECAST, Workload
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Algorithm:
             Repository of SageMaker's own image, without its registry; None if the image is our own.
         volume_gb
             Disk size that a training needs.
+        workload
+            Workload that it trains models for.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Algorithm:
     metrics: Mapping[str, str] = field(default_factory=dict)
     built_in: str | None = None
     volume_gb: int = 50
+    workload: Workload = FORECAST
 
     @property
     def metric_definitions(self) -> list[dict[str, str]]:
@@ -141,6 +145,11 @@ _DEEPAR = Algorithm(
 
 ALGORITHMS: dict[str, Algorithm] = {one.name: one for one in (_BOOSTING, _DEEPAR)}
 """Every algorithm, by name."""
+
+
+def of_workload(workload: Workload) -> dict[str, Algorithm]:
+    """Returns the algorithms of one workload, by name."""
+    return {name: one for name, one in ALGORITHMS.items() if one.workload == workload}
 
 
 def of_repository(repository: str) -> Algorithm | None:

@@ -13,10 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from contracts.models import naming
-from contracts.models.workloads import FORECAST
 from contracts.names import Names
 
-WORKLOAD = FORECAST.name
 CHAMPION = "champion"
 """Name of the production variant if there is only one."""
 FORMAT: Literal[1] = 1
@@ -126,7 +124,7 @@ def of_variants(
     return read(
         names,
         {
-            "workload": WORKLOAD,
+            "workload": names.workload.name,
             "format": FORMAT,
             "configuration": naming.configuration(
                 names.endpoint, shares, instance_type, instance_count
@@ -159,6 +157,8 @@ def read(names: Names, item: Mapping[str, Any]) -> Release:
         )
     if not sum(one.weight for one in variants):
         raise ReleaseError("at least one variant needs a weight above 0")
+    if release.workload != names.workload.name:
+        raise ReleaseError(f"workload: expected {names.workload.name}; got {release.workload}")
     for one in variants:
         _check_source(names, one)
     expected = configuration_name(names, variants, release.instance_type, release.instance_count)

@@ -18,19 +18,29 @@ from contracts.names.estate import (
     Names,
     topic_rule,
 )
-from contracts.names.log_groups import LogGroups, endpoint_log_group, job_log_group
+from contracts.names.log_groups import (
+    LogGroups,
+    WorkloadLogGroups,
+    endpoint_log_group,
+    job_log_group,
+)
+from contracts.names.workloads import FORECAST, WORKLOADS, Workload
 
 __all__ = [
     "BUCKET_PURPOSES",
     "BUILD_SERIES",
     "COMPACT",
     "ENVIRONMENTS",
+    "FORECAST",
     "GLUE_JOBS",
     "MODEL_ROLE",
     "ROLES",
     "TELEMETRY_TO_PARQUET",
+    "WORKLOADS",
     "LogGroups",
     "Names",
+    "Workload",
+    "WorkloadLogGroups",
     "arn",
     "endpoint_log_group",
     "job_log_group",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.names.arns import arn
-from contracts.names.log_groups import LogGroups, endpoint_log_group
+from contracts.names.log_groups import LogGroups, WorkloadLogGroups, endpoint_log_group
+from contracts.names.workloads import FORECAST, Workload
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 BUCKET_PURPOSES = ("raw", "curated", "models", "code", "logs", "terraform-state")
@@ -39,7 +40,7 @@ def topic_rule(environment: str) -> str:
 
 @dataclass(frozen=True)
 class Names:
-    """Names in one environment, one account and one region.
+    """Names in one environment, one account and one region, and of one workload's resources.
 
     Parameters
     ----------
@@ -49,11 +50,14 @@ class Names:
         AWS account, 12 digits. It is part of bucket names, which are unique across all of AWS.
     region
         For example ``eu-west-1``.
+    workload
+        Workload that machines, model versions, endpoint and API belong to; see `of`.
     """
 
     environment: str
     account_id: str
     region: str
+    workload: Workload = FORECAST
 
     def __post_init__(self) -> None:
         if self.environment not in ENVIRONMENTS:
@@ -74,6 +78,10 @@ class Names:
             account_id=identity["Account"],
             region=session.region_name,
         )
+
+    def of(self, workload: Workload) -> Names:
+        """Returns the names in the same environment with the resources of a workload."""
+        return replace(self, workload=workload)
 
     def part(self, part: str) -> str:
         """Returns ``lakecast-<environment>-<part>``, the form of all names that allow hyphens."""
@@ -250,54 +258,59 @@ class Names:
         return self.part(script.replace("_", "-"))
 
     @property
-    def retrain_machine(self) -> str:
-        """State machine that trains a new version of the model on the lake's data."""
-        return self.part("retrain")
-
-    @property
     def nightly_machine(self) -> str:
         """State machine that forecasts every series and checks for drift."""
         return self.part("nightly-forecasts")
-
-    @property
-    def rollout_machine(self) -> str:
-        """State machine that deploys the newest approved version of the model."""
-        return self.part("rollout")
 
     def repository(self, container: str) -> str:
         """Returns the image repository of one of our own containers."""
         return self.part(container)
 
     @property
-    def model_package_group(self) -> str:
-        """Group of the model's versions, with their metrics and approval status."""
-        return self.part("forecast")
-
-    @property
-    def experiment(self) -> str:
-        """MLflow experiment of all training and tuning jobs."""
-        return self.part("forecast")
-
-    @property
     def tracking_server(self) -> str:
         """SageMaker managed MLflow tracking server."""
         return self.part("experiments")
 
-    # serving
+    # workload
     @property
-    def endpoint(self) -> str:
-        """SageMaker endpoint that serves forecasts."""
-        return self.part("forecast")
+    def model_package_group(self) -> str:
+        """Group of the workload's model versions, with their metrics and approval status."""
+        return self.part(self.workload.name)
 
     @property
-    def forecast_function(self) -> str:
-        return self.part("forecast-api")
+    def experiment(self) -> str:
+        """MLflow experiment of the workload's training and tuning jobs."""
+        return self.part(self.workload.name)
+
+    @property
+    def retrain_machine(self) -> str:
+        """State machine that trains and evaluates a new version of the model."""
+        return self._machine("retrain")
+
+    @property
+    def retrain_jobs(self) -> str:
+        """Prefix of the names of the retraining's jobs and models."""
+        return self.part("retrain" if self.workload.is_first else self.workload.name)
+
+    @property
+    def rollout_machine(self) -> str:
+        """State machine that owns the endpoint."""
+        return self._machine("rollout")
+
+    @property
+    def endpoint(self) -> str:
+        """SageMaker endpoint that serves the workload."""
+        return self.part(self.workload.name)
 
     @property
     def api(self) -> str:
-        """REST API; its key and usage plan have the same name."""
-        return self.part("forecast-api")
+        """REST API; its function, its key and its usage plan have the same name."""
+        return self.part(f"{self.workload.name}-api")
 
+    def _machine(self, task: str) -> str:
+        return self.part(task if self.workload.is_first else f"{self.workload.name}-{task}")
+
+    # costs
     @property
     def budget(self) -> str:
         return self.part("monthly")
@@ -314,17 +327,23 @@ class Names:
 
     @property
     def log_groups(self) -> LogGroups:
-        """All log groups of the estate."""
+        """Log groups of the estate, apart from those of its workloads."""
         return LogGroups(
             delivery=f"/aws/kinesisfirehose/{self.delivery_stream}",
             jobs_output=f"{self.jobs_log_prefix}/output",
             jobs_error=f"{self.jobs_log_prefix}/error",
-            function=f"/aws/lambda/{self.forecast_function}",
             provisioning_hook=f"/aws/lambda/{self.provisioning_hook}",
             certificate_confirmation=f"/aws/lambda/{self.certificate_confirmation}",
+            nightly=self.machine_log_group(self.nightly_machine),
+        )
+
+    @property
+    def workload_log_groups(self) -> WorkloadLogGroups:
+        """Log groups of the workload."""
+        return WorkloadLogGroups(
+            function=f"/aws/lambda/{self.api}",
             api_access=f"/aws/apigateway/{self.api}",
             endpoint=endpoint_log_group(self.endpoint),
             retrain=self.machine_log_group(self.retrain_machine),
-            nightly=self.machine_log_group(self.nightly_machine),
             rollout=self.machine_log_group(self.rollout_machine),
         )

@@ -28,28 +28,40 @@ class LogGroups:
         Firehose's errors.
     jobs_output, jobs_error
         The groups that Glue names below the jobs' log prefix.
-    function
-        Log of the forecast function.
     provisioning_hook
         Devices that were admitted or refused, and why.
     certificate_confirmation
         Certificates that were deactivated.
-    api_access
-        One line per request to the API.
-    endpoint
-        Log of the endpoint's containers.
-    retrain, nightly, rollout
-        Events of a state machine's executions.
+    nightly
+        Events of the nightly machine's executions.
     """
 
     delivery: str
     jobs_output: str
     jobs_error: str
-    function: str
     provisioning_hook: str
     certificate_confirmation: str
+    nightly: str
+
+
+@dataclass(frozen=True)
+class WorkloadLogGroups:
+    """CloudWatch log groups of one workload by source.
+
+    Parameters
+    ----------
+    function
+        Log of the function behind the API.
+    api_access
+        One line per request to the API.
+    endpoint
+        Log of the endpoint's containers.
+    retrain, rollout
+        Events of a state machine's executions.
+    """
+
+    function: str
     api_access: str
     endpoint: str
     retrain: str
-    nightly: str
     rollout: str

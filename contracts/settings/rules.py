@@ -50,9 +50,9 @@ def unknown(*key: str, known: Iterable[str]) -> PydanticCustomError:
     return PydanticCustomError(SETTING, "is not a setting; known: {known}", context)
 
 
-def missing(key: str) -> PydanticCustomError:
-    """Builds an error for a missing key."""
-    return PydanticCustomError(SETTING, "is missing", {"key": (key,)})
+def missing(*key: str) -> PydanticCustomError:
+    """Builds an error for a missing key; ``key`` is its path, relative to the validated table."""
+    return PydanticCustomError(SETTING, "is missing", {"key": key})
 
 
 def must(be: str, holds: Callable[[Any], bool]) -> AfterValidator:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from contracts.models.algorithms import ALGORITHMS
+from contracts.models import algorithms
 from contracts.models.forecast_input import CHANNEL_FORMATS
+from contracts.names import FORECAST, Workload
 from contracts.settings.rules import (
     Because,
     Real,
@@ -148,26 +149,28 @@ class Athena(Table):
     bytes_cutoff: Annotated[int, Field(ge=10_000_000), Because("Athena's smallest")]
 
 
-def _of_every_algorithm(tables: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    for name in tables:
-        if name not in ALGORITHMS:
-            raise unknown(name, known=ALGORITHMS)
-    for name, algorithm in ALGORITHMS.items():
-        if name not in tables:
-            raise missing(name)
-        for hyperparameter in tables[name]:
-            if hyperparameter not in algorithm.hyperparameters:
-                raise unknown(name, hyperparameter, known=algorithm.hyperparameters)
-    return tables
-
-
 class Training(Table):
     """Training jobs: the default algorithm, the instance, and hyperparameters per algorithm."""
 
-    algorithm: Annotated[str, one_of(*ALGORITHMS)]
+    algorithm: str
     instance_type: str
     max_runtime_seconds: int
-    hyperparameters: Annotated[dict[str, dict[str, str]], AfterValidator(_of_every_algorithm)]
+    hyperparameters: dict[str, dict[str, str]]
+
+    def check(self, workload: Workload) -> None:
+        """Checks that the tables are those of the workload's algorithms."""
+        known, place = algorithms.of_workload(workload), "hyperparameters"
+        if self.algorithm not in known:
+            raise unexpected(f"one of {', '.join(known)}", self.algorithm, "algorithm")
+        for name in self.hyperparameters:
+            if name not in known:
+                raise unknown(place, name, known=known)
+        for name, algorithm in known.items():
+            if name not in self.hyperparameters:
+                raise missing(place, name)
+            for hyperparameter in self.hyperparameters[name]:
+                if hyperparameter not in algorithm.hyperparameters:
+                    raise unknown(place, name, hyperparameter, known=algorithm.hyperparameters)
 
 
 class Retraining(Table):
@@ -183,7 +186,7 @@ class Retraining(Table):
     schedule: Schedule
 
 
-class Forecasts(Table):
+class Nightly(Table):
     """Nightly forecasts of all series, and drift detection."""
 
     processing_instance_type: str
@@ -215,7 +218,7 @@ class Endpoint(Table):
 
 
 class Api(Table):
-    """The REST API and the function behind it."""
+    """Limits of a REST API and of the function behind it."""
 
     requests_per_second: int
     burst: int
@@ -223,6 +226,36 @@ class Api(Table):
     reserved_concurrency: Annotated[
         int, must("-1 or at least 1", lambda runs: runs == -1 or runs >= 1)
     ]
+
+
+class WorkloadSettings(Table):
+    """Settings that every workload has."""
+
+    workload: ClassVar[Workload]
+
+    training: Training
+    retraining: Retraining
+    endpoint: Endpoint
+    api: Api
+
+    @field_validator("training")
+    @classmethod
+    def _has_the_workloads_algorithms(cls, training: Training) -> Training:
+        training.check(cls.workload)
+        return training
+
+
+class Forecast(WorkloadSettings):
+    """Settings of the workload ``forecast``."""
+
+    workload = FORECAST
+
+    nightly: Nightly
+
+
+class ApiGateway(Table):
+    """Tracing and logging of all REST APIs."""
+
     tracing: bool
     account_logging: bool
 
@@ -257,14 +290,16 @@ class Settings(Table):
     glue: Glue
     quality: Quality
     athena: Athena
-    training: Training
-    retraining: Retraining
-    forecasts: Forecasts
+    forecast: Forecast
     experiments: Experiments
-    endpoint: Endpoint
-    api: Api
+    api_gateway: ApiGateway
     alarms: Alarms
     budget: Budget
+
+    def of(self, workload: Workload) -> WorkloadSettings:
+        """Returns the table of a workload."""
+        table: WorkloadSettings = getattr(self, workload.name)
+        return table
 
     @model_validator(mode="after")
     def _alarms_allow_for_the_buffer(self) -> Self:

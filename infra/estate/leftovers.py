@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 
 from contracts.errors import LakecastError
-from contracts.names import Names
+from contracts.names import WORKLOADS, Names
 
 Say = Callable[[str], None]
 
@@ -37,7 +37,9 @@ def remove_releases(session: Any, names: Names, say: Say) -> None:
     LeftoverError
         An endpoint is not deleted before the timeout.
     """
-    _stop_rollouts(session.client("stepfunctions"), names, say)
+    workloads = [names.of(one) for one in WORKLOADS]
+    for one in workloads:
+        _stop_rollouts(session.client("stepfunctions"), one, say)
     sagemaker = session.client("sagemaker")
     prefix = names.prefix
     for listing, collection, member, delete, argument in (
@@ -59,11 +61,12 @@ def remove_releases(session: Any, names: Names, say: Say) -> None:
         if collection == "Endpoints":
             for name in found:
                 _await_deletion(sagemaker, name)
-    versions = _versions(sagemaker, names.model_package_group)
-    if versions:
-        say(f"removing {len(versions)} version(s) of the model")
-    for version in versions:
-        sagemaker.delete_model_package(ModelPackageName=version)
+    for one in workloads:
+        versions = _versions(sagemaker, one.model_package_group)
+        if versions:
+            say(f"removing {len(versions)} version(s) of {one.model_package_group}")
+        for version in versions:
+            sagemaker.delete_model_package(ModelPackageName=version)
 
 
 def _stop_rollouts(states: Any, names: Names, say: Say) -> None:

@@ -12,7 +12,7 @@ from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.sagemaker_model_package_group import SagemakerModelPackageGroup
 from constructs import Construct
 
-from contracts.names import Names
+from contracts.names import WORKLOADS, LogGroups, Names, Workload, WorkloadLogGroups
 from infra.modules.core.bucket import Ageing, Bucket, BucketInputs
 from infra.modules.core.key import DataKey, KeyInputs
 from infra.modules.core.log_group import LogGroup, LogGroupInputs
@@ -88,25 +88,35 @@ class DataStack(EstateStack):
             "images",
             ImagesInputs(names, key.arn, protection.prevent_destroy, protection.force_destroy),
         )
-        SagemakerModelPackageGroup(
-            self,
-            "model_versions",
-            model_package_group_name=names.model_package_group,
-            model_package_group_description="Versions of the model that forecasts",
-            lifecycle=TerraformResourceLifecycle(prevent_destroy=protection.prevent_destroy),
-        )
         Catalogue(self, "catalogue", CatalogueInputs(names))
         Analytics(
             self,
             "analytics",
             AnalyticsInputs(names, key.arn, settings.athena.bytes_cutoff, protection.force_destroy),
         )
-        for name, group in asdict(names.log_groups).items():
-            LogGroup(
-                self,
-                f"{name}_logs",
-                LogGroupInputs(group, settings.retention.log_days, key.arn),
-            )
+        self._log_groups(names.log_groups, key.arn)
+        for workload in WORKLOADS:
+            self._of_workload(workload, key.arn)
+
+    def _of_workload(self, workload: Workload, key_arn: str) -> None:
+        names, prefix = self.target.names.of(workload), f"{workload.name}_"
+        SagemakerModelPackageGroup(
+            self,
+            f"{prefix}versions",
+            model_package_group_name=names.model_package_group,
+            model_package_group_description=f"Versions of the {workload.name} model",
+            lifecycle=TerraformResourceLifecycle(
+                prevent_destroy=self.target.settings.protection.prevent_destroy
+            ),
+        )
+        self._log_groups(names.workload_log_groups, key_arn, prefix)
+
+    def _log_groups(
+        self, groups: LogGroups | WorkloadLogGroups, key_arn: str, prefix: str = ""
+    ) -> None:
+        days = self.target.settings.retention.log_days
+        for name, group in asdict(groups).items():
+            LogGroup(self, f"{prefix}{name}_logs", LogGroupInputs(group, days, key_arn))
 
     def _buckets(self, key_arn: str) -> None:
         names, settings = self.target.names, self.target.settings

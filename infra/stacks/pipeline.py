@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from contracts.models.workloads import FORECAST
 from contracts.names import GLUE_JOBS
 from infra.modules.core.packaging import REPOSITORY, Package, function_zip, library_zip
 from infra.modules.ingestion.certificate_confirmation import (
@@ -86,7 +85,6 @@ class PipelineStack(EstateStack):
             "retrain",
             target.names,
             target.settings,
-            workload=FORECAST,
             fragments=retrain_forecast.fragments,
         )
         NightlyForecasts(
@@ -94,7 +92,7 @@ class PipelineStack(EstateStack):
             "nightly",
             NightlyInputs(
                 target.names,
-                target.settings.forecasts,
+                target.settings.forecast.nightly,
                 target.settings.tags.of(target.names.environment),
             ),
         )
@@ -102,14 +100,14 @@ class PipelineStack(EstateStack):
         DriftAlarms(
             self,
             "drift",
-            DriftAlarmsInputs(target.names, target.settings.forecasts, self.alarm_targets),
+            DriftAlarmsInputs(target.names, target.settings.forecast.nightly, self.alarm_targets),
         )
         Rollout(
             self,
             "rollout",
             RolloutInputs(
                 target.names,
-                target.settings.endpoint,
+                target.settings.forecast.endpoint,
                 target.settings.tags.of(target.names.environment),
             ),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from constructs import Construct
 
 from infra.modules.api import function_code
+from infra.modules.api.account_logging import AccountLogging
 from infra.modules.api.forecast_function import ForecastFunction, ForecastFunctionInputs
 from infra.modules.api.openapi import read
 from infra.modules.api.rest_api import RestApi, RestApiInputs
@@ -22,7 +23,7 @@ class ServingStack(EstateStack):
 
     def __init__(self, scope: Construct, id_: str, target: Target) -> None:
         super().__init__(scope, id_, target)
-        names, settings = target.names, target.settings
+        names, settings, gateway = target.names, target.settings, target.settings.api_gateway
         function = ForecastFunction(
             self,
             "function",
@@ -30,8 +31,8 @@ class ServingStack(EstateStack):
                 names=names,
                 code=self.package(function_code.forecast_api(), "forecast_api.zip"),
                 interaction_days=settings.retention.interaction_days,
-                reserved_concurrency=settings.api.reserved_concurrency,
-                tracing=settings.api.tracing,
+                reserved_concurrency=settings.forecast.api.reserved_concurrency,
+                tracing=gateway.tracing,
             ),
         )
         api = RestApi(
@@ -39,6 +40,13 @@ class ServingStack(EstateStack):
             "api",
             RestApiInputs(names, read(function_code.FORECAST_API), function.function),
         )
-        ApiStage(self, "stage", ApiStageInputs(names, api, settings.api))
+        logging = (
+            [AccountLogging(self, "logging", names).account] if gateway.account_logging else []
+        )
+        ApiStage(
+            self,
+            "stage",
+            ApiStageInputs(names, api, settings.forecast.api, gateway.tracing, logging),
+        )
         if settings.budget.monthly_usd:
             Budget(self, "budget", BudgetInputs(names, settings.budget.monthly_usd))

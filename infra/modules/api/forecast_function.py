@@ -50,11 +50,11 @@ class ForecastFunction(Function):
             id_,
             FunctionInputs(
                 names=names,
-                name=names.forecast_function,
+                name=names.api,
                 description="Answers the forecast API",
                 handler="forecast_api.handler.handler",
                 code=inputs.code,
-                log_group=names.log_groups.function,
+                log_group=names.workload_log_groups.function,
                 timeout_seconds=TIMEOUT_SECONDS,
                 memory_mb=MEMORY_MB,
                 statements=_statements(names),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdktf import TerraformResource
-from cdktf_cdktf_provider_aws.api_gateway_account import ApiGatewayAccount
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.api_gateway_api_key import ApiGatewayApiKey
 from cdktf_cdktf_provider_aws.api_gateway_method_settings import (
     ApiGatewayMethodSettings,
@@ -28,7 +28,6 @@ from constructs import Construct
 from contracts.names import Names
 from contracts.settings.schema import Api
 from infra.modules.api.rest_api import RestApi
-from infra.modules.core.policy import RoleInputs, ServiceRole, Statement
 from infra.modules.core.skips import skip
 
 _ACCESS_LOG = {
@@ -48,11 +47,19 @@ _ACCESS_LOG = {
 
 @dataclass(frozen=True)
 class ApiStageInputs:
-    """The API, the names of its environment, and its limits."""
+    """The API, the names of its environment, its limits, and whether it is traced with X-Ray.
+
+    Parameters
+    ----------
+    depends_on
+        Resources that the stage's access log needs.
+    """
 
     names: Names
     api: RestApi
     limits: Api
+    tracing: bool
+    depends_on: Sequence[ITerraformDependable] = ()
 
 
 class ApiStage(Construct):
@@ -71,12 +78,14 @@ class ApiStage(Construct):
             rest_api_id=rest_api_id,
             deployment_id=inputs.api.deployment.id,
             stage_name=self._names.environment,
-            xray_tracing_enabled=self._limits.tracing,
+            xray_tracing_enabled=inputs.tracing,
             access_log_settings=ApiGatewayStageAccessLogSettings(
-                destination_arn=self._names.log_group_arn(self._names.log_groups.api_access),
+                destination_arn=self._names.log_group_arn(
+                    self._names.workload_log_groups.api_access
+                ),
                 format=json.dumps(_ACCESS_LOG),
             ),
-            depends_on=self._account_logging(),
+            depends_on=list(inputs.depends_on),
         )
         skip(
             stage,
@@ -84,8 +93,8 @@ class ApiStage(Construct):
             CKV2_AWS_29="requests need a key and are throttled; there is no firewall yet",
             CKV2_AWS_51="an API key identifies the caller, not a client certificate",
         )
-        if not self._limits.tracing:
-            skip(stage, CKV_AWS_73="[api] tracing is off in this environment's settings")
+        if not inputs.tracing:
+            skip(stage, CKV_AWS_73="[api_gateway] tracing is off in this environment's settings")
         settings = ApiGatewayMethodSettings(
             self,
             "settings",
@@ -121,39 +130,3 @@ class ApiStage(Construct):
         ApiGatewayUsagePlanKey(
             self, "key_in_plan", key_id=key.id, key_type="API_KEY", usage_plan_id=plan.id
         )
-
-    def _account_logging(self) -> list[TerraformResource]:
-        """Sets the role with which API Gateway logs; there is one per account and region."""
-        if not self._limits.account_logging:
-            return []
-        names = self._names
-        role = ServiceRole(
-            self,
-            "logging_role",
-            RoleInputs(
-                name=names.role("api-logging"),
-                service="apigateway.amazonaws.com",
-                description="API Gateway writes logs",
-                statements=(
-                    Statement(
-                        "FindGroups",
-                        ("logs:DescribeLogGroups",),
-                        (names.log_group_arn("*"),),
-                    ),
-                    Statement(
-                        "WriteLogs",
-                        ("logs:CreateLogGroup", "logs:CreateLogStream",
-                         "logs:DescribeLogStreams", "logs:FilterLogEvents",
-                         "logs:GetLogEvents", "logs:PutLogEvents"),
-                        # execution logs go to groups named after the API's id, which AWS generates
-                        (names.log_group_arn("/aws/apigateway/*"),
-                         names.log_group_arn("API-Gateway-Execution-Logs_*")),
-                    ),
-                ),
-            ),
-        )  # fmt: skip
-        return [
-            ApiGatewayAccount(
-                self, "account", cloudwatch_role_arn=role.arn, depends_on=[role.policy]
-            )
-        ]

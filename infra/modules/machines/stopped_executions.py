@@ -11,8 +11,7 @@ from cdktf_cdktf_provider_aws.cloudwatch_event_target import (
 )
 from constructs import Construct
 
-from contracts.models.workloads import WORKLOADS
-from contracts.names import Names
+from contracts.names import WORKLOADS, Names
 
 _MESSAGE = (
     "Execution <execution> of <machine> ended as <status>; its history shows the last step. "
@@ -27,8 +26,8 @@ class StoppedExecutions(Construct):
         super().__init__(scope, id_)
         machines = [
             names.nightly_machine,
-            *(one.retrain_machine(names) for one in WORKLOADS.values()),
-            *(one.rollout_machine(names) for one in WORKLOADS.values()),
+            *(names.of(one).retrain_machine for one in WORKLOADS),
+            *(names.of(one).rollout_machine for one in WORKLOADS),
         ]
         rule = CloudwatchEventRule(
             self,

@@ -10,7 +10,7 @@ from constructs import Construct
 from contracts.lake.runs import NAMESPACE
 from contracts.models import drift_metrics
 from contracts.names import Names
-from contracts.settings.schema import Forecasts
+from contracts.settings.schema import Nightly
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.observability.alarms import HOUR, Alarm, AlarmInputs
 
@@ -41,7 +41,7 @@ class DriftAlarmsInputs:
     """Limits of the alarms, and the ARNs that are notified."""
 
     names: Names
-    forecasts: Forecasts
+    forecasts: Nightly
     targets: Sequence[str]
 
 

@@ -168,7 +168,7 @@ def answers_without_a_model(session: boto3.Session, names: Names) -> None:
         "isBase64Encoded": False,
     }
     answer = session.client("lambda").invoke(
-        FunctionName=names.forecast_function, Payload=json.dumps(event).encode()
+        FunctionName=names.api, Payload=json.dumps(event).encode()
     )
     document = json.load(answer["Payload"])
     assert document["statusCode"] == 503, document

@@ -69,7 +69,7 @@ class Estate:
     def __init__(self, session: boto3.Session) -> None:
         self.session = session
         self.names = Names.from_aws(session, "local")
-        self.function = self.names.forecast_function
+        self.function = self.names.api
         s3 = session.client("s3")
         place = {"LocationConstraint": self.names.region}
         for purpose in ("curated", "models"):

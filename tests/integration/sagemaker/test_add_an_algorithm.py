@@ -29,7 +29,7 @@ NOT_COPIED = shutil.ignore_patterns(
 )
 SOURCES = ("", "sagemaker/src", *(f"sagemaker/containers/{one}" for one in ("runtime", "forecast")))
 PARTS = {
-    "data": (*("key", "alarms", "locks", "releases", "model_versions"), "retrain_logs", "rollout_"),
+    "data": ("key", "alarms", "locks", "releases", "forecast_"),
     "pipeline": ("sagemaker_", "retrain_", "rollout_"),
 }
 

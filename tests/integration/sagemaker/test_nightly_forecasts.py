@@ -96,7 +96,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
             names,
             home / "terraform",
             {
-                "data": ("key", "alarms", "locks", "catalogue", "model_versions", *_ANALYTICS),
+                "data": ("key", "alarms", "locks", "catalogue", "forecast_versions", *_ANALYTICS),
                 "pipeline": ("nightly_", "drift_", "sagemaker_", "stopped_executions_"),
             },
         )

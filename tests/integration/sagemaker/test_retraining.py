@@ -34,7 +34,7 @@ USELESS = ("rounds=1", "learning_rate=0.000001", "folds=2", "block_days=4")
 STACKS = {
     "data": (
         *("key", "alarms", "locks", "catalogue", "analytics_glue_encryption"),
-        *("jobs_", "retrain_logs", "model_versions"),
+        *("jobs_", "forecast_"),
     ),
     "pipeline": (
         *("glue_role", "glue_crawler", "glue_library", "glue_telemetry", "glue_build"),

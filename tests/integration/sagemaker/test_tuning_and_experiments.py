@@ -47,8 +47,8 @@ learning_rate = { continuous = [0.001, 0.3], scaling = "Logarithmic" }
 rounds = { integer = [4, 12] }
 """
 SETTINGS = lake.SETTINGS.format(epochs=2, likelihood="student-T").replace(
-    "[training.hyperparameters.boosting]\n",
-    '[training.hyperparameters.boosting]\nrounds = "200"\nfolds = "2"\nnum_leaves = "4"\n',
+    "[forecast.training.hyperparameters.boosting]\n",
+    '[forecast.training.hyperparameters.boosting]\nrounds = "200"\nfolds = "2"\nnum_leaves = "4"\n',
 )
 
 

@@ -31,16 +31,16 @@ POLLUTANTS = ("ozone", "carbon_monoxide")
 INDEX = CategoryIndex.of(DEVICES, POLLUTANTS)
 
 SETTINGS = """
-[training]
+[forecast.training]
 algorithm = "deepar"
 instance_type = "ml.m5.large"
 max_runtime_seconds = 300
 
-[training.hyperparameters.boosting]
+[forecast.training.hyperparameters.boosting]
 time_freq = "H"
 prediction_length = "24"
 
-[training.hyperparameters.deepar]
+[forecast.training.hyperparameters.deepar]
 time_freq = "H"
 prediction_length = "24"
 context_length = "24"
@@ -50,11 +50,11 @@ num_layers = "1"
 mini_batch_size = "16"
 likelihood = "{likelihood}"
 
-[retraining]
+[forecast.retraining]
 origins = 5
 instance_type = "ml.m5.large"
 
-[endpoint]
+[forecast.endpoint]
 instance_type = "ml.m5.large"
 initial_instance_count = 1
 

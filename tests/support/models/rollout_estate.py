@@ -37,7 +37,7 @@ def running(home: Path) -> Iterator[RolloutEstate]:
             names,
             home / "terraform",
             {
-                "data": ("key", "model_versions", "releases"),
+                "data": ("key", "forecast_versions", "releases"),
                 "pipeline": ("rollout_", "sagemaker_"),
             },
         )

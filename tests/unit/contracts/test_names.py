@@ -2,7 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.names import Names
+from contracts.models import naming
+from contracts.names import ENVIRONMENTS, FORECAST, Names, Workload
+from tests.support.expressions import evaluate
+
+OTHER = Workload("diamonds")
+OF_A_WORKLOAD = (
+    "api",
+    "endpoint",
+    "experiment",
+    "model_package_group",
+    "retrain_jobs",
+    "retrain_machine",
+    "rollout_machine",
+)
 
 
 @pytest.fixture
@@ -65,6 +78,41 @@ def test_arns_have_the_parts_that_their_service_has(names, arn, expected) -> Non
 
 
 def test_log_groups_are_named_after_who_writes_into_them(names: Names) -> None:
-    assert names.log_groups.function == f"/aws/lambda/{names.forecast_function}"
+    assert names.workload_log_groups.function == f"/aws/lambda/{names.api}"
     assert names.log_groups.jobs_error == f"{names.jobs_log_prefix}/error"
-    assert names.log_groups.rollout == names.machine_log_group(names.rollout_machine)
+    assert names.workload_log_groups.rollout == names.machine_log_group(names.rollout_machine)
+
+
+@pytest.mark.parametrize("name", OF_A_WORKLOAD)
+def test_no_two_workloads_share_a_name(names: Names, name: str) -> None:
+    other = getattr(names.of(OTHER), name)
+    assert other.startswith("lakecast-dev-diamonds")
+    assert other != getattr(names, name)
+
+
+def test_the_first_workloads_machines_omit_its_name(names: Names) -> None:
+    assert names == names.of(FORECAST)
+    assert names.retrain_machine == "lakecast-dev-retrain"
+    assert names.rollout_machine == "lakecast-dev-rollout"
+    assert names.endpoint == names.model_package_group == "lakecast-dev-forecast"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("workload", [FORECAST, OTHER])
+def test_names_of_a_runs_jobs_are_within_sagemakers_limit(
+    workload: Workload, environment: str
+) -> None:
+    names = Names(environment, "123456789012", "eu-west-1", workload)
+    longest = evaluate(
+        naming.step_job_in_jsonata(names.retrain_jobs, "candidate", "$attempt"),
+        run="20261231-235959-abcd",
+        attempt="0123",
+        states={"context": {"State": {"RetryCount": 8}}},
+    )
+    assert len(longest) <= naming.MOST, longest
+
+
+@pytest.mark.parametrize("name", ["", "Forecast", "two-words", "forecasting"])
+def test_an_invalid_workload_name_is_rejected(name: str) -> None:
+    with pytest.raises(ValueError, match="at most 8 small letters; got"):
+        Workload(name)

@@ -289,7 +289,10 @@ def test_every_resource_is_tagged_by_the_provider(estate):
 def test_logs_are_encrypted_and_expire(estate):
     groups = estate.resources("aws_cloudwatch_log_group").values()
 
-    assert {group["name"] for group in groups} == set(asdict(estate.names.log_groups).values())
+    assert {group["name"] for group in groups} == {
+        *asdict(estate.names.log_groups).values(),
+        *asdict(estate.names.workload_log_groups).values(),
+    }
     for group in groups:
         assert group["kms_key_id"] == "${aws_kms_key.key.arn}"
         assert group["retention_in_days"] == estate.settings.retention.log_days
@@ -325,7 +328,7 @@ def test_names_are_those_that_clients_derive(estate):
         ("aws_kinesis_firehose_delivery_stream", "name", {names.delivery_stream}),
         ("aws_glue_crawler", "name", {names.crawler}),
         ("aws_lambda_function", "function_name",
-         {names.forecast_function, names.provisioning_hook, names.certificate_confirmation}),
+         {names.api, names.provisioning_hook, names.certificate_confirmation}),
         ("aws_api_gateway_rest_api", "name", {names.api}),
         ("aws_api_gateway_api_key", "name", {names.api}),
         ("aws_glue_job", "name", {names.job(job) for job in GLUE_JOBS}),

@@ -21,7 +21,7 @@ from contracts.models.requests.parts import Instances, Owner
 from contracts.models.requests.processing import ProcessingJob, processing_job
 from contracts.models.requests.transform import TransformJob, transform_job
 from contracts.names import Names
-from contracts.settings.schema import Forecasts
+from contracts.settings.schema import Nightly
 from infra.modules.machines import endings, lock
 from infra.modules.machines.states_language import (
     EXECUTION,
@@ -70,7 +70,7 @@ class NightlyInputs:
     """
 
     names: Names
-    forecasts: Forecasts
+    forecasts: Nightly
     tags: Mapping[str, str]
 
 

@@ -41,7 +41,7 @@ def definition(inputs: RetrainInputs, fragments: Fragments) -> Machine:
         **settings(inputs, then="Lock"),
         **lock.acquire(
             inputs.names,
-            inputs.machine,
+            inputs.names.retrain_machine,
             hours=LOCK_HOURS,
             then="Find champion",
             error="RetrainingUnderWay",
@@ -70,7 +70,7 @@ def _end(inputs: RetrainInputs) -> dict[str, State]:
         f"'approval': {approval(inputs)}, 'report': $place & 'report/'}}])"
     )
     return {
-        "Unlock": lock.release(inputs.names, inputs.machine, then="Done"),
+        "Unlock": lock.release(inputs.names, inputs.names.retrain_machine, then="Done"),
         "Done": assignment(None, output=expression(result)),
     }
 
@@ -79,9 +79,10 @@ def _failure(inputs: RetrainInputs) -> dict[str, State]:
     resume = f"make retrain ENV={inputs.names.environment} RESUME="
     return endings.failure(
         inputs.names,
-        subject=f"'{inputs.machine} failed at ' & $step",
+        subject=f"'{inputs.names.retrain_machine} failed at ' & $step",
         message=[
-            f"'Run ' & $run & ' of {inputs.machine} failed at the step ' & $step & '.'",
+            f"'Run ' & $run & ' of {inputs.names.retrain_machine} failed at the step '"
+            " & $step & '.'",
             "'Why: ' & $why",
             "'Log: ' & $log",
             "'The model in service is unchanged.'",
@@ -93,5 +94,5 @@ def _failure(inputs: RetrainInputs) -> dict[str, State]:
             "'run ' & $run & ' failed at the step ' & $step & ': ' & $why & ' (log: ' & $log & "
             f"'); when the cause is fixed, run: {resume}' & $run"
         ),
-        unlock=inputs.machine,
+        unlock=inputs.names.retrain_machine,
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from contracts.models.requests.parts import Arguments, Owner
-from contracts.models.workloads import Workload
 from contracts.names import Names
 from contracts.settings.schema import Retraining, Training
 from infra.modules.machines.states_language import Part
@@ -14,7 +13,7 @@ from infra.modules.machines.states_language import Part
 
 @dataclass(frozen=True)
 class RetrainInputs:
-    """Environment, workload and settings of a machine.
+    """Environment and settings of a workload's machine.
 
     Parameters
     ----------
@@ -27,7 +26,6 @@ class RetrainInputs:
     """
 
     names: Names
-    workload: Workload
     training: Training
     retraining: Retraining
     images: Mapping[str, str]
@@ -38,21 +36,6 @@ class RetrainInputs:
     def owner(self) -> Owner:
         """Role, key and tags of jobs and models."""
         return Owner.of(self.names, self.tags)
-
-    @property
-    def machine(self) -> str:
-        """Name of the machine."""
-        return self.workload.retrain_machine(self.names)
-
-    @property
-    def jobs(self) -> str:
-        """Prefix of the names of its jobs and models."""
-        return self.workload.retrain_jobs(self.names)
-
-    @property
-    def group(self) -> str:
-        """Group that versions are registered in."""
-        return self.workload.model_package_group(self.names)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import (
 )
 from constructs import Construct
 
-from contracts.models.algorithms import ALGORITHMS, Algorithm
+from contracts.models.algorithms import Algorithm, of_workload
 from contracts.models.container_images import image_uri
-from contracts.models.workloads import Workload
 from contracts.names import Names
 from contracts.settings.schema import Settings
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
@@ -30,39 +29,39 @@ class Retrain(Construct):
         names: Names,
         settings: Settings,
         *,
-        workload: Workload,
         fragments: Callable[[RetrainInputs], Fragments],
     ) -> None:
         super().__init__(scope, id_)
+        own = settings.of(names.workload)
+        algorithms = of_workload(names.workload).values()
         inputs = RetrainInputs(
             names=names,
-            workload=workload,
-            training=settings.training,
-            retraining=settings.retraining,
-            images={one.name: self._image(names, one) for one in ALGORITHMS.values()},
+            training=own.training,
+            retraining=own.retraining,
+            images={one.name: self._image(names, one) for one in algorithms},
             tags=settings.tags.of(names.environment),
-            instance_type=settings.endpoint.instance_type,
+            instance_type=own.endpoint.instance_type,
         )
         StateMachine(
             self,
             "machine",
             StateMachineInputs(
                 names=names,
-                name=inputs.machine,
+                name=names.retrain_machine,
                 description="Trains a new version of the model on the lake's data",
                 machine=definition(inputs, fragments(inputs)),
             ),
         )
-        if settings.retraining.schedule is not None:
+        if own.retraining.schedule is not None:
             MachineRule(
                 self,
                 "schedule",
                 MachineRuleInputs(
                     names=names,
-                    name=f"{inputs.machine}-schedule",
+                    name=f"{names.retrain_machine}-schedule",
                     description="Retrains regularly",
-                    machine=inputs.machine,
-                    schedule=settings.retraining.schedule,
+                    machine=names.retrain_machine,
+                    schedule=own.retraining.schedule,
                     given={"reason": "schedule"},
                 ),
             )

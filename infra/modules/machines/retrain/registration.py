@@ -37,9 +37,9 @@ def registration(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> d
             "Register",
             register_version(
                 inputs.names,
-                inputs.group,
+                inputs.names.model_package_group,
                 {
-                    "ModelPackageGroupName": inputs.group,
+                    "ModelPackageGroupName": inputs.names.model_package_group,
                     "ModelPackageDescription": expression(
                         "$algorithm & ' of run ' & $run & ' (' & $reason & ')'"
                     ),
@@ -73,7 +73,7 @@ def registration(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> d
             "Register",
             judge_version(
                 inputs.names,
-                inputs.group,
+                inputs.names.model_package_group,
                 "$package",
                 approval(inputs),
                 "'gate: ' & $verdict.verdict & ': ' & $verdict.reasons",

@@ -28,7 +28,7 @@ from infra.modules.machines.tasks.models import create_model, delete_model
 
 def job_name(inputs: RetrainInputs, name: str) -> str:
     """Returns JSONata of the name of a job of this run and attempt."""
-    return expression(naming.step_job_in_jsonata(inputs.jobs, name, "$attempt"))
+    return expression(naming.step_job_in_jsonata(inputs.names.retrain_jobs, name, "$attempt"))
 
 
 def find_or_run(
@@ -52,7 +52,7 @@ def find_or_run(
     newest = f"$states.result.{job.kind}JobSummaries[0]"
     words = job.name.replace("-", " ")
     is_there = f"found_{job.name.replace('-', '_')}"
-    prefix = naming.step_prefix_in_jsonata(inputs.jobs, job.name)
+    prefix = naming.step_prefix_in_jsonata(inputs.names.retrain_jobs, job.name)
     known = {
         name: f"$exists({newest}) ? {value.format(newest)} : ''"
         for name, value in job.result.items()
@@ -68,7 +68,7 @@ def find_or_run(
         f"Is {words} done": choice(otherwise, (f"${is_there}", found or then)),
         job.state: task(
             job.state,
-            jobs.run(inputs.names, job.kind, job.request, prefix=inputs.jobs),
+            jobs.run(inputs.names, job.kind, job.request, prefix=inputs.names.retrain_jobs),
             assign={name: value.format("$states.result") for name, value in job.result.items()},
             then=then,
             log=expression(f"'/aws/sagemaker/{job.kind}Jobs, streams ' & {prefix} & '…'"),
@@ -141,7 +141,7 @@ def _predictions(inputs: RetrainInputs, fragments: Fragments, model: str) -> Par
     container = of_version(expression("$held_out.champion"))
     if model == "candidate":
         container = of_artefact(expression("$image"), expression(artefact(inputs)))
-    model_name = expression(naming.step_model_in_jsonata(inputs.jobs, model))
+    model_name = expression(naming.step_model_in_jsonata(inputs.names.retrain_jobs, model))
     request = transform_job(
         TransformJob(
             name=job_name(inputs, model),
@@ -158,9 +158,9 @@ def _predictions(inputs: RetrainInputs, fragments: Fragments, model: str) -> Par
     job = RunJob(ask, "Transform", model, request, {})
     create = create_model(
         inputs.names,
-        inputs.group,
+        inputs.names.model_package_group,
         serving.model(model_name, container, inputs.owner),
-        prefix=inputs.jobs,
+        prefix=inputs.names.retrain_jobs,
     )
     return Part(
         f"Find {model}",
@@ -172,7 +172,7 @@ def _predictions(inputs: RetrainInputs, fragments: Fragments, model: str) -> Par
             # the registered version holds everything needed to make the model again
             remove: task(
                 ask,
-                delete_model(inputs.names, model_name, prefix=inputs.jobs),
+                delete_model(inputs.names, model_name, prefix=inputs.names.retrain_jobs),
                 then=done,
                 caught_outside=True,
             ),

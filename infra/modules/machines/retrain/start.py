@@ -62,7 +62,7 @@ def champion(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
     return {
         "Find champion": task(
             "Champion",
-            newest_approved_version(inputs.group),
+            newest_approved_version(inputs.names.model_package_group),
             assign={
                 "champion": f"$exists({found}) ? {found} : ''",
                 "champion_metadata": "{}",
@@ -72,7 +72,7 @@ def champion(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
         "Is there a champion": choice(then, ("$champion != ''", "Champion")),
         "Champion": task(
             "Champion",
-            describe_version(inputs.names, inputs.group, "$champion"),
+            describe_version(inputs.names, inputs.names.model_package_group, "$champion"),
             # versions that were registered by other means may have no metadata
             assign={"champion_metadata": f"$exists({kept}) ? {kept} : {{}}"},
             then=then,

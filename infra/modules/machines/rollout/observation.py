@@ -146,7 +146,7 @@ def _table(names: Names, operation: str, arguments: dict[str, Any]) -> Call:
         f"dynamodb:{operation}",
         {
             "TableName": names.releases_table,
-            "Key": {"workload": {"S": releases.WORKLOAD}},
+            "Key": {"workload": {"S": names.workload.name}},
             **arguments,
         },
         (
@@ -155,7 +155,7 @@ def _table(names: Names, operation: str, arguments: dict[str, Any]) -> Call:
                 (f"dynamodb:{operation[0].upper()}{operation[1:]}",),
                 (names.table_arn(names.releases_table),),
                 conditions={
-                    "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [releases.WORKLOAD]}
+                    "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [names.workload.name]}
                 },
             ),
             use_of_data_key(names),  # the table is encrypted with it

@@ -36,7 +36,7 @@ class Options:
 
 def run(options: Options, session: Any, names: Names, settings: Settings, console: Console) -> None:
     """Tunes the algorithm that the options or the settings name."""
-    algorithm = options.model or settings.training.algorithm
+    algorithm = options.model or settings.forecast.training.algorithm
     search = search_settings.read(
         algorithm, options.search, jobs=options.jobs, parallel=options.parallel
     )
@@ -96,7 +96,7 @@ def tune(
     if state.status != "Completed":
         console.print("the job was stopped, so its best is left to you")
     elif gate:
-        given = {**settings.training.hyperparameters[algorithm], **state.best.values}
+        given = {**settings.forecast.training.hyperparameters[algorithm], **state.best.values}
         run = retrain(session, names, algorithm, given, reason=f"tuning {name}")
         console.print(
             f"retraining run {run} trains with it, and its gate has the last word", soft_wrap=True
@@ -127,7 +127,7 @@ def _start(
     console.print(
         f"measured on {search.origins} days from {held_out['first_origin']} to "
         f"{held_out['last_origin']} (UTC), {held_out['test']} forecasts a training; "
-        f"the {settings.retraining.origins} days after them are the gate's",
+        f"the {settings.forecast.retraining.origins} days after them are the gate's",
         soft_wrap=True,
     )
     tuning.start(session, names, settings, search, algorithm=algorithm, name=name)
@@ -191,7 +191,7 @@ def trial_table(state: TuningState, search: Search) -> Table:
 def best_as_toml(algorithm: str, best: Trial) -> str:
     """Formats the tuned values for an environment's settings file."""
     lines = [f'{name} = "{value}"' for name, value in best.values.items()]
-    return "\n".join([f"[training.hyperparameters.{algorithm}]", *lines])
+    return "\n".join([f"[forecast.training.hyperparameters.{algorithm}]", *lines])
 
 
 def _number(state: TuningState, trial: Trial) -> str:

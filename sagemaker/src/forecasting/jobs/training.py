@@ -78,7 +78,7 @@ def request(
     job = TrainingJob(
         name=name,
         algorithm=ALGORITHMS[algorithm].specification(image),
-        hyperparameters=settings.training.hyperparameters[algorithm],
+        hyperparameters=settings.forecast.training.hyperparameters[algorithm],
         channels={channel: f"{CHANNELS.uri(names)}{channel}/" for channel in channels},
         output=TRAINING_OUTPUT.uri(names),
     )
@@ -97,7 +97,7 @@ def owner(names: Names, settings: Settings) -> Owner:
 
 def instances(settings: Settings, algorithm: str) -> Instances:
     """Returns the instance of a training job."""
-    training, volume_gb = settings.training, ALGORITHMS[algorithm].volume_gb
+    training, volume_gb = settings.forecast.training, ALGORITHMS[algorithm].volume_gb
     return Instances(training.instance_type, volume_gb, training.max_runtime_seconds)
 
 

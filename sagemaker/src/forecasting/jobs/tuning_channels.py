@@ -43,12 +43,12 @@ def request(names: Names, settings: Settings, search: Search, name: str) -> dict
         arguments=(
             "holdout",
             *("--origins", str(search.origins)),
-            *("--kept", str(settings.retraining.origins)),
+            *("--kept", str(settings.forecast.retraining.origins)),
         ),
         inputs={"channel": f"{CHANNELS.uri(names)}test/"},  # whole series
         outputs={"out": folder_uri(names, name)},
     )
-    instances = Instances(settings.retraining.instance_type, _VOLUME_GB, _SECONDS)
+    instances = Instances(settings.forecast.retraining.instance_type, _VOLUME_GB, _SECONDS)
     return processing_job(job, training.owner(names, settings), instances)
 
 

@@ -86,7 +86,7 @@ def deploy(
         A model does not exist, is rejected or has other categories than the lake, the rollout
         fails, or the endpoint serves something else afterwards.
     """
-    release = _release(session, names, settings.endpoint, variants)
+    release = _release(session, names, settings.of(names.workload).endpoint, variants)
     rollout = Rollout(session, names, sleep)
     if not _is_pinned(session, names, release):
         documents.write(session, names, release)

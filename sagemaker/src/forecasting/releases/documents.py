@@ -15,8 +15,6 @@ from contracts.models.releases import Release, ReleaseError
 from contracts.names import Names
 from forecasting.errors import ForecastingError
 
-_KEY = {"workload": {"S": releases.WORKLOAD}}
-
 
 def read(session: Any, names: Names) -> Release | None:
     """Returns the pinned release; None if the newest approved version should be served.
@@ -28,7 +26,7 @@ def read(session: Any, names: Names) -> Release | None:
     """
     with _table_expected(names):
         found = session.client("dynamodb").get_item(
-            TableName=names.releases_table, Key=_KEY, ConsistentRead=True
+            TableName=names.releases_table, Key=_key(names), ConsistentRead=True
         )
     if "Item" not in found:
         return None
@@ -64,7 +62,11 @@ def remove(session: Any, names: Names) -> None:
         The table does not exist.
     """
     with _table_expected(names):
-        session.client("dynamodb").delete_item(TableName=names.releases_table, Key=_KEY)
+        session.client("dynamodb").delete_item(TableName=names.releases_table, Key=_key(names))
+
+
+def _key(names: Names) -> dict[str, dict[str, str]]:
+    return {"workload": {"S": names.workload.name}}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from contracts.names import ENVIRONMENTS
 from contracts.settings.layers import Layers, SettingsError
 from contracts.settings.load import FOLDER, effective, load
 
-BOOSTING = """[training.hyperparameters.boosting]
+BOOSTING = """[forecast.training.hyperparameters.boosting]
 time_freq = "H"
 prediction_length = "24"
 """
@@ -57,7 +57,7 @@ def test_effective_settings_name_the_file_that_sets_each():
 
     assert str(settings["glue.workers"]) == "glue.workers = 10 # prod.toml"
     assert str(settings["glue.worker_type"]) == 'glue.worker_type = "G.1X" # base.toml'
-    assert settings["training.hyperparameters.deepar.epochs"].value == "7"
+    assert settings["forecast.training.hyperparameters.deepar.epochs"].value == "7"
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -94,11 +94,11 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> tu
         ('version = "5.1"', "version = 5.1", "glue.version must be a string, one of 5.1, 6.0"),
         ("workers = 10", "wrokers = 10", "glue.wrokers is not a setting; known: version, worker"),
         ("workers = 10", "workers = 1", "glue.workers must be at least 2 (one of them drives)"),
-        ("origins = 28", "origins = 1", "retraining.origins must be 5 to 60"),
+        ("origins = 28", "origins = 1", "forecast.retraining.origins must be 5 to 60"),
         ('approval = "PendingManualApproval"', 'approval = "Yes"', "approval must be one of"),
         ("most_coverage_80 = 0.90", "most_coverage_80 = 0.70", "most_coverage_80 must be above"),
-        ("drift_of_days = 5", "drift_of_days = 8", "forecasts.drift_of_days must be 1 to 7"),
-        ("drift_days = 3", "drift_days = 6", "forecasts.drift_days must be 1 to drift_of_days"),
+        ("drift_of_days = 5", "drift_of_days = 8", "forecast.nightly.drift_of_days must be 1 to 7"),
+        ("drift_days = 3", "drift_days = 6", "drift_days must be 1 to drift_of_days"),
         (
             "max_quarantined_share = 0.02",
             "max_quarantined_share = 2.0",
@@ -110,14 +110,22 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> tu
             "quality.max_quarantined_share must be a number with a point",
         ),
         ("concurrent_runs = 4", "concurrent_runs = 0", "glue.concurrent_runs must be at least 1"),
-        ('epochs = "7"', "epochs = 7", "training.hyperparameters.deepar.epochs must be a string"),
+        (
+            'epochs = "7"',
+            "epochs = 7",
+            "hyperparameters.deepar.epochs must be a string",
+        ),
         (
             'epochs = "7"',
             'epoch = "7"',
-            "training.hyperparameters.deepar.epoch is not a setting; known",
+            "forecast.training.hyperparameters.deepar.epoch is not a setting; known",
         ),
         ("hyperparameters.deepar", "hyperparameters.forest", "forest is not a setting; known: boo"),
-        ('algorithm = "boosting"', 'algorithm = "x"', "training.algorithm must be one of boosting"),
+        (
+            'algorithm = "boosting"',
+            'algorithm = "x"',
+            "forecast.training.algorithm must be one of boosting",
+        ),
         ("targets = []", "targets = [1]", "alarms.targets must hold strings"),
         (
             "max_data_age_seconds = 900",
@@ -128,7 +136,11 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> tu
         ("max_rule_failures = 10", "max_rule_failures = -1", "alarms.max_rule_failures"),
         ("[budget]", "[bugdet]", "bugdet is not a setting"),
         ("[budget]", "[budget", "is not TOML"),
-        ("reserved_concurrency = 50", "reserved_concurrency = 0", "api.reserved_concurrency"),
+        (
+            "reserved_concurrency = 50",
+            "reserved_concurrency = 0",
+            "forecast.api.reserved_concurrency",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_by_file_and_key(tmp_path, old, new, complaint):
@@ -146,7 +158,7 @@ def test_settings_that_make_no_sense_are_refused_by_file_and_key(tmp_path, old, 
     [
         ("base.toml", "buffer_mb = 64", "delivery.buffer_mb"),
         ("prod.toml", "monthly_usd = 3000", "budget.monthly_usd"),
-        ("base.toml", BOOSTING, "training.hyperparameters.boosting"),
+        ("base.toml", BOOSTING, "forecast.training.hyperparameters.boosting"),
     ],
 )
 def test_a_missing_setting_may_stand_in_either_file(tmp_path, file, old, key):
@@ -177,9 +189,9 @@ def test_all_complaints_are_made_at_once(tmp_path):
 def test_a_schedule_may_be_never():
     own = tomllib.loads((FOLDER / "local.toml").read_text())
 
-    assert own["retraining"]["schedule"] == "never"
-    assert load("local").retraining.schedule is None
-    assert load("dev").retraining.schedule == "cron(0 4 ? * MON *)"
+    assert own["forecast"]["retraining"]["schedule"] == "never"
+    assert load("local").forecast.retraining.schedule is None
+    assert load("dev").forecast.retraining.schedule == "cron(0 4 ? * MON *)"
 
 
 def test_an_unknown_environment_is_refused():

@@ -75,5 +75,5 @@ def test_a_history_without_training_values_is_rejected():
 
 @pytest.mark.parametrize("name", ["local", "dev", "staging", "prod"])
 def test_a_backtest_uses_the_hyperparameters_of_every_environment(name):
-    settings = load(name).training
+    settings = load(name).forecast.training
     assert Hyperparameters.parse(settings.hyperparameters["deepar"]) == DEFAULTS

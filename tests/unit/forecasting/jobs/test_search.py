@@ -62,7 +62,7 @@ def test_a_tuning_jobs_name_is_within_sagemakers_limit(environment):
 
 
 def test_a_tuned_hyperparameter_is_not_static_and_all_others_are(settings, tmp_path):
-    settings.training.hyperparameters["boosting"]["rounds"] = "200"
+    settings.forecast.training.hyperparameters["boosting"]["rounds"] = "200"
     search = read(tmp_path, FILE)
     request = tuning.request(
         NAMES, settings, search, algorithm="boosting", name="job", image="image"
@@ -94,7 +94,7 @@ def test_the_gates_days_are_kept_from_the_search(settings, tmp_path):
     arguments = request["AppSpecification"]["ContainerArguments"]
     assert arguments[0] == "holdout"
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
-    assert options["--kept"] == str(settings.retraining.origins)
+    assert options["--kept"] == str(settings.forecast.retraining.origins)
     assert options["--origins"] == "14"
 
 
@@ -103,12 +103,14 @@ def test_the_gates_days_are_kept_from_the_search(settings, tmp_path):
 def test_the_ends_of_all_ranges_are_what_the_containers_take(settings, algorithm, container, end):
     ranges = search_settings.read(algorithm).ranges
     tried = {name: one.values[end] for name, one in ranges.items()}
-    container.Hyperparameters.parse({**settings.training.hyperparameters[algorithm], **tried})
+    container.Hyperparameters.parse(
+        {**settings.forecast.training.hyperparameters[algorithm], **tried}
+    )
 
 
 @pytest.mark.parametrize(("algorithm", "container"), [("boosting", boosting), ("deepar", deepar)])
 def test_what_is_there_is_among_what_is_searched(settings, algorithm, container):
-    there = container.Hyperparameters.parse(settings.training.hyperparameters[algorithm])
+    there = container.Hyperparameters.parse(settings.forecast.training.hyperparameters[algorithm])
     for name, one in search_settings.read(algorithm).ranges.items():
         low, high = map(float, one.values)
         assert low <= getattr(there, name) <= high, name
@@ -172,7 +174,7 @@ def state(*objectives):
 def test_the_best_reads_as_an_environments_settings():
     best = state(0.25, 0.5).best
     assert tomllib.loads(tune.best_as_toml("boosting", best)) == {
-        "training": {"hyperparameters": {"boosting": {"rounds": "100"}}}
+        "forecast": {"training": {"hyperparameters": {"boosting": {"rounds": "100"}}}}
     }
 
 

@@ -26,11 +26,13 @@ SETTINGS = changed(
     "local",
     {
         "tags": {"owner": "platform"},
-        "training": {
-            "algorithm": "deepar",
-            "instance_type": "ml.m5.large",
-            "max_runtime_seconds": 600,
-            "hyperparameters": {"deepar": {"epochs": "1"}},
+        "forecast": {
+            "training": {
+                "algorithm": "deepar",
+                "instance_type": "ml.m5.large",
+                "max_runtime_seconds": 600,
+                "hyperparameters": {"deepar": {"epochs": "1"}},
+            },
         },
     },
 )
@@ -183,5 +185,5 @@ def test_without_a_completed_job_the_next_step_is_said():
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environments_hyperparameters_are_what_the_containers_take(environment):
     settings = load(environment)
-    boosting.Hyperparameters.parse(settings.training.hyperparameters["boosting"])
-    deepar.Hyperparameters.parse(settings.training.hyperparameters["deepar"])
+    boosting.Hyperparameters.parse(settings.forecast.training.hyperparameters["boosting"])
+    deepar.Hyperparameters.parse(settings.forecast.training.hyperparameters["deepar"])

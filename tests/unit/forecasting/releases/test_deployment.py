@@ -18,7 +18,7 @@ from contracts.names import Names
 from tests.support.settings import changed
 
 NAMES = Names("local", "000000000000", "eu-west-1")
-SETTINGS = changed("local", {"endpoint": {"instance_type": "ml.m5.large"}})
+SETTINGS = changed("local", {"forecast": {"endpoint": {"instance_type": "ml.m5.large"}}})
 OLD, NEW = Variant("champion", "job-1"), Variant("champion", "job-2")
 
 

@@ -182,7 +182,7 @@ def test_the_cause_of_a_failed_job_is_its_own_message(machine):
 
 
 def test_its_schedule_and_drift_start_it(estate):
-    schedule = estate.settings.retraining.schedule
+    schedule = estate.settings.forecast.retraining.schedule
     rules = estate.resources("aws_cloudwatch_event_rule")
     targets = estate.resources("aws_cloudwatch_event_target")
     assert targets["drift_rule_target"]["arn"].endswith(f":{estate.names.retrain_machine}")

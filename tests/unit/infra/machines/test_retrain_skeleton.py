@@ -6,7 +6,7 @@ import pytest
 
 from contracts.models.requests.parts import Instances, Owner
 from contracts.models.requests.processing import ProcessingJob, processing_job
-from contracts.models.workloads import Workload
+from contracts.names import Workload
 from infra.modules.machines.retrain.definition import definition
 from infra.modules.machines.retrain.inputs import Fragments, RetrainInputs, RunJob
 from infra.modules.machines.retrain.run_jobs import job_name
@@ -23,10 +23,9 @@ LONGEST_RUN = "20261231-235959-abcd"
 def inputs(synthesised):
     estate = Estate(synthesised, "staging")
     return RetrainInputs(
-        names=estate.names,
-        workload=Workload("diamonds"),
-        training=estate.settings.training,
-        retraining=estate.settings.retraining,
+        names=estate.names.of(Workload("diamonds")),
+        training=estate.settings.forecast.training,
+        retraining=estate.settings.forecast.retraining,
         images={"boosting": "image"},
         tags={"project": "lakecast"},
         instance_type="ml.m5.large",
