@@ -33,9 +33,5 @@ class SensorError(DeviceError):
     """A sensor is not installed, lacks options, or failed."""
 
 
-class RecordingError(DeviceError):
-    """A recording, or the description of its columns, can't be read."""
-
-
 class ProvisioningError(DeviceError):
     """AWS IoT rejected a request, or a required resource does not exist."""

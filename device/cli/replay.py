@@ -10,6 +10,8 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
+from contracts.recordings.errors import RecordingError
+from contracts.recordings.folder import column_map
 from device.agent.pace import Pace
 from device.cli import output
 from device.cli.operator import provisioner_of
@@ -24,13 +26,13 @@ from device.cli.options import (
     Thing,
 )
 from device.cli.signals import stop_on_signals
-from device.errors import DeviceError, RecordingError
+from device.errors import DeviceError
 from device.mqtt.kit import ConnectionKit
-from device.replay.fleet import Replay, replay_fleet, summary, thing_name_of
-from device.sensors.column_map import ColumnMap
+from device.replay.fleet import Replay, replay_fleet, summary
 from device.sensors.readings import Recording
-from device.sensors.recordings import find_recordings
+from device.sensors.recordings import find_recordings, unused_files
 from device.sensors.simulation import SITES, SimulatedRecording, sites
+from device.sensors.stations import thing_name_of, thing_names
 
 SIMULATED_DAYS = 60
 RECORDED_DAYS = 120
@@ -46,7 +48,8 @@ class SourceOptions:
     data
         Folder of CSV files; stations are simulated where none is given.
     columns
-        How to read them: uci-beijing, uci-air-quality, london, or a TOML file.
+        How to read them: london, openaq, purpleair, sensor-community, uci-air-quality, uci-beijing,
+        uk-air, or a TOML file; found by the files where not given.
     days
         Last days to send: 60, or 120 of CSV files, where not given.
     stations
@@ -60,7 +63,7 @@ class SourceOptions:
     """
 
     data: Path | None = None
-    columns: str = "uci-beijing"
+    columns: str | None = None
     days: Positive | None = None
     stations: Positive | None = None
     seed: Seed = 0
@@ -88,7 +91,8 @@ def replay(
     recordings = _recordings(source)
     wanted = station or thing
     for recording in recordings:
-        if wanted in (recording.station.name, thing_name_of(recording.station.name)):
+        station_thing = recording.station.thing_name or thing_name_of(recording.station.name)
+        if wanted in (recording.station.name, station_thing):
             return _replay([_replay_of(kit, recording, sending)], source, sending)
     known = ", ".join(recording.station.name for recording in recordings)
     raise RecordingError(f"no station {wanted!r}; name one with --station: {known}")
@@ -110,10 +114,10 @@ def fleet(
         One station also sends three broken messages.
     """
     recordings = _recordings(source)
+    names = thing_names([recording.station for recording in recordings])
     provisioner = provisioner_of(broker)
     replays = []
-    for number, recording in enumerate(recordings):
-        thing_name = thing_name_of(recording.station.name)
+    for number, (recording, thing_name) in enumerate(zip(recordings, names, strict=True)):
         kit = provisioner.provision(thing_name, kits / thing_name)
         broken = faulty and number == 0
         replays.append(_replay_of(kit, recording, sending, faulty=broken))
@@ -160,9 +164,13 @@ def _replay(replays: list[Replay], source: SourceOptions, sending: SendingOption
 
 def _recordings(source: SourceOptions) -> list[Recording]:
     if source.data:
-        columns = ColumnMap.named(source.columns)
+        columns = column_map(source.data, source.columns)
         days = source.days or RECORDED_DAYS
-        return list(find_recordings(source.data, columns, days=days, limit=source.stations))
+        found = find_recordings(source.data, columns, days=days, limit=source.stations)
+        notes = [note for recording in found for note in recording.notes]
+        for note in [*notes, *unused_files(source.data, columns)]:
+            print(f"lakecast device: {note}", file=sys.stderr)
+        return list(found)
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     start = end - timedelta(days=source.days or SIMULATED_DAYS)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -12,11 +11,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from contracts.errors import LakecastError
 from contracts.messages.telemetry import POLLUTANTS
 from device.agent.batching import Batching
 from device.agent.loop import Agent, Tally
 from device.agent.pace import Pace
-from device.errors import DeviceError
 from device.mqtt.kit import ConnectionKit
 from device.mqtt.transports import TRANSPORTS, transport
 from device.outbox.retention import Limits
@@ -24,11 +23,6 @@ from device.outbox.store import Outbox
 from device.sensors.readings import Boot, Message, Recording, rfc3339
 
 _GLANCE_SECONDS = 0.2
-
-
-def thing_name_of(station: str) -> str:
-    """Return a station's thing name: in lower case, words joined by hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", station.lower()).strip("-")
 
 
 @dataclass(frozen=True)
@@ -81,6 +75,7 @@ class Outcome:
             "broken_sent": self.broken_sent,
             "first": _iso(self.tally.first),
             "last": _iso(self.tally.last),
+            "notes": list(self.replay.recording.notes),
             "failure": self.failure,
         }
 
@@ -112,7 +107,6 @@ def replay_one(
 ) -> Outcome:
     """Replay one station to its end; a failure is returned in the outcome, not raised."""
     kit, recording = replay.kit, replay.recording
-    boot = Boot.of_recording(kit.thing_name, recording.source)
     wake = threading.Event()
     agent: Agent | None = None
     try:
@@ -123,15 +117,21 @@ def replay_one(
             to = kit.topic(basic_ingest=replay.basic_ingest)
             make = partial(Agent, outbox, link, to, pace, wake=wake, batching=replay.batching)
             agent = make(progress=progress)
-            tally = agent.run(boot.messages(recording.station, recording.readings()), stop)
+            tally = agent.run(_messages(kit.thing_name, recording), stop)
             broken = 0
             if replay.faulty and not stop.is_set():
                 fault = Boot.of_recording(kit.thing_name, "faulty")
                 broken = make().run(broken_messages(fault), stop).acknowledged
             failure = f"{tally.left} messages stay in {kit.outbox}" if tally.left else None
             return Outcome(replay, tally, broken, failure)
-    except DeviceError as error:
+    except LakecastError as error:
         return Outcome(replay, agent.tally if agent else Tally(), failure=str(error))
+
+
+def _messages(thing_name: str, recording: Recording) -> Iterator[Message]:
+    for part in recording.parts:
+        boot = Boot.of_recording(thing_name, part.source)
+        yield from boot.messages(part.station, part.readings())
 
 
 def replay_fleet(

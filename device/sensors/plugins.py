@@ -27,11 +27,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import BinaryIO
 
+from contracts.errors import LakecastError
 from contracts.messages.json_text import parsed
 from contracts.messages.telemetry import EARLIEST, POLLUTANTS
+from contracts.recordings.folder import column_map
 from device.clock import Clock
 from device.errors import DeviceError, SensorError
-from device.sensors.column_map import ColumnMap
 from device.sensors.readings import Message, Reading, Recording, Sensor, Station
 from device.sensors.recordings import find_recordings
 from device.sensors.simulation import SITES, LiveSimulation
@@ -111,7 +112,7 @@ def open_sensor(name: str, setting: Setting) -> Sensor:
     try:
         make: Callable[[Setting], Sensor] = next(iter(found)).load()
         return make(setting)
-    except DeviceError:
+    except LakecastError:
         raise
     except Exception as error:  # external code may raise anything; name the sensor
         raise SensorError(f"sensor {name}: {type(error).__name__}: {error}") from error
@@ -145,15 +146,18 @@ class Played:
 
 
 def played_csv(setting: Setting) -> Sensor:
-    """Open a CSV file. Options: data (its folder), columns (uci-beijing), station (the first).
+    """Open a CSV file. Options: data (its folder), columns (a map), station (the first).
 
     The values are the file's, the time is now; ``lakecast device replay`` keeps the file's times.
     """
-    columns = ColumnMap.named(setting.text("columns", "uci-beijing"))
-    recordings = find_recordings(Path(setting.text("data")), columns)
+    folder = Path(setting.text("data"))
+    columns = column_map(folder, setting.options.get("columns"))
+    recordings = find_recordings(folder, columns)
     name = setting.text("station", recordings[0].station.name)
     for recording in recordings:
         if recording.station.name == name:
+            for note in recording.notes:
+                print(f"lakecast device: {note}", file=sys.stderr)
             return Played(recording, setting.clock)
     known = ", ".join(recording.station.name for recording in recordings)
     raise SensorError(f"no station {name!r}; there are: {known}")

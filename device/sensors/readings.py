@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -24,11 +24,19 @@ REPLAY_NAMESPACE = uuid.UUID("6a1f8c52-5f0e-4b7e-9d4c-2f3a70c1e9b5")
 
 @dataclass(frozen=True)
 class Station:
-    """The location of a sensor; degrees, WGS 84."""
+    """The location of a sensor; degrees, WGS 84.
+
+    Parameters
+    ----------
+    thing_name
+        Name of its IoT thing; None derives one from the station's name. It is no part of the text
+        of a station, from which a replay's identity is derived.
+    """
 
     name: str
     longitude: float
     latitude: float
+    thing_name: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -66,16 +74,28 @@ class Sensor(Protocol):
         """Start to read."""
 
 
-class Recording(Sensor, Protocol):
+class Part(Sensor, Protocol):
     """A sensor that gives the same readings each time it is read."""
 
     @property
     def source(self) -> str:
-        """Identity of the recording: equal only if equal places have equal readings."""
+        """Identity of the part: equal only if equal places have equal readings."""
+
+
+class Recording(Sensor, Protocol):
+    """A recorded station: one part, or several with an identity each, such as daily files."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The parts, in order."""
 
     @property
     def expected(self) -> int:
         """Approximate number of readings, to show progress."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Lines about what could not be read."""
 
 
 @dataclass(frozen=True)

@@ -1,88 +1,79 @@
-"""Recorded sensors: one CSV file per station, whose columns a `ColumnMap` describes.
+"""Recorded sensors: a folder of CSV files, whose columns a column map describes.
 
-``column_maps/`` contains examples.
+`contracts.recordings` reads the files, for the device as for backtests.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import hashlib
-import re
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
-from device.errors import RecordingError
-from device.sensors.column_map import UCI_BEIJING, ColumnMap
+from contracts.recordings.column_map import UCI_BEIJING, ColumnMap
+from contracts.recordings.errors import RecordingError
+from contracts.recordings.folder import STATIONS_FILE, station_files, unmatched
+from contracts.recordings.left_out import LeftOut
+from contracts.recordings.recorded_file import RecordedFile
 from device.sensors.readings import Reading, Station
-
-T = TypeVar("T")
-
-STATIONS_FILE = "stations.csv"
-"""File in the recordings' folder with the columns station, longitude, latitude."""
+from device.sensors.stations import read_stations
 
 
 @dataclass(frozen=True)
-class CsvRecording:
+class CsvFile:
     """Rows of one file with times in ``[start, end)``, in the file's order."""
 
-    path: Path
-    columns: ColumnMap
+    file: RecordedFile
     station: Station
-    digest: str
     start: datetime
     end: datetime
-    expected: int
 
     @property
     def source(self) -> str:
         """Identity from the file's content and column map, not from its name and path."""
-        return "\n".join(("csv 1", self.digest, str(self.station), self.columns.describe()))
+        digest, columns = self.file.text.digest, self.file.columns
+        return "\n".join(("csv 1", digest, str(self.station), columns.describe()))
 
     def readings(self) -> Iterator[Reading]:
-        """Yield one reading per row; its place is the row's number from 0, for any window.
-
-        Raises
-        ------
-        RecordingError
-            A row can't be read; the message gives its number.
-        """
-        for place, (moment, row) in _parsed(self.path, self._timed_row, self.columns.delimiter):
-            if row is not None:
-                yield Reading(place, moment, row)
-
-    def _timed_row(self, row: dict[str, str]) -> tuple[datetime, dict[str, float | None] | None]:
-        moment = self.columns.time_of(row)
-        inside = self.start <= moment < self.end
-        return moment, self.columns.concentrations_of(row) if inside else None
+        """Yield one reading per row; its place is the row's number from 0, for any window."""
+        for row in self.file.rows(within=(self.start, self.end)):
+            yield Reading(row.place, row.moment, row.values)
 
 
-def _parsed(
-    path: Path, parse: Callable[[dict[str, str]], T], delimiter: str = ","
-) -> Iterator[tuple[int, T]]:
-    """Parse every row of a file that is not blank; an error gives the row's number."""
-    for place, row in enumerate(_rows(path, delimiter)):
-        if not any(isinstance(value, str) and value.strip() for value in row.values()):
-            continue
-        try:
-            value = parse(row)
-        except KeyError as error:
-            raise RecordingError(f"{path}, row {place + 1}: no column {error}") from error
-        except (ValueError, TypeError, AttributeError) as error:
-            raise RecordingError(f"{path}, row {place + 1}: {error}") from error
-        yield place, value
+@dataclass(frozen=True)
+class CsvRecording:
+    """The files of one station.
+
+    Parameters
+    ----------
+    parts
+        Its files by name. Each has its own identity: a further daily file changes none of the
+        others' readings.
+    expected
+        Number of readings.
+    notes
+        Lines about what its files lack, and what was left out of them.
+    """
+
+    station: Station
+    parts: tuple[CsvFile, ...]
+    expected: int
+    notes: tuple[str, ...] = ()
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield the readings of all files."""
+        for part in self.parts:
+            yield from part.readings()
 
 
-def _rows(path: Path, delimiter: str) -> Iterator[dict[str, str]]:
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
-            yield from csv.DictReader(lines, delimiter=delimiter)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise RecordingError(f"{path}: {error}") from error
+@dataclass(frozen=True)
+class _Survey:
+    """The readings of one file: their times in seconds since 1970, and notes about it."""
+
+    file: RecordedFile
+    times: array[int]
+    notes: tuple[str, ...]
 
 
 def find_recordings(
@@ -92,7 +83,7 @@ def find_recordings(
     days: int | None = None,
     limit: int | None = None,
 ) -> list[CsvRecording]:
-    """Find all stations of a folder, sorted by name.
+    """Find and examine all stations of a folder, sorted by name.
 
     Parameters
     ----------
@@ -104,74 +95,61 @@ def find_recordings(
     Raises
     ------
     RecordingError
-        No file matches, two files hold one station, or coordinates are missing.
+        No file matches, a file does not fit the map, two files are the same, or coordinates are
+        missing.
     """
-    if not folder.is_dir():
-        raise RecordingError(
-            f"{folder} is not a folder; expected one with CSV files and {STATIONS_FILE}"
-        )
-    files = _files_by_station(folder, columns)
-    stations = _stations(folder / STATIONS_FILE)
-    if unplaced := sorted(set(files) - set(stations)):
-        raise RecordingError(f"{folder / STATIONS_FILE} lacks {', '.join(unplaced)}")
-    chosen = dict(sorted(files.items())[:limit])
-    times = {name: _times(path, columns) for name, path in chosen.items()}
-    end = max(max(moments) for moments in times.values()) + timedelta(hours=1)
-    start = min(min(moments) for moments in times.values())
+    chosen = dict(list(station_files(folder, columns).items())[:limit])
+    stations = read_stations(folder / STATIONS_FILE, chosen)
+    surveys = {name: [_survey(path, columns) for path in paths] for name, paths in chosen.items()}
+    for one_station in surveys.values():
+        _check_distinct(one_station)
+    times = [survey.times for one_station in surveys.values() for survey in one_station]
+    end = _moment(max(max(found) for found in times)) + timedelta(hours=1)
+    start = _moment(min(min(found) for found in times))
     if days is not None:
         start = max(start, end - timedelta(days=days))
-    return [
+    window = (int(start.timestamp()), int(end.timestamp()))
+    found = [
         CsvRecording(
-            path=path,
-            columns=columns,
             station=stations[name],
-            digest=_digest(path),
-            start=start,
-            end=end,
-            expected=sum(start <= moment < end for moment in times[name]),
+            parts=tuple(CsvFile(one.file, stations[name], start, end) for one in one_station),
+            expected=sum(window[0] <= at < window[1] for one in one_station for at in one.times),
+            notes=tuple(note for one in one_station for note in one.notes),
         )
-        for name, path in chosen.items()
+        for name, one_station in surveys.items()
+    ]
+    return found
+
+
+def unused_files(folder: Path, columns: ColumnMap) -> list[str]:
+    """Return a line about each CSV file of a folder that is not a station's."""
+    return [
+        f"left out: {path}: expected a name like {columns.file_pattern}"
+        for path in unmatched(folder, columns)
     ]
 
 
-def _files_by_station(folder: Path, columns: ColumnMap) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        match = re.fullmatch(columns.file_pattern, path.name)
-        if not match or path.name == STATIONS_FILE:
-            continue
-        name = match["station"]
-        if name in files:
-            raise RecordingError(f"two files hold station {name}: {files[name].name}, {path.name}")
-        files[name] = path
-    if not files:
-        raise RecordingError(f"no file in {folder} has a name like {columns.file_pattern}")
-    return files
+def _survey(path: Path, columns: ColumnMap) -> _Survey:
+    file = RecordedFile.open(path, columns)
+    left_out = LeftOut(path)
+    times = array("q", (int(row.moment.timestamp()) for row in file.rows(left_out)))
+    notes = left_out.notes()
+    if lacking := file.lacking:
+        header = ", ".join(name for name in file.header if name)
+        notes.insert(0, f"{path}: no column of {', '.join(lacking)} among {header:.200}")
+    return _Survey(file, times, tuple(notes))
 
 
-def _stations(path: Path) -> dict[str, Station]:
-    if not path.is_file():
-        raise RecordingError(
-            f"{path} is missing: it gives the stations' coordinates "
-            "(columns station, longitude, latitude)"
-        )
-    stations = (station for _, station in _parsed(path, _station))
-    return {station.name: station for station in stations}
+def _check_distinct(surveys: list[_Survey]) -> None:
+    paths: dict[str, Path] = {}
+    for survey in surveys:
+        first = paths.setdefault(survey.file.text.digest, survey.file.path)
+        if first != survey.file.path:
+            raise RecordingError(
+                f"expected different files per station; {first} and {survey.file.path} have the "
+                "same content: remove one"
+            )
 
 
-def _station(row: dict[str, str]) -> Station:
-    return Station(row["station"], float(row["longitude"]), float(row["latitude"]))
-
-
-def _times(path: Path, columns: ColumnMap) -> list[datetime]:
-    times = [moment for _, moment in _parsed(path, columns.time_of, columns.delimiter)]
-    if not times:
-        raise RecordingError(f"{path} holds no rows")
-    return times
-
-
-def _digest(path: Path) -> str:
-    """Return the SHA-256 of the uncompressed content."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as content:
-        return hashlib.sha256(content.read()).hexdigest()
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

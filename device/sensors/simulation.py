@@ -207,6 +207,14 @@ class SimulatedRecording:
         return f"simulation 1\n{self.site}\n{self.seed}"
 
     @property
+    def parts(self) -> tuple[SimulatedRecording]:
+        return (self,)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def expected(self) -> int:
         return int((self.end - self.start) / HOUR)
 

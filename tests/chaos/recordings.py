@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from device.sensors.column_map import ColumnMap
+from contracts.recordings.column_map import ColumnMap
 from device.sensors.readings import Boot
 from device.sensors.recordings import find_recordings
 
@@ -78,7 +78,7 @@ def _record(
             rows.writerow([(FIRST_READING + place * every).isoformat(), value, 20.0])
     (own / "stations.csv").write_text(f"station,longitude,latitude\n{thing_name},13.4,52.5\n")
     (recording,) = find_recordings(own, ColumnMap.from_toml(columns))
-    boot = str(Boot.of_recording(thing_name, recording.source).boot_id)
+    boot = str(Boot.of_recording(thing_name, recording.parts[0].source).boot_id)
     return Recorded(
         thing_name,
         own,

@@ -298,6 +298,11 @@ def test_a_broker_that_is_restarted_loses_nothing_on_the_way_to_the_lake(site, b
         """Half of it only once the broker has stopped, so that it stops in the middle."""
 
         station, source, expected = whole.station, whole.source, whole.expected
+        notes = ()
+
+        @property
+        def parts(self) -> tuple[Gated]:
+            return (self,)
 
         def readings(self) -> Iterator[Reading]:
             for number, reading in enumerate(whole.readings()):

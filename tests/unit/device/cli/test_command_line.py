@@ -136,7 +136,7 @@ def test_a_damaged_kit_is_told(capsys, tmp_path):
 
 def test_a_data_folder_without_recordings_is_told(capsys, tmp_path):
     assert main(["fleet", "--data", str(tmp_path)]) == 1
-    assert "no file in" in one_line(capsys)
+    assert "expected files named *.csv or *.csv.gz; got none" in one_line(capsys)
 
 
 def test_more_days_than_there_is_weather_are_told(capsys):

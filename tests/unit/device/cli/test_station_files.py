@@ -27,6 +27,7 @@ def test_a_station_needs_little_of_the_project_and_no_aws_client() -> None:
     assert {name for name in folders if name.startswith("contracts/")} == {
         "contracts/messages",
         "contracts/names",
+        "contracts/recordings",
     }
     assert "device/operator" not in folders
     own = {"contracts", "device", "lakecast"}

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from contracts.messages.telemetry import POLLUTANTS, json_schema
-from device.replay.fleet import broken_messages, thing_name_of
+from device.replay.fleet import broken_messages
 from device.sensors.readings import Boot, Reading, Station, rfc3339
 from device.sensors.simulation import SITES, LiveSimulation, SimulatedRecording
 
@@ -103,11 +103,3 @@ def test_each_broken_message_has_another_error():
     assert error.validator == "required"
     [error] = VALIDATOR.iter_errors(json.loads(text_in_number))
     assert list(error.absolute_path) == ["ozone"]
-
-
-@pytest.mark.parametrize(
-    ("station", "thing"),
-    [("Gucheng", "gucheng"), ("Ring Road (N)", "ring-road-n"), ("harbour-2", "harbour-2")],
-)
-def test_a_thing_name_is_derived_from_its_stations(station, thing):
-    assert thing_name_of(station) == thing

@@ -1,0 +1,1 @@
+"""Files of recorded sensors: their formats, and the reader that the device and backtests share."""

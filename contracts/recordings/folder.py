@@ -1,0 +1,102 @@
+"""Finds the files of recorded stations in a folder, and the column map that fits them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from contracts.recordings.column_map import SHIPPED, ColumnMap
+from contracts.recordings.errors import NoHeaderError, RecordingError
+from contracts.recordings.recorded_file import RecordedFile
+from contracts.recordings.text_files import TextFile
+
+STATIONS_FILE = "stations.csv"
+"""File in the folder with the columns station, longitude, latitude; needed to send readings."""
+
+_CSV_NAMES = (".csv", ".csv.gz")
+
+
+def station_files(folder: Path, columns: ColumnMap) -> dict[str, list[Path]]:
+    """Returns the files of each station, both sorted by name.
+
+    Raises
+    ------
+    RecordingError
+        There is no such folder, or no file in it has a name that the map describes.
+    """
+    found = _matching(folder, columns)
+    if not found:
+        there = ", ".join(path.name for path in _files(folder)[:5]) or "no file"
+        raise RecordingError(
+            f"no file in {folder} has a name like {columns.file_pattern}; there is {there}"
+        )
+    return found
+
+
+def unmatched(folder: Path, columns: ColumnMap) -> list[Path]:
+    """Returns the CSV files of a folder with names that the map does not describe."""
+    used = {path for paths in _matching(folder, columns).values() for path in paths}
+    return [path for path in _files(folder) if path.name.endswith(_CSV_NAMES) and path not in used]
+
+
+def column_map(folder: Path, name: str | None) -> ColumnMap:
+    """Reads a map by its name or file; without one, finds the built-in map that fits a folder.
+
+    A map fits if it describes the name and the header of a file.
+
+    Raises
+    ------
+    RecordingError
+        The named map cannot be read, or not exactly one built-in map fits.
+    """
+    if name is not None:
+        return ColumnMap.named(name)
+    fitting, complaints = {}, []
+    for shipped in SHIPPED:
+        columns = ColumnMap.named(shipped)
+        for paths in list(_matching(folder, columns).values())[:1]:
+            try:
+                RecordedFile.open(paths[0], columns)
+            except NoHeaderError:
+                continue
+            except RecordingError as error:
+                complaints.append(f"{shipped}: {error}")
+            else:
+                fitting[shipped] = columns
+    if len(fitting) == 1:
+        return next(iter(fitting.values()))
+    if fitting:
+        raise RecordingError(
+            f"several column maps fit the files of {folder}: name one of {', '.join(fitting)}"
+        )
+    raise RecordingError(
+        f"no built-in column map ({', '.join(SHIPPED)}) fits the files of {folder}: "
+        f"{'; '.join(complaints) or _about(folder)}. Name a map, or a file in TOML that describes "
+        "the columns"
+    )
+
+
+def _about(folder: Path) -> str:
+    """Describes the first CSV file of a folder, for the author of a map."""
+    files = [path for path in _files(folder) if path.name.endswith(_CSV_NAMES)]
+    if not files:
+        there = ", ".join(path.name for path in _files(folder)[:5])
+        return f"expected files named *.csv or *.csv.gz; got {there or 'none'}"
+    line, text = next(TextFile.examine(files[0]).lines(), (1, ""))
+    return f"{files[0]}, line {line}: {text.strip()[:200]!r}"
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise RecordingError(
+            f"{folder} is not a folder; expected one with CSV files and {STATIONS_FILE}"
+        )
+    return [p for p in sorted(folder.iterdir()) if p.is_file() and p.name != STATIONS_FILE]
+
+
+def _matching(folder: Path, columns: ColumnMap) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in _files(folder):
+        if match := re.fullmatch(columns.file_pattern, path.name):
+            found.setdefault(match["station"], []).append(path)
+    return dict(sorted(found.items()))
