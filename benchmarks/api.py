@@ -69,7 +69,7 @@ def series(session: Any, names: Names, device_id: str) -> tuple[str, bytes]:
     )
     series = instance(history.first_hour, history.target[pollutant], history.cat[pollutant])
     body = {"instances": [series], "configuration": configuration(QUANTILES)}
-    return pollutant, json.dumps(body).encode()
+    return pollutant, json.dumps(body, allow_nan=False).encode()
 
 
 def predictor(session: Any, names: Names, body: bytes) -> Contestant | None:

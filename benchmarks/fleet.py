@@ -206,7 +206,8 @@ def messages_of(names: list[str], each: int) -> dict[str, list[bytes]]:
     """Return payloads by device, each with a unique identity."""
     bodies = [json.loads(message.payload) for message in payloads(each)]
     return {
-        name: [json.dumps(body | {"device_id": name}).encode() for body in bodies] for name in names
+        name: [json.dumps(body | {"device_id": name}, allow_nan=False).encode() for body in bodies]
+        for name in names
     }
 
 

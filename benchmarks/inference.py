@@ -178,7 +178,8 @@ def main() -> None:
             for count, rounds in ((1, options.rounds), (50, max(5, options.rounds // 6))):
                 instances = documents(count)
                 body = json.dumps(
-                    {"instances": instances, "configuration": {"quantiles": LEVELS}}
+                    {"instances": instances, "configuration": {"quantiles": LEVELS}},
+                    allow_nan=False,
                 ).encode()
 
                 def post(body: bytes = body) -> None:

@@ -159,7 +159,9 @@ class CategoryIndex:
         return [self.devices.index(device_id), self.pollutants.index(pollutant)]
 
     def to_json(self) -> str:
-        return json.dumps({"devices": self.devices, "pollutants": self.pollutants}, indent=2)
+        return json.dumps(
+            {"devices": self.devices, "pollutants": self.pollutants}, indent=2, allow_nan=False
+        )
 
     @classmethod
     def from_json(cls, text: str) -> CategoryIndex:
@@ -207,6 +209,7 @@ class RecentHistory:
                 "area": self.area,
             },
             separators=(",", ":"),
+            allow_nan=False,
         )
 
     @classmethod

@@ -147,7 +147,7 @@ def read(names: Names, item: Mapping[str, Any]) -> Release:
         The item does not match the schema; the message names all faults of its members.
     """
     try:
-        release = Release.model_validate_json(json.dumps(dict(item)))
+        release = Release.model_validate_json(json.dumps(dict(item), allow_nan=False))
     except ValidationError as error:
         raise ReleaseError("; ".join(_fault(one) for one in error.errors())) from None
     variants = release.variants

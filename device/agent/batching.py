@@ -79,7 +79,7 @@ class _Open:
 
     def __init__(self, first: _Part) -> None:
         self._parts = [first]
-        self._head = json.dumps(first.shared or {}, separators=(",", ":"))[:-1]
+        self._head = json.dumps(first.shared or {}, separators=(",", ":"), allow_nan=False)[:-1]
         self._bytes = len(self._payload())
 
     def __len__(self) -> int:

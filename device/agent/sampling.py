@@ -148,7 +148,7 @@ class SamplingShadow:
                 self._put(lambda _: self._tell(self._rejection(f"PUBACK {done.result():#x}")))
 
         topic = shadow_topic(self._thing_name, stub)
-        link.publish(topic, json.dumps(document).encode()).add_done_callback(note)
+        link.publish(topic, json.dumps(document, allow_nan=False).encode()).add_done_callback(note)
 
     def _rejection(self, code: str) -> str:
         return (
@@ -206,7 +206,7 @@ class SamplingShadow:
             return
         self._desired = desired
         try:
-            write_private(self._memory, json.dumps(desired))
+            write_private(self._memory, json.dumps(desired, allow_nan=False))
         except OSError as error:
             self._tell(f"{self._memory}: {error}; the interval will be lost at the next start")
 

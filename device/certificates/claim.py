@@ -118,7 +118,10 @@ class ClaimKit:
                 write_private(folder / CA, broker.ca_file.read_text())
             write_private(folder / PRIVATE_KEY, key)
             write_private(folder / CERTIFICATE, made["certificatePem"])
-            write_private(folder / CLAIM_SETTINGS, json.dumps(settings | {"ca": ca}, indent=2))
+            write_private(
+                folder / CLAIM_SETTINGS,
+                json.dumps(settings | {"ca": ca}, indent=2, allow_nan=False),
+            )
         except OSError as error:
             raise KitError(f"claim kit {folder}: {error}") from error
         return cls.load(folder)
@@ -146,7 +149,7 @@ class Draft:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
                 made = {"private_key": new_key(), "token": secrets.token_hex(32)}
-                write_private(path, json.dumps(made))
+                write_private(path, json.dumps(made, allow_nan=False))
             return cls(path=path, **json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise KitError(f"{path}: {error}") from error

@@ -150,7 +150,9 @@ def _replay(replays: list[Replay], source: SourceOptions, sending: SendingOption
     if source.summary:
         try:
             source.summary.parent.mkdir(parents=True, exist_ok=True)
-            source.summary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+            source.summary.write_text(
+                json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+            )
         except OSError as error:
             raise DeviceError(f"summary {source.summary}: {error}") from error
     output.replayed(outcomes, document)

@@ -128,7 +128,7 @@ class Exchange:
         """
         self._client.subscribe([(one, 1) for one in response_topics])
         self._acknowledgement(f"subscribing to {', '.join(response_topics)}")
-        self._client.publish(topic, json.dumps(request), qos=1)
+        self._client.publish(topic, json.dumps(request, allow_nan=False), qos=1)
         self._acknowledgement(f"publishing on {topic}")
         while True:
             answer = self._next(self._answers, f"response to {topic}")

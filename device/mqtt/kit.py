@@ -139,7 +139,9 @@ class ConnectionKit:
                 write_private(self.folder / CA, broker.ca_file.read_text(encoding="ascii"))
             document = asdict(kit)
             del document["folder"]
-            write_private(self.folder / SETTINGS, json.dumps(document, indent=2) + "\n")
+            write_private(
+                self.folder / SETTINGS, json.dumps(document, indent=2, allow_nan=False) + "\n"
+            )
         except OSError as error:
             raise KitError(f"connection kit {self.folder}: {error}") from error
         return kit

@@ -122,7 +122,7 @@ class Session:
         document: dict[str, object] = {"thing_name": self._kit.thing_name, "status": status}
         if status != "lost":
             document |= {"at": rfc3339(datetime.now(UTC)), **self._facts}
-        return json.dumps(document).encode()
+        return json.dumps(document, allow_nan=False).encode()
 
     def _began(self) -> None:
         self.sessions += 1

@@ -44,7 +44,7 @@ def desire_interval(iot_data: Any, thing_name: str, interval: timedelta | None) 
         boto3 client of AWS IoT's data plane.
     """
     seconds = seconds_of(interval) if interval else None
-    payload = json.dumps({"state": {"desired": {SAMPLING_INTERVAL: seconds}}})
+    payload = json.dumps({"state": {"desired": {SAMPLING_INTERVAL: seconds}}}, allow_nan=False)
     iot_data.update_thing_shadow(thingName=thing_name, shadowName=SAMPLING_SHADOW, payload=payload)
 
 

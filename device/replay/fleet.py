@@ -90,11 +90,13 @@ def broken_messages(boot: Boot) -> Iterator[Message]:
         "timestamp": rfc3339(datetime(2025, 1, 1, tzinfo=UTC)),
         **dict.fromkeys(POLLUTANTS, 1.0),
     }
-    yield Message(json.dumps(body).encode()[:-20])
+    yield Message(json.dumps(body, allow_nan=False).encode()[:-20])
     yield Message(
-        json.dumps({k: v for k, v in body.items() if k != "timestamp"} | {"sequence": 1}).encode()
+        json.dumps(
+            {k: v for k, v in body.items() if k != "timestamp"} | {"sequence": 1}, allow_nan=False
+        ).encode()
     )
-    yield Message(json.dumps(body | {"sequence": 2, "ozone": "a lot"}).encode())
+    yield Message(json.dumps(body | {"sequence": 2, "ozone": "a lot"}, allow_nan=False).encode())
 
 
 def replay_one(

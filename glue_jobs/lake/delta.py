@@ -316,7 +316,7 @@ def _date_in(path: Column) -> Column:
 
 
 def _add(file: DataFile, stamp: int, changes: bool) -> AddAction:
-    stats = json.dumps({"numRecords": file.rows})
+    stats = json.dumps({"numRecords": file.rows}, allow_nan=False)
     return AddAction(file.path, file.size, {DATE.name: file.date}, stamp, changes, stats)
 
 

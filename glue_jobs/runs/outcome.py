@@ -103,5 +103,8 @@ def run_job(main: Callable[[list[str]], None]) -> None:
 
 def _report(run: RunRecord, arguments: ReportArguments) -> None:
     put_object(f"{arguments.runs}{run_key(run.started, run.run_id)}", run.to_parquet())
-    print(json.dumps({"job": run.job, "outcome": run.outcome, **run.job_result()}), flush=True)
+    print(
+        json.dumps({"job": run.job, "outcome": run.outcome, **run.job_result()}, allow_nan=False),
+        flush=True,
+    )
     put_metrics(run, arguments.environment, arguments.metrics_namespace)

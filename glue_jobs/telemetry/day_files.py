@@ -131,7 +131,11 @@ def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return a sort key by arrival, then by content; null precedes all values, as in SQL."""
     names = (*TIES, *(name for name in READING.names if name not in (*TIES, "extra")))
     extra = dict(row["extra"] or ())
-    text = json.dumps(extra, separators=(",", ":"), ensure_ascii=False) if extra else None
+    text = (
+        json.dumps(extra, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        if extra
+        else None
+    )
     return tuple((value is not None, value) for value in (*map(row.get, names), text))
 
 

@@ -136,7 +136,7 @@ def run(home: Path) -> int:
             document = json.loads(path.read_text(encoding="utf-8"))
             given |= reasons(f"{environment}/{stack}", document)
             document.pop("terraform", None)  # checkov 3.3.30 fails on required_version
-            path.write_text(json.dumps(document, indent=2), encoding="utf-8")
+            path.write_text(json.dumps(document, indent=2, allow_nan=False), encoding="utf-8")
     with CONSOLE.status("checkov"):
         report = _checkov(checkov, folder)
     found = findings(report)

@@ -40,7 +40,8 @@ def synthesise(target: Target, output: Path) -> None:
         folder = output / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "cdk.tf.json").write_text(
-            json.dumps(json.loads(written), indent=2, sort_keys=True) + "\n", encoding="utf-8"
+            json.dumps(json.loads(written), indent=2, sort_keys=True, allow_nan=False) + "\n",
+            encoding="utf-8",
         )
     shutil.rmtree(raw)
 

@@ -71,12 +71,14 @@ def synthesise(
         lines = answer.stderr.strip().splitlines() or ["no output"]
         raise SynthesisError(f"the stacks can't be synthesised: {lines[-1]}")
     for stamp in stamps:
-        stamp.write_text(json.dumps({"digest": digest, "files": _written(stamp.parent)}))
+        stamp.write_text(
+            json.dumps({"digest": digest, "files": _written(stamp.parent)}, allow_nan=False)
+        )
 
 
 def _digest(command: Sequence[str]) -> str:
     """Returns a hash of the command and of all sources of the Terraform."""
-    digest = hashlib.sha256(json.dumps(command).encode())
+    digest = hashlib.sha256(json.dumps(command, allow_nan=False).encode())
     for file in _source_files():
         digest.update(f"{file.relative_to(REPOSITORY)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())

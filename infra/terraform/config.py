@@ -62,7 +62,10 @@ def cli_configuration(folder: Path | None) -> str:
     """Returns Terraform's CLI configuration with this mirror, or without one."""
     lines = ["disable_checkpoint = true"]
     if folder is not None:
-        provider, path = json.dumps([PROVIDER]), json.dumps(str(folder))
+        provider, path = (
+            json.dumps([PROVIDER], allow_nan=False),
+            json.dumps(str(folder), allow_nan=False),
+        )
         lines += [
             "provider_installation {",
             f"  filesystem_mirror {{\n    path = {path}\n    include = {provider}\n  }}",

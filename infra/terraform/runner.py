@@ -57,7 +57,7 @@ class Terraform:
     def init(self, folder: Path, data: Path) -> None:
         """Initialises a stack's folder, unless it has the same providers and state already."""
         document = json.loads((folder / "cdk.tf.json").read_text(encoding="utf-8"))
-        needed = json.dumps(document["terraform"], sort_keys=True)
+        needed = json.dumps(document["terraform"], sort_keys=True, allow_nan=False)
         needed += self.configuration.read_text(encoding="utf-8")
         digest = hashlib.sha256(needed.encode()).hexdigest()
         done = data / "lakecast-init"

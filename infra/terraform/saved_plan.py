@@ -48,7 +48,7 @@ def save(place: Place, plans: Iterable[StackPlan]) -> Path:
         "commit": place.commit,
         "stacks": [plan.to_dict() for plan in plans],
     }
-    path.write_text(json.dumps(document, indent=2), encoding="utf-8")
+    path.write_text(json.dumps(document, indent=2, allow_nan=False), encoding="utf-8")
     return path
 
 

@@ -69,7 +69,9 @@ class Confirmation:
             self._iot.update_certificate(certificateId=one, newStatus="INACTIVE")
         answer = {"certificate_id": certificate_id, "switched_off": former}
         self._iot_data.publish(
-            topic=confirmed_topic(thing_name), qos=1, payload=json.dumps(answer).encode()
+            topic=confirmed_topic(thing_name),
+            qos=1,
+            payload=json.dumps(answer, allow_nan=False).encode(),
         )
         return former
 
@@ -89,4 +91,6 @@ def handler(event: dict[str, Any], _context: Any) -> None:
         session = boto3.Session()
         _confirmation = Confirmation(session.client("iot"), session.client("iot-data"))
     former = _confirmation.confirm(event["thing_name"], event["certificate_id"])
-    print(json.dumps({"level": "INFO", **event, "switched_off": former}), flush=True)
+    print(
+        json.dumps({"level": "INFO", **event, "switched_off": former}, allow_nan=False), flush=True
+    )

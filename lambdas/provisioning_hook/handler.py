@@ -94,7 +94,10 @@ def _unknown_template(event: Mapping[str, Any]) -> str:
 def _log(level: str, event: Mapping[str, Any], **fields: Any) -> None:
     asked_with, given = event.get("claimCertificateId"), event.get("certificateId")
     print(
-        json.dumps({"level": level, "asked_with": asked_with, "certificate_id": given, **fields}),
+        json.dumps(
+            {"level": level, "asked_with": asked_with, "certificate_id": given, **fields},
+            allow_nan=False,
+        ),
         flush=True,
     )
 

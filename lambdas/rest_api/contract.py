@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from contracts.messages.json_text import parsed
 from rest_api.problems import body_too_large, invalid_request
 from rest_api.schema import Fault, Schema, Validator
 
@@ -132,7 +133,7 @@ def _json(body: bytes) -> Any:
     if len(body) > MAX_BODY_BYTES:
         raise body_too_large(len(body), MAX_BODY_BYTES)
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
+        return parsed(body)
+    except ValueError as error:
         detail = f"must be a JSON object; parsing failed: {error}"
         raise invalid_request([{"at": "body", "detail": detail}]) from None

@@ -64,6 +64,8 @@ class Log:
         )
 
     def _line(self, document: dict[str, Any]) -> None:
-        line = json.dumps({"environment": self._environment, **document}, default=str)
+        line = json.dumps(
+            {"environment": self._environment, **document}, default=str, allow_nan=False
+        )
         self._stream.write(f"{line}\n")
         self._stream.flush()

@@ -113,5 +113,5 @@ def _exists(text: str) -> bool:
 
 def shown(value: Any) -> str:
     """Return the value as JSON, truncated if it is long."""
-    text = json.dumps(value)
+    text = json.dumps(value, allow_nan=False)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -54,7 +54,7 @@ class AwsError(Exception):
         self.status = status
 
     def response(self) -> Response:
-        body = json.dumps({"__type": self.code, "message": self.message}).encode()
+        body = json.dumps({"__type": self.code, "message": self.message}, allow_nan=False).encode()
         headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": self.code}
         return self.status, headers, body
 
@@ -159,7 +159,7 @@ class JsonApi:
             found = violations(members, shape)
             if found:
                 raise RuntimeError(f"the response violates the model: {'; '.join(found)}")
-        body = json.dumps(members, default=_to_json).encode()
+        body = json.dumps(members, default=_to_json, allow_nan=False).encode()
         return 200, {"Content-Type": "application/x-amz-json-1.1"}, body
 
 

@@ -96,7 +96,7 @@ class Credentials:
                 "access_key_id": f"AKIALOCAL{secrets.token_hex(6).upper()[:11]}",
                 "secret_access_key": secrets.token_urlsafe(30),
             }
-            path.write_text(json.dumps(created))
+            path.write_text(json.dumps(created, allow_nan=False))
         stored = json.loads(path.read_text())
         return cls(stored["access_key_id"], stored["secret_access_key"])
 

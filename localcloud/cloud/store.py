@@ -46,7 +46,7 @@ class Store:
         with self.lock:
             self._database.execute(
                 "INSERT OR REPLACE INTO resource VALUES (?, ?, ?)",
-                (kind, name, json.dumps(document)),
+                (kind, name, json.dumps(document, allow_nan=False)),
             )
 
     def update(self, kind: str, name: str, change: Callable[[Record], None]) -> Record | None:

@@ -57,7 +57,9 @@ def create_administrator(config: CloudConfig, credentials: Credentials) -> None:
                 "Tags": [],
             },
         )
-        iam._user_inline_policies[ADMINISTRATOR] = {"everything": json.dumps(_EVERYTHING)}
+        iam._user_inline_policies[ADMINISTRATOR] = {
+            "everything": json.dumps(_EVERYTHING, allow_nan=False)
+        }
         iam._access_keys[credentials.access_key_id] = {
             "UserName": ADMINISTRATOR,
             "AccessKeyId": credentials.access_key_id,

@@ -91,7 +91,7 @@ class Application:
 
 async def _forbid(path: str, send: Send) -> None:
     message = f"{path} is disabled; to reset the cloud, stop it and remove its home folder"
-    body = json.dumps({"message": message})
+    body = json.dumps({"message": message}, allow_nan=False)
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode()})

@@ -145,6 +145,6 @@ async def _announce(config: CloudConfig, variables: dict[str, str], ready: async
         "since": time.time(),
     }
     draft = config.record_file.with_suffix(".draft")
-    draft.write_text(json.dumps(record))
+    draft.write_text(json.dumps(record, allow_nan=False))
     draft.replace(config.record_file)
     logger.info("ready on %s, MQTT on port %d", config.endpoint_url, config.mqtt_port)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from typing import Any
 
 import jsonata
 
+from localcloud.services.stepfunctions.expressions import parse
+
 _ADDED = {
     "hash": lambda text, algorithm: hashlib.new(
         algorithm.replace("-", "").lower(), text.encode()
     ).hexdigest(),
-    "parse": json.loads,
+    "parse": parse,
 }
 """https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html"""
 

@@ -84,13 +84,15 @@ def function_contract(operations: tuple[Operation, ...]) -> bytes:
         }
         for one in operations
     ]
-    return json.dumps(described, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(
+        described, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def fingerprint(operations: tuple[Operation, ...], *more: str) -> str:
     """Returns a text that changes with everything that a deployment contains."""
     shapes = [[one.path, one.method, one.parameters, one.model] for one in operations]
-    return json.dumps([shapes, *more], sort_keys=True)
+    return json.dumps([shapes, *more], sort_keys=True, allow_nan=False)
 
 
 def _operation(

@@ -111,7 +111,7 @@ class RestApi(Construct):
                 rest_api_id=self.api.id,
                 name=operation.body_name,
                 content_type="application/json",
-                schema=json.dumps(operation.model, sort_keys=True),
+                schema=json.dumps(operation.model, sort_keys=True, allow_nan=False),
             )
             models = {"application/json": model.name}
         method = ApiGatewayMethod(
@@ -173,7 +173,7 @@ class RestApi(Construct):
         self, operations: tuple[Operation, ...], frozen: Sequence[TerraformResource]
     ) -> ApiGatewayDeployment:
         answers = [[answer, _problem(*problem)] for answer, problem in sorted(_PROBLEMS.items())]
-        text = fingerprint(operations, json.dumps(answers))
+        text = fingerprint(operations, json.dumps(answers, allow_nan=False))
         return ApiGatewayDeployment(
             self,
             "deployment",
@@ -187,4 +187,6 @@ class RestApi(Construct):
 def _problem(kind: ProblemKind, detail: str) -> str:
     """Returns the mapping template of a problem document."""
     document = problem_document(kind, detail, "$context.requestId")
-    return json.dumps(document, separators=(",", ":")).replace(f'"{_MESSAGE}"', _MESSAGE)
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).replace(
+        f'"{_MESSAGE}"', _MESSAGE
+    )

@@ -83,7 +83,7 @@ class ApiStage(Construct):
                 destination_arn=self._names.log_group_arn(
                     self._names.workload_log_groups.api_access
                 ),
-                format=json.dumps(_ACCESS_LOG),
+                format=json.dumps(_ACCESS_LOG, allow_nan=False),
             ),
             depends_on=list(inputs.depends_on),
         )

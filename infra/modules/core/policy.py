@@ -52,7 +52,10 @@ def _one_or_many(values: Sequence[str]) -> str | list[str]:
 
 def document(*statements: Statement) -> str:
     """Returns a policy document in JSON."""
-    return json.dumps({"Version": "2012-10-17", "Statement": [one.to_dict() for one in statements]})
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [one.to_dict() for one in statements]},
+        allow_nan=False,
+    )
 
 
 def use_of_data_key(names: Names, *actions: str) -> Statement:

@@ -112,7 +112,7 @@ class FleetProvisioning(Construct):
             description=description,
             enabled=enabled,
             provisioning_role_arn=self._role.arn,
-            template_body=json.dumps(self._body(parameters), sort_keys=True),
+            template_body=json.dumps(self._body(parameters), sort_keys=True, allow_nan=False),
             pre_provisioning_hook=IotProvisioningTemplatePreProvisioningHook(
                 target_arn=hook.arn, payload_version="2020-04-01"
             ),

@@ -73,9 +73,11 @@ class MachineRule(Construct):
             name=inputs.name,
             description=inputs.description,
             schedule_expression=inputs.schedule,
-            event_pattern=json.dumps(inputs.pattern) if inputs.pattern is not None else None,
+            event_pattern=json.dumps(inputs.pattern, allow_nan=False)
+            if inputs.pattern is not None
+            else None,
         )
-        given = json.dumps(inputs.given) if inputs.given is not None else None
+        given = json.dumps(inputs.given, allow_nan=False) if inputs.given is not None else None
         CloudwatchEventTarget(
             self,
             "target",

@@ -17,7 +17,9 @@ def united(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """
     found: dict[str, Statement] = {}
     for one in statements:
-        key = json.dumps([one.effect, sorted(one.resources), one.conditions], sort_keys=True)
+        key = json.dumps(
+            [one.effect, sorted(one.resources), one.conditions], sort_keys=True, allow_nan=False
+        )
         known = found.setdefault(key, one)
         found[key] = replace(known, actions=tuple(sorted({*known.actions, *one.actions})))
     return tuple(_with_own_sids(found.values()))

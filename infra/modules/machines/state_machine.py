@@ -70,7 +70,7 @@ class StateMachine(Construct):
             name=inputs.name,
             type="STANDARD",
             role_arn=role.arn,
-            definition=json.dumps(inputs.machine.definition),
+            definition=json.dumps(inputs.machine.definition, allow_nan=False),
             logging_configuration=SfnStateMachineLoggingConfiguration(
                 level="ALL",
                 include_execution_data=True,  # names, figures and reasons, but no readings

@@ -42,7 +42,8 @@ class StoppedExecutions(Construct):
                         "status": ["ABORTED", "TIMED_OUT"],
                         "stateMachineArn": [names.state_machine_arn(one) for one in machines],
                     },
-                }
+                },
+                allow_nan=False,
             ),
         )
         CloudwatchEventTarget(
@@ -56,6 +57,6 @@ class StoppedExecutions(Construct):
                     "machine": "$.detail.stateMachineArn",
                     "status": "$.detail.status",
                 },
-                input_template=json.dumps(_MESSAGE),
+                input_template=json.dumps(_MESSAGE, allow_nan=False),
             ),
         )

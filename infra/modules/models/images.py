@@ -66,7 +66,7 @@ class Images(Construct):
                 self,
                 f"{container}_ageing",
                 repository=repository.name,
-                policy=json.dumps({"rules": [_UNTAGGED]}),
+                policy=json.dumps({"rules": [_UNTAGGED]}, allow_nan=False),
             )
 
 

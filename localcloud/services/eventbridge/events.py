@@ -58,6 +58,6 @@ def emit(source: str, detail_type: str, resource: str, detail: Mapping[str, Any]
         "Source": source,
         "DetailType": detail_type,
         "Resources": [resource],
-        "Detail": json.dumps(detail),
+        "Detail": json.dumps(detail, allow_nan=False),
     }
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

@@ -218,7 +218,12 @@ class Delivery:
             self._client("logs", purpose).put_log_events(
                 logGroupName=options["LogGroupName"],
                 logStreamName=options["LogStreamName"],
-                logEvents=[{"timestamp": int(time.time() * 1000), "message": json.dumps(message)}],
+                logEvents=[
+                    {
+                        "timestamp": int(time.time() * 1000),
+                        "message": json.dumps(message, allow_nan=False),
+                    }
+                ],
             )
         except (ClientError, roles.RoleError) as refusal:
             logger.warning("cannot write to %s: %s", options.get("LogGroupName"), refusal)

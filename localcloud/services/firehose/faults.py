@@ -60,7 +60,7 @@ class Faults:
     def order(self, home: Path) -> None:
         """Requests these faults from the cloud of a home folder."""
         draft = home / f"{FILE}.draft"
-        draft.write_text(json.dumps(asdict(self)))
+        draft.write_text(json.dumps(asdict(self), allow_nan=False))
         draft.replace(home / FILE)
 
 

@@ -231,7 +231,7 @@ def _described(answer: Response, stream: dict[str, Any]) -> Response:
             if config.get("FileExtension"):
                 members["FileExtension"] = config["FileExtension"]
     headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
-    return status, headers, json.dumps(document).encode()
+    return status, headers, json.dumps(document, allow_nan=False).encode()
 
 
 def _data(record: dict[str, Any]) -> bytes:

@@ -121,4 +121,4 @@ def _sealed(path: Path, purpose: dict[str, Any], arrival: float) -> Batch:
 
 
 def _first_line(purpose: dict[str, Any], arrival: float) -> bytes:
-    return json.dumps({"arrival": arrival, "purpose": purpose}).encode() + b"\n"
+    return json.dumps({"arrival": arrival, "purpose": purpose}, allow_nan=False).encode() + b"\n"

@@ -19,7 +19,11 @@ Record = dict[str, Any]
 def call(operation: str, request: Record) -> Record:
     """Calls an operation of ministack and raises its error, if any."""
     status, _, body = glue._handle_request_sync(
-        "POST", "/", {"x-amz-target": f"AWSGlue.{operation}"}, json.dumps(request).encode(), {}
+        "POST",
+        "/",
+        {"x-amz-target": f"AWSGlue.{operation}"},
+        json.dumps(request, allow_nan=False).encode(),
+        {},
     )
     answer: Record = json.loads(body or b"{}")
     if status >= 400:

@@ -39,4 +39,4 @@ def document(event: Any) -> bytes:
     """Serialises a rule's result in the form that its action writes."""
     if isinstance(event, bytes):
         return event
-    return event.encode() if isinstance(event, str) else json.dumps(event).encode()
+    return event.encode() if isinstance(event, str) else json.dumps(event, allow_nan=False).encode()

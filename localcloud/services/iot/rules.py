@@ -262,7 +262,7 @@ def substituted(template: str, event: Any) -> str:
         )
         if value is iot._MISSING or value is None:
             raise ValueError(f"the substitution template {match.group(0)} has no value")
-        return value if isinstance(value, str) else json.dumps(value)
+        return value if isinstance(value, str) else json.dumps(value, allow_nan=False)
 
     return _TEMPLATE.sub(evaluate, template)
 

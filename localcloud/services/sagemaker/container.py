@@ -121,7 +121,9 @@ class Tree:
         return path.read_text(errors="replace").strip()[:_FAILURE_CHARACTERS]
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        (self.configuration / f"{name}.json").write_text(json.dumps(content, indent=1))
+        (self.configuration / f"{name}.json").write_text(
+            json.dumps(content, indent=1, allow_nan=False)
+        )
 
 
 def _channel_configuration(channel: Mapping[str, Any]) -> dict[str, str]:
@@ -161,14 +163,14 @@ def training_environment(
         "SM_INPUT_CONFIG_DIR": str(tree.configuration),
         "SM_OUTPUT_DIR": str(tree.output),
         "SM_OUTPUT_DATA_DIR": str(tree.output / "data"),
-        "SM_CHANNELS": json.dumps(channels),
-        "SM_HPS": json.dumps(job.get("HyperParameters", {})),
+        "SM_CHANNELS": json.dumps(channels, allow_nan=False),
+        "SM_HPS": json.dumps(job.get("HyperParameters", {}), allow_nan=False),
         "SM_CURRENT_HOST": "algo-1",
         "SM_HOSTS": '["algo-1"]',
         "SM_NUM_CPUS": str(os.cpu_count() or 1),
         "SM_NUM_GPUS": "0",
         "SM_CURRENT_INSTANCE_TYPE": instance_type,
-        "SM_TRAINING_ENV": json.dumps({"job_name": job["TrainingJobName"]}),
+        "SM_TRAINING_ENV": json.dumps({"job_name": job["TrainingJobName"]}, allow_nan=False),
         **{f"SM_CHANNEL_{name.upper()}": str(tree.data / name) for name in channels},
         **job.get("Environment", {}),
     }

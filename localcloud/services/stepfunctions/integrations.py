@@ -22,6 +22,7 @@ from ministack.services import stepfunctions
 
 from localcloud.cloud.context import CloudContext
 from localcloud.services.iam import roles
+from localcloud.services.stepfunctions import expressions
 
 POLL_SECONDS = 0.5
 _OPTIMISED = "arn:aws:states:::"
@@ -118,7 +119,8 @@ class StateMachines:
         self._context = context
 
     def install(self) -> None:
-        """Installs the integrations in ministack."""
+        """Installs the integrations in ministack, and corrects its expressions."""
+        expressions.install()
         stepfunctions._execute_task = _remembering_execution(stepfunctions._execute_task)
         dispatch = stepfunctions._SERVICE_DISPATCH
         dispatch[_SDK] = self._sdk
@@ -214,7 +216,7 @@ def _call(client: Any, operation: str, request: Record, error_name: Callable[[st
     except BotoCoreError as error:
         raise stepfunctions._ExecutionError("States.TaskFailed", str(error)) from error
     del answer["ResponseMetadata"]
-    plain: Record = json.loads(json.dumps(answer, default=_milliseconds))
+    plain: Record = json.loads(json.dumps(answer, default=_milliseconds, allow_nan=False))
     return plain
 
 
@@ -234,7 +236,9 @@ def _wait(client: Any, job: Job, members: Record) -> Record:
         if description[job.status] == job.good:
             return description
         if description[job.status] in job.bad:
-            raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(description))
+            raise stepfunctions._ExecutionError(
+                "States.TaskFailed", json.dumps(description, allow_nan=False)
+            )
         if execution["status"] != "RUNNING":
             _stop(client, job, names)
             raise stepfunctions._ExecutionError("States.TaskFailed", "the execution was stopped")

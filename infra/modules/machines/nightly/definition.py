@@ -55,7 +55,7 @@ _ARRIVAL_DAYS = 2
 _TRIES = 3
 _SECONDS = 3600
 _VOLUME_GB = 30
-_ANSWERS = json.dumps(configuration(QUANTILES))
+_ANSWERS = json.dumps(configuration(QUANTILES), allow_nan=False)
 _VERSION = expression("$string($version)")
 
 

@@ -39,7 +39,7 @@ def fragments(inputs: RetrainInputs) -> Fragments:
         hold_out=_hold_out(inputs),
         channels={"train": f"{_HELD_OUT}train/'"},
         questions=lambda model: f"{_HELD_OUT}judged/{model}/'",
-        environment={"DEEPAR_INFERENCE_CONFIG": json.dumps(answers)},
+        environment={"DEEPAR_INFERENCE_CONFIG": json.dumps(answers, allow_nan=False)},
         judge=_judge(inputs),
         metadata=_METADATA,
     )

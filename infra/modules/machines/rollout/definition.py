@@ -133,7 +133,7 @@ def _decision(names: Names, poll_seconds: int) -> State:
             f"$turns > {turns}",
             _failure(f"'The endpoint was busy for {_HOURS} hours'"),
         ),
-        (f"$status in {json.dumps(_BUSY)}", "Wait"),
+        (f"$status in {json.dumps(_BUSY, allow_nan=False)}", "Wait"),
         (f"$note != '' and ({nothing} or {settled})", _failure("$note")),
         (f"{nothing} and $rejected > 0 and $status = 'InService'", "Describe configuration"),
         (nothing, "Done"),

@@ -189,7 +189,7 @@ def _fault(item: str) -> str:
     means than the commands.
     """
     return (
-        f"($item := {item}; $types := {json.dumps(_TYPES)}; "
+        f"($item := {item}; $types := {json.dumps(_TYPES, allow_nan=False)}; "
         "$unknown := [$keys($item)[$not($ in $keys($types))]]; "
         "$wrong := [$keys($types)["
         "$not($exists($lookup($lookup($item, $), $lookup($types, $))))]]; "

@@ -27,7 +27,7 @@ def main(failure_file: Path, script: str, arguments: list[str]) -> int:
         message = summary(error)
     else:
         return 0
-    failure_file.write_text(json.dumps({"message": message}))
+    failure_file.write_text(json.dumps({"message": message}, allow_nan=False))
     return 1
 
 

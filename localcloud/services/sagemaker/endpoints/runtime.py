@@ -44,7 +44,7 @@ class InvocationError(Exception):
 
     def response(self) -> Response:
         headers = {"Content-Type": "application/json", "x-amzn-ErrorType": self.code}
-        return self.status, headers, json.dumps(self.members).encode()
+        return self.status, headers, json.dumps(self.members, allow_nan=False).encode()
 
 
 class Runtime:

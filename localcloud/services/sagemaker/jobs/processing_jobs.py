@@ -116,7 +116,9 @@ class ProcessingRun(JobRun):
             ("processingjobconfig", {key: job[key] for key in FAMILY.echoed if key in job}),
             ("resourceconfig", {"current_host": "algo-1", "hosts": ["algo-1"], **resources}),
         ):
-            (configuration / f"{name}.json").write_text(json.dumps(content, indent=1))
+            (configuration / f"{name}.json").write_text(
+                json.dumps(content, indent=1, allow_nan=False)
+            )
         for one in job.get("ProcessingInputs", []):
             source = one["S3Input"]
             try:

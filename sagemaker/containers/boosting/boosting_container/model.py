@@ -179,7 +179,9 @@ class Boosting:
             },
             "is_nonnegative": self.is_nonnegative,
         }
-        (folder / SETTINGS_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
+        (folder / SETTINGS_FILE).write_text(
+            json.dumps(document, indent=1, allow_nan=False), encoding="utf-8"
+        )
         for key, group in self.groups.items():
             for number, boosters in enumerate(group.folds):
                 for level, booster in zip(BASE_LEVELS, boosters, strict=True):

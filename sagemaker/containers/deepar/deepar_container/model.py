@@ -142,7 +142,7 @@ class DeepAR:
         folder.mkdir(parents=True, exist_ok=True)
         torch.save([one.state_dict() for one in self._networks], folder / WEIGHTS_FILE)
         (folder / SETTINGS_FILE).write_text(
-            json.dumps(self.settings.to_json(), indent=2), encoding="utf-8"
+            json.dumps(self.settings.to_json(), indent=2, allow_nan=False), encoding="utf-8"
         )
 
     @property

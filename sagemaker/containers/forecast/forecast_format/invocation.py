@@ -109,7 +109,7 @@ def answer_json_lines(model: ForecastModel, body: bytes, configuration: Configur
             model, instances[first : first + MAX_INSTANCES], configuration, first
         )
     )
-    return "".join(json.dumps(prediction) + "\n" for prediction in predictions)
+    return "".join(json.dumps(prediction, allow_nan=False) + "\n" for prediction in predictions)
 
 
 def _predictions(

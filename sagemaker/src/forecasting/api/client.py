@@ -195,7 +195,7 @@ class ForecastApi:
             answer = self._pool.request(
                 method,
                 self.url + path,
-                body=None if body is None else json.dumps(body).encode(),
+                body=None if body is None else json.dumps(body, allow_nan=False).encode(),
                 headers=headers,
             )
         except urllib3.exceptions.HTTPError as error:

@@ -68,7 +68,9 @@ def evaluate(
     key = _shown(found, *shown)
     image, summary = output / "forecast.png", output / "summary.json"
     picture.draw(lake, key, found.quantiles[key], image)
-    summary.write_text(json.dumps(found.to_json(), indent=2, ensure_ascii=False), encoding="utf-8")
+    summary.write_text(
+        json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False), encoding="utf-8"
+    )
     console.print(tables.day_table(found))
     console.print(tables.error_table(found))
     for line in tables.verdict(found.errors):

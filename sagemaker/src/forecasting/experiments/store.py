@@ -137,7 +137,7 @@ class ExperimentStore:
                     # the next ETL overwrites the channel, so the digest includes the time
                     digest=hashlib.sha256(f"{uri} {run.started}".encode()).hexdigest()[:8],
                     source_type="s3",
-                    source=json.dumps({"uri": uri}),
+                    source=json.dumps({"uri": uri}, allow_nan=False),
                 ),
                 [InputTag("mlflow.data.context", name)],
             )

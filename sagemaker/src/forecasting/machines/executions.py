@@ -62,7 +62,9 @@ def run(
     with machine_expected(machine):
         arn = names.state_machine_arn(machine)
         started = _under_way(states, arn, given) or str(
-            states.start_execution(stateMachineArn=arn, input=json.dumps(given))["executionArn"]
+            states.start_execution(stateMachineArn=arn, input=json.dumps(given, allow_nan=False))[
+                "executionArn"
+            ]
         )
     found = final_state(
         lambda: states.describe_execution(executionArn=started),

@@ -105,7 +105,7 @@ def start(session: Any, names: Names, given: Mapping[str, Any], now: datetime) -
         found = states.start_execution(
             stateMachineArn=machine,
             name=naming.execution(now, secrets.token_hex(2)),
-            input=json.dumps(given),
+            input=json.dumps(given, allow_nan=False),
         )
     return str(found["executionArn"])
 

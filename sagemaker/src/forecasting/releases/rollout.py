@@ -50,7 +50,7 @@ class Rollout:
         detail = {"ModelApprovalStatus": "Rejected", "ModelPackageVersion": rejected}
         started = self._states.start_execution(
             stateMachineArn=self._machine,
-            input=json.dumps({"detail": detail} if rejected else {}),
+            input=json.dumps({"detail": detail} if rejected else {}, allow_nan=False),
         )
         self._own = str(started["executionArn"])
 

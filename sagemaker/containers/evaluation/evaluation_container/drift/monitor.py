@@ -101,7 +101,8 @@ def drift(arguments: Sequence[str]) -> str:
             "origin": end.isoformat(),
             **{f.check: _rounded(f.ratio) for f in findings if f.subject == OVERALL},
             "beyond": [f"{f.check} {f.subject}" for f in findings if f.verdict == "beyond"][:10],
-        }
+        },
+        allow_nan=False,
     )
 
 
@@ -201,7 +202,9 @@ def _report(
         "version": version,
         "findings": [finding.to_dict() for finding in findings],
     }
-    (folder / "drift.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    (folder / "drift.json").write_text(
+        json.dumps(document, indent=1, allow_nan=False), encoding="utf-8"
+    )
     (folder / "drift.html").write_text(page(document, parts), encoding="utf-8")
 
 

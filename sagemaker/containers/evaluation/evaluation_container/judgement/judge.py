@@ -198,9 +198,11 @@ def _message(verdict: Verdict, figures: Mapping[str, float | None]) -> str:
     decision = "accepted" if verdict.accepted else "rejected"
     reasons = "; ".join(verdict.reasons)
     whole = {"verdict": decision, **figures, "reasons": reasons}
-    over = len(json.dumps(whole)) - _MESSAGE
+    over = len(json.dumps(whole, allow_nan=False)) - _MESSAGE
     return json.dumps(
-        whole | {"reasons": reasons[:-over] + "…" if over > 0 else reasons}, ensure_ascii=False
+        whole | {"reasons": reasons[:-over] + "…" if over > 0 else reasons},
+        ensure_ascii=False,
+        allow_nan=False,
     )
 
 

@@ -59,7 +59,7 @@ class Plan:
         """Write the plan to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         document = {"origin": self.origin.isoformat(), "series": self.series}
-        (folder / PLAN).write_text(json.dumps(document), encoding="utf-8")
+        (folder / PLAN).write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Plan:
@@ -98,7 +98,10 @@ def instances(arguments: Sequence[str]) -> str:
                     silent += 1
                     continue
                 keys.append((device.device_id, pollutant))
-                lines.write(json.dumps(instance(device, pollutant, index).document()) + "\n")
+                lines.write(
+                    json.dumps(instance(device, pollutant, index).document(), allow_nan=False)
+                    + "\n"
+                )
     if not keys:
         raise DataError(
             f"no series can be forecast: {unknown} devices are unknown to the model, and {silent} "
@@ -106,7 +109,7 @@ def instances(arguments: Sequence[str]) -> str:
         )
     Plan(histories.origin, tuple(keys)).write(options.plan)
     counts = {"series": len(keys), "silent_series": silent, "unknown_devices": unknown}
-    return json.dumps({"origin": histories.origin.isoformat(), **counts})
+    return json.dumps({"origin": histories.origin.isoformat(), **counts}, allow_nan=False)
 
 
 def instance(device: Device, pollutant: str, index: CategoryIndex) -> Series:
@@ -151,7 +154,9 @@ def publish(arguments: Sequence[str]) -> str:
     place = options.forecasts / key
     place.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, place, compression="zstd")
-    return json.dumps({"origin": plan.origin.isoformat(), "rows": table.num_rows, "key": key})
+    return json.dumps(
+        {"origin": plan.origin.isoformat(), "rows": table.num_rows, "key": key}, allow_nan=False
+    )
 
 
 def table_of(

@@ -71,7 +71,7 @@ class Judged:
             "baselines": list(self.baselines),
         }
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
+        (folder / _PLAN).write_text(json.dumps(plan, allow_nan=False), encoding="utf-8")
         arrays: dict[str, Any] = {
             "actual": truth.actual.astype(np.float32),
             "before": truth.before.astype(np.float32),

@@ -105,7 +105,8 @@ def origins(arguments: Sequence[str]) -> str:
             "champion": champion.package if judged.requested[CHAMPION].any() else "",
             "data_start": _iso(min(one.start for one in train)),
             "data_end": _iso(firsts[0]),
-        }
+        },
+        allow_nan=False,
     )
 
 
@@ -189,14 +190,14 @@ def _write(folder: Path, series: Sequence[Series], judged: Judged, index: Catego
                 instance = _before(series[place], firsts[origin], RECENT_HOURS)
                 related = {name: row[-RELATED_HOURS:] for name, row in instance.related.items()}
                 instance = replace(instance, related=related)
-                lines.write(json.dumps(instance.document()) + "\n")
+                lines.write(json.dumps(instance.document(), allow_nan=False) + "\n")
 
 
 def _write_channel(series: Sequence[Series], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with gzip.open(folder / "part-0.json.gz", "wt", encoding="utf-8") as lines:
         for one in series:
-            lines.write(json.dumps(one.document()) + "\n")
+            lines.write(json.dumps(one.document(), allow_nan=False) + "\n")
 
 
 def _before(series: Series, hour: pd.Period, at_most: int | None = None) -> Series:

@@ -46,7 +46,8 @@ def holdout(arguments: Sequence[str]) -> str:
             "test": _write(test, options.out / "test"),
             "first_origin": str(origins[0].to_timestamp()),
             "last_origin": str(origins[-1].to_timestamp()),
-        }
+        },
+        allow_nan=False,
     )
 
 
@@ -131,6 +132,6 @@ def _write(series: Iterable[Series], folder: Path) -> int:
     count = 0
     with gzip.open(folder / "part-0.json.gz", "wt", encoding="utf-8") as lines:
         for one in series:
-            lines.write(json.dumps(one.document()) + "\n")
+            lines.write(json.dumps(one.document(), allow_nan=False) + "\n")
             count += 1
     return count
