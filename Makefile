@@ -117,7 +117,7 @@ test-glue-docker: ## the jobs' unit tests in AWS's image (needs Docker)
 # --- the local cloud ----------------------------------------------------------
 
 .PHONY: demo up down status
-demo: setup ## run everything once, from device to forecast (DATA=, DAYS=)
+demo: setup ## run everything once, from device to forecast (DATA=, COLUMNS=, DAYS=)
 	@$(LAKECAST) cloud demo
 
 up: setup ## start the local cloud (PORT=4566, MQTT_PORT=8883)
@@ -169,7 +169,7 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 # --- the data ---------------------------------------------------------------
 
 .PHONY: device allow revoke etl compact quality
-device: setup ## provision a fleet and replay it (DATA=, DAYS=60, STATIONS=6)
+device: setup ## provision a fleet and replay it (DATA=, COLUMNS=, DAYS=60, STATIONS=6)
 	@$(IN_ENV) $(LAKECAST) device fleet --kits $(STATE)/devices
 	@echo 'next: make etl'
 
@@ -229,7 +229,7 @@ monitor: setup ## compare the last week with what is usual for the model
 	@$(IN_ENV) $(LAKECAST) models monitor
 
 backtest: IN_ENV := $(if $(DATA),,$(IN_ENV)) # recorded months need no cloud
-backtest: setup ## judge forecasts of past months against baselines (DATA=)
+backtest: setup ## judge forecasts of past months against baselines (DATA=, COLUMNS=)
 	@$(IN_ENV) $(LAKECAST) models backtest
 
 # --- speed ------------------------------------------------------------------

@@ -8,7 +8,7 @@ import tomllib
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -197,6 +197,14 @@ class ColumnMap:
                 f"column map {name}: no such file, and none of {', '.join(SHIPPED)}"
             )
         return cls.from_toml(Path(name))
+
+    def standard_offset(self) -> timedelta:
+        """Returns the UTC offset of the files' local time, without summer time."""
+        if self.time_zone is None:
+            return timedelta(hours=self.utc_offset_hours)
+        zone = zoneinfo.ZoneInfo(self.time_zone)
+        offsets = (datetime(2020, month, 1, tzinfo=zone).utcoffset() for month in (1, 7))
+        return min(offset for offset in offsets if offset is not None)
 
     def describe(self) -> str:
         """Returns all settings that change readings as one stable text.

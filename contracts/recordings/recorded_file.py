@@ -273,8 +273,9 @@ class _Reading:
                 "the column map"
             )
         for name, parser in self._parsers.items():
-            if parser.others > parser.numbers:
-                values = parser.others + parser.numbers
+            readable = parser.kept + parser.missing + parser.impossible
+            if parser.others > readable:
+                values = parser.others + readable
                 raise RecordingError(
                     f"{self._not_numbers[name]}; {parser.others:,} of {values:,} values are no "
                     "numbers: check the column map"

@@ -14,6 +14,7 @@ from contracts.recordings.units import KNOWN, factor
 LIMITS = {limit.field: (limit.low, limit.high) for limit in CONCENTRATIONS} | DRIVER_LIMITS
 """Possible values of pollutants, as in the contract of the message, and of drivers."""
 
+_REMEMBERED = 1 << 16
 _DEGREES = {point: 22.5 * number for number, point in enumerate(COMPASS)}
 
 
@@ -27,17 +28,19 @@ class ValueParser:
 
     Parameters
     ----------
-    numbers, others, kept
-        Counts of fields that are numbers, of those that are neither numbers nor missing, and of
-        numbers that can be used.
+    kept, missing, impossible, others
+        Counts of numbers that can be used, of missing values, of numbers that cannot be used, and
+        of fields that are none of these.
     """
 
     name: str
     column: str
     columns: ColumnMap
-    numbers: int = 0
-    others: int = 0
     kept: int = 0
+    missing: int = 0
+    impossible: int = 0
+    others: int = 0
+    _known: dict[str, float | None] = field(default_factory=dict)
     _missing: frozenset[str] = field(init=False)
     _missing_numbers: frozenset[float] = field(init=False)
 
@@ -65,26 +68,38 @@ class ValueParser:
         UnreadableError
             The value is impossible, or the unit unknown.
         """
-        text = text.strip()
+        if unit is None and text in self._known:  # most values occur many times
+            value = self._known[text]
+        else:
+            value = self._parsed(text.strip(), unit)
+            if unit is None and len(self._known) < _REMEMBERED:
+                self._known[text] = value
+        if value is None:
+            self.missing += 1
+        else:
+            self.kept += 1
+        return value
+
+    def _parsed(self, text: str, unit: str | None) -> float | None:
         if text in self._missing:
             return None
         number = self._number(text)
         if number is None:
             self.others += 1
             raise NotANumberError(self.column, self._expected_number(), text)
-        self.numbers += 1
         if number in self._missing_numbers:
             return None
         by = self._factor
         if unit is not None and by is None:
             by = factor(unit, self.name)
             if by is None:
+                self.impossible += 1
                 raise UnreadableError(self.columns.unit, f"{KNOWN} of {self.name}", unit)
         value = number if by is None or by == 1 else round(number * by, 6)
         if not self._low <= value <= self._high:
+            self.impossible += 1
             expected = f"{self.name} from {self._low:,} to {self._high:,}"
             raise UnreadableError(self.column, expected, text)
-        self.kept += 1
         return value
 
     def _expected_number(self) -> str:

@@ -11,11 +11,13 @@ from cyclopts.validators import Number
 from localcloud.cli.options import MqttPort, Port, State
 from localcloud.cloud.home import DEFAULT_HOME, DEFAULT_MQTT_PORT, DEFAULT_PORT, CloudConfig
 from localcloud.demo import walkthrough
+from localcloud.demo.recorded import Recorded
 
 
 def demo(
     *,
     data: ExistingDirectory | None = None,
+    columns: str | None = None,
     days: Annotated[int, Parameter(validator=Number(gte=1))] | None = None,
     port: Port = DEFAULT_PORT,
     mqtt_port: MqttPort = DEFAULT_MQTT_PORT,
@@ -26,8 +28,11 @@ def demo(
     Parameters
     ----------
     data
-        Folder of UCI Beijing CSV files; six simulated stations where none is given.
+        Folder of CSV files of stations; six simulated stations where none is given.
+    columns
+        Column map of the files, or a TOML file; found by the files where not given.
     days
         Days of readings to replay: 60, or 120 of recorded stations, where not given.
     """
-    walkthrough.walk(CloudConfig(home=state, port=port, mqtt_port=mqtt_port), data, days)
+    config = CloudConfig(home=state, port=port, mqtt_port=mqtt_port)
+    walkthrough.walk(config, Recorded(data, columns) if data else None, days)

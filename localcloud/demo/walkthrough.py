@@ -28,6 +28,7 @@ from contracts.errors import LakecastError
 from localcloud.cloud import launch
 from localcloud.cloud.home import CloudConfig
 from localcloud.demo.checks import Estate
+from localcloud.demo.recorded import Recorded
 
 PROJECT = Path(__file__).resolve().parents[2]
 LANDING_TIMEOUT = 120.0  # seconds; several of Firehose's buffer intervals
@@ -68,12 +69,14 @@ class Demo:
     home
         The local cloud's home folder; logs and the summary go into its folder ``demo``.
     data
-        Folder of station files, or None for simulated stations.
+        Recorded stations, or None for simulated ones.
     days
         Days of readings to replay.
     """
 
-    def __init__(self, config: CloudConfig, data: Path | None, days: int, console: Console) -> None:
+    def __init__(
+        self, config: CloudConfig, data: Recorded | None, days: int, console: Console
+    ) -> None:
         self._config = config
         self._data = data
         self._days = days
@@ -90,7 +93,7 @@ class Demo:
             A step fails, or a count differs from what was sent.
         """
         fleet = self._folder / "fleet.json"
-        source = [f"DATA={self._data}"] if self._data else []
+        source = self._data.options() if self._data else []
         self._verb("find the tools", "tools", outcome=_last_line)
         self._verb("start the local cloud", "up", outcome=lambda _: self._config.endpoint_url)
         estate = self._estate()
@@ -200,7 +203,7 @@ class Demo:
 
 def _surroundings(width: int) -> dict[str, str]:
     """Returns the environment without the demo's options, which other commands would also read."""
-    own = ("MAKEFLAGS", "MAKELEVEL", "LAKECAST_DATA", "LAKECAST_DAYS")
+    own = ("MAKEFLAGS", "MAKELEVEL", "LAKECAST_DATA", "LAKECAST_COLUMNS", "LAKECAST_DAYS")
     return {name: value for name, value in os.environ.items() if name not in own} | {
         "COLUMNS": str(width)
     }
@@ -285,13 +288,13 @@ def _fresh(config: CloudConfig, console: Console) -> None:
     console.print(f"· the local cloud that was here is kept in {kept}")
 
 
-def walk(config: CloudConfig, data: Path | None, days: int | None) -> None:
+def walk(config: CloudConfig, data: Recorded | None, days: int | None) -> None:
     """Runs the demo in an empty local cloud.
 
     Parameters
     ----------
     data
-        Folder of station files, or None for simulated stations.
+        Recorded stations, or None for simulated ones.
     days
         Days of readings to replay; None means the default for that kind of station.
 
@@ -299,6 +302,8 @@ def walk(config: CloudConfig, data: Path | None, days: int | None) -> None:
     ------
     DemoError, CheckError, LocalCloudError
         A step or a check failed.
+    RecordingError
+        The recorded files cannot be used.
     """
     days = days or (REAL_DATA_DAYS if data else SIMULATED_DAYS)
     if days <= HELD_OUT_DAYS:
@@ -306,6 +311,8 @@ def walk(config: CloudConfig, data: Path | None, days: int | None) -> None:
             f"expected more than {HELD_OUT_DAYS} days, the last of which are held out from "
             f"training; got DAYS={days}"
         )
+    if data:
+        data.check(timedelta(days=HELD_OUT_DAYS + 1))
     console = Console(highlight=False)
     with _only_one(config.home):
         _fresh(config, console)

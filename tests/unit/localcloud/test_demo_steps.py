@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from contracts.recordings.errors import RecordingError
 from localcloud.cloud.home import CloudConfig
 from localcloud.demo import walkthrough
+from localcloud.demo.recorded import Recorded
 
 
 class Counts:
@@ -98,9 +101,41 @@ def test_a_demo_of_so_few_days_that_none_is_left_to_train_on_is_refused(tmp_path
         walkthrough.walk(CloudConfig(home=tmp_path / "home"), None, 7)
 
 
+def recorded(folder: Path, hours: int) -> Path:
+    """Write the file of a station in the format of London's networks."""
+    times = (datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(hours))
+    rows = "".join(f"{time:%Y-%m-%d %H:%M},5\n" for time in times)
+    (folder / "my1.csv").write_text(f"date,no2\n{rows}")
+    (folder / "stations.csv").write_text("station,longitude,latitude\nmy1,1,2\n")
+    return folder
+
+
+def test_recorded_files_are_checked_before_anything_is_started(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for columns, message in (
+        (None, r"readings of more than 8 days.*got 7\.0 days"),
+        ("openaq", r"my1\.csv: expected a header with the time's columns \(datetime\)"),
+    ):
+        data = Recorded(recorded(tmp_path, 7 * 24 + 1), columns)
+        with pytest.raises(RecordingError, match=message):
+            walkthrough.walk(CloudConfig(home=home), data, None)
+    assert not home.exists()
+
+
+def test_recorded_files_of_any_map_can_be_shown(tmp_path: Path) -> None:
+    data = Recorded(recorded(tmp_path, 9 * 24), None)
+    data.check(timedelta(days=8))
+    assert data.options() == [f"DATA={tmp_path}"]
+    assert Recorded(tmp_path, "london").options() == [f"DATA={tmp_path}", "COLUMNS=london"]
+    (tmp_path / "stations.csv").unlink()
+    with pytest.raises(RecordingError, match=r"stations\.csv is missing"):
+        data.check(timedelta(days=8))
+
+
 def test_the_demos_own_options_reach_no_other_verb(monkeypatch):
-    for name in ("MAKEFLAGS", "MAKELEVEL", "LAKECAST_DATA", "LAKECAST_DAYS", "LAKECAST_TERRAFORM"):
+    own = {"MAKEFLAGS", "MAKELEVEL", "LAKECAST_DATA", "LAKECAST_COLUMNS", "LAKECAST_DAYS"}
+    for name in (*own, "LAKECAST_TERRAFORM"):
         monkeypatch.setenv(name, "x")
     given = walkthrough._surroundings(100)
-    assert not {"MAKEFLAGS", "MAKELEVEL", "LAKECAST_DATA", "LAKECAST_DAYS"} & given.keys()
+    assert not own & given.keys()
     assert given["LAKECAST_TERRAFORM"] == "x"

@@ -48,6 +48,8 @@ class History:
     weather
         `WEATHER` known in advance, up to `HORIZON` hours beyond the values, without gaps; shape
         (stations, `WEATHER`, hours + `HORIZON`). None if no weather is known in advance.
+    clock
+        Name of the data's time, for reports.
     """
 
     start: datetime
@@ -56,6 +58,7 @@ class History:
     pollutants: tuple[str, ...] = TARGETS
     drivers: tuple[str, ...] = DRIVERS
     weather: Floats | None = None
+    clock: str = "UTC"
 
     @property
     def columns(self) -> tuple[str, ...]:

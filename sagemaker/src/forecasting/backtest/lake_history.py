@@ -43,6 +43,6 @@ def last_days(known: History) -> Plan:
     days = min(TEST_DAYS, (test_end - known.start) // DAY // 4)
     if days < 1:
         raise ForecastingError(
-            f"a backtest needs at least four days of data; the lake has {known.hours} hours"
+            f"a backtest needs at least four days of data; there are {known.hours} hours"
         )
     return Plan(test_end - days * DAY, test_end)

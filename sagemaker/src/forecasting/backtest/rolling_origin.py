@@ -28,6 +28,18 @@ SHOWN_HOURS = 48
 """Hours before an origin in a chart."""
 
 
+def check_step(days: int) -> None:
+    """Check the days between origins.
+
+    Raises
+    ------
+    ForecastingError
+        They are not positive.
+    """
+    if days < 1:
+        raise ForecastingError(f"ORIGIN_STEP must be 1 day or more; got {days}")
+
+
 @dataclass(frozen=True)
 class Plan:
     """The training period and the origins of a backtest.
@@ -47,8 +59,7 @@ class Plan:
     origin_step: int = 1
 
     def __post_init__(self) -> None:
-        if self.origin_step < 1:
-            raise ForecastingError(f"ORIGIN_STEP must be 1 day or more; got {self.origin_step}")
+        check_step(self.origin_step)
         if self.test_end <= self.train_end:
             raise ForecastingError(
                 f"TEST_END must lie after TRAIN_END, {self.train_end:%Y-%m-%d}; "

@@ -1,87 +1,126 @@
-"""Reads recorded stations from CSV files in the format of UCI's Beijing Multi-Site Air Quality.
-
-https://doi.org/10.24432/C5RK5G: one file per station, hourly rows in local time with the columns
-``year, month, day, hour``, pollutants in µg/m³, weather, and ``wd``, the wind's compass point.
-Empty or ``NA`` is missing.
-"""
+"""Reads a folder of recorded stations into a history, by a column map of `contracts.recordings`."""
 
 from __future__ import annotations
 
-import re
+from array import array
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from contracts.recordings.column_map import ColumnMap
+from contracts.recordings.drivers import WIND_DIRECTION
+from contracts.recordings.errors import RecordingError
+from contracts.recordings.folder import column_map, station_files, unmatched
+from contracts.recordings.left_out import LeftOut
+from contracts.recordings.recorded_file import RecordedFile
 from forecasting.backtest.forecasters.base import Report
-from forecasting.backtest.history import COLUMNS, History
+from forecasting.backtest.history import COLUMNS, DRIVERS, TARGETS, History
 from forecasting.errors import ForecastingError
 
-FILE_NAME = re.compile(r"PRSA_Data_(?P<station>.+)_\d{8}-\d{8}\.csv(\.gz)?")
-TIME = ("year", "month", "day", "hour")
-COMPASS = (
-    *("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE"),
-    *("S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"),
-)
+COLUMN_OF = {
+    "particulate_matter": "PM2.5",
+    "ozone": "O3",
+    "nitrogen_dioxide": "NO2",
+    "carbon_monoxide": "CO",
+    "sulfur_dioxide": "SO2",
+    "pm10": "PM10",
+    "temperature": "TEMP",
+    "pressure": "PRES",
+    "dew_point": "DEWP",
+    "rain": "RAIN",
+    "wind_speed": "WSPM",
+}
+"""Column in the history of each pollutant and driver; the wind's direction becomes components."""
+
+_READ = (*COLUMN_OF, WIND_DIRECTION)
+_NAN = float("nan")
 
 
-def read(folder: Path, report: Report = lambda _: None) -> History:
-    """Read every station of a folder; hours that a file lacks are missing values.
+def read(
+    folder: Path,
+    report: Report = lambda _: None,
+    *,
+    columns: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> History:
+    """Read every station of a folder; hours without a value are missing, several are averaged.
+
+    The history has the pollutants and drivers that any station measures, in the map's local time
+    without summer time.
 
     Parameters
     ----------
     report
         Function that receives the share of the files that is read, 0 to 1.
+    columns
+        Name or TOML file of the column map; None finds the built-in map that fits.
+    tell
+        Function that receives a line about everything that is left out.
 
     Raises
     ------
     ForecastingError
-        The folder does not exist or has no such file, or a file is not in the format.
+        The folder does not exist, no map fits its files, or a file cannot be read.
     """
-    if not folder.is_dir():
-        raise ForecastingError(f"DATA must be a folder of CSV files; there is none at {folder}")
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if named := FILE_NAME.fullmatch(path.name):
-            other = files.setdefault(named["station"], path)
-            if other != path:
-                raise ForecastingError(
-                    f"{folder} has two files of {named['station']}: {other.name} and {path.name}"
-                )
-    if not files:
-        there = ", ".join(sorted(path.name for path in folder.iterdir())[:3])
-        raise ForecastingError(
-            f"{folder} has no file named such as PRSA_Data_Dongsi_20130301-20170228.csv; there "
-            + (f"are {there} …" if there else "is nothing in it")
-        )
-    frames = {}
-    for station, path in files.items():
-        frames[station] = _station(path)
-        report(len(frames) / len(files))
+    try:
+        if not folder.is_dir():
+            raise ForecastingError(f"DATA must be a folder of CSV files; there is none at {folder}")
+        chosen = column_map(folder, columns)
+        files = station_files(folder, chosen)
+        for path in unmatched(folder, chosen):
+            tell(f"left out: {path}: expected a name like {chosen.file_pattern}")
+        frames = {}
+        for station, paths in files.items():
+            frames[station] = _hourly([_rows(path, chosen, tell) for path in paths])
+            report(len(frames) / len(files))
+    except RecordingError as error:
+        raise ForecastingError(str(error)) from None
     first = min(frame.index[0] for frame in frames.values())
     last = max(frame.index[-1] for frame in frames.values())
     grid = pd.date_range(first, last, freq="h")
     values = np.stack([frame.reindex(grid).to_numpy().T for frame in frames.values()])
-    return History(first.to_pydatetime(), tuple(frames), np.ascontiguousarray(values))
+    measured = [
+        name
+        for name, rows in zip(COLUMNS, values.swapaxes(0, 1), strict=True)
+        if np.isfinite(rows).any()
+    ]
+    kept = [COLUMNS.index(name) for name in measured]
+    return History(
+        first.to_pydatetime(),
+        tuple(frames),
+        np.ascontiguousarray(values[:, kept]),
+        pollutants=tuple(name for name in TARGETS if name in measured),
+        drivers=tuple(name for name in DRIVERS if name in measured),
+        clock="local time" if chosen.standard_offset() else "UTC",
+    )
 
 
-def _station(path: Path) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(path)
-        hours = pd.to_datetime(rows[list(TIME)])
-        angle = np.deg2rad(rows["wd"].map({point: 22.5 * i for i, point in enumerate(COMPASS)}))
-        rows["WIND_U"] = rows["WSPM"] * np.sin(angle)
-        rows["WIND_V"] = rows["WSPM"] * np.cos(angle)
-        frame = rows[list(COLUMNS)].astype(float).set_axis(pd.DatetimeIndex(hours), axis=0)
-    except KeyError as error:
-        raise ForecastingError(f"{path}: column missing: {error.args[0]}") from None
-    except (ValueError, TypeError, EOFError, OSError) as error:
-        raise ForecastingError(
-            f"{path}: not in the format of UCI's Beijing data: {error}"
-        ) from None
-    if frame.empty:
-        raise ForecastingError(f"{path} has no row")
-    if frame.index.has_duplicates:
-        twice = frame.index[frame.index.duplicated()][0]
-        raise ForecastingError(f"{path} has the hour {twice} twice")
-    return frame.sort_index()
+def _rows(path: Path, columns: ColumnMap, tell: Callable[[str], None]) -> pd.DataFrame:
+    """Return the rows of one file, by hour in local time."""
+    file, left_out = RecordedFile.open(path, columns), LeftOut(path)
+    offset = columns.standard_offset()
+    hours: list[datetime] = []
+    values = {name: array("d") for name in _READ}
+    for row in file.rows(left_out, drivers=True):
+        hours.append((row.moment + offset).replace(minute=0, second=0, microsecond=0, tzinfo=None))
+        for name, cells in values.items():
+            value = row.values.get(name)
+            cells.append(_NAN if value is None else value)
+    if file.lacking:
+        tell(f"{path}: no column of {', '.join(file.lacking)}")
+    for note in left_out.notes():
+        tell(note)
+    frame = pd.DataFrame({COLUMN_OF[name]: values[name] for name in COLUMN_OF}, dtype=float)
+    angle = np.deg2rad(values[WIND_DIRECTION])
+    frame["WIND_U"] = frame["WSPM"] * np.sin(angle)
+    frame["WIND_V"] = frame["WSPM"] * np.cos(angle)
+    return frame[list(COLUMNS)].set_axis(pd.DatetimeIndex(hours), axis=0)
+
+
+def _hourly(files: list[pd.DataFrame]) -> pd.DataFrame:
+    """Average the rows of each hour."""
+    rows = pd.concat(files).sort_index(kind="stable")
+    return rows if rows.index.is_unique else rows.groupby(level=0).mean()

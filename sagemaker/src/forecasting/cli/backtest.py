@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from errno import EISDIR
 from pathlib import Path
@@ -27,7 +27,7 @@ from forecasting.errors import ForecastingError
 from forecasting.lake import hourly_series
 
 RECORDED = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28))  # noqa: DTZ001  (local time)
-"""Default plan for recorded stations."""
+"""Default plan for recorded stations that it covers (Beijing's); others use their last days."""
 
 PERFECT_FORESIGHT = (
     "The model was shown the recorded weather of the hours that it forecasts. That is perfect "
@@ -44,10 +44,11 @@ def run(options: Options, console: Console) -> None:
         The data, the plan, a model or an output file is not usable.
     """
     asked = options.contestants()
+    options.check_days()
     for name, path in (("OUT", options.out), ("REPORT", options.page)):
         _check_writable(name, path)
     started = time.monotonic()
-    history, plan = _read(options, console)
+    history, plan, notes = _read(options, console)
     rolling_origin.check(history, plan)
     truth = rolling_origin.truth(history, plan)
     with Bars(console, [_label(one, options) for one in asked]) as bars:
@@ -67,7 +68,7 @@ def run(options: Options, console: Console) -> None:
         rolling_origin.write(_file(options, one), rolling_origin.table(truth, found[one]))
         for one in mine
     ]
-    facts = _facts(history, plan, options)
+    facts = [*_facts(history, plan, options), *notes]
     facts += [f"{one.name} is left out: {why}" for one, why in outcomes.items() if one not in found]
     verdict = backtest_report.verdict(by_name)
     report = Report(
@@ -90,33 +91,42 @@ def run(options: Options, console: Console) -> None:
     console.print(f"report {options.page}, after {minutes} min {seconds} s", soft_wrap=True)
 
 
-def _read(options: Options, console: Console) -> tuple[History, Plan]:
+def _read(options: Options, console: Console) -> tuple[History, Plan, list[str]]:
+    """Returns the data, the plan, and a line about everything that was left out of files."""
     if options.data is None:
         session = boto3.Session()
         with console.status("reading the hourly series"):
             known = lake_history.history(
                 hourly_series.read(session, Names.from_aws(session, options.environment))
             )
-        default = lake_history.last_days(known)
-    else:
-        with Bars(console, ["stations"]) as bars:
-            known = station_files.read(options.data, lambda share: bars.report("stations", share))
-        default = RECORDED
-    plan = Plan(
-        options.train_end or default.train_end,
-        options.test_end or default.test_end,
-        options.origin_step,
-    )
-    return known, plan
+        return known, _plan(options, lambda: lake_history.last_days(known)), []
+    notes: list[str] = []
+    with Bars(console, ["stations"]) as bars:
+        known = station_files.read(
+            options.data,
+            lambda share: bars.report("stations", share),
+            columns=options.columns,
+            tell=notes.append,
+        )
+    covered = known.start < RECORDED.train_end and RECORDED.origins()[-1] < known.end
+    default = (lambda: RECORDED) if covered else lambda: lake_history.last_days(known)
+    return known, _plan(options, default), notes
+
+
+def _plan(options: Options, default: Callable[[], Plan]) -> Plan:
+    train_end, test_end = options.train_end, options.test_end
+    if train_end is None or test_end is None:
+        usual = default()
+        train_end, test_end = train_end or usual.train_end, test_end or usual.test_end
+    return Plan(train_end, test_end, options.origin_step)
 
 
 def _facts(history: History, plan: Plan, options: Options) -> list[str]:
     origins = plan.origins()
-    whose = "UTC" if options.data is None else "local time"
     begin = max(plan.train_start, history.start)
     facts = [
         f"{len(history.stations)} stations, {len(origins)} origins {origins[0]:%Y-%m-%d} to "
-        f"{origins[-1]:%Y-%m-%d} at 00:00 {whose}, trained on {begin:%Y-%m-%d} to "
+        f"{origins[-1]:%Y-%m-%d} at 00:00 {history.clock}, trained on {begin:%Y-%m-%d} to "
         f"{plan.train_end:%Y-%m-%d}"
     ]
     if len(options.seeds) > 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from forecasting.backtest.forecasters.base import Contestant
 from forecasting.backtest.forecasters.by_name import MODELS, WITH_WEATHER
+from forecasting.backtest.rolling_origin import Plan, check_step
 from forecasting.errors import ForecastingError
 
 
@@ -20,6 +21,8 @@ class Options:
     ----------
     data
         Folder of CSV files; None means the lake.
+    columns
+        Name or TOML file of their column map; None means the built-in map that fits.
     train_end, test_end, origin_step
         See `Plan`; None means the default for the data.
     out
@@ -37,6 +40,7 @@ class Options:
     """
 
     data: Path | None
+    columns: str | None
     train_end: datetime | None
     test_end: datetime | None
     origin_step: int
@@ -68,3 +72,15 @@ class Options:
         mine = [Contestant(self.model, seed, self.weather_known) for seed in self.seeds]
         baselines = [Contestant(name, self.seeds[0]) for name in dict.fromkeys(self.baselines)]
         return mine + [one for one in baselines if one not in mine]
+
+    def check_days(self) -> None:
+        """Checks the days that are given, before the data are read.
+
+        Raises
+        ------
+        ForecastingError
+            They make no plan.
+        """
+        if self.train_end and self.test_end:
+            Plan(self.train_end, self.test_end, self.origin_step)
+        check_step(self.origin_step)

@@ -52,8 +52,11 @@ class Recorder:
 def write_station(folder, name="Hill", hours=48, **columns):
     time = pd.date_range("2024-01-01", periods=hours, freq="h")
     frame = pd.DataFrame({part: getattr(time, part) for part in ("year", "month", "day", "hour")})
-    for column in (*TARGETS, "PM10", "TEMP", "PRES", "DEWP", "RAIN", "WSPM"):
+    for column in (*TARGETS, "PM10", "RAIN"):
         frame[column] = np.arange(hours, dtype=float)
+    for column in ("TEMP", "DEWP", "WSPM"):
+        frame[column] = np.arange(hours) % 48.0
+    frame["PRES"] = 1000.0
     frame["wd"] = "E"
     for column, value in columns.items():
         frame[column] = value
@@ -166,7 +169,11 @@ def test_a_station_is_read_with_its_wind_as_components_and_its_gaps_missing(tmp_
 
 @pytest.mark.parametrize(
     ("columns", "message"),
-    [({"O3": "high"}, "not in the format"), ({"hour": 0}, "twice")],
+    [
+        ({"O3": "high"}, "line 2, column O3: expected a number"),
+        ({"month": 13}, "line 2, column year, month, day, hour: expected whole numbers"),
+        ({"hour": 0}, "46 of 48 rows cannot be read"),
+    ],
 )
 def test_a_file_of_another_format_is_an_error(tmp_path, columns, message):
     write_station(tmp_path, **columns)
@@ -174,17 +181,74 @@ def test_a_file_of_another_format_is_an_error(tmp_path, columns, message):
         station_files.read(tmp_path)
 
 
-def test_two_files_of_one_station_are_rejected(tmp_path):
+def test_impossible_values_are_missing_and_noted(tmp_path):
+    odd = np.arange(48.0)
+    number = "expected a number (texts for a missing value stand in `missing`)"
+    odd[[3, 4, 5, 6]] = -200, np.inf, 1e30, 5001
+    write_station(tmp_path, O3=odd, TEMP=odd)
+    notes = []
+    history = station_files.read(tmp_path, tell=notes.append)
+    assert np.isnan(history.of("O3")[0, 3:7]).all()
+    assert np.isnan(history.of("TEMP")[0, 3:7]).all()
+    assert np.nanmax(history.values) == 1000
+    path = next(tmp_path.iterdir())
+    assert notes == [
+        f"left out: {path}, line 5, column O3: expected ozone from 0 to 5,000; got '-200.0' "
+        "(3 such)",
+        f"left out: {path}, line 5, column TEMP: expected temperature from -90 to 60; got '-200.0' "
+        "(3 such)",
+        f"left out: {path}, line 6, column O3: {number}; got 'inf'",
+        f"left out: {path}, line 6, column TEMP: {number}; got 'inf'",
+    ]
+
+
+def test_a_row_of_the_future_does_not_stretch_the_grid(tmp_path):
     frame = write_station(tmp_path)
-    frame.to_csv(tmp_path / "PRSA_Data_Hill_20250101-20250102.csv.gz")
-    with pytest.raises(ForecastingError, match="two files of Hill"):
-        station_files.read(tmp_path)
+    frame.loc[47, "year"] = 2099
+    frame.to_csv(next(tmp_path.iterdir()), index=False)
+    assert station_files.read(tmp_path).hours == 47
+
+
+def test_several_files_of_a_station_are_read_together(tmp_path):
+    frame = write_station(tmp_path)
+    path = next(tmp_path.iterdir())
+    frame[:24].to_csv(path, index=False)
+    frame[24:].to_csv(tmp_path / "PRSA_Data_Hill_2.csv.gz", index=False)
+    history = station_files.read(tmp_path)
+    np.testing.assert_array_equal(history.of("O3")[0], np.arange(48.0))
+
+
+def test_any_column_map_and_readings_within_an_hour_make_a_history(tmp_path):
+    (tmp_path / "map.toml").write_text(
+        "file_pattern = '(?P<station>.+)\\.csv'\ntime = 't'\ntime_zone = 'Europe/Berlin'\n"
+        "[columns]\nozone = 'o3'\n[drivers]\nwind_speed = 'ws'\nwind_direction = 'wd'\n"
+    )
+    (tmp_path / "Hill.csv").write_text(
+        "t,o3,ws,wd\n2024-07-01 00:00,1,2,90\n2024-07-01 00:30,4,2,\n2024-07-01 02:00,5,,\n"
+    )
+    (tmp_path / "Quay.csv").write_text("t,o3\n2024-07-01 01:00,7\n")
+    history = station_files.read(tmp_path, columns=str(tmp_path / "map.toml"))
+    assert (history.stations, history.start) == (("Hill", "Quay"), datetime(2024, 6, 30, 23))
+    assert (history.pollutants, history.drivers) == (("O3",), ("WSPM", "WIND_U", "WIND_V"))
+    assert history.clock == "local time"
+    nan = np.nan
+    np.testing.assert_array_equal(history.of("O3"), [[2.5, nan, 5], [nan, 7, nan]])
+    assert history.of("WIND_U")[0, 0] == pytest.approx(2)
+
+
+def test_built_in_maps_are_found_and_london_is_in_utc(tmp_path):
+    rows = "".join(f"2024-01-01 {hour:02}:00,{hour},-999\n" for hour in range(24))
+    (tmp_path / "my1.csv").write_text(f"date, NO2,pm2.5\n{rows}")
+    notes = []
+    history = station_files.read(tmp_path, tell=notes.append)
+    assert (history.pollutants, history.drivers, history.clock) == (("NO2",), (), "UTC")
+    assert notes == [f"{tmp_path / 'my1.csv'}: no column of ozone, carbon_monoxide, sulfur_dioxide"]
 
 
 def test_a_missing_column_of_a_file_is_named(tmp_path):
     frame = write_station(tmp_path)
     frame.drop(columns="NO2").to_csv(next(tmp_path.iterdir()))
-    with pytest.raises(ForecastingError, match=r"column missing.*NO2"):
+    with pytest.raises(ForecastingError, match=r"expected the column NO2; got none"):
         station_files.read(tmp_path)
 
 
@@ -218,14 +282,19 @@ def test_known_weather_needs_recorded_weather():
     ("options", "words"),
     [
         (["--data", "nowhere"], "there is none at nowhere"),
-        (["--data", "."], "has no file named such as PRSA_Data"),
+        (["--data", "."], "expected files named *.csv or *.csv.gz"),
         (["--data", ".", "--model", "oracle"], "MODEL must be of"),
         (["--data", ".", "--baselines", "persistence,oracle"], "BASELINES must be of"),
         (["--data", ".", "--model", "naive-24", "--weather", "known"], "WEATHER=known is of use"),
-        (["--data", "{stations}", "--origin-step", "0"], "ORIGIN_STEP"),
-        (["--data", "{stations}", "--test-end", "2016-01-01"], "TEST_END must lie after TRAIN_END"),
+        (["--data", "nowhere", "--origin-step", "0"], "ORIGIN_STEP"),
         (
-            ["--data", "{stations}"],
+            ["--data", "nowhere", "--train-end", "2016-02-01", "--test-end", "2016-01-01"],
+            "TEST_END must lie after TRAIN_END",
+        ),
+        (["--data", ".", "--columns", "paris"], "column map paris: no such file"),
+        (["--data", "{stations}"], "at least four days of data; there are 48 hours"),
+        (
+            ["--data", "{stations}", "--train-end", "2016-09-01", "--test-end", "2016-09-02"],
             "nothing was measured before TRAIN_END 2016-09-01; the data are",
         ),
         (
@@ -258,6 +327,24 @@ def test_an_unwritable_output_path_is_reported_before_any_work(capsys, tmp_path)
         == 1
     )
     assert "OUT" in capsys.readouterr().err
+
+
+def test_a_backtest_of_other_files_takes_their_last_days_and_reports_what_is_left_out(
+    capsys, tmp_path
+):
+    hours = pd.date_range("2024-01-01", periods=8 * 24, freq="h")
+    values = np.random.default_rng(1).gamma(2, 9, len(hours)).round(1)
+    values[5] = -7
+    rows = "".join(f"{hour},{value}\n" for hour, value in zip(hours, values, strict=True))
+    (tmp_path / "my1.csv").write_text(f"date,no2\n{rows}")
+    out = tmp_path / "out" / "x.parquet"
+    options = ["--model", "persistence", "--baselines", "naive-24", "--jobs", "1"]
+    assert main(["models", "backtest", "--data", str(tmp_path), "--out", str(out), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "1 stations, 2 origins 2024-01-07 to 2024-01-08 at 00:00 UTC" in printed
+    note = "my1.csv, line 7, column no2: expected nitrogen_dioxide from 0 to 5,000; got"
+    assert note in printed
+    assert note in out.with_suffix(".html").read_text()
 
 
 def test_a_backtest_writes_forecasts_by_seed_and_a_page(capsys, tmp_path):

@@ -55,6 +55,7 @@ Seeds = Annotated[
 def backtest(
     *,
     data: Path | None = None,
+    columns: str | None = None,
     train_end: Day | None = None,
     test_end: Day | None = None,
     origin_step: int = 1,
@@ -73,7 +74,9 @@ def backtest(
     Parameters
     ----------
     data
-        Folder of CSV files in UCI's Beijing format; the lake where not given.
+        Folder of CSV files of stations; the lake where not given.
+    columns
+        Column map of the files, or a TOML file; found by the files where not given.
     train_end
         First day that is not trained on.
     test_end
@@ -98,6 +101,7 @@ def backtest(
     out = out or state / "backtest.parquet"
     options = Options(
         data=data,
+        columns=columns,
         train_end=train_end,
         test_end=test_end,
         origin_step=origin_step,
