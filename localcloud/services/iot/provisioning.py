@@ -8,7 +8,6 @@ and disconnects clients whose certificate is no longer active.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 import time
@@ -18,6 +17,7 @@ from ministack.core.responses import request_scope
 from ministack.core.x509_utils import get_certificate_id, sign_certificate_request
 from ministack.services import iot
 
+from contracts.messages.json_text import parsed
 from contracts.messages.provisioning import CREATE_CERTIFICATE_TOPIC
 
 logger = logging.getLogger("localcloud.iot")
@@ -56,6 +56,11 @@ async def _answer(  # noqa: PLR0917 - ministack's signature
 ) -> Reply:
     if operation == _CREATE_FROM_CSR:
         return await _create_from_csr(account, region, payload)
+    if template is not None:
+        try:
+            parsed(payload)
+        except ValueError:  # ministack's parser would end the session at deep nesting
+            return _rejected("InvalidPayload", "Message cannot be parsed")
     reply: Reply = await _reply(account, region, operation, template, payload, connection)
     return reply
 
@@ -68,8 +73,8 @@ async def _create_from_csr(account: str, region: str, payload: bytes) -> Reply:
     document the error code for an invalid CSR.
     """
     try:
-        request = json.loads(payload)
-    except ValueError:  # includes UnicodeDecodeError
+        request = parsed(payload)
+    except ValueError:
         request = None
     if not isinstance(request, dict):
         return _rejected("InvalidPayload", "Message cannot be parsed")

@@ -8,18 +8,22 @@ from typing import Any
 
 from ministack.services import iot
 
+from contracts.messages.json_text import parsed
+
 
 def payload_problem(rule: dict[str, Any], payload: bytes) -> str | None:
     """Returns why a rule cannot select from a payload; None if it can.
 
     A rule with only ``SELECT *`` forwards any payload unchanged; a rule that only encodes the
-    payload accepts any payload, too.
+    payload accepts any payload, too. AWS documents the error action, not which JSON it parses.
+    Here, a rule reads what `contracts.messages.json_text` describes, so no result has a number that
+    JSON lacks, and no payload ends the process.
     """
     if not rule or rule.get("ruleDisabled") or not _reads_attributes(rule.get("sql", "")):
         return None
     try:
-        message = json.loads(payload or b"")
-    except ValueError as error:  # includes UnicodeDecodeError
+        message = parsed(payload or b"")
+    except ValueError as error:
         return f"Failed to parse the payload: expected a JSON object; got no JSON ({error})"
     if isinstance(message, dict):
         return None
@@ -33,6 +37,20 @@ def _reads_attributes(sql: str) -> bool:
         return False
     expressions = [iot._split_select_alias(item)[0] for item in items]
     return any(one == "*" or iot._SELECT_ATTR_RE.match(one) for one in expressions)
+
+
+def message_of(payload: bytes) -> Any:
+    """Returns the message that a rule's SELECT clause reads, without loss.
+
+    A JSON document is its value; another payload is its text, or its bytes where it is no text.
+    """
+    try:
+        return parsed(payload or b"")
+    except ValueError:
+        try:
+            return (payload or b"").decode()
+        except UnicodeDecodeError:
+            return payload
 
 
 def document(event: Any) -> bytes:

@@ -1,7 +1,9 @@
 """Adds the actions ``firehose`` and ``s3`` and error actions to ministack's IoT topic rules.
 
 ministack silently skips these two actions, and processes payloads that a rule cannot parse. Here, a
-rule whose SELECT needs a JSON object sends any other payload to its error action, as on AWS.
+rule whose SELECT needs a JSON object sends any other payload to its error action, as on AWS, and so
+does a rule whose SQL cannot be evaluated for a message: an exception would end the session of the
+device, which then sends the message again.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from ministack.services import firehose, iot
 from contracts.names import arn
 from localcloud.services.cloudwatch.metrics import Meter
 from localcloud.services.iam import roles
-from localcloud.services.iot.rule_payloads import document, payload_problem
+from localcloud.services.iot.rule_payloads import document, message_of, payload_problem
 
 logger = logging.getLogger("localcloud.iot")
 
@@ -89,6 +91,7 @@ class Rules:
         iot._run_rule_actions = self._run_actions
         iot._dispatch_rule_error_action = self._dispatch_error_action
         iot._eval_select_function = self._call_function
+        iot._rule_message = message_of
         iot._RULE_ACTION_RESOURCE_KEYS.update(
             {"firehose": ("deliveryStreamName",), "s3": ("bucketName",)}
         )
@@ -116,8 +119,12 @@ class Rules:
             problem = payload_problem(rule, payload)
             self._count_match(account, region, rule, unreadable=problem is not None)
             if problem is None:
-                await self._run(account, region, rule, payload, topic, client_id)
-                return
+                try:
+                    await self._run(account, region, rule, payload, topic, client_id)
+                except Exception as error:  # of the SQL: those of actions are handled inside
+                    problem = f"Failed to evaluate the SQL: {type(error).__name__}: {error}"
+                else:
+                    return
             logger.warning("rule %s, topic %s: %s", rule.get("ruleName"), topic, problem)
             actions = rule.get("actions") or [{}]
             failures = [
@@ -175,6 +182,7 @@ class Rules:
         elif "s3" in action:
             await asyncio.to_thread(self._to_s3, region, action["s3"], event)
         else:
+            document(event)  # computed numbers may be infinite, which ministack would write
             await self._dispatch(account, region, rule_name, action, event)
 
     async def _to_firehose(

@@ -192,6 +192,11 @@ def test_awsiotsdk_publishes_over_mqtt_5(
         (b"\xff\xfe\x00", "got no JSON"),
         (b"[1, 2]", "got list"),
         (b"", "got no JSON"),
+        (b'\xef\xbb\xbf{"ozone": 61.5}', "byte order mark"),
+        ('{"ozone": 61.5}'.encode("utf-16"), "expected JSON in UTF-8"),
+        (b'{"ozone": 1e400}', "range of a double"),
+        (b'{"ozone": NaN}', "JSON, which has no NaN"),
+        (b"[" * 60_000 + b"]" * 60_000, "nested arrays and objects"),
     ],
 )
 def test_a_payload_that_is_not_a_json_object_goes_to_the_error_action_unchanged(
