@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.models import naming
-from contracts.names import ENVIRONMENTS, FORECAST, Names, Workload
-from tests.support.expressions import evaluate
+from contracts.names import FORECAST, Names, Workload
 
 OTHER = Workload("diamonds")
 OF_A_WORKLOAD = (
@@ -95,21 +93,6 @@ def test_the_first_workloads_machines_omit_its_name(names: Names) -> None:
     assert names.retrain_machine == "lakecast-dev-retrain"
     assert names.rollout_machine == "lakecast-dev-rollout"
     assert names.endpoint == names.model_package_group == "lakecast-dev-forecast"
-
-
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-@pytest.mark.parametrize("workload", [FORECAST, OTHER])
-def test_names_of_a_runs_jobs_are_within_sagemakers_limit(
-    workload: Workload, environment: str
-) -> None:
-    names = Names(environment, "123456789012", "eu-west-1", workload)
-    longest = evaluate(
-        naming.step_job_in_jsonata(names.retrain_jobs, "candidate", "$attempt"),
-        run="20261231-235959-abcd",
-        attempt="0123",
-        states={"context": {"State": {"RetryCount": 8}}},
-    )
-    assert len(longest) <= naming.MOST, longest
 
 
 @pytest.mark.parametrize("name", ["", "Forecast", "two-words", "forecasting"])

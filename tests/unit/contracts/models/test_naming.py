@@ -9,7 +9,7 @@ import pytest
 
 from contracts.models import naming
 from contracts.models.algorithms import ALGORITHMS
-from contracts.names import ENVIRONMENTS, Names
+from contracts.names import ENVIRONMENTS, FORECAST, Names, Workload
 from tests.support.expressions import evaluate
 
 NOW = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -94,3 +94,18 @@ def test_names_are_within_sagemakers_limits(environment):
     longest = [("champion", naming.model(names, 999_999), 1.0)]
     assert len(naming.configuration(names.endpoint, longest, "ml.m5.large", 1)) <= naming.MOST
     assert naming.run(naming.execution(NOW, "abcd"), NOW) == naming.execution(NOW, "abcd")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("workload", [FORECAST, Workload("diamonds")])
+def test_names_of_a_runs_jobs_are_within_sagemakers_limit(
+    workload: Workload, environment: str
+) -> None:
+    names = Names(environment, "123456789012", "eu-west-1", workload)
+    longest = evaluate(
+        naming.step_job_in_jsonata(names.retrain_jobs, "candidate", "$attempt"),
+        run="20261231-235959-abcd",
+        attempt="0123",
+        states={"context": {"State": {"RetryCount": 8}}},
+    )
+    assert len(longest) <= naming.MOST, longest
