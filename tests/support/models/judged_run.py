@@ -17,7 +17,7 @@ from contracts.models.forecast_input import CategoryIndex
 
 START = pd.Timestamp("2026-01-01 05:00:00")
 HOURS = 40 * 24
-DAYS = 6
+ORIGINS = 6
 INDEX = CategoryIndex.of(["harbour", "hill"], ["ozone", "nitrogen_dioxide"])
 PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/lakecast-local-forecast/3"
 LIMITS = (
@@ -71,7 +71,7 @@ class Run:
                 [
                     *(text for pair in folders for text in pair),
                     *("--champion", str(self.folder / "champion")),
-                    *("--origins", str(DAYS), "--out", str(self.folder / "origins")),
+                    *("--origins", str(ORIGINS), "--out", str(self.folder / "origins")),
                     *more,
                 ]
             )
@@ -85,8 +85,13 @@ class Run:
         lines = (self.judged / model / "instances.jsonl").read_text().splitlines()
         return [json.loads(line) for line in lines]
 
-    def answer(self, model: str, width: float = 5.0, off: float = 0.0) -> None:
-        """Write forecasts near the series' true level, with a band of a width in µg/m³."""
+    def answer(
+        self, model: str, width: float = 5.0, off: float = 0.0, bad: tuple[int, ...] = ()
+    ) -> None:
+        """Write forecasts near the series' true level, with a band of a width in µg/m³.
+
+        From origins at the hours of the day in ``bad``, they are far too high.
+        """
         folder = self.folder / "forecasts" / model
         folder.mkdir(parents=True)
         with (folder / "instances.jsonl.out").open("w") as lines:
@@ -95,6 +100,7 @@ class Run:
                 hours = (origin - START) / pd.Timedelta(hours=1) + np.arange(24)
                 device, pollutant = one["cat"]
                 middle = level(hours) * (1 + 2 * device + pollutant) + off
+                middle = middle + 30 * (origin.hour in bad)
                 quantiles = {p: (middle + (float(p) - 0.5) * 2 * width).tolist() for p in LEVELS}
                 if pollutant in self.stuck:
                     quantiles = dict.fromkeys(LEVELS, [self.stuck[pollutant]] * 24)

@@ -118,7 +118,7 @@ def test_loaded_artefact_forecasts_the_daily_cycle(model: Boosting) -> None:
     (found,) = ask(model, instance(0, 1), quantiles=["0.5"])
     expected = 50 * (2 + np.sin(2 * np.pi * np.arange(24) / 24))
     np.testing.assert_allclose(found["quantiles"]["0.5"], expected, rtol=0.1)
-    np.testing.assert_allclose(found["mean"], expected, rtol=0.1)
+    np.testing.assert_allclose(found["mean"], expected, rtol=0.15)
 
 
 def test_quantiles_are_ordered_and_samples_have_the_same_quantiles(model: Boosting) -> None:

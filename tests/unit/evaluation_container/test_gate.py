@@ -16,9 +16,9 @@ def errors(loss: float, coverage: float = 0.8) -> Errors:
     return Errors(loss, loss * 1.3, 0.8, coverage)
 
 
-def verdict(loss=0.37, coverage=0.8, comparison="there is none"):
+def verdict(loss=0.37, coverage=0.8, comparison="there is none", parts=None):
     baselines = {name: errors(theirs) for name, theirs in BASELINES.items()}
-    return decide(errors(loss, coverage), baselines, comparison, LIMITS)
+    return decide(errors(loss, coverage), baselines, {"hour": parts or {}}, comparison, LIMITS)
 
 
 def test_a_candidate_that_is_better_than_all_is_accepted_with_figures():
@@ -58,7 +58,7 @@ def test_worse_than_the_champion_on_every_day_by_more_than_the_margin_is_rejecte
     assert not found.accepted
     (reason,) = found.reasons
     assert "6.0% above the champion's" in reason
-    assert "7 days" in reason
+    assert "7 origins" in reason
 
 
 def test_a_loss_within_the_margin_of_the_champion_is_accepted():
@@ -76,7 +76,36 @@ def test_one_bad_day_is_not_significant():
 def test_too_few_days_are_not_significant():
     comparison = Comparison(DAYS[:3] * 3, DAYS[:3])
     assert verdict(comparison=comparison).accepted
-    assert any("too few days" in reason for reason in verdict(comparison=comparison).reasons)
+    assert any("too few origins" in reason for reason in verdict(comparison=comparison).reasons)
+
+
+def test_a_part_worse_than_persistence_is_a_reason_for_rejection():
+    parts = {"00:00": Comparison(DAYS * 0.6, DAYS), "18:00": Comparison(DAYS * 1.2, DAYS)}
+    found = verdict(parts=parts)
+    assert not found.accepted
+    assert found.reasons == ("by hour, its loss is above that of persistence: 1.20 times at 18:00",)
+
+
+def test_parts_that_are_not_significantly_worse_are_accepted_with_the_highest():
+    noisy = DAYS * np.array([0.7, 1.4, 0.8, 1.3, 0.9, 1.2, 0.8])
+    parts = {
+        "00:00": Comparison(DAYS * 0.6, DAYS),
+        "06:00": Comparison(noisy, DAYS),
+        "12:00": Comparison(DAYS[:4] * 1.02, DAYS[:4]),
+    }
+    found = verdict(parts=parts)
+    assert found.accepted
+    assert any(
+        reason.startswith("at no hour is it significantly worse than persistence; the highest is ")
+        for reason in found.reasons
+    )
+
+
+def test_the_level_is_divided_by_the_number_of_parts():
+    worse = Comparison(DAYS[:5] * 1.1, DAYS[:5])  # chance 1/32
+    better = Comparison(DAYS * 0.9, DAYS)
+    assert not verdict(parts={"a": worse, "b": better}).accepted
+    assert verdict(parts={"a": worse, **{str(n): better for n in range(5)}}).accepted
 
 
 def test_sign_flips_are_exact_for_few_days():

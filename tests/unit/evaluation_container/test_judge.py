@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,9 +12,10 @@ from evaluation_container.preparation.judged_forecasts import CANDIDATE, CHAMPIO
 from forecast_format.channels import read_channel
 
 from contracts.models.forecast_input import RELATED_HOURS, CategoryIndex
-from tests.support.models.judged_run import DAYS, HOURS, INDEX, PACKAGE, Run, values
+from tests.support.models.judged_run import HOURS, INDEX, ORIGINS, PACKAGE, Run, values
 
-FIRST = pd.Timestamp("2026-02-04")  # six midnights before the last one with 24 known hours
+STEP = pd.Timedelta(hours=30)
+FIRST = pd.Timestamp("2026-02-09") - 5 * STEP  # the last origin has 24 known hours
 
 
 @pytest.fixture
@@ -20,9 +23,9 @@ def run(tmp_path):
     return Run(tmp_path)
 
 
-def test_candidate_is_not_trained_on_the_days_that_it_is_judged_on(run):
+def test_candidate_is_not_trained_on_the_hours_that_it_is_judged_on(run):
     summary = run.prepare()
-    assert (summary["origins"], summary["series"], summary["asked"]) == (DAYS, 4, 4 * DAYS)
+    assert (summary["origins"], summary["series"], summary["asked"]) == (ORIGINS, 4, 4 * ORIGINS)
     assert summary["data_end"] == f"{FIRST:%Y-%m-%dT%H:%M:%SZ}"
     for series in read_channel(run.folder / "origins" / "train", "h"):
         assert (series.start + len(series.target)).to_timestamp() == FIRST
@@ -30,7 +33,8 @@ def test_candidate_is_not_trained_on_the_days_that_it_is_judged_on(run):
         pd.Timestamp(one["start"]) + pd.Timedelta(hours=len(one["target"]))
         for one in run.instances(CANDIDATE)
     }
-    assert ends == {FIRST + pd.Timedelta(days=day) for day in range(DAYS)}
+    assert ends == {FIRST + number * STEP for number in range(ORIGINS)}
+    assert {end.hour for end in ends} == {0, 6, 12, 18}
 
 
 def test_a_line_has_the_content_of_a_request(run):
@@ -48,7 +52,7 @@ def test_a_line_has_the_content_of_a_request(run):
         assert truth.actual[place] == pytest.approx(observed, rel=1e-5)
 
 
-def test_a_series_that_starts_on_the_judged_days_is_not_used(run):
+def test_a_series_that_starts_in_the_judged_hours_is_not_used(run):
     summary = run.prepare(late_from=HOURS - 48)
     assert (summary["series"], summary["champion"]) == (3, "")
     assert all(one["cat"] != [1, 1] for one in run.instances(CANDIDATE))
@@ -67,7 +71,7 @@ def test_a_champion_with_other_meanings_of_the_categories_is_not_used(run):
     assert run.prepare("--package", PACKAGE, champion=index)["champion"] == ""
 
 
-def test_too_few_days_are_an_error(run):
+def test_too_few_hours_are_an_error(run):
     with pytest.raises(DataError, match="nothing was observed before the first origin"):
         run.prepare("--origins", "45")
 
@@ -86,6 +90,16 @@ def test_a_good_candidate_without_a_champion_is_accepted(run):
     assert "<html" in (run.folder / "report" / "report.html").read_text()
 
 
+def test_a_candidate_that_is_bad_from_one_hour_of_the_day_is_rejected(run):
+    run.prepare("--origins", "24")  # six from each of four hours
+    run.answer(CANDIDATE, bad=(18,))
+    result = run.verdict()
+    assert result["wql"] < result["wql_persistence"]
+    assert result["verdict"] == "rejected"
+    (reason,) = (why for why in run.report("gate.json")["reasons"] if "hour of origin" in why)
+    assert re.fullmatch(r"by hour of origin, its loss .*: \d\.\d+ times at 18:00 UTC", reason)
+
+
 def test_a_candidate_worse_than_the_champion_is_rejected_and_compared_on_what_both_know(run):
     index = CategoryIndex(INDEX.devices[:1], INDEX.pollutants)
     run.prepare("--package", PACKAGE, champion=index)
@@ -95,7 +109,7 @@ def test_a_candidate_worse_than_the_champion_is_rejected_and_compared_on_what_bo
     assert result["verdict"] == "rejected"
     assert "above the champion's" in result["reasons"]
     compared = run.report("metrics.json")["compared_with_champion"]
-    assert compared["days"] == DAYS
+    assert compared["origins"] == ORIGINS
     assert np.mean(compared["champion"]) < np.mean(compared["candidate"])
 
 
@@ -107,14 +121,12 @@ def test_the_champions_loss_is_computed_like_the_candidates(run):
     assert result["wql_champion"] == result["wql"]
 
 
-def test_a_champion_is_not_judged_on_days_that_it_was_trained_on(run):
-    run.prepare(
-        "--package", PACKAGE, "--data-end", f"{FIRST + pd.Timedelta(days=2):%Y-%m-%dT00:00Z}"
-    )
+def test_a_champion_is_not_judged_on_hours_that_it_was_trained_on(run):
+    run.prepare("--package", PACKAGE, "--data-end", f"{FIRST + 2 * STEP:%Y-%m-%dT%H:00Z}")
     run.answer(CANDIDATE)
     run.answer(CHAMPION)
     run.verdict()
-    assert run.report("metrics.json")["compared_with_champion"]["days"] == DAYS - 2
+    assert run.report("metrics.json")["compared_with_champion"]["origins"] == ORIGINS - 2
 
 
 def test_a_champion_that_cannot_forecast_is_ignored_and_reported(run):

@@ -30,7 +30,8 @@ RARELY_SAID = {
     "experiments": "PAGE_PORT",
     "forecast": "ORIGIN",
     "evaluate": "ORIGIN",
-    "backtest": "TRAIN_END TEST_END ORIGIN_STEP OUT REPORT BASELINES SEED SEEDS WEATHER JOBS",
+    "backtest": "TRAIN_END TEST_END ORIGIN_STEP ORIGIN_HOURS OUT REPORT BASELINES SEED SEEDS "
+    "WEATHER JOBS",
 }
 """Further variables that make takes."""
 

@@ -161,9 +161,11 @@ def _calendar(series: Series, positions: Positions, horizon: int) -> Table:
     hours = start + positions[:, None] + np.arange(horizon)
     day = hours.astype("datetime64[D]")
     angle = 2 * np.pi * (day - day.astype("datetime64[Y]")).astype(float) / 365.25
+    hour = (hours - day).astype(int)
     numbers = (
         np.broadcast_to(np.arange(1, horizon + 1), hours.shape),
-        (hours - day).astype(int),
+        hour,
+        np.broadcast_to(hour[:, :1], hours.shape),  # of the origin
         (day.astype(int) + 3) % 7,  # 1970-01-01 was a Thursday
         np.sin(angle),
         np.cos(angle),

@@ -20,9 +20,9 @@ class Hyperparameters:
     prediction_length
         Number of steps to forecast.
     origin_hours
-        Hours between training origins, counted back from the end of a series. The default is a
-        day: origins at the forecast's own hour of the day are worth more than as many rows from
-        all hours.
+        Hours between training origins, counted back from the end of a series. The default is an
+        hour more than a day, so that origins at all hours of the day occur: a model that is
+        trained on one hour only is much worse at others, and its bands are too narrow there.
     folds
         Number of groups of days; each is held out from one of the models.
     block_days
@@ -37,7 +37,7 @@ class Hyperparameters:
 
     time_freq: str
     prediction_length: int
-    origin_hours: int = 24
+    origin_hours: int = 25
     folds: int = 4
     block_days: int = 14
     rounds: int = 130

@@ -24,7 +24,7 @@ from boosting_container.features import Columns, Table, table
 from boosting_container.hyperparameters import Hyperparameters
 
 SETTINGS_FILE = "model.json"
-FORMAT = 2
+FORMAT = 3
 """Version of the artefact's format; raise it when the artefact or the features change."""
 
 BASE_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)

@@ -1,8 +1,9 @@
-"""Output of a backtest: the table of errors, and the comparison with baselines and goals."""
+"""Output of a backtest: tables of errors, and the comparison with baselines and goals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from evaluation_container.scoring.scores import OVERALL, Score
@@ -11,8 +12,13 @@ from rich.table import Table
 
 from contracts.models.forecast_input import BANDS
 
+Group = TypeVar("Group", str, int)
+
 ScoresBySeed = Sequence[Mapping[str, Score]]
 """A model's scores by pollutant, for each of its seeds."""
+
+HourScoresBySeed = Sequence[Mapping[int, Score]]
+"""A model's overall scores by the origins' hour of the day, for each of its seeds."""
 
 GOALS: Mapping[str, Mapping[str, float]] = {
     "boosting": {"stock-deepar": 0.80, "own-lags": 0.95},
@@ -21,8 +27,12 @@ GOALS: Mapping[str, Mapping[str, float]] = {
 }
 """Goals: the maximum ratio of a model's overall loss to a baseline's."""
 
-COVERAGE_GOAL = (0.77, 0.83)
-"""Goal of the champion: the share of observed values within its 80 % band."""
+HOUR_GOALS: Mapping[str, Mapping[str, float]] = {"boosting": {"persistence": 0.74}}
+"""Goals: the maximum ratio of a model's loss to a baseline's at every hour of origin."""
+
+COVERAGE_GOAL = (0.77, 0.84)
+"""Goal of the champion: the share of observed values within its 80 % band, at every hour of
+origin."""
 
 
 def score_table(found: Mapping[str, ScoresBySeed]) -> Table:
@@ -49,6 +59,25 @@ def score_table(found: Mapping[str, ScoresBySeed]) -> Table:
     return table
 
 
+def hour_table(found: Mapping[str, HourScoresBySeed]) -> Table:
+    """Build the table by hour of origin: each model's loss and the share within its 80 % band."""
+    table = Table(
+        title="wQL by hour of origin, and the share of observed values within the 80 % band",
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("forecast")
+    hours = list(next(iter(found.values()))[0])
+    for hour in hours:
+        table.add_column(f"{hour:02}:00", justify="right")
+        table.add_column("80 %", justify="right")
+    for name, scores in found.items():
+        cells = []
+        for hour in hours:
+            cells += [f"{_loss(scores, hour):.4f}", f"{_covered(scores, hour):.3f}"]
+        table.add_row(name, *cells)
+    return table
+
+
 def verdict(found: Mapping[str, ScoresBySeed]) -> list[str]:
     """Compare the first model: one line per baseline, and one on its 80 % band."""
     model, *baselines = found
@@ -66,7 +95,7 @@ def verdict(found: Mapping[str, ScoresBySeed]) -> list[str]:
             met = "met" if ratio <= goals[name] else "missed"
             line += f" (goal: at most {goals[name]:.2f}, {met})"
         lines.append(f"{line}; not better on {', '.join(lost)}" if lost else line)
-    held = float(np.mean([scores[OVERALL].coverage[80] for scores in found[model]]))
+    held = _covered(found[model], OVERALL)
     line = f"{held:.1%} of the observed values are within the 80 % band of {model}"
     if "own-lags" in goals:
         low, high = COVERAGE_GOAL
@@ -75,8 +104,36 @@ def verdict(found: Mapping[str, ScoresBySeed]) -> list[str]:
     return [*lines, line]
 
 
-def _loss(scores: ScoresBySeed, group: str) -> float:
+def hour_verdict(found: Mapping[str, HourScoresBySeed]) -> list[str]:
+    """Compare the first model at its worst hours of origin: per baseline, and its 80 % band."""
+    model, *baselines = found
+    hours = list(found[model][0])
+    goals = HOUR_GOALS.get(model, {})
+    lines = []
+    for name in baselines:
+        ratios = {hour: _loss(found[model], hour) / _loss(found[name], hour) for hour in hours}
+        worst = max(ratios, key=lambda hour: ratios[hour])
+        line = f"from {worst:02}:00, its worst hour, {model} has {ratios[worst]:.3f} times the loss"
+        line += f" of {name}"
+        if name in goals:
+            met = "met" if ratios[worst] <= goals[name] else "missed"
+            line += f" (goal: at most {goals[name]:.2f}, {met})"
+        lines.append(line)
+    held = [_covered(found[model], hour) for hour in hours]
+    line = f"by hour of origin, {min(held):.1%} to {max(held):.1%} are within its 80 % band"
+    if goals:
+        low, high = COVERAGE_GOAL
+        met = "met" if low <= min(held) and max(held) <= high else "missed"
+        line += f" (goal: {low:.0%} to {high:.0%}, {met})"
+    return [*lines, line]
+
+
+def _loss(scores: Sequence[Mapping[Group, Score]], group: Group) -> float:
     return float(np.mean([one[group].errors.weighted_quantile_loss for one in scores]))
+
+
+def _covered(scores: Sequence[Mapping[Group, Score]], group: Group) -> float:
+    return float(np.mean([one[group].coverage[80] for one in scores]))
 
 
 def _numbers(scores: Sequence[Score]) -> list[str]:

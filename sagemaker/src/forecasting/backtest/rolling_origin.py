@@ -1,7 +1,8 @@
-"""Rolling-origin backtest: one training, then one forecast per day from the history until then."""
+"""Rolling-origin backtest: one training, then forecasts from several hours of every day."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,12 +15,16 @@ from evaluation_container.scoring.scores import Truth
 
 from contracts.models.forecast_input import HORIZON, QUANTILES
 from forecasting.backtest.forecasters.base import BAND_LEVELS, Forecaster, Report
-from forecasting.backtest.history import History
+from forecasting.backtest.history import HOUR, History
 from forecasting.errors import ForecastingError
 
 DAY = timedelta(days=1)
 TRAINING_YEARS = 2
 """Years of training data, the same for every model; in older years, emissions were different."""
+
+ORIGIN_HOURS = (0, 6, 12, 18)
+"""Hours of the day to forecast from. A caller may ask at any hour, and the hour matters: from
+midnight, the first hours ahead are the calm ones."""
 
 ROUNDING = 1e-6
 """Tolerance in µg/m³ by which a quantile may be below the next lower one."""
@@ -40,6 +45,21 @@ def check_step(days: int) -> None:
         raise ForecastingError(f"ORIGIN_STEP must be 1 day or more; got {days}")
 
 
+def check_hours(hours: Sequence[int]) -> None:
+    """Check the hours of the day of origins.
+
+    Raises
+    ------
+    ForecastingError
+        There are none, or they are not hours of the day in ascending order.
+    """
+    if not hours or list(hours) != sorted(set(hours)) or not set(hours) <= set(range(24)):
+        given = ",".join(map(str, hours)) or "nothing"
+        raise ForecastingError(
+            f"ORIGIN_HOURS must be different hours from 0 to 23, ascending; got {given}"
+        )
+
+
 @dataclass(frozen=True)
 class Plan:
     """The training period and the origins of a backtest.
@@ -47,19 +67,23 @@ class Plan:
     Parameters
     ----------
     train_end
-        First hour after the training data, and first origin; 00:00 local.
+        First hour after the training data; 00:00 in the data's time.
     test_end
         First day without an origin.
     origin_step
-        Days between origins.
+        Days between days with origins.
+    origin_hours
+        Hours of the day of the origins, ascending.
     """
 
     train_end: datetime
     test_end: datetime
     origin_step: int = 1
+    origin_hours: Sequence[int] = ORIGIN_HOURS
 
     def __post_init__(self) -> None:
         check_step(self.origin_step)
+        check_hours(self.origin_hours)
         if self.test_end <= self.train_end:
             raise ForecastingError(
                 f"TEST_END must lie after TRAIN_END, {self.train_end:%Y-%m-%d}; "
@@ -76,7 +100,9 @@ class Plan:
     def origins(self) -> list[datetime]:
         """Return the first hours of the forecasts, ascending."""
         days = range(0, (self.test_end - self.train_end) // DAY + 1, self.origin_step)
-        found = [self.train_end + day * DAY for day in days]
+        found = [
+            self.train_end + day * DAY + hour * HOUR for day in days for hour in self.origin_hours
+        ]
         return [origin for origin in found if origin < self.test_end]
 
 
@@ -95,8 +121,8 @@ def check(history: History, plan: Plan) -> None:
         )
     if plan.origins()[-1] >= history.end:
         raise ForecastingError(
-            f"the last origin, {plan.origins()[-1]:%Y-%m-%d}, lies after the data; {span}: give "
-            "an earlier TEST_END"
+            f"the last origin, {plan.origins()[-1]:%Y-%m-%d %H:%M}, lies after the data; {span}: "
+            "give an earlier TEST_END"
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import boto3
 from evaluation_container.pages.forecast_report import Report
-from evaluation_container.scoring.scores import Score, scores
+from evaluation_container.scoring.scores import Score, scores, scores_by_hour
 from rich.console import Console
 
 from contracts.names import Names
@@ -61,8 +61,10 @@ def run(options: Options, console: Console) -> None:
         )
     found = {one: told for one, told in outcomes.items() if not isinstance(told, Exception)}
     by_name: dict[str, list[Mapping[str, Score]]] = {}
+    by_hour: dict[str, list[Mapping[int, Score]]] = {}
     for one, told in found.items():
         by_name.setdefault(one.name, []).append(scores(truth, told))
+        by_hour.setdefault(one.name, []).append(scores_by_hour(truth, told))
     mine = [one for one in found if one.name == asked[0].name]
     files = [
         rolling_origin.write(_file(options, one), rolling_origin.table(truth, found[one]))
@@ -70,7 +72,7 @@ def run(options: Options, console: Console) -> None:
     ]
     facts = [*_facts(history, plan, options), *notes]
     facts += [f"{one.name} is left out: {why}" for one, why in outcomes.items() if one not in found]
-    verdict = backtest_report.verdict(by_name)
+    verdict = [*backtest_report.verdict(by_name), *backtest_report.hour_verdict(by_hour)]
     report = Report(
         title=f"24-hour forecasts of {mine[0].name} against the baselines",
         facts=facts,
@@ -84,6 +86,7 @@ def run(options: Options, console: Console) -> None:
     for line in facts:
         console.print(line, soft_wrap=True)
     print_whole(backtest_report.score_table(by_name), console)
+    print_whole(backtest_report.hour_table(by_hour), console)
     for line in [*verdict, *([PERFECT_FORESIGHT] if options.weather_known else [])]:
         console.print(line, soft_wrap=True)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
@@ -99,7 +102,7 @@ def _read(options: Options, console: Console) -> tuple[History, Plan, list[str]]
             known = lake_history.history(
                 hourly_series.read(session, Names.from_aws(session, options.environment))
             )
-        return known, _plan(options, lambda: lake_history.last_days(known)), []
+        return known, _plan(options, lambda: _last_days(known, options)), []
     notes: list[str] = []
     with Bars(console, ["stations"]) as bars:
         known = station_files.read(
@@ -109,8 +112,12 @@ def _read(options: Options, console: Console) -> tuple[History, Plan, list[str]]
             tell=notes.append,
         )
     covered = known.start < RECORDED.train_end and RECORDED.origins()[-1] < known.end
-    default = (lambda: RECORDED) if covered else lambda: lake_history.last_days(known)
+    default = (lambda: RECORDED) if covered else lambda: _last_days(known, options)
     return known, _plan(options, default), notes
+
+
+def _last_days(known: History, options: Options) -> Plan:
+    return lake_history.last_days(known, options.origin_hours)
 
 
 def _plan(options: Options, default: Callable[[], Plan]) -> Plan:
@@ -118,15 +125,16 @@ def _plan(options: Options, default: Callable[[], Plan]) -> Plan:
     if train_end is None or test_end is None:
         usual = default()
         train_end, test_end = train_end or usual.train_end, test_end or usual.test_end
-    return Plan(train_end, test_end, options.origin_step)
+    return Plan(train_end, test_end, options.origin_step, options.origin_hours)
 
 
 def _facts(history: History, plan: Plan, options: Options) -> list[str]:
     origins = plan.origins()
     begin = max(plan.train_start, history.start)
+    hours = ", ".join(f"{hour:02}:00" for hour in plan.origin_hours)
     facts = [
         f"{len(history.stations)} stations, {len(origins)} origins {origins[0]:%Y-%m-%d} to "
-        f"{origins[-1]:%Y-%m-%d} at 00:00 {history.clock}, trained on {begin:%Y-%m-%d} to "
+        f"{origins[-1]:%Y-%m-%d} at {hours} {history.clock}, trained on {begin:%Y-%m-%d} to "
         f"{plan.train_end:%Y-%m-%d}"
     ]
     if len(options.seeds) > 1:

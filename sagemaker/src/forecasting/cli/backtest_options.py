@@ -9,7 +9,7 @@ from pathlib import Path
 
 from forecasting.backtest.forecasters.base import Contestant
 from forecasting.backtest.forecasters.by_name import MODELS, WITH_WEATHER
-from forecasting.backtest.rolling_origin import Plan, check_step
+from forecasting.backtest.rolling_origin import Plan, check_hours, check_step
 from forecasting.errors import ForecastingError
 
 
@@ -23,7 +23,7 @@ class Options:
         Folder of CSV files; None means the lake.
     columns
         Name or TOML file of their column map; None means the built-in map that fits.
-    train_end, test_end, origin_step
+    train_end, test_end, origin_step, origin_hours
         See `Plan`; None means the default for the data.
     out
         Parquet file of the model's forecasts; files of further seeds are written to its folder.
@@ -44,6 +44,7 @@ class Options:
     train_end: datetime | None
     test_end: datetime | None
     origin_step: int
+    origin_hours: Sequence[int]
     out: Path
     model: str
     baselines: Sequence[str]
@@ -84,3 +85,4 @@ class Options:
         if self.train_end and self.test_end:
             Plan(self.train_end, self.test_end, self.origin_step)
         check_step(self.origin_step)
+        check_hours(self.origin_hours)

@@ -125,9 +125,9 @@ def _start(
             report=lambda now: status.update(f"holding days out: {now}"),
         )
     console.print(
-        f"measured on {search.origins} days from {held_out['first_origin']} to "
+        f"measured on {search.origins} origins from {held_out['first_origin']} to "
         f"{held_out['last_origin']} (UTC), {held_out['test']} forecasts a training; "
-        f"the {settings.forecast.retraining.origins} days after them are the gate's",
+        f"the {settings.forecast.retraining.origins} origins after them are the gate's",
         soft_wrap=True,
     )
     tuning.start(session, names, settings, search, algorithm=algorithm, name=name)

@@ -26,7 +26,8 @@ BEIJING = DATA / "beijing"
 YARDSTICK = DATA.parent / "yardstick" / "yardstick.py"
 START = datetime(2024, 1, 1)
 MEDIAN = int(np.flatnonzero(BAND_LEVELS == 0.5)[0])
-PLAN = Plan(datetime(2024, 1, 31), datetime(2024, 2, 3))
+MIDNIGHT = (0,)
+PLAN = Plan(datetime(2024, 1, 31), datetime(2024, 2, 3), origin_hours=MIDNIGHT)
 
 
 def generated(stations=("Hill", "Quay"), days=34):
@@ -66,8 +67,20 @@ def write_station(folder, name="Hill", hours=48, **columns):
 
 def test_origins_are_a_step_apart_and_before_the_end():
     plan = Plan(datetime(2024, 1, 1), datetime(2024, 1, 8), 3)
-    assert [origin.day for origin in plan.origins()] == [1, 4, 7]
+    assert [origin.day for origin in plan.origins()][::4] == [1, 4, 7]
     assert Plan(datetime(2024, 1, 1), datetime(2024, 1, 7), 3).origins()[-1].day == 4
+
+
+def test_every_day_has_origins_at_several_hours():
+    days = datetime(2024, 1, 1), datetime(2024, 1, 3)
+    assert [origin.hour for origin in Plan(*days).origins()] == [0, 6, 12, 18] * 2
+    assert [origin.hour for origin in Plan(*days, origin_hours=(5, 23)).origins()] == [5, 23] * 2
+
+
+@pytest.mark.parametrize("hours", [(), (6, 0), (0, 0), (24,), (-1, 3)])
+def test_hours_that_a_day_does_not_have_are_rejected(hours):
+    with pytest.raises(ForecastingError, match="ORIGIN_HOURS must be different hours from 0 to 23"):
+        Plan(datetime(2024, 1, 1), datetime(2024, 1, 3), origin_hours=hours)
 
 
 def test_a_model_gets_only_the_history_before_the_first_origin_and_before_each():
@@ -287,6 +300,7 @@ def test_known_weather_needs_recorded_weather():
         (["--data", ".", "--baselines", "persistence,oracle"], "BASELINES must be of"),
         (["--data", ".", "--model", "naive-24", "--weather", "known"], "WEATHER=known is of use"),
         (["--data", "nowhere", "--origin-step", "0"], "ORIGIN_STEP"),
+        (["--data", "nowhere", "--origin-hours", "0,24"], "ORIGIN_HOURS"),
         (
             ["--data", "nowhere", "--train-end", "2016-02-01", "--test-end", "2016-01-01"],
             "TEST_END must lie after TRAIN_END",
@@ -341,7 +355,10 @@ def test_a_backtest_of_other_files_takes_their_last_days_and_reports_what_is_lef
     options = ["--model", "persistence", "--baselines", "naive-24", "--jobs", "1"]
     assert main(["models", "backtest", "--data", str(tmp_path), "--out", str(out), *options]) == 0
     printed = capsys.readouterr().out
-    assert "1 stations, 2 origins 2024-01-07 to 2024-01-08 at 00:00 UTC" in printed
+    assert (
+        "1 stations, 4 origins 2024-01-07 to 2024-01-07 at 00:00, 06:00, 12:00, 18:00 UTC"
+        in printed
+    )
     note = "my1.csv, line 7, column no2: expected nitrogen_dioxide from 0 to 5,000; got"
     assert note in printed
     assert note in out.with_suffix(".html").read_text()
@@ -365,16 +382,28 @@ def test_a_backtest_writes_forecasts_by_seed_and_a_page(capsys, tmp_path):
     assert "own-lags is left out: own-lags needs more than 696 hours" in printed
     first = pd.read_parquet(out)
     pd.testing.assert_frame_equal(first, pd.read_parquet(out.with_stem("forecasts-seed-2")))
-    assert len(first) == 2 * 5 * 2 * 24
+    assert len(first) == 2 * 5 * 2 * 4 * 24
+    assert "wQL by hour of origin" in printed
     page = out.with_suffix(".html").read_text()
-    assert "2 stations, 2 origins 2024-01-05 to 2024-01-06" in page
+    assert "2 stations, 8 origins 2024-01-05 to 2024-01-06 at 00:00, 06:00, 12:00, 18:00" in page
+    assert "Error by hour of origin" in page
+
+
+def test_a_backtest_from_one_hour_of_the_day(capsys, tmp_path):
+    write_station(tmp_path, hours=6 * 24, O3=np.random.default_rng(1).gamma(2, 9, 144))
+    out = tmp_path / "forecasts.parquet"
+    given = ["--train-end", "2024-01-05", "--test-end", "2024-01-06", "--origin-hours", "18"]
+    given += ["--model", "persistence", "--baselines", "naive-24", "--jobs", "1"]
+    assert main(["models", "backtest", "--data", str(tmp_path), "--out", str(out), *given]) == 0
+    assert "1 origins 2024-01-05 to 2024-01-05 at 18:00" in capsys.readouterr().out
+    assert pd.read_parquet(out)["origin"].unique() == [np.datetime64("2024-01-05T18:00")]
 
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not BEIJING.is_dir(), reason=f"no Beijing data at {BEIJING}")
 def test_persistence_on_real_stations_has_the_documented_loss():
     history = station_files.read(BEIJING)
-    plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28))
+    plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28), origin_hours=MIDNIGHT)
     forecast = rolling_origin.forecasts(forecaster("persistence", 1), history, plan)
     found = scores(rolling_origin.truth(history, plan), forecast)[OVERALL]
     assert found.errors.weighted_quantile_loss == pytest.approx(0.453, abs=5e-4)
@@ -387,7 +416,7 @@ def test_persistence_on_real_stations_has_the_documented_loss():
 @pytest.mark.skipif(not YARDSTICK.is_file(), reason=f"no yardstick at {YARDSTICK}")
 def test_figures_of_a_forecast_file_equal_those_of_the_yardstick(tmp_path):
     history = station_files.read(BEIJING)
-    plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28), 30)
+    plan = Plan(datetime(2016, 9, 1), datetime(2017, 2, 28), 30, MIDNIGHT)
     truth = rolling_origin.truth(history, plan)
     forecast = rolling_origin.forecasts(forecaster("naive-24", 1), history, plan)
     loader = importlib.util.spec_from_file_location("yardstick", YARDSTICK)

@@ -3,7 +3,7 @@
 # ruff: noqa: DTZ001  (a history's time has no zone)
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -33,10 +33,18 @@ def test_devices_become_stations_and_unmeasured_pollutants_are_missing():
 
 
 def test_the_last_days_are_complete_days():
-    plan = last_days(history(lake()))  # until 2024-05-31 01:00
+    plan = last_days(history(lake()), [0])  # until 2024-05-31 01:00
     assert plan.origins()[-1] == datetime(2024, 5, 30)
     assert len(plan.origins()) == 30 // 4
-    assert len(last_days(history(lake(hours=100 * 24))).origins()) == 14
+    assert len(last_days(history(lake(hours=100 * 24)), [0]).origins()) == 14
+
+
+@pytest.mark.parametrize("silent", range(5, 30))
+def test_the_hours_of_every_forecast_are_known(silent):
+    known = history(lake(silent=silent))
+    origins = last_days(known).origins()
+    assert {origin.hour for origin in origins} == {0, 6, 12, 18}
+    assert timedelta(hours=24) <= known.end - origins[-1] < timedelta(hours=48)
 
 
 def test_a_lake_with_few_days_cannot_be_backtested():

@@ -1,8 +1,8 @@
 """Pure functions that decide whether a candidate may replace the champion, with reasons.
 
-The candidate is compared with the champion origin by origin: both have the same weather on the
-same day, so most of the variation between days cancels out in their difference. Daily origins one
-horizon apart share no hour. If both models are equally good, the signs of their differences are
+The candidate is compared with the champion origin by origin: both have the same weather in the
+same hours, so most of the variation between days cancels out in their difference. Origins more than
+one horizon apart share no hour. If both models are equally good, the signs of their differences are
 therefore exchangeable, and a sign-flip test gives the probability of a difference at least this
 large by chance. See docs/adr/0011.
 """
@@ -46,24 +46,32 @@ class Limits:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Losses of both models from the same origins, on the series that both know.
+    """Losses of the candidate and another forecast from the same origins, on the same series.
 
     Parameters
     ----------
-    candidate, champion
+    candidate, other
         Weighted quantile loss of each origin, averaged over pollutants; shape (origins,).
     """
 
     candidate: Floats
-    champion: Floats
+    other: Floats
 
     def exceeds(self, margin: float) -> bool:
-        """Return whether the candidate's mean loss exceeds the champion's by more than a share."""
-        return bool(self.candidate.mean() > (1 + margin) * self.champion.mean())
+        """Return whether the candidate's mean loss exceeds the other's by more than a share."""
+        return bool(self.candidate.mean() > (1 + margin) * self.other.mean())
+
+    @property
+    def ratio(self) -> float:
+        """The candidate's mean loss divided by the other's; 1 if both are zero."""
+        mine, theirs = float(self.candidate.mean()), float(self.other.mean())
+        if not theirs:  # on values that never change
+            return 1.0 if not mine else float("inf")
+        return mine / theirs
 
     def chance(self, margin: float) -> float:
         """Return the probability of a loss this high if the candidate's excess is the margin."""
-        return sign_flip(self.candidate - (1 + margin) * self.champion)
+        return sign_flip(self.candidate - (1 + margin) * self.other)
 
 
 @dataclass(frozen=True)
@@ -83,21 +91,28 @@ class Verdict:
 def decide(
     candidate: Errors,
     baselines: Mapping[str, Errors],
+    parts: Mapping[str, Mapping[str, Comparison]],
     comparison: Comparison | str,
     limits: Limits,
 ) -> Verdict:
     """Accept a candidate that beats every baseline, has a calibrated band, and is no worse.
 
+    A mean hides a part of the forecasts that is bad, such as those from one hour of the day.
+    Therefore no part may be significantly worse than the last value repeated (persistence).
+
     Parameters
     ----------
     candidate, baselines
         Errors over all series and origins, averaged over pollutants.
+    parts
+        Comparisons with persistence by the kind of part, then by part.
     comparison
         Comparison with the champion, or the reason why there is none.
     """
     checks = [
         *(_against(name, candidate, errors) for name, errors in baselines.items()),
         _band(candidate.coverage_80, limits),
+        *(_by_part(kind, of_kind) for kind, of_kind in parts.items() if of_kind),
         _against_champion(comparison, limits.most_loss_over_champion),
     ]
     failed = tuple(text for holds, text in checks if not holds)
@@ -134,20 +149,40 @@ def _band(coverage: float, limits: Limits) -> tuple[bool, str]:
     return holds, f"its 80 % band held {coverage:.1%} of the observed values, {must}"
 
 
+def _by_part(kind: str, parts: Mapping[str, Comparison]) -> tuple[bool, str]:
+    """Check all parts of a kind; the level is divided by their number, as each is one more try."""
+    ratios = {name: part.ratio for name, part in parts.items()}
+    worse = [
+        name
+        for name, part in parts.items()
+        if len(part.candidate) >= LEAST_ORIGINS
+        and part.exceeds(0.0)
+        and part.chance(0.0) <= LEVEL / len(parts)
+    ]
+    if worse:
+        listed = ", ".join(f"{ratios[name]:.2f} times at {name}" for name in worse)
+        return False, f"by {kind}, its loss is above that of persistence: {listed}"
+    name = max(ratios, key=lambda one: ratios[one])
+    return True, (
+        f"at no {kind} is it significantly worse than persistence; the highest is "
+        f"{ratios[name]:.2f} times its loss, at {name}"
+    )
+
+
 def _against_champion(comparison: Comparison | str, margin: float) -> tuple[bool, str]:
     if isinstance(comparison, str):
         return True, f"it was not compared with a champion: {comparison}"
     count = len(comparison.candidate)
-    mine, theirs = float(comparison.candidate.mean()), float(comparison.champion.mean())
-    figures = f"{mine:.4f} to {theirs:.4f} over {count} days"
+    mine, theirs = float(comparison.candidate.mean()), float(comparison.other.mean())
+    figures = f"{mine:.4f} to {theirs:.4f} over {count} origins"
     if count < LEAST_ORIGINS:
-        return True, f"too few days to compare it with the champion: {figures}"
+        return True, f"too few origins to compare it with the champion: {figures}"
     chance = comparison.chance(margin)
     worse = comparison.exceeds(margin) and chance <= LEVEL
     # a champion without any loss, as on values that never change, is no divisor
     share = f"{abs(mine / theirs - 1):.1%} " if theirs else ""
     return not worse, (
-        f"its mean daily loss is {share}{_position(mine, theirs)} the champion's ({figures}); "
+        f"its mean loss is {share}{_position(mine, theirs)} the champion's ({figures}); "
         f"{margin:.0%} above is "
         f"allowed, and a model at that limit has a loss this high with probability {chance:.0%}"
     )

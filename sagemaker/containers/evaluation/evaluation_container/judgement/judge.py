@@ -19,6 +19,9 @@ from evaluation_container.scoring import metrics
 from evaluation_container.scoring.metrics import Floats
 from evaluation_container.scoring.scores import OVERALL, Score, Truth, scores
 
+PERSISTENCE = "persistence"
+"""Name of the baseline that no part of a candidate's forecasts may be worse than."""
+
 _MESSAGE = 1000
 """Maximum length of the ExitMessage in characters, a little below SageMaker's limit."""
 
@@ -49,6 +52,7 @@ def judge(arguments: Sequence[str]) -> str:
     verdict = decide(
         found[CANDIDATE][OVERALL].errors,
         {name: found[name][OVERALL].errors for name in judged.baselines},
+        _parts(judged.truth, forecasts[CANDIDATE], judged.baselines[PERSISTENCE]),
         comparison,
         limits,
     )
@@ -59,7 +63,7 @@ def judge(arguments: Sequence[str]) -> str:
     options.out.mkdir(parents=True, exist_ok=True)
     _write(options.out / "metrics.json", _metrics(found, comparison, judged))
     _write(options.out / "gate.json", {**asdict(verdict), "limits": asdict(limits), **figures})
-    losses, totals = _by_day(judged.truth, forecasts[CANDIDATE])
+    losses, totals = _by_origin(judged.truth, forecasts[CANDIDATE])
     with_losses(Reference.read(options.judged), losses, totals).write(options.out)
     page = _report(judged, forecasts, verdict).html()
     (options.out / "report.html").write_text(page, encoding="utf-8")
@@ -73,11 +77,23 @@ def _comparison(judged: Judged, forecasts: Mapping[str, Floats], failure: str) -
             return f"it could not forecast: {failure}"
         return "it knows none of the series" if judged.package else "there is none"
     truth = _compared(judged)
-    mine, theirs = (_loss_by_day(truth, forecasts[model]) for model in (CANDIDATE, CHAMPION))
+    mine, theirs = (_loss_by_origin(truth, forecasts[model]) for model in (CANDIDATE, CHAMPION))
     kept = np.isfinite(mine)
     if not kept.any():
-        return "it was trained on all of these days"
+        return "it was trained on all of these hours"
     return Comparison(mine[kept], theirs[kept])
+
+
+def _parts(truth: Truth, forecast: Floats, persistence: Floats) -> dict[str, dict[str, Comparison]]:
+    """Return comparisons with persistence by hour of origin."""
+    mine, theirs = (_loss_by_origin(truth, one) for one in (forecast, persistence))
+    there = np.isfinite(mine)
+    by_hour = {
+        f"{hour:02}:00 UTC": Comparison(mine[kept], theirs[kept])
+        for hour, places in truth.hours().items()
+        if (kept := np.array([place for place in places if there[place]], dtype=int)).size
+    }
+    return {"hour of origin": by_hour}
 
 
 def _compared(judged: Judged) -> Truth:
@@ -104,9 +120,9 @@ def _of_series(truth: Truth, kept: Mask) -> Truth:
     )
 
 
-def _loss_by_day(truth: Truth, forecast: Floats) -> Floats:
+def _loss_by_origin(truth: Truth, forecast: Floats) -> Floats:
     """Return each origin's weighted quantile loss, averaged over pollutants; NaN without values."""
-    losses, totals = _by_day(truth, forecast)
+    losses, totals = _by_origin(truth, forecast)
     found = [losses[name] / np.where(totals[name] > 0, totals[name], np.nan) for name in losses]
     there = np.isfinite(found).any(axis=0)
     means = np.full(len(truth.origins), np.nan)
@@ -114,7 +130,7 @@ def _loss_by_day(truth: Truth, forecast: Floats) -> Floats:
     return means
 
 
-def _by_day(truth: Truth, forecast: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
+def _by_origin(truth: Truth, forecast: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Return by pollutant each origin's mean quantile loss and the sum of its observed values."""
     losses, totals = {}, {}
     for pollutant in truth.observed_pollutants():
@@ -133,7 +149,7 @@ def _figures(
     return {
         "wql": _round(mine.weighted_quantile_loss),
         "wql_champion": None if champion is None else _round(champion),
-        "wql_persistence": _round(_loss(found["persistence"])),
+        "wql_persistence": _round(_loss(found[PERSISTENCE])),
         "wql_naive_24": _round(_loss(found["daily seasonal naive"])),
         "nd": _round(mine.normalized_deviation),
         "mase": _round(mine.mean_absolute_scaled_error),
@@ -148,9 +164,9 @@ def _metrics(
     if not isinstance(comparison, str):
         compared = {
             "package": judged.package,
-            "days": len(comparison.candidate),
+            "origins": len(comparison.candidate),
             "candidate": [_round(value) for value in comparison.candidate],
-            "champion": [_round(value) for value in comparison.champion],
+            "champion": [_round(value) for value in comparison.other],
         }
     return {
         "origins": [origin.isoformat() for origin in judged.truth.origins],
@@ -177,8 +193,9 @@ def _report(judged: Judged, forecasts: Mapping[str, Floats], verdict: Verdict) -
                 "This report shows only the series that the champion also knows; the gate used all."
             )
     facts = [
-        f"{len(truth.stations)} series were forecast from {len(origins)} midnights (UTC), "
-        f"{origins[0]:%Y-%m-%d} to {origins[-1]:%Y-%m-%d}. The candidate was not trained on them.",
+        f"{len(truth.stations)} series were forecast from {len(origins)} origins, "
+        f"{origins[0]:%Y-%m-%d %H:%M} to {origins[-1]:%Y-%m-%d %H:%M} UTC. The "
+        "candidate was not trained on their hours.",
     ]
     if judged.package:
         facts.append(f"The champion is {judged.package}.")

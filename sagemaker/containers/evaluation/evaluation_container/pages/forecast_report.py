@@ -19,6 +19,7 @@ from evaluation_container.scoring.scores import (
     loss_by_lead,
     loss_by_series,
     scores,
+    scores_by_hour,
     share_below,
 )
 
@@ -80,6 +81,7 @@ class Report:
                 "</ul>",
                 _table(found),
                 f'<div class="charts">{self._by_lead()}{self._reliability()}</div>',
+                self._by_hour(),
                 self._fans(),
                 self._worst(),
                 _seeds(self.seeds),
@@ -98,6 +100,26 @@ class Report:
             "Mean of all pollutants; lower is better.",
             _figure(charts.by_lead(curves)),
             _key(self.forecasts),
+        )
+
+    def _by_hour(self) -> str:
+        found = {name: scores_by_hour(self.truth, one) for name, one in self.forecasts.items()}
+        hours = list(found[self._chosen])
+        if len(hours) < 2:
+            return ""
+        rows = []
+        for name, by_hour in found.items():
+            cells = [_name(name)]
+            for hour in hours:
+                cells.append(_cell(f"{by_hour[hour].errors.weighted_quantile_loss:.4f}"))
+                cells += [_coverage(80, by_hour[hour].coverage[80])]
+            rows.append(_row(cells, "chosen" if name == self._chosen else ""))
+        heads = [head for hour in hours for head in (f"{hour:02}:00", "80 % band")]
+        return _section(
+            "Error by hour of origin",
+            "wQL of all pollutants and the share of observed values within the 80 % band, by the "
+            "hour of the day from which is forecast.",
+            _grid([_head("forecast", "name"), *map(_head, heads)], ["".join(rows)]),
         )
 
     def _reliability(self) -> str:

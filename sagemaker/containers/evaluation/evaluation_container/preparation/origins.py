@@ -1,7 +1,7 @@
 """Writes the candidate's training channel and the data that it and the champion are judged on.
 
-All models forecast from the same newest midnights. The candidate is trained on the hours before
-the first of them, so a model is judged on hours that it has not seen.
+All models forecast from the same newest origins, which are spread over the day. The candidate is
+trained on the hours before the first of them, so a model is judged on hours that it has not seen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from evaluation_container.preparation.judged_forecasts import (
     LEVELS,
     Judged,
 )
-from evaluation_container.preparation.tuning_channels import daily_origins
+from evaluation_container.preparation.tuning_channels import spread_origins
 from evaluation_container.scoring.baselines import BASELINES
 from evaluation_container.scoring.metrics import naive_scale
 from evaluation_container.scoring.scores import Truth
@@ -76,19 +76,19 @@ def origins(arguments: Sequence[str]) -> str:
     parser.add_argument("--champion", type=Path, required=True, help="folder of its index")
     parser.add_argument("--package", default="", help="the champion's ARN; empty without one")
     parser.add_argument("--data-end", default="", help="end of the champion's training data")
-    parser.add_argument("--origins", type=int, required=True, help="days that are judged")
+    parser.add_argument("--origins", type=int, required=True, help="forecasts that are judged")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     series = read_channel(options.series, pandas_frequency(FREQUENCY))
     index = _index(options.categories)
     champion = Champion(options.package, _index(options.champion), _hour(options.data_end))
-    firsts = daily_origins(series, options.origins, 0)
+    firsts = spread_origins(series, options.origins, 0)
     train = [one for one in (_before(one, firsts[0]) for one in series) if one.is_observed]
     if not train:
         raise DataError(
             f"nothing was observed before the first origin, {firsts[0].to_timestamp()}: the series "
             f"start at {min(one.start for one in series).to_timestamp()}; wait for more days, or "
-            f"judge on fewer than {options.origins}"
+            f"judge on fewer than {options.origins} origins"
         )
     index = _trained(index, train)
     known = _known(series, train)

@@ -1,9 +1,9 @@
 """Writes the channels of a tuning job; its test days lie before the days that the gate judges on.
 
 A search selects the values with the lowest loss on its test hours, so that loss is too optimistic.
-On the gate's hours, the gate would be too optimistic as well; therefore the test days come before
-its origins. A single day is not representative either: the test channel has each series once per
-origin, each ending a day later, as
+On the gate's hours, the gate would be too optimistic as well; therefore the test origins come
+before the gate's. A single origin is not representative either: the test channel has each series
+once per origin, each ending `ORIGIN_STEP` hours later, similar to what
 https://docs.aws.amazon.com/sagemaker/latest/dg/deepar.html#deepar-best-practices recommends.
 """
 
@@ -26,7 +26,13 @@ from forecast_format.series import Series
 
 from contracts.models.forecast_input import FREQUENCY, HORIZON, RECENT_HOURS
 
-DAY = 24
+ORIGIN_STEP = 30
+"""Hours between origins. Each is six hours later in the day than the one before it, because the API
+forecasts from any hour; and no two forecasts share an hour, so that their errors can be compared as
+independent ones."""
+
+HOURS_OF_DAY = 6
+"""Origins are at multiples of this hour of the day."""
 
 
 def holdout(arguments: Sequence[str]) -> str:
@@ -34,11 +40,11 @@ def holdout(arguments: Sequence[str]) -> str:
     parser = argparse.ArgumentParser(prog="holdout")
     parser.add_argument("--channel", type=Path, required=True, help="folder of whole series")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--origins", type=int, required=True, help="days to test on")
-    parser.add_argument("--kept", type=int, required=True, help="days after them, for the gate")
+    parser.add_argument("--origins", type=int, required=True, help="forecasts to test on")
+    parser.add_argument("--kept", type=int, required=True, help="origins after them, for the gate")
     options = parser.parse_args(arguments)
     series = read_channel(options.channel, pandas_frequency(FREQUENCY))
-    origins = daily_origins(series, options.origins, options.kept)
+    origins = spread_origins(series, options.origins, options.kept)
     train, test = split(series, origins)
     return json.dumps(
         {
@@ -51,11 +57,20 @@ def holdout(arguments: Sequence[str]) -> str:
     )
 
 
-def daily_origins(series: Sequence[Series], days: int, kept: int) -> list[pd.Period]:
-    """Return the midnights of `days` days, which are followed by `kept` whole days."""
+def spread_origins(series: Sequence[Series], count: int, kept: int) -> list[pd.Period]:
+    """Return origins `ORIGIN_STEP` hours apart, spread over the day.
+
+    Parameters
+    ----------
+    count
+        Number of origins.
+    kept
+        Number of further origins that follow them. The last one's forecast hours are known.
+    """
     end = max(one.start + len(one.target) for one in series)
-    first = end - end.hour - (days + kept) * DAY
-    return [first + day * DAY for day in range(days)]
+    last = end - end.hour % HOURS_OF_DAY - HORIZON
+    first = last - (count + kept - 1) * ORIGIN_STEP
+    return [first + number * ORIGIN_STEP for number in range(count)]
 
 
 def split(

@@ -6,7 +6,7 @@ Forecasts have the shape (series, origins, hours, levels), in the order of `Trut
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -58,6 +58,22 @@ class Truth:
             for name in dict.fromkeys(self.pollutants)
             if np.nansum(np.abs(self.actual[self.series_of(name)]))
         ]
+
+    def hours(self) -> dict[int, list[int]]:
+        """Return the indices of the origins by their hour of the day."""
+        found: dict[int, list[int]] = {}
+        for place, origin in enumerate(self.origins):
+            found.setdefault(origin.hour, []).append(place)
+        return dict(sorted(found.items()))
+
+    def from_origins(self, places: Sequence[int]) -> Truth:
+        """Return the truth of some of the origins, by their indices."""
+        return replace(
+            self,
+            origins=[self.origins[place] for place in places],
+            actual=self.actual[:, places],
+            before=self.before[:, places],
+        )
 
     def bands(self) -> dict[int, tuple[int, int]]:
         """Return the indices of the bounds of each of `BANDS` whose bounds were forecast."""
@@ -116,6 +132,18 @@ def scores(truth: Truth, forecast: Floats) -> dict[str, Score]:
         },
     )
     return found
+
+
+def scores_by_hour(truth: Truth, forecast: Floats) -> dict[int, Score]:
+    """Score all pollutants together by the origins' hour of the day.
+
+    Hours without any observed value are left out.
+    """
+    return {
+        hour: scores(truth.from_origins(places), forecast[:, places])[OVERALL]
+        for hour, places in truth.hours().items()
+        if np.nansum(np.abs(truth.actual[:, places]))
+    }
 
 
 def loss_by_lead(truth: Truth, forecast: Floats) -> Floats:

@@ -12,6 +12,7 @@ from cyclopts import Parameter, Token
 from rich.console import Console
 
 from forecasting.backtest.forecasters.by_name import BASELINES, CHAMPION
+from forecasting.backtest.rolling_origin import ORIGIN_HOURS
 from forecasting.cli import backtest as work
 from forecasting.cli.backtest_options import Options
 from forecasting.cli.options import STATE, Count, Environment, State
@@ -33,19 +34,31 @@ def _names(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(name for token in tokens for name in _parts(token.value))
 
 
-def _seeds(_: object, tokens: Sequence[Token]) -> tuple[int, ...]:
+def _numbers(tokens: Sequence[Token], expected: str) -> tuple[int, ...]:
     text = ",".join(token.value for token in tokens)
     try:
-        seeds = tuple(dict.fromkeys(int(name) for name in _parts(text)))
+        numbers = tuple(dict.fromkeys(int(name) for name in _parts(text)))
     except ValueError:
-        seeds = ()
-    if not seeds or min(seeds) < 0:
-        raise ValueError(f"expected seeds such as 1,2,3; got {text!r}")
-    return seeds
+        numbers = ()
+    if not numbers or min(numbers) < 0:
+        raise ValueError(f"expected {expected}; got {text!r}")
+    return numbers
+
+
+def _seeds(_: object, tokens: Sequence[Token]) -> tuple[int, ...]:
+    return _numbers(tokens, "seeds such as 1,2,3")
+
+
+def _hours(_: object, tokens: Sequence[Token]) -> tuple[int, ...]:
+    return tuple(sorted(_numbers(tokens, "hours of the day such as 0,12")))
 
 
 Day = Annotated[datetime, Parameter(converter=_day)]
 Models = Annotated[tuple[str, ...], Parameter(converter=_names, show_default=",".join(BASELINES))]
+Hours = Annotated[
+    tuple[int, ...],
+    Parameter(converter=_hours, n_tokens=1, show_default=",".join(map(str, ORIGIN_HOURS))),
+]
 Seeds = Annotated[
     tuple[int, ...],
     Parameter(converter=_seeds, alias="--seed", n_tokens=1, show_default="1"),
@@ -59,6 +72,7 @@ def backtest(
     train_end: Day | None = None,
     test_end: Day | None = None,
     origin_step: int = 1,
+    origin_hours: Hours = ORIGIN_HOURS,
     model: str = CHAMPION,
     baselines: Models = tuple(BASELINES),
     seeds: Seeds = (1,),
@@ -82,7 +96,9 @@ def backtest(
     test_end
         First day without an origin.
     origin_step
-        Days between origins.
+        Days between days with origins.
+    origin_hours
+        Hours of the day to forecast from, separated by commas.
     model
         Model to judge.
     baselines
@@ -105,6 +121,7 @@ def backtest(
         train_end=train_end,
         test_end=test_end,
         origin_step=origin_step,
+        origin_hours=origin_hours,
         out=out,
         model=model,
         baselines=baselines,
