@@ -23,6 +23,10 @@ GAP_INTERVAL = 31
 """One origin in this many is repeated with history removed, once per kind of gap: a tree that has
 never seen a missing value treats it as zero."""
 
+LEAST_GAPS = 8
+"""Number of origins of each kind of gap that a short history has, so that the hours of the day
+occur among them."""
+
 SILENCES = (12, 72, 2 * WEEK, LOOK_BACK)
 """Hours of device silence before an origin with removed history."""
 
@@ -109,9 +113,9 @@ def _rows(
 
 def _lacking(series: Series, positions: Positions) -> Iterator[tuple[Series, Positions]]:
     """Yield the series without related ones, after a silence, and both; each with some origins."""
+    interval = min(GAP_INTERVAL, max(1, len(positions) // LEAST_GAPS))
     alone, silent, neither = (
-        positions[number * GAP_INTERVAL // 3 % len(positions) :: GAP_INTERVAL]
-        for number in range(3)
+        positions[number * interval // 3 % len(positions) :: interval] for number in range(3)
     )
     target = series.target.copy()
     for position in np.concatenate([silent, neither]):
