@@ -96,7 +96,7 @@ def test_parts_that_are_not_significantly_worse_are_accepted_with_the_highest():
     found = verdict(parts=parts)
     assert found.accepted
     assert any(
-        reason.startswith("at no hour is it significantly worse than persistence; the highest is ")
+        reason.startswith("at no hour is its loss significantly above that of persistence; the ")
         for reason in found.reasons
     )
 

@@ -9,6 +9,7 @@ large by chance. See docs/adr/0011.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -151,7 +152,6 @@ def _band(coverage: float, limits: Limits) -> tuple[bool, str]:
 
 def _by_part(kind: str, parts: Mapping[str, Comparison]) -> tuple[bool, str]:
     """Check all parts of a kind; the level is divided by their number, as each is one more try."""
-    ratios = {name: part.ratio for name, part in parts.items()}
     worse = [
         name
         for name, part in parts.items()
@@ -160,13 +160,19 @@ def _by_part(kind: str, parts: Mapping[str, Comparison]) -> tuple[bool, str]:
         and part.chance(0.0) <= LEVEL / len(parts)
     ]
     if worse:
-        listed = ", ".join(f"{ratios[name]:.2f} times at {name}" for name in worse)
+        listed = ", ".join(_place(name, parts[name]) for name in worse)
         return False, f"by {kind}, its loss is above that of persistence: {listed}"
-    name = max(ratios, key=lambda one: ratios[one])
+    name = max(parts, key=lambda one: parts[one].ratio)
     return True, (
-        f"at no {kind} is it significantly worse than persistence; the highest is "
-        f"{ratios[name]:.2f} times its loss, at {name}"
+        f"at no {kind} is its loss significantly above that of persistence; the highest is "
+        f"{_place(name, parts[name])}"
     )
+
+
+def _place(name: str, part: Comparison) -> str:
+    if math.isinf(part.ratio):  # persistence has no loss on values that never change
+        return f"{part.candidate.mean():.4f} to 0 at {name}"
+    return f"{part.ratio:.2f} times at {name}"
 
 
 def _against_champion(comparison: Comparison | str, margin: float) -> tuple[bool, str]:
