@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from contracts.recordings.column_map import SHIPPED, ColumnMap
 from contracts.recordings.errors import NoHeaderError, RecordingError
 from contracts.recordings.recorded_file import RecordedFile
 from contracts.recordings.text_files import TextFile
 
+T = TypeVar("T")
+
 STATIONS_FILE = "stations.csv"
 """File in the folder with the columns station, longitude, latitude; needed to send readings."""
 
 _CSV_NAMES = (".csv", ".csv.gz")
+_SHOWN = 3
+_TRIED = 20
 
 
 def station_files(folder: Path, columns: ColumnMap) -> dict[str, list[Path]]:
@@ -33,16 +39,48 @@ def station_files(folder: Path, columns: ColumnMap) -> dict[str, list[Path]]:
     return found
 
 
-def unmatched(folder: Path, columns: ColumnMap) -> list[Path]:
-    """Returns the CSV files of a folder with names that the map does not describe."""
+def unmatched(folder: Path, columns: ColumnMap) -> list[str]:
+    """Returns a line about each CSV file of a folder whose name the map does not describe."""
     used = {path for paths in _matching(folder, columns).values() for path in paths}
-    return [path for path in _files(folder) if path.name.endswith(_CSV_NAMES) and path not in used]
+    return [
+        f"left out, the whole file: {path}: expected a name like {columns.file_pattern}"
+        for path in _files(folder)
+        if path.name.endswith(_CSV_NAMES) and path not in used
+    ]
+
+
+def examined(
+    files: Mapping[str, Sequence[Path]], examine: Callable[[Path], T]
+) -> tuple[dict[str, list[T]], list[str]]:
+    """Examines the files of each station, and leaves out those that cannot be used.
+
+    Returns
+    -------
+    The results of each station that has any, and a line about each file that is left out.
+
+    Raises
+    ------
+    RecordingError
+        No file can be used; the error is that of the first.
+    """
+    found: dict[str, list[T]] = {}
+    errors: list[RecordingError] = []
+    for station, paths in files.items():
+        for path in paths:
+            try:
+                found.setdefault(station, []).append(examine(path))
+            except RecordingError as error:
+                errors.append(error)
+    usable = {station: results for station, results in found.items() if results}
+    if not usable:
+        raise errors[0]
+    return usable, [f"left out, the whole file: {error}" for error in errors]
 
 
 def column_map(folder: Path, name: str | None) -> ColumnMap:
     """Reads a map by its name or file; without one, finds the built-in map that fits a folder.
 
-    A map fits if it describes the name and the header of a file.
+    A map fits if it describes the name and the header of any of the first files.
 
     Raises
     ------
@@ -54,25 +92,27 @@ def column_map(folder: Path, name: str | None) -> ColumnMap:
     fitting, complaints = {}, []
     for shipped in SHIPPED:
         columns = ColumnMap.named(shipped)
-        for paths in list(_matching(folder, columns).values())[:1]:
+        paths = [path for paths in _matching(folder, columns).values() for path in paths]
+        for path in paths[:_TRIED]:
             try:
-                RecordedFile.open(paths[0], columns)
+                RecordedFile.open(path, columns)
             except NoHeaderError:
                 continue
             except RecordingError as error:
                 complaints.append(f"{shipped}: {error}")
             else:
                 fitting[shipped] = columns
+                break
     if len(fitting) == 1:
         return next(iter(fitting.values()))
     if fitting:
         raise RecordingError(
             f"several column maps fit the files of {folder}: name one of {', '.join(fitting)}"
         )
+    problem = "; ".join(complaints[:_SHOWN]) or _about(folder)
     raise RecordingError(
-        f"no built-in column map ({', '.join(SHIPPED)}) fits the files of {folder}: "
-        f"{'; '.join(complaints) or _about(folder)}. Name a map, or a file in TOML that describes "
-        "the columns"
+        f"no built-in column map ({', '.join(SHIPPED)}) fits the files of {folder}: {problem}. "
+        "Name a map, or a file in TOML that describes the columns"
     )
 
 

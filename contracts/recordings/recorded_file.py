@@ -295,7 +295,7 @@ def _header(text: TextFile, columns: ColumnMap) -> _Header:
         if all(_has(header, name) for name in columns.time):
             return header
     if first is None:
-        raise RecordingError(f"{text.path} is empty; expected a header and rows")
+        raise RecordingError(f"{text.path}: expected a header and rows of CSV; got neither")
     raise NoHeaderError(
         f"{text.path}: expected a header with the time's columns ({', '.join(columns.time)}), "
         f"divided by {columns.delimiter!r}, in the first {HEADER_LINES} lines; line {first.line} "

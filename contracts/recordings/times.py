@@ -15,6 +15,7 @@ from contracts.recordings.errors import UnreadableError
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _UTC_NAME = re.compile(r"\s*(UTC|GMT)$", re.IGNORECASE)
+_APART = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 _EARLIEST = datetime.fromisoformat(EARLIEST)
 _CACHED_TEXTS = 1 << 16
 
@@ -100,10 +101,13 @@ def _format(columns: ColumnMap) -> tuple[str, Callable[..., datetime]]:
     if len(columns.time) == 4:
         return "whole numbers of an existing year, month, day and hour", _from_parts
     expected = "an ISO 8601 time such as 2020-01-31 13:00 (others need time_format)"
-    return expected, lambda *texts: _with_hour_24(
-        datetime.fromisoformat,
-        _UTC_NAME.sub("+00:00", " ".join(text.strip() for text in texts)),
-    )
+    return expected, lambda *texts: _with_hour_24(datetime.fromisoformat, _iso(texts))
+
+
+def _iso(texts: Sequence[str]) -> str:
+    """Returns a time as ISO 8601 writes it: with the offset of UTC, and no blank before offsets."""
+    text = " ".join(text.strip() for text in texts)
+    return _APART.sub("", _UTC_NAME.sub("+00:00", text))
 
 
 def _epoch(text: str, scale: float) -> datetime:

@@ -30,7 +30,7 @@ from device.errors import DeviceError
 from device.mqtt.kit import ConnectionKit
 from device.replay.fleet import Replay, replay_fleet, summary
 from device.sensors.readings import Recording
-from device.sensors.recordings import find_recordings, unused_files
+from device.sensors.recordings import find_recordings
 from device.sensors.simulation import SITES, SimulatedRecording, sites
 from device.sensors.stations import thing_name_of, thing_names
 
@@ -169,8 +169,7 @@ def _recordings(source: SourceOptions) -> list[Recording]:
         columns = column_map(source.data, source.columns)
         days = source.days or RECORDED_DAYS
         found = find_recordings(source.data, columns, days=days, limit=source.stations)
-        notes = [note for recording in found for note in recording.notes]
-        for note in [*notes, *unused_files(source.data, columns)]:
+        for note in [note for recording in found for note in recording.notes]:
             print(f"lakecast device: {note}", file=sys.stderr)
         return list(found)
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from contracts.recordings.column_map import UCI_BEIJING, ColumnMap
 from contracts.recordings.errors import RecordingError
-from contracts.recordings.folder import STATIONS_FILE, station_files, unmatched
+from contracts.recordings.folder import STATIONS_FILE, examined, station_files, unmatched
 from contracts.recordings.left_out import LeftOut
 from contracts.recordings.recorded_file import RecordedFile
 from device.sensors.readings import Reading, Station
@@ -53,7 +53,8 @@ class CsvRecording:
     expected
         Number of readings.
     notes
-        Lines about what its files lack, and what was left out of them.
+        Lines about what its files lack, and what was left out of them; those of the first station
+        include lines about files that are left out as a whole.
     """
 
     station: Station
@@ -95,12 +96,12 @@ def find_recordings(
     Raises
     ------
     RecordingError
-        No file matches, a file does not fit the map, two files are the same, or coordinates are
-        missing.
+        No file matches or fits the map, two files are the same, or coordinates are missing.
     """
     chosen = dict(list(station_files(folder, columns).items())[:limit])
     stations = read_stations(folder / STATIONS_FILE, chosen)
-    surveys = {name: [_survey(path, columns) for path in paths] for name, paths in chosen.items()}
+    surveys, notes = examined(chosen, lambda path: _survey(path, columns))
+    notes += unmatched(folder, columns)
     for one_station in surveys.values():
         _check_distinct(one_station)
     times = [survey.times for one_station in surveys.values() for survey in one_station]
@@ -109,23 +110,17 @@ def find_recordings(
     if days is not None:
         start = max(start, end - timedelta(days=days))
     window = (int(start.timestamp()), int(end.timestamp()))
-    found = [
+    return [
         CsvRecording(
             station=stations[name],
             parts=tuple(CsvFile(one.file, stations[name], start, end) for one in one_station),
             expected=sum(window[0] <= at < window[1] for one in one_station for at in one.times),
-            notes=tuple(note for one in one_station for note in one.notes),
+            notes=(
+                *(notes if number == 0 else ()),
+                *(note for one in one_station for note in one.notes),
+            ),
         )
-        for name, one_station in surveys.items()
-    ]
-    return found
-
-
-def unused_files(folder: Path, columns: ColumnMap) -> list[str]:
-    """Return a line about each CSV file of a folder that is not a station's."""
-    return [
-        f"left out: {path}: expected a name like {columns.file_pattern}"
-        for path in unmatched(folder, columns)
+        for number, (name, one_station) in enumerate(surveys.items())
     ]
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from contracts.recordings.errors import RecordingError
-from contracts.recordings.folder import STATIONS_FILE, column_map, station_files
+from contracts.recordings.folder import STATIONS_FILE, column_map, examined, station_files
 from contracts.recordings.left_out import LeftOut
 from contracts.recordings.recorded_file import RecordedFile
 
@@ -36,7 +36,7 @@ class Recorded:
         Raises
         ------
         RecordingError
-            A file cannot be read, or the readings cover less.
+            No file can be used, or the readings cover less.
         """
         columns = column_map(self.folder, self.columns)
         if not (self.folder / STATIONS_FILE).is_file():
@@ -44,12 +44,14 @@ class Recorded:
                 f"{self.folder / STATIONS_FILE} is missing: it gives the stations' coordinates "
                 "(columns station, longitude, latitude)"
             )
-        moments: list[datetime] = []
-        for paths in station_files(self.folder, columns).values():
-            for path in paths:
-                file = RecordedFile.open(path, columns)
-                found = [row.moment for row in file.rows(LeftOut(path))]
-                moments += (min(found), max(found))
+
+        def span(path: Path) -> tuple[datetime, datetime]:
+            file = RecordedFile.open(path, columns)
+            moments = [row.moment for row in file.rows(LeftOut(path))]
+            return min(moments), max(moments)
+
+        spans, _ = examined(station_files(self.folder, columns), span)
+        moments = [moment for found in spans.values() for pair in found for moment in pair]
         covered = max(moments) - min(moments)
         if covered < least:
             raise RecordingError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections.abc import Callable
 from datetime import datetime
@@ -13,7 +14,7 @@ import pandas as pd
 from contracts.recordings.column_map import ColumnMap
 from contracts.recordings.drivers import WIND_DIRECTION
 from contracts.recordings.errors import RecordingError
-from contracts.recordings.folder import column_map, station_files, unmatched
+from contracts.recordings.folder import column_map, examined, station_files, unmatched
 from contracts.recordings.left_out import LeftOut
 from contracts.recordings.recorded_file import RecordedFile
 from forecasting.backtest.forecasters.base import Report
@@ -63,21 +64,26 @@ def read(
     Raises
     ------
     ForecastingError
-        The folder does not exist, no map fits its files, or a file cannot be read.
+        The folder does not exist, no map fits its files, or none can be used.
     """
     try:
         if not folder.is_dir():
             raise ForecastingError(f"DATA must be a folder of CSV files; there is none at {folder}")
         chosen = column_map(folder, columns)
         files = station_files(folder, chosen)
-        for path in unmatched(folder, chosen):
-            tell(f"left out: {path}: expected a name like {chosen.file_pattern}")
-        frames = {}
-        for station, paths in files.items():
-            frames[station] = _hourly([_rows(path, chosen, tell) for path in paths])
-            report(len(frames) / len(files))
+        total = sum(map(len, files.values()))
+        done = itertools.count(1)
+
+        def rows(path: Path) -> pd.DataFrame:
+            report(next(done) / total)
+            return _rows(path, chosen, tell)
+
+        read_files, notes = examined(files, rows)
+        for note in [*notes, *unmatched(folder, chosen)]:
+            tell(note)
     except RecordingError as error:
         raise ForecastingError(str(error)) from None
+    frames = {station: _hourly(rows) for station, rows in read_files.items()}
     first = min(frame.index[0] for frame in frames.values())
     last = max(frame.index[-1] for frame in frames.values())
     grid = pd.date_range(first, last, freq="h")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from contracts.recordings.column_map import UCI_BEIJING, ColumnMap
 from contracts.recordings.errors import RecordingError
-from contracts.recordings.folder import column_map, station_files, unmatched
+from contracts.recordings.folder import column_map, examined, station_files, unmatched
 
 HEADERS = {
     "london": ("my1.csv", "date,NO2"),
@@ -64,4 +66,19 @@ def test_files_are_those_of_each_station_by_name_and_others_are_listed(tmp_path)
         (tmp_path / name).touch()
     columns = ColumnMap.named("sensor-community")
     assert station_files(tmp_path, columns) == {"12": [tmp_path / names[1], tmp_path / names[0]]}
-    assert unmatched(tmp_path, columns) == [tmp_path / "x.csv"]
+    [note] = unmatched(tmp_path, columns)
+    assert note.startswith(f"left out, the whole file: {tmp_path / 'x.csv'}: expected a name like")
+
+
+def test_a_file_that_cannot_be_used_is_left_out_unless_it_is_the_only_one():
+    def examine(path: Path) -> str:
+        if path.name == "bad":
+            raise RecordingError("bad: expected better")
+        return path.name
+
+    files = {"a": [Path("1"), Path("bad")], "b": [Path("bad")], "c": [Path("2")]}
+    found, notes = examined(files, examine)
+    assert found == {"a": ["1"], "c": ["2"]}
+    assert notes == ["left out, the whole file: bad: expected better"] * 2
+    with pytest.raises(RecordingError, match="expected better"):
+        examined({"b": [Path("bad")]}, examine)

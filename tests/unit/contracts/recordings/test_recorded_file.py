@@ -141,7 +141,7 @@ def test_columns_without_a_name_and_blank_rows_may_follow(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "is empty"),
+        ("", "expected a header and rows of CSV; got neither"),
         ("date,no2\n", "no rows after its header, line 1"),
         ("date,no2\n2020-01-01,1,5\n2020-01-02,2,5\n", "line 2: expected 2 fields.*got 3"),
         ("date,no2\n01/02/2020,1\n2020-01-02,2\n02/02/2020,1\n", "2 of 3 rows cannot be read"),
@@ -230,6 +230,8 @@ def test_a_long_file_without_the_maps_parameters_is_an_error_that_names_those_fo
     [
         ("", "'date'", "2020-01-01 00:00:39 UTC", "2020-01-01 00:00:39"),
         ("", "'date'", "2020-01-01T05:00Z", "2020-01-01 05:00"),
+        ("", "'date'", "2020-01-01 05:00:00 +01:00", "2020-01-01 04:00"),
+        ("", "'date'", "2020-01-01 05:00:00.000 -0130", "2020-01-01 06:30"),
         ("", "'date'", "2020-01-01", "2020-01-01"),
         ("", "'date'", "2020-12-31 24:00", "2021-01-01"),
         ("", "['date', 'b']", "2020-01-01,05:00", "2020-01-01 05:00"),

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.recordings.column_map import UCI_BEIJING, ColumnMap
 from contracts.recordings.errors import RecordingError
-from device.sensors.recordings import find_recordings, unused_files
+from device.sensors.recordings import find_recordings
 from tests.support.recorded import RECORDED
 
 HEADER = (
@@ -162,11 +162,20 @@ def test_a_further_file_of_a_station_changes_no_identity_of_the_others(folder):
     assert after.expected == 3
 
 
-def test_a_file_that_no_station_has_is_noted(folder):
+def test_a_file_that_cannot_be_used_stops_no_other(folder):
     write(folder, "Gucheng", row(1, 0))
+    empty = folder / "PRSA_Data_Gucheng_20170301-20170331.csv"
+    empty.write_text(HEADER)
+    other = folder / "PRSA_Data_Dongsi_20130301-20170228.csv"
+    other.write_text("date,no2\n2020-01-01,5\n")
     (folder / "notes.csv").touch()
-    [note] = unused_files(folder, UCI_BEIJING)
-    assert note.startswith(f"left out: {folder / 'notes.csv'}: expected a name like PRSA_Data_")
+    [recording] = find_recordings(folder)
+    assert recording.station.name == "Gucheng"
+    assert [reading.place for reading in recording.readings()] == [0]
+    format_, rows, name = recording.notes
+    assert format_.startswith(f"left out, the whole file: {other}: expected a header with the time")
+    assert rows == f"left out, the whole file: {empty} holds no rows after its header, line 1"
+    assert name.startswith(f"left out, the whole file: {folder / 'notes.csv'}: expected a name")
 
 
 def test_stations_can_be_limited(folder):

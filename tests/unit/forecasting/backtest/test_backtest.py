@@ -215,6 +215,16 @@ def test_impossible_values_are_missing_and_noted(tmp_path):
     ]
 
 
+def test_a_file_that_cannot_be_used_is_left_out_and_noted(tmp_path):
+    write_station(tmp_path)
+    write_station(tmp_path, "Quay", O3="high")
+    notes = []
+    assert station_files.read(tmp_path, tell=notes.append).stations == ("Hill",)
+    assert len(notes) == 1
+    assert "the whole file" in notes[0]
+    assert "line 2, column O3: expected a number" in notes[0]
+
+
 def test_a_row_of_the_future_does_not_stretch_the_grid(tmp_path):
     frame = write_station(tmp_path)
     frame.loc[47, "year"] = 2099
