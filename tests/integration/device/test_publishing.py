@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from contracts.messages.telemetry import json_schema
+from contracts.recordings.folder import column_map
 from device.agent.loop import Tally
 from device.agent.pace import Pace
 from device.errors import KitError, ProvisioningError
@@ -21,6 +22,7 @@ from device.operator.provisioning import Provisioner, broker_of
 from device.outbox.store import Outbox
 from device.replay.fleet import Replay, replay_one
 from device.sensors.readings import Boot, Reading
+from device.sensors.recordings import find_recordings
 from device.sensors.simulation import SITES, SimulatedRecording
 from localcloud.cloud.launch import start, stop
 from tests.support import telemetry_estate as telemetry
@@ -66,6 +68,24 @@ def test_a_provisioned_device_is_a_thing_with_certificate_and_policy(site):
     modes = {path.name: path.stat().st_mode & 0o777 for path in kit.folder.iterdir()}
     assert kit.folder.stat().st_mode & 0o777 == 0o700
     assert modes["private.key"] == modes["certificate.pem"] == modes["device.json"] == 0o600
+
+
+def test_a_further_daily_file_adds_its_readings_and_repeats_no_others(site, observer, tmp_path):
+    kit = site.kit("daily")
+    (tmp_path / "stations.csv").write_text("station,longitude,latitude\n12,9.2,48.7\n")
+    for day in (1, 2):
+        name = f"2025-01-0{day}_sds011_sensor_12.csv"
+        rows = "".join(f"2025-01-0{day}T{hour:02}:02:35;9;{hour}\n" for hour in range(3))
+        (tmp_path / name).write_text(f"timestamp;P1;P2\n{rows}")
+        [daily] = find_recordings(tmp_path, column_map(tmp_path, None))
+        outcome = replayed(kit, daily)
+        assert (outcome.failure, outcome.tally.acknowledged) == (None, 3 * day)
+        await_that(
+            lambda n=day: len(set(observer.identities("daily"))) == 3 * n, "each reading once"
+        )
+    times = {reading["timestamp"] for reading in observer.readings("daily")}
+    assert {f"2025-01-0{day}T02:02:35Z" for day in (1, 2)} <= times
+    assert len(times) == 6
 
 
 def test_provisioning_again_keeps_the_kit(site):
