@@ -18,6 +18,8 @@ _UTC_NAME = re.compile(r"\s*(UTC|GMT)$", re.IGNORECASE)
 _APART = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 _EARLIEST = datetime.fromisoformat(EARLIEST)
 _CACHED_TEXTS = 1 << 16
+_LONGEST = 100
+"""Maximum length of a time in characters; longer texts are not parsed, or kept in the cache."""
 
 
 class TimeParser:
@@ -54,6 +56,8 @@ class TimeParser:
         UnreadableError
             The time cannot be parsed, does not exist, or lies before `EARLIEST` or in the future.
         """
+        if sum(map(len, texts)) > _LONGEST:
+            raise UnreadableError(self.column, self._expected, " ".join(texts))
         try:
             local = self._parse(*texts)
             moment = self._in_utc(local, series) - self._shift

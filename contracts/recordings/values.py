@@ -14,7 +14,7 @@ from contracts.recordings.units import KNOWN, factor
 LIMITS = {limit.field: (limit.low, limit.high) for limit in CONCENTRATIONS} | DRIVER_LIMITS
 """Possible values of pollutants, as in the contract of the message, and of drivers."""
 
-_REMEMBERED = 1 << 16
+_REMEMBERED, _SHORT = 1 << 16, 40
 _DEGREES = {point: 22.5 * number for number, point in enumerate(COMPASS)}
 
 
@@ -72,7 +72,7 @@ class ValueParser:
             value = self._known[text]
         else:
             value = self._parsed(text.strip(), unit)
-            if unit is None and len(self._known) < _REMEMBERED:
+            if unit is None and len(self._known) < _REMEMBERED and len(text) <= _SHORT:
                 self._known[text] = value
         if value is None:
             self.missing += 1

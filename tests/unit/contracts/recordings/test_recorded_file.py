@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -355,6 +356,17 @@ def test_a_damaged_archive_is_an_error(tmp_path, damage):
 
 
 TIMES = ("2020-01-01 00:00", "2020-01-01 24:00", "2099-01-01", "yesterday")
+
+
+@pytest.mark.parametrize("text", ["24" * 30_000, "0" * 60_000, "," * 60_000, '"' * 60_000])
+def test_a_long_row_costs_as_little_as_a_long_text(tmp_path, text):
+    content = f"date,o3\n2020-01-01,1\n{text},2\n2020-01-03,{text}\n2020-01-02,3\n"
+    begun = time.process_time()
+    rows, _ = read(tmp_path, content, own("time_format = '%Y-%m-%d'"))
+    assert time.process_time() - begun < 1
+    assert [row.values["ozone"] for row in rows if row.values["ozone"]] == [1, 3]
+
+
 VALUES = (
     "1",
     "2.5",
