@@ -122,6 +122,9 @@ CLOCK_TOLERANCE_HOURS = 24
 """Limit by which a reading's time may be ahead of its arrival: clocks are not exact, and a device
 that mistakes local time for UTC is wrong by up to 14 hours."""
 
+MAX_DEPTH = 128
+"""Limit of objects and lists in each other in one message; deeper messages are quarantined."""
+
 MESSAGE_LIMIT_BYTES = 128 * 1024
 """AWS IoT's size limit per message.
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from contracts.lake.runs import FAILED, SUCCEEDED, run_key
 from glue_jobs.errors import JobError, QuarantineError
 from glue_jobs.lake.objects import put_object
 from glue_jobs.runs.arguments import ReportArguments
+from glue_jobs.runs.causes import cause_of
 from glue_jobs.runs.metrics import put_metrics
 from glue_jobs.runs.run_record import RunRecord, columns_of
 
@@ -65,8 +67,7 @@ def reported(
     try:
         counts = work()
     except Exception as error:
-        reason = str(error).partition("\n")[0]  # Java's stack follows
-        _report(record({}, f"{type(error).__name__}: {reason}"), arguments)
+        _report(record({}, cause_of(error)), arguments)
         raise
     run = record(counts)
     excess = quarantine_excess(run, arguments)
@@ -94,11 +95,17 @@ def quarantine_excess(run: RunRecord, arguments: ReportArguments) -> str | None:
 
 
 def run_job(main: Callable[[list[str]], None]) -> None:
-    """Run a job's main function; expected errors end it with one line, not a traceback."""
+    """Run a job's main function; an error ends it with one line that names the cause.
+
+    AWS Glue shows the last line of a failed run. Of an unexpected error, a traceback precedes it.
+    """
     try:
         main(sys.argv)
     except (JobError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(cause_of(error))
 
 
 def _report(run: RunRecord, arguments: ReportArguments) -> None:

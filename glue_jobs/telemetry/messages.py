@@ -18,8 +18,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from contracts.messages.telemetry import VERSIONS, Version, field_types
+from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import COLUMNS, packed
-from glue_jobs.telemetry.parsing import MessageParser, readings_of
+from glue_jobs.telemetry.parsing import MessageParser, is_too_deep, readings_of
 from glue_jobs.telemetry.raw_objects import DamagedObjectError, blocks_of_lines
 from glue_jobs.telemetry.validation import validated
 
@@ -55,7 +56,7 @@ def read_messages(
     buckets
         Number of parts into which a day's devices are split.
     """
-    return _read(spark, folders, _Packing(key_prefix, buckets, tuple(versions)), _delivered)
+    return _read(spark, folders, Packing(key_prefix, buckets, tuple(versions)), _delivered)
 
 
 def read_rule_errors(
@@ -71,7 +72,7 @@ def read_rule_errors(
     Most are not JSON. A valid message, whose rule action failed, becomes a reading: its thing is
     read from the topic, and its hour of arrival replaces the missing time stamp.
     """
-    return _read(spark, folders, _Packing(key_prefix, buckets, tuple(versions)), _failed)
+    return _read(spark, folders, Packing(key_prefix, buckets, tuple(versions)), _failed)
 
 
 def _delivered(parser: MessageParser, path: str, content: bytes) -> Tables:
@@ -89,9 +90,11 @@ def _failed(parser: MessageParser, path: str, content: bytes) -> Tables:
     """
     document, thing = content, ""
     try:
-        error = json.loads(content)
-        document = base64.b64decode(error["base64OriginalPayload"], validate=True)
-        thing = str(error["topic"]).rpartition("telemetry/")[2]
+        text = content.decode()
+        if not is_too_deep(text):
+            error = json.loads(text)
+            document = base64.b64decode(error["base64OriginalPayload"], validate=True)
+            thing = str(error["topic"]).rpartition("telemetry/")[2]
     except (ValueError, KeyError, TypeError, binascii.Error):
         pass  # a document of another kind is quarantined itself
     if text := document.decode("utf-8", "replace").strip():
@@ -99,7 +102,7 @@ def _failed(parser: MessageParser, path: str, content: bytes) -> Tables:
 
 
 @dataclass(frozen=True)
-class _Packing:
+class Packing:
     """Options for validating and packing messages."""
 
     key_prefix: str
@@ -108,7 +111,7 @@ class _Packing:
 
 
 def _read(
-    spark: SparkSession, folders: list[str], how: _Packing, read_object: ObjectReader
+    spark: SparkSession, folders: list[str], how: Packing, read_object: ObjectReader
 ) -> DataFrame:
     types = field_types(how.versions)
 
@@ -116,10 +119,7 @@ def _read(
         parser = MessageParser(types)
         for batch in batches:
             for path, content in zip(*(column.to_pylist() for column in batch), strict=True):
-                key, arrived = _origin(path)
-                for messages, thing in read_object(parser, path, content):
-                    table = validated(messages, how.versions, how.key_prefix + key, arrived, thing)
-                    yield from packed(table, how.buckets)
+                yield from rows_of_object(parser, how, read_object, path, content)
 
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", OBJECTS_AT_ONCE)
     return (
@@ -130,6 +130,35 @@ def _read(
         .select("path", "content")
         .mapInArrow(read, COLUMNS)
     )
+
+
+def rows_of_object(
+    parser: MessageParser, how: Packing, read_object: ObjectReader, path: str, content: bytes
+) -> Iterator[pa.RecordBatch]:
+    """Yield the packed messages of an object.
+
+    No content of an object raises an error here: a message on which this program fails is
+    quarantined alone, and so is the rest of an object.
+    """
+    key, arrived = _origin(path)
+
+    def rows(messages: pa.Table, thing: str | None) -> Iterator[pa.RecordBatch]:
+        table = validated(messages, how.versions, how.key_prefix + key, arrived, thing)
+        yield from packed(table, how.buckets)
+
+    def rows_of_failed(text: str, error: Exception) -> pa.RecordBatch:
+        (row,) = rows(parser.failed(text, error), None)
+        return row
+
+    try:
+        for messages, thing in read_object(parser, path, content):
+            yield from apart(
+                messages,
+                lambda part: rows(part, thing),  # noqa: B023 - used before the next one
+                lambda part, error: rows_of_failed(part["raw_line"][0].as_py(), error),
+            )
+    except Exception as error:
+        yield rows_of_failed("", error)
 
 
 def _origin(path: str) -> tuple[str, datetime]:

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from contracts.lake.arrow_schemas import TIME
-from contracts.messages.telemetry import STAMPS, FieldType
+from contracts.messages.telemetry import MAX_DEPTH, STAMPS, FieldType
+from glue_jobs.telemetry.nets import ETL_ERROR, apart, described
 from glue_jobs.telemetry.timestamps import time_of, times
 
 LINES_PER_PIECE = 64
@@ -61,6 +62,22 @@ def objects_on(line: str) -> Iterator[str]:
         yield rest
 
 
+def is_too_deep(text: str) -> bool:
+    """Return whether objects and lists of a text are nested deeper than `MAX_DEPTH`.
+
+    Parsers and writers of JSON recurse, each with another limit. This limit is below all of them.
+    """
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        bracket = token[0]
+        depth += (bracket in "{[") - (bracket in "}]")
+        if depth > MAX_DEPTH:
+            return True
+    return False
+
+
 def readings_of(text: str) -> list[str]:
     """Return one message per reading of a batch, with the fields that the batch's readings share.
 
@@ -68,7 +85,7 @@ def readings_of(text: str) -> list[str]:
     set. A reading that is not an object stays in a separate batch. A text that is not a batch is
     returned unchanged.
     """
-    if f'"{READINGS}"' not in text:
+    if f'"{READINGS}"' not in text or is_too_deep(text):
         return [text]
     batch = _loaded(text)
     readings = batch.pop(READINGS, None) if isinstance(batch, dict) else None
@@ -120,6 +137,19 @@ class MessageParser:
 
     def block(self, block: bytes) -> pa.Table:
         """Parse a block of lines."""
+        try:
+            return self._block(block)
+        except Exception:  # of one line at least: found by halves, and described there
+            lines = block.split(b"\n")
+            return self._joined(
+                apart(
+                    lines,
+                    lambda part: [self._block(b"\n".join((*part, b"")))],
+                    lambda part, error: self.failed(part[0].decode("utf-8", "replace"), error),
+                )
+            )
+
+    def _block(self, block: bytes) -> pa.Table:
         sound = self._sound(block)
         if sound is not None:
             return sound
@@ -141,7 +171,17 @@ class MessageParser:
         sound = self._sound("".join(f"{text}\n" for text in some).encode("utf-8", "replace"))
         if sound is not None and sound.num_rows == len(some):
             return sound
-        return self._table([self._message(text) for text in some])
+        return self._joined(
+            apart(
+                some,
+                lambda part: [self._table([self._message(text) for text in part])],
+                lambda part, error: self.failed(part[0], error),
+            )
+        )
+
+    def failed(self, text: str, error: Exception) -> pa.Table:
+        """Return the row of a message or an object on which this program failed."""
+        return self._table([self._refused(text, ETL_ERROR, described(error))])
 
     def damaged(self, detail: str) -> pa.Table:
         """Return the row that represents the unreadable part of an object."""
@@ -188,6 +228,9 @@ class MessageParser:
         ]
         return pa.table(columns, self.schema)
 
+    def _joined(self, tables: Iterable[pa.Table]) -> pa.Table:
+        return pa.concat_tables((self.schema.empty_table(), *tables))
+
     def _table(self, rows: list[dict[str, Any]]) -> pa.Table:
         columns = [
             pa.array([row.get(field.name) for row in rows], field.type) for field in self.schema
@@ -195,6 +238,10 @@ class MessageParser:
         return pa.table(columns, self.schema)
 
     def _message(self, text: str) -> dict[str, Any]:
+        if is_too_deep(text):
+            return self._refused(
+                text, "too_deep", f"expected at most {MAX_DEPTH} objects and lists in each other"
+            )
         fields = _loaded(text)
         if not isinstance(fields, dict):
             return self._refused(text, "not_json", "expected one JSON object")
@@ -250,10 +297,10 @@ _A = {"text": "text", "integer": "a whole number of 64 bits", "number": "a numbe
 
 
 def _loaded(text: str) -> Any:
-    """Return the value of a JSON text; None if the text is invalid or nested too deeply."""
+    """Return the value of a JSON text that is not too deep; None if the text is invalid."""
     try:
         return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
 
 

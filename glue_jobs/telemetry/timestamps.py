@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,12 +11,16 @@ import pyarrow.compute as pc
 from contracts.lake.arrow_schemas import TIME
 from contracts.times import utc_time
 
-RFC_3339 = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?"
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
+RFC_3339 = rf"\d{{4}}-\d{{2}}-\d{{2}}[T ]{_CLOCK}:[0-5]\d(\.\d{{1,9}})?(Z|[+-]{_CLOCK})?"
 """Devices from before version 1 may omit the offset, which means UTC."""
+
+_RANGE = tuple(pa.scalar(datetime(year, 1, 1, tzinfo=UTC), TIME).value for year in (2, 9999))
+"""Times that Python can represent with any offset. Arrow can parse others, such as the year 0."""
 
 
 def times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Parse a column of timestamps; None if one of them is not in a regular form."""
+    """Parse a column of timestamps; None if one of them is irregular or out of `_RANGE`."""
     if pc.all(pc.match_substring_regex(texts, f"^{RFC_3339}$")).as_py() is False:
         return None
     for written in (TIME, pa.timestamp("us")):  # all with an offset, or all without
@@ -24,8 +28,15 @@ def times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
             found = texts.cast(written)
         except pa.ArrowInvalid:
             continue
-        return found if written is TIME else pc.assume_timezone(found, "UTC")
+        utc = found if written is TIME else pc.assume_timezone(found, "UTC")
+        return utc if _in_range(utc) else None
     return None
+
+
+def _in_range(found: pa.ChunkedArray) -> bool:
+    ends = pc.min_max(found.cast(pa.int64()))
+    first, last = (ends[name].as_py() for name in ("min", "max"))
+    return first is None or (_RANGE[0] <= first and last < _RANGE[1])
 
 
 def time_of(text: str) -> datetime | None:

@@ -16,10 +16,13 @@ import pyarrow.compute as pc
 from contracts.lake.arrow_schemas import TIME, arrow_schema
 from contracts.lake.tables import QUARANTINE, TELEMETRY
 from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version
+from glue_jobs.telemetry.nets import ETL_ERROR
 from glue_jobs.telemetry.rules import rules, within
 
 _OF_THE_PARSER = {
     "damaged_object": "the object is truncated or damaged; its readable part was read",
+    ETL_ERROR: "the ETL failed on the message or object; `detail` has the error",
+    "too_deep": "objects and lists are nested too deeply",
     "not_json": "the message is not one JSON object",
     "bad_batch": "readings is not a list of objects",
     "wrong_type": "a field has a value of another type, such as text in a number",

@@ -116,3 +116,32 @@ def test_the_cut_is_optional_and_a_full_hour() -> None:
     assert SeriesArguments.of(["job.py", *words, "--cut", "2026-06-03T10:00:00Z"]).cut == TEN
     with pytest.raises(ValueError, match="expected --cut at a full hour"):
         SeriesArguments.of(["job.py", *words, "--cut", "2026-06-03T10:30:00Z"])
+
+
+def test_a_window_ends_whatever_its_objects_contain(lake: Lake) -> None:
+    """Each of these once stopped the whole window, or looks like one that did."""
+    stamp = {"schema_version": 1, "device_id": "n", "boot_id": "b", "thing_name": "n"}
+
+    def message(sequence: int, **changes: Any) -> str:
+        sound = {"sequence": sequence, "timestamp": "2026-06-01T12:00:00Z", "ozone": 5}
+        return json.dumps(stamp | sound | changes)
+
+    deep = f'{message(9)[:-1]}, "x": {"[" * 987}{"]" * 987}}}'
+    lake.land(
+        "a",
+        [
+            message(0),
+            *(message(1, timestamp=f"0001-01-01T00:00:0{n}+01:00") for n in range(3)),
+            message(2, timestamp="9999-12-31T23:59:59-01:00"),
+            message(3, timestamp="0000-06-01T12:00:00Z"),
+            deep,
+        ],
+        TEN,
+    )
+    errors = lake.root / "raw_errors" / arrival_prefix(TEN)
+    errors.mkdir(parents=True)
+    (errors / "deep.json").write_bytes(b"[" * 100_000)
+    counts = lake.run(TEN, TEN + HOUR)
+    assert counts["quarantined"] == {"bad_time": 5, "too_deep": 2}
+    assert (counts["read"], counts["kept"]) == (8, 1)
+    assert len(lake.quarantine()) == 7

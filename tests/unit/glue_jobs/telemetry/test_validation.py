@@ -37,6 +37,8 @@ LEGACY = {
     "thing_name": "old",
 }
 GONE = object()
+OF_OBJECTS = {"damaged_object", "etl_error"}
+"""Reasons that a single message does not have."""
 
 
 def changed(**changes: Any) -> str:
@@ -72,6 +74,7 @@ REFUSED = [
     (changed() + "}", "not_json", ""),
     (changed()[:-5], "not_json", ""),
     ('{"ozone": NaN}', "not_json", ""),
+    (changed()[:-1] + f', "x": {"[" * 128}{"]" * 128}}}', "too_deep", "expected at most 128"),
     (changed(readings=[]), "bad_batch", "expected readings to be a list of objects; got []"),
     (changed(readings=None), "bad_batch", "got null"),
     (changed(readings=5), "bad_batch", "got 5"),
@@ -131,7 +134,7 @@ def test_a_refused_message_has_its_reason_and_detail(refused: list[dict[str, Any
 
 
 def test_every_reason_occurs_here_and_is_explained(refused: list[dict[str, Any]]) -> None:
-    assert {row["reason"] for row in refused} | {"damaged_object"} == set(REASONS)
+    assert {row["reason"] for row in refused} | OF_OBJECTS == set(REASONS)
 
 
 def test_a_valid_message_becomes_its_reading() -> None:
