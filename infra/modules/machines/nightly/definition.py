@@ -38,7 +38,7 @@ from infra.modules.machines.states_language import (
     to_failure,
     wait,
 )
-from infra.modules.machines.tasks import glue, jobs
+from infra.modules.machines.tasks import endpoints, glue, jobs
 from infra.modules.machines.tasks.models import (
     create_model,
     describe_version,
@@ -53,6 +53,7 @@ _LOCK_HOURS = 12
 _ARRIVAL_DAYS = 2
 """Days of arrival that are processed: more than between two nights, so none is missed."""
 _TRIES = 3
+"""Repetitions of a rejected call that creates the model."""
 _SECONDS = 3600
 _VOLUME_GB = 30
 _ANSWERS = json.dumps(configuration(QUANTILES), allow_nan=False)
@@ -113,8 +114,9 @@ def _model(inputs: NightlyInputs) -> dict[str, State]:
     newest = "$states.result.ModelPackageSummaryList[0]"
     reference = "$states.result.DriftCheckBaselines.ModelDataQuality.Statistics.S3Uri"
     categories = "$states.result.CustomerMetadataProperties.categories"
+    name = naming.model_in_jsonata(names)
     model = serving.model(
-        expression(naming.model_in_jsonata(names)),
+        expression(name),
         serving.of_version(expression("$package")),
         Owner.of(names, inputs.tags),
     )
@@ -126,10 +128,10 @@ def _model(inputs: NightlyInputs) -> dict[str, State]:
                 "version": f"$exists({newest}) ? {newest}.ModelPackageVersion : 0",
                 "package": f"$exists({newest}) ? {newest}.ModelPackageArn : ''",
             },
-            then="Is one approved",
+            then="Is a version approved",
         ),
-        "Is one approved": choice("None is approved", ("$version > 0", "Version")),
-        "None is approved": failure(
+        "Is a version approved": choice("No approved version", ("$version > 0", "Version")),
+        "No approved version": failure(
             "Version",
             f"'no version of {group} is approved, so no forecast is possible: run "
             f"`make retrain ENV={names.environment}` and approve the new version'",
@@ -141,24 +143,25 @@ def _model(inputs: NightlyInputs) -> dict[str, State]:
                 "categories": f"$exists({categories}) ? {categories} : ''",
                 "reference": f"$exists({reference}) ? {reference} : ''",
             },
-            then="What is asked",
+            then="Is only drift measured",
         ),
-        "What is asked": choice("Model", ("$only_drift", "Is there a reference")),
-        "Model": task(
-            "Model",
+        "Is only drift measured": choice("Find model", ("$only_drift", "Is there a reference")),
+        "Find model": task(
+            "Find model",
+            endpoints.find("Models", expression(name)),
+            assign={"is_there": f"$exists($states.result.Models[ModelName = {name}])"},
+            then="Is the model there",
+        ),
+        "Is the model there": choice("Create model", ("$is_there", "Are arrivals read")),
+        # a rollout may create the same model meanwhile, so a rejected call leads to another look
+        "Create model": task(
+            "Create model",
             create_model(names, group, model, prefix=group),
             then="Are arrivals read",
-        ).but(
-            Retry=[],  # SageMaker has no separate error code for a name that is in use
-            Catch=[to_failure("Model", then="Is it there")],
-        ),
-        "Is it there": choice(
-            FAILURE,
-            ("$contains($cause, 'already exist')", "Are arrivals read"),
-            (f"$tries < {_TRIES}", "Try again"),
-        ),
-        "Try again": wait(
-            expression("10 * $power(2, $tries)"), "Model", tries=expression("$tries + 1")
+        ).but(Retry=[], Catch=[to_failure("Create model", then="Are tries left")]),
+        "Are tries left": choice(FAILURE, (f"$tries < {_TRIES}", "Wait before retry")),
+        "Wait before retry": wait(
+            expression("10 * $power(2, $tries)"), "Find model", tries=expression("$tries + 1")
         ),
     }
 

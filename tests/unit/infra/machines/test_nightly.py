@@ -7,7 +7,7 @@ import json
 import jsonata
 import pytest
 
-from contracts.models import drift_metrics
+from contracts.models import drift_metrics, naming
 from contracts.names import ENVIRONMENTS
 from tests.unit.infra.machines.test_retrain import evaluated, states, strings, targets
 from tests.unit.infra.test_stacks import Estate
@@ -40,12 +40,51 @@ def test_every_failure_is_reported_and_releases_the_lock(machine):
         if state["Type"] != "Task" or name in ("Unlock after failure", "Publish failure"):
             continue
         last = state["Catch"][-1] if name != "Unlock" else {"Next": "Done"}
-        assert last["Next"] in ("Explain failure", "Is it there", "Done"), name
+        assert last["Next"] in ("Explain failure", "Are tries left", "Done"), name
     path, state = [], "Explain failure"
     while state:
         path.append(state)
         state = machine["States"][state].get("Next")
     assert path == ["Explain failure", "Unlock after failure", "Publish failure", "Failed"]
+
+
+def test_the_model_of_a_version_is_created_only_if_it_is_missing(machine, estate):
+    found, chosen = machine["States"]["Find model"], machine["States"]["Is the model there"]
+    model = naming.model(estate.names, 7)
+    assert evaluated(found["Arguments"]["NameContains"], version=7) == model
+    for listed, is_there in (
+        ([], False),
+        ([{"ModelName": f"{model}0"}, {"ModelName": f"old-{model}"}], False),
+        ([{"ModelName": model}, {"ModelName": f"{model}1"}], True),
+    ):
+        result = {"result": {"Models": listed}}
+        assert evaluated(found["Assign"]["is_there"], version=7, states=result) is is_there
+        (rule,) = chosen["Choices"]
+        assert evaluated(rule["Condition"], is_there=is_there) is is_there
+    assert (rule["Next"], chosen["Default"]) == ("Are arrivals read", "Create model")
+
+
+@pytest.mark.parametrize("cause", ["Cannot create already existing model.", "Access denied."])
+def test_a_rejected_creation_leads_to_another_look_whatever_the_message(machine, cause):
+    assert machine["States"]["Create model"]["Retry"] == []
+    (caught,) = machine["States"]["Create model"]["Catch"]
+    following, waiting = machine["States"][caught["Next"]], machine["States"]["Wait before retry"]
+    (rule,) = following["Choices"]
+    assert (rule["Next"], waiting["Next"]) == ("Wait before retry", "Find model")
+    tries = 0
+    while evaluated(rule["Condition"], tries=tries, cause=cause):
+        assert evaluated(waiting["Seconds"], tries=tries) == 10 * 2**tries
+        tries = evaluated(waiting["Assign"]["tries"], tries=tries)
+    assert (tries, following["Default"]) == (3, "Explain failure")
+
+
+def test_the_role_may_list_the_models(estate):
+    policy = json.loads(
+        estate.resources("aws_iam_role_policy")["nightly_machine_role_policy"]["policy"]
+    )
+    assert "sagemaker:ListModels" in {
+        action for statement in policy["Statement"] for action in statement["Action"]
+    }
 
 
 def test_every_expression_is_valid(machine):
