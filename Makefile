@@ -19,6 +19,9 @@ $(foreach name,$(GIVEN),$(eval export LAKECAST_$(name) := $$($(name))))
 export LAKECAST_ENV := $(ENV)
 export LAKECAST_STATE := $(STATE)
 
+# The option --data has no variable: LAKECAST_DATA names the folder of the tests' data sets.
+WITH_DATA := $(if $(and $(filter DATA,$(GIVEN)),$(DATA)),--data "$$LAKECAST_DATA")
+
 # pip's find-links serve uv too; where there are none, uv fetches PyTorch's CPU build by itself.
 export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 UV_TORCH := $(if $(PIP_FIND_LINKS),,--torch-backend=cpu)
@@ -118,7 +121,7 @@ test-glue-docker: ## the jobs' unit tests in AWS's image (needs Docker)
 
 .PHONY: demo up down status
 demo: setup ## run everything once, from device to forecast (DATA=, COLUMNS=, DAYS=)
-	@$(LAKECAST) cloud demo
+	@$(LAKECAST) cloud demo $(WITH_DATA)
 
 up: setup ## start the local cloud (PORT=4566, MQTT_PORT=8883)
 	@$(LAKECAST) cloud up
@@ -170,7 +173,7 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 .PHONY: device allow revoke etl compact quality
 device: setup ## provision a fleet and replay it (DATA=, COLUMNS=, DAYS=60, STATIONS=6)
-	@$(IN_ENV) $(LAKECAST) device fleet --kits $(STATE)/devices
+	@$(IN_ENV) $(LAKECAST) device fleet --kits $(STATE)/devices $(WITH_DATA)
 	@echo 'next: make etl'
 
 allow: setup ## allow a new device to claim its certificate (SERIAL=, THING=)
@@ -228,9 +231,9 @@ forecast-batch: setup ## forecast every series into the lake, as each night
 monitor: setup ## compare the last week with what is usual for the model
 	@$(IN_ENV) $(LAKECAST) models monitor
 
-backtest: IN_ENV := $(if $(DATA),,$(IN_ENV)) # recorded months need no cloud
+backtest: IN_ENV := $(if $(WITH_DATA),,$(IN_ENV)) # recorded months need no cloud
 backtest: setup ## judge forecasts of past months against baselines (DATA=, COLUMNS=)
-	@$(IN_ENV) $(LAKECAST) models backtest
+	@$(IN_ENV) $(LAKECAST) models backtest $(WITH_DATA)
 
 # --- speed ------------------------------------------------------------------
 

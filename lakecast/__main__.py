@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
+from cyclopts import App, ArgumentCollection, CycloptsError, Parameter, UnknownCommandError
 from cyclopts.config import Env
 
 from contracts.errors import LakecastError
@@ -29,13 +29,26 @@ GROUPS = {
 }
 """Import path and help text of each group."""
 
+
+class OptionVariables(Env):
+    """Environment variables of options, except of those with ``show_env_var=False``.
+
+    That is for an option whose variable has another meaning: ``LAKECAST_DATA`` names the folder
+    that the tests find their data sets in.
+    """
+
+    def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        read = [one for one in arguments if one.parameter.show_env_var]
+        super().__call__(app, commands, ArgumentCollection(read))
+
+
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 """Exit codes, in addition to those that a command returns."""
 
 app = App(
     name="lakecast",
     help="From sensor readings to probabilistic forecasts.",
-    config=Env(PREFIX, command=False),
+    config=OptionVariables(PREFIX, command=False),
     default_parameter=Parameter(negative_iterable=()),
     version_flags=(),
     suppress_keyboard_interrupt=False,

@@ -15,15 +15,13 @@ from contracts.names import ENVIRONMENTS, Names
 from infra.estate.synthesis import synthesise
 from lakecast.__main__ import PREFIX
 from localcloud.cloud.launch import LocalCloud, running
-from tests.support import recorded
 from tests.support.sessions import ACCOUNT, REGION, session_of
 
-KEPT_VARIABLES = ("LAKECAST_TERRAFORM", "LAKECAST_TERRAFORM_MIRROR", recorded.VARIABLE)
+KEPT_VARIABLES = ("LAKECAST_DATA", "LAKECAST_TERRAFORM", "LAKECAST_TERRAFORM_MIRROR")
 
 
 def pytest_configure() -> None:
     """Forget options of verbs that a shell or make has set; tests give their own."""
-    os.environ[recorded.VARIABLE] = str(recorded.RECORDED)
     for name in list(os.environ):
         if name.startswith(PREFIX) and name not in KEPT_VARIABLES:
             del os.environ[name]

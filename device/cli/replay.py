@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -62,7 +63,7 @@ class SourceOptions:
         Seconds without a session after which to give up.
     """
 
-    data: Path | None = None
+    data: Annotated[Path | None, Parameter(show_env_var=False)] = None
     columns: str | None = None
     days: Positive | None = None
     stations: Positive | None = None

@@ -16,7 +16,7 @@ from localcloud.demo.recorded import Recorded
 
 def demo(
     *,
-    data: ExistingDirectory | None = None,
+    data: Annotated[ExistingDirectory | None, Parameter(show_env_var=False)] = None,
     columns: str | None = None,
     days: Annotated[int, Parameter(validator=Number(gte=1))] | None = None,
     port: Port = DEFAULT_PORT,

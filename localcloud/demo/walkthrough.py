@@ -203,7 +203,7 @@ class Demo:
 
 def _surroundings(width: int) -> dict[str, str]:
     """Returns the environment without the demo's options, which other commands would also read."""
-    own = ("MAKEFLAGS", "MAKELEVEL", "LAKECAST_DATA", "LAKECAST_COLUMNS", "LAKECAST_DAYS")
+    own = ("MAKEFLAGS", "MAKELEVEL", "LAKECAST_COLUMNS", "LAKECAST_DAYS")
     return {name: value for name, value in os.environ.items() if name not in own} | {
         "COLUMNS": str(width)
     }

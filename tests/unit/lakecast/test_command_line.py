@@ -99,6 +99,20 @@ def test_an_option_may_come_as_an_environment_variable_and_the_command_line_wins
     assert options_of("lake", "quality", "--days=4", "--env=prod") == {"days": 4, "env": "prod"}
 
 
+@pytest.mark.parametrize(
+    ("group", "verb"), [("cloud", "demo"), ("device", "fleet"), ("models", "backtest")]
+)
+def test_the_folder_of_the_tests_data_sets_is_not_the_option_data(
+    monkeypatch, tmp_path, capsys, group, verb
+):
+    monkeypatch.setenv("LAKECAST_DATA", "/data/sets")
+    monkeypatch.setenv("LAKECAST_DAYS", "3")
+    assert "/data/sets" not in str(options_of(group, verb))
+    assert str(tmp_path) in str(options_of(group, verb, "--data", str(tmp_path)))
+    assert main([group, verb, "--help"]) == 0
+    assert "LAKECAST_DATA" not in capsys.readouterr().out
+
+
 def test_an_empty_variable_is_none(monkeypatch, capsys):
     monkeypatch.setenv("LAKECAST_PORT", "")
     assert main(["cloud", "status", "--state", "/nowhere"]) == 1

@@ -127,6 +127,20 @@ def test_only_what_is_on_makes_command_line_is_an_option(tmp_path, words, variab
     assert seen.get("LAKECAST_DAYS") == expected
 
 
+@pytest.mark.parametrize("target", ["demo", "device", "backtest"])
+def test_only_data_on_makes_command_line_is_the_option(target):
+    def recipe(*words):
+        variables = {"DATA": "/of/a/shell", "LAKECAST_DATA": "/of/tests"}
+        lines = make("-n", target, *words, **variables).splitlines()
+        return next(one for one in reversed(lines) if "bin/lakecast" in one)
+
+    assert recipe("DATA=/a b#c").endswith(' --data "$LAKECAST_DATA"')
+    for words in ([], ["DATA="]):
+        assert "--data" not in recipe(*words)
+        assert ("cloud run" in recipe(*words)) == (target != "demo")
+    assert ("cloud run" in recipe("DATA=/a")) == (target == "device")
+
+
 def test_values_reach_a_verb_as_they_were_given(tmp_path):
     printing = tmp_path / "printing.mk"
     printing.write_text('include Makefile\nprint:\n\t@env | grep "^LAKECAST_[RS]E" | sort\n')

@@ -133,7 +133,7 @@ def test_recorded_files_of_any_map_can_be_shown(tmp_path: Path) -> None:
 
 
 def test_the_demos_own_options_reach_no_other_verb(monkeypatch):
-    own = {"MAKEFLAGS", "MAKELEVEL", "LAKECAST_DATA", "LAKECAST_COLUMNS", "LAKECAST_DAYS"}
+    own = {"MAKEFLAGS", "MAKELEVEL", "LAKECAST_COLUMNS", "LAKECAST_DAYS"}
     for name in (*own, "LAKECAST_TERRAFORM"):
         monkeypatch.setenv(name, "x")
     given = walkthrough._surroundings(100)

@@ -67,7 +67,7 @@ Seeds = Annotated[
 
 def backtest(
     *,
-    data: Path | None = None,
+    data: Annotated[Path | None, Parameter(show_env_var=False)] = None,
     columns: str | None = None,
     train_end: Day | None = None,
     test_end: Day | None = None,
