@@ -26,7 +26,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "sagemaker" / "src")]
@@ -43,7 +42,7 @@ from rich.console import Console  # noqa: E402
 from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from contracts.lake.locations import RECENT  # noqa: E402
+from contracts.lake.locations import RECENT, bucket_and_key  # noqa: E402
 from contracts.models.forecast_input import HORIZON, RecentHistory, configuration, instance  # noqa: E402
 from contracts.names import Names  # noqa: E402
 
@@ -80,8 +79,8 @@ def predictor(session: Any, names: Names, body: bytes) -> Contestant | None:
         EndpointConfigName=endpoint["EndpointConfigName"]
     )
     model = sagemaker.describe_model(ModelName=configuration["ProductionVariants"][0]["ModelName"])
-    artefact = urlsplit(model["PrimaryContainer"]["ModelDataUrl"])
-    archive = session.client("s3").get_object(Bucket=artefact.netloc, Key=artefact.path.lstrip("/"))
+    bucket, key = bucket_and_key(model["PrimaryContainer"]["ModelDataUrl"])
+    archive = session.client("s3").get_object(Bucket=bucket, Key=key)
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive["Body"].read())) as files:
             files.extractall(folder, filter="data")

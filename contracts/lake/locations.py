@@ -22,10 +22,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET, Names
+
+_S3_URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,15 @@ def arrival_prefix(arrived: datetime) -> str:
     return arrived.astimezone(UTC).strftime("%Y/%m/%d/%H/")
 
 
-def arrival_prefixes(start: datetime, end: datetime) -> list[str]:
-    """Returns the hour prefixes that cover arrivals in ``[start, end)``, in order."""
-    hour = start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    prefixes = []
-    while hour < end.astimezone(UTC):
-        prefixes.append(arrival_prefix(hour))
-        hour += timedelta(hours=1)
-    return prefixes
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """Splits ``s3://bucket/key``; the key may be a prefix that ends in a slash.
+
+    Raises
+    ------
+    ValueError
+        It is not an S3 URI with a bucket and a key.
+    """
+    found = _S3_URI.fullmatch(uri)
+    if found is None:
+        raise ValueError(f"expected a URI such as s3://bucket/key; got {uri!r}")
+    return found[1], found[2]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from contracts.lake.locations import bucket_and_key
 
 
 def put_object(uri: str, content: str | bytes) -> None:
@@ -42,13 +43,10 @@ def get_object(uri: str) -> bytes | None:
 
 def _place(uri: str) -> Path | dict[str, str]:
     """Return a path, or bucket and key."""
-    parts = urlsplit(uri)
-    match parts.scheme:
-        case "s3":
-            return {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}
-        case "file":
-            return Path(uri.removeprefix("file://"))
-    raise ValueError(f"expected a URI beginning with s3:// or file://; got {uri}")
+    if uri.startswith("file://"):
+        return Path(uri.removeprefix("file://"))
+    bucket, key = bucket_and_key(uri)
+    return {"Bucket": bucket, "Key": key}
 
 
 @functools.cache

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from contracts.lake import locations
 from contracts.names import Names
@@ -18,16 +22,16 @@ def test_arrival_is_in_utc_whatever_the_zone() -> None:
     )
 
 
-def test_a_window_covers_each_hour_it_touches_and_no_other() -> None:
-    start = datetime(2026, 12, 31, 22, 59, tzinfo=UTC)
-    end = datetime(2027, 1, 1, 1, 0, tzinfo=UTC)
-    assert locations.arrival_prefixes(start, end) == [
-        "2026/12/31/22/",
-        "2026/12/31/23/",
-        "2027/01/01/00/",
-    ]
+@given(st.text("abc-.0", min_size=3), st.text(min_size=1))
+@example("bucket", "a?b#c/d")
+@example("bucket", "prefix/")
+def test_an_s3_uri_is_split_into_bucket_and_key(bucket: str, key: str) -> None:
+    assert locations.bucket_and_key(f"s3://{bucket}/{key}") == (bucket, key)
 
 
-def test_an_empty_window_has_no_hours() -> None:
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    assert locations.arrival_prefixes(start, start) == []
+@pytest.mark.parametrize(
+    "uri", ["", "s3://", "s3://bucket", "s3://bucket/", "s3:///key", "file:///key", "bucket/key"]
+)
+def test_what_is_no_s3_uri_of_an_object_is_rejected(uri: str) -> None:
+    with pytest.raises(ValueError, match=f"s3://bucket/key; got '{uri}'"):
+        locations.bucket_and_key(uri)

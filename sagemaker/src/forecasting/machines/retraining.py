@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from contracts.lake.locations import bucket_and_key
 from contracts.models import naming
 from contracts.names import Names
 from forecasting.errors import ForecastingError
@@ -211,7 +212,7 @@ def _events(states: Any, execution: str) -> Iterator[Mapping[str, Any]]:
 
 def download(session: Any, outcome: Outcome, folder: Path) -> Path:
     """Downloads a run's report to ``<folder>/<run>/``, and returns the path of its HTML file."""
-    bucket, _, prefix = outcome.report.removeprefix("s3://").partition("/")
+    bucket, prefix = bucket_and_key(outcome.report)
     target = folder / outcome.run
     target.mkdir(parents=True, exist_ok=True)
     for name in FILES:

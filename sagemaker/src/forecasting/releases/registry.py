@@ -28,9 +28,9 @@ class Version:
         `APPROVED`, `PENDING` or `REJECTED`.
     reason
         Reason for the status.
-        metadata
-            Metadata from the run that registered it: metrics, data window, commit and so on
-            (infra/modules/machines/retrain/registration.py).
+    metadata
+        Metadata from the run that registered it: metrics, data window, commit and so on
+        (infra/modules/machines/retrain/registration.py).
     """
 
     number: int

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.lake.locations import CHANNELS, TRAINING_OUTPUT
+from contracts.lake.locations import CHANNELS, TRAINING_OUTPUT, bucket_and_key
 from contracts.models import naming
 from contracts.models.algorithms import ALGORITHMS
 from contracts.models.forecast_input import CategoryIndex
@@ -81,11 +81,13 @@ def of_version(names: Names, version: registry.Version) -> Servable:
         The version does not say which categories it was trained with.
     """
     categories = version.metadata.get("categories", "")
-    if not categories.startswith("s3://"):
+    try:
+        bucket_and_key(categories)
+    except ValueError as error:
         raise ForecastingError(
             f"version {version.number} of {names.model_package_group} does not say where its index "
-            "of categories is: it was not registered by `make retrain`"
-        )
+            f"of categories is ({error}): it was not registered by `make retrain`"
+        ) from None
     model = naming.model(names, version.number)
     return Servable(model, categories, version=version.number)
 
@@ -111,7 +113,7 @@ def check_categories(s3: Any, names: Names, servable: Servable) -> None:
     ForecastingError
         The lake's index does not start with the model's, or the model's index is missing.
     """
-    trained = _object(s3, *servable.categories.removeprefix("s3://").split("/", 1))
+    trained = _object(s3, *bucket_and_key(servable.categories))
     current = _object(s3, names.bucket(CHANNELS.purpose), f"{CHANNELS.prefix}{CATEGORIES}")
     if trained is None:
         raise ForecastingError(

@@ -10,8 +10,9 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 from forecasting.errors import ForecastingError
-from forecasting.releases import deployment
+from forecasting.releases import deployment, servable
 from forecasting.releases.deployment import Variant
+from forecasting.releases.registry import Version
 
 from contracts.models import releases
 from contracts.names import Names
@@ -281,6 +282,14 @@ def test_a_model_of_other_categories_than_the_lakes_is_refused():
     with pytest.raises(ForecastingError, match=r"other devices.*run `make train` first"):
         deploy(account, OLD)
     assert account.calls == []
+
+
+@pytest.mark.parametrize("categories", ["", "unknown", "s3://models", "s3:///key"])
+def test_a_version_without_the_uri_of_its_categories_is_not_deployed(categories):
+    metadata = {"categories": categories} if categories else {}
+    version = Version(3, "arn", "Approved", datetime(2026, 7, 1, tzinfo=UTC), "", metadata)
+    with pytest.raises(ForecastingError, match=r"version 3 .* not registered by `make retrain`"):
+        servable.of_version(NAMES, version)
 
 
 def test_a_model_goes_on_serving_when_the_lake_has_more_devices():

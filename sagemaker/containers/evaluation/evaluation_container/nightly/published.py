@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts.lake.forecasts import QUANTILE_COLUMNS
+from contracts.lake.locations import bucket_and_key
 from evaluation_container.nightly.recent_histories import HOUR
 from evaluation_container.scoring.drift_statistics import Hours
 from evaluation_container.scoring.metrics import Floats, quantile_losses
@@ -50,8 +50,7 @@ def read(s3: Any, lake: str, first: datetime, last: datetime) -> Iterator[pa.Tab
     first, last
         First and last day, both included.
     """
-    place = urlsplit(lake)
-    bucket, prefix = place.netloc, place.path.lstrip("/")
+    bucket, prefix = bucket_and_key(lake)
     for number in range((last.date() - first.date()).days + 1):
         day = f"{prefix}date={first + number * DAY:%Y-%m-%d}/"
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=day):
