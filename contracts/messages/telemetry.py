@@ -161,20 +161,6 @@ def status_topic(thing_name: str) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Returns the JSON Schema (draft 2020-12) of a version 1 message."""
-    return _schema("telemetry.v1.schema.json")
-
-
-def batch_schema() -> dict[str, Any]:
-    """Returns the JSON Schema of a batch of version 1 readings; ``$defs`` has a reading's."""
-    return _schema("telemetry_batch.v1.schema.json") | {"$defs": {"telemetry": json_schema()}}
-
-
-def status_schema() -> dict[str, Any]:
-    """Returns the JSON Schema (draft 2020-12) of a device's status document."""
-    return _schema("telemetry_status.v1.schema.json")
-
-
-def _schema(name: str) -> dict[str, Any]:
-    path = Path(__file__).with_name(name)
+    path = Path(__file__).with_name("telemetry.v1.schema.json")
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema

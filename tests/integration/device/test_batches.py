@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from contracts.messages.telemetry import MESSAGE_LIMIT_BYTES, basic_ingest_topic, batch_schema
+from contracts.messages.telemetry import MESSAGE_LIMIT_BYTES, basic_ingest_topic
 from device.agent.batching import Batching
 from device.agent.loop import Agent
 from device.agent.pace import Pace
@@ -23,6 +23,7 @@ from device.sensors.readings import Boot, Message
 from device.sensors.simulation import SITES, SimulatedRecording
 from tests.support import telemetry_estate as telemetry
 from tests.support.device.field import TIMEOUT, Wire, all_acknowledged, await_that, await_written
+from tests.support.message_schemas import batch_schema
 
 END = datetime(2026, 1, 1, tzinfo=UTC)
 PACE = Pace(patience=timedelta(seconds=TIMEOUT))

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.messages import telemetry
 from contracts.models.forecast_input import CategoryIndex, RecentHistory
+from tests.support.message_schemas import batch_schema
 
 READING = {
     "schema_version": 1,
@@ -60,7 +61,7 @@ OWN = {name: value for name, value in READING.items() if name not in SHARED}
 
 @pytest.fixture(scope="module")
 def batch_validator() -> jsonschema.Draft202012Validator:
-    schema = telemetry.batch_schema()
+    schema = batch_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
 

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from contracts.messages.telemetry import MAX_PAYLOAD_BYTES, MESSAGE_LIMIT_BYTES, batch_schema
+from contracts.messages.telemetry import MAX_PAYLOAD_BYTES, MESSAGE_LIMIT_BYTES
 from device.agent.batching import MAX_READINGS, Batch, Batching, batches
 from device.outbox.store import Parcel
 from device.sensors.readings import Boot, Reading, Station
+from tests.support.message_schemas import batch_schema
 
 TOPIC = "telemetry/harbour"
 START = datetime(2026, 6, 1, tzinfo=UTC)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from contracts.messages.telemetry import status_schema
 from device.mqtt.kit import ConnectionKit
 from device.mqtt.link import NOT_AUTHORIZED, SESSION_TAKEN_OVER, UNEXPLAINED_FAILURES, Session
 from device.mqtt.paho import BYTES_PER_SECOND, PUBLISHES_PER_SECOND, Quota
 from device.mqtt.transports import transport
+from tests.support.message_schemas import status_schema
 
 KIT = ConnectionKit(Path("kit"), "harbour", "local", "000000000000", "abc", "host", 8883, None)
 
