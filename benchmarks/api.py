@@ -43,10 +43,15 @@ from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from contracts.lake.locations import RECENT, bucket_and_key  # noqa: E402
-from contracts.models.forecast_input import HORIZON, RecentHistory, configuration, instance  # noqa: E402
+from contracts.models.forecast_input import (  # noqa: E402
+    DEFAULT_QUANTILES,
+    HORIZON,
+    RecentHistory,
+    configuration,
+    instance,
+)
 from contracts.names import Names  # noqa: E402
 
-QUANTILES = ("0.1", "0.5", "0.9")
 WARM_UP = 5
 """Number of rounds that are not counted: the Lambda is cold, and the network has first passes."""
 
@@ -67,7 +72,7 @@ def series(session: Any, names: Names, device_id: str) -> tuple[str, bytes]:
         name for name in history.cat if any(value is not None for value in history.target[name])
     )
     series = instance(history.first_hour, history.target[pollutant], history.cat[pollutant])
-    body = {"instances": [series], "configuration": configuration(QUANTILES)}
+    body = {"instances": [series], "configuration": configuration(DEFAULT_QUANTILES)}
     return pollutant, json.dumps(body, allow_nan=False).encode()
 
 
@@ -102,7 +107,7 @@ def contestants(session: Any, names: Names, device_id: str | None) -> dict[str, 
     if device_id is None:
         raise Unavailable("the API knows no device: run `make device` and `make etl` first")
     pollutant, body = series(session, names, device_id)
-    request = ForecastRequest(device_id, pollutant, horizon=HORIZON, quantiles=QUANTILES)
+    request = ForecastRequest(device_id, pollutant, horizon=HORIZON, quantiles=DEFAULT_QUANTILES)
     runtime = session.client("sagemaker-runtime")
 
     def invoke() -> object:

@@ -43,6 +43,8 @@ from gluonts.torch import DeepAREstimator  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
+from contracts.models.forecast_input import DEFAULT_QUANTILES  # noqa: E402
+
 HYPERPARAMETERS = {
     "time_freq": "H",
     "context_length": "72",
@@ -51,7 +53,6 @@ HYPERPARAMETERS = {
     "mini_batch_size": "64",
 }
 HISTORY = 61 * 24  # hours, as in the API's requests
-LEVELS = ["0.1", "0.5", "0.9"]
 START_TIMEOUT = 60.0
 WARM_UP = 3
 
@@ -101,7 +102,7 @@ def gluonts_contestant(settings: ModelSettings) -> Callable[[list[dict[str, obje
             for one in series
         ]
         for found in predictor.predict(entries):
-            _ = found.mean, [found.quantile(level) for level in LEVELS]
+            _ = found.mean, [found.quantile(level) for level in DEFAULT_QUANTILES]
 
     return forecast
 
@@ -178,7 +179,7 @@ def main() -> None:
             for count, rounds in ((1, options.rounds), (50, max(5, options.rounds // 6))):
                 instances = documents(count)
                 body = json.dumps(
-                    {"instances": instances, "configuration": {"quantiles": LEVELS}},
+                    {"instances": instances, "configuration": {"quantiles": DEFAULT_QUANTILES}},
                     allow_nan=False,
                 ).encode()
 

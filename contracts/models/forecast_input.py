@@ -26,6 +26,10 @@ HORIZON = 24
 QUANTILES = tuple(f"{level / 10:.1f}" for level in range(1, 10))
 """Quantiles that are published and available through the API, as DeepAR writes them."""
 
+DEFAULT_QUANTILES = ("0.1", "0.5", "0.9")
+"""Quantiles of a forecast through the API if a request names none; the OpenAPI document has the
+same default."""
+
 BANDS: Mapping[int, tuple[float, float]] = {50: (0.25, 0.75), 80: (0.1, 0.9), 95: (0.025, 0.975)}
 """Prediction intervals for evaluation, by nominal coverage in percent: their bounding quantiles."""
 

@@ -16,8 +16,6 @@ from forecasting.api.client import ForecastApi, ForecastRequest
 from forecasting.errors import ForecastingError
 from forecasting.lake import hourly_series, training_end
 
-SHOWN_QUANTILES = ("0.1", "0.5", "0.9")
-
 
 def forecast(session: Any, names: Names, request: ForecastRequest, console: Console) -> None:
     """Calls the API and prints the response."""

@@ -9,6 +9,7 @@ import pytest
 from forecast_api.problems import model_does_not_fit
 from rest_api.problems import unavailable
 
+from contracts.models.forecast_input import DEFAULT_QUANTILES
 from tests.support.api.contract import assert_fits
 from tests.support.api.in_memory import Api, history
 
@@ -178,7 +179,7 @@ def test_a_batch_is_answered_in_order_by_one_invocation():
     assert list(first["forecast"]["quantiles"]) == ["0.3"]
     assert second["problem"]["status"] == 404
     assert third["forecast"]["mean"] == [47.0, 47.0]
-    assert list(third["forecast"]["quantiles"]) == ["0.1", "0.5", "0.9"]
+    assert list(third["forecast"]["quantiles"]) == list(DEFAULT_QUANTILES)
     [(series, quantiles)] = api.forecaster.asked
     assert len(series) == 2
     assert quantiles == ["0.1", "0.3", "0.5", "0.9"]

@@ -13,7 +13,7 @@ from rest_api.contract import operations
 from rest_api.problems import Problem
 
 from contracts.messages.telemetry import POLLUTANTS, json_schema
-from contracts.models.forecast_input import HORIZON, QUANTILES
+from contracts.models.forecast_input import DEFAULT_QUANTILES, HORIZON, QUANTILES
 from tests.support.api.contract import DOCUMENT, MAX_BATCH, assert_fits, is_allowed
 from tests.support.api.in_memory import CONTRACT, Api, event
 
@@ -185,6 +185,7 @@ def test_the_contracts_agree():
     schemas = DOCUMENT["components"]["schemas"]
     assert schemas["Pollutant"]["enum"] == list(POLLUTANTS)
     assert schemas["Quantile"]["enum"] == list(QUANTILES)
+    assert schemas["Quantiles"]["default"] == list(DEFAULT_QUANTILES)
     assert list(schemas["Forecast"]["properties"]["quantiles"]["properties"]) == list(QUANTILES)
     assert schemas["DeviceId"]["pattern"] == json_schema()["properties"]["device_id"]["pattern"]
     assert schemas["Horizon"]["maximum"] == schemas["Horizon"]["default"] == HORIZON

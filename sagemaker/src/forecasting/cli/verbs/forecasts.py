@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from contracts.messages.telemetry import POLLUTANTS
+from contracts.models.forecast_input import DEFAULT_QUANTILES, HORIZON
 from forecasting.api.client import ForecastRequest
 from forecasting.cli import asking
 from forecasting.cli.options import STATE, Environment, Hour, Pollutant, State, account
@@ -22,8 +23,8 @@ def forecast(
     device: Device = "",
     pollutant: Pollutant = POLLUTANTS[0],
     origin: Hour | None = None,
-    horizon: Annotated[int, Parameter(validator=Number(gte=1, lte=24))] = 24,
-    quantiles: str = ",".join(asking.SHOWN_QUANTILES),
+    horizon: Annotated[int, Parameter(validator=Number(gte=1, lte=HORIZON))] = HORIZON,
+    quantiles: str = ",".join(DEFAULT_QUANTILES),
     env: Environment = "local",
 ) -> None:
     """Ask the API for one forecast.
