@@ -11,16 +11,16 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from contracts.names import TELEMETRY_TO_PARQUET
-from localcloud.cloud.launch import LocalCloud, running
-from tests.support.glue.testbed import PROJECT, Estate, until
+from localcloud.cloud.launch import LocalCloud
+from tests.support.glue.testbed import PROJECT, Estate
 from tests.support.sessions import session_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -56,12 +56,6 @@ def work(given):
 if __name__ == "__main__":
     run_job(main)
 """
-
-
-@pytest.fixture(scope="module")
-def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with running(home=tmp_path_factory.mktemp("backfill-cloud")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

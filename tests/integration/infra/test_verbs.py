@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,27 +21,9 @@ from contracts.lake.runs import run_key
 from contracts.names import TELEMETRY_TO_PARQUET, Names
 from glue_jobs.runs.run_record import RunRecord, columns_of
 from infra.modules.core.packaging import REPOSITORY
-from localcloud.cloud.launch import LocalCloud, running
-from tests.support.sessions import session_of
+from localcloud.cloud.launch import LocalCloud
 
 NO_CHANGES = "No changes. Your infrastructure matches the configuration."
-
-
-@pytest.fixture(scope="module")
-def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """A cloud that other tests do not use, because the last test checks that nothing is left."""
-    with running(home=tmp_path_factory.mktemp("infra-cloud")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def session(own_cloud: LocalCloud) -> boto3.Session:
-    return session_of(own_cloud)
-
-
-@pytest.fixture(scope="module")
-def names(session: boto3.Session) -> Names:
-    return Names.from_aws(session, "local")
 
 
 class Verbs:

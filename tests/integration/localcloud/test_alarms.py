@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.parse
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -18,19 +18,10 @@ from botocore.httpsession import URLLib3Session
 
 from localcloud.cloud.launch import LocalCloud
 from tests.support import telemetry_estate as estate
+from tests.support.waiting import until
 
 BUCKET = "metered-raw"
-TIMEOUT = 30.0
 NAMESPACE = "Lakecast/Trial"
-
-
-def await_that(condition: Callable[[], Any]) -> Any:
-    """Waits for the condition's first true value and returns it."""
-    deadline = time.monotonic() + TIMEOUT
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not become true in time"
-        time.sleep(0.2)
-    return value
 
 
 def total(aws: boto3.Session, namespace: str, name: str, **dimensions: str) -> float:
@@ -58,11 +49,8 @@ def metered(aws: boto3.Session) -> str:
     for payload in (b'{"a":1}', b'{"a":2}', b"no JSON"):
         aws.client("iot-data").publish(topic="metered/d", qos=1, payload=payload)
     estate.await_lines(aws, BUCKET, "telemetry/", 2)
-    await_that(
-        lambda: (
-            total(aws, "AWS/Firehose", "DeliveryToS3.Records", DeliveryStreamName="metered") == 2
-        )
-    )
+    delivered = partial(total, aws, "AWS/Firehose", DeliveryStreamName="metered")
+    until(lambda: delivered(name="DeliveryToS3.Records") == 2, "the metric of the delivery")
     return "metered"
 
 
@@ -166,13 +154,13 @@ def test_an_alarm_uses_its_own_series_and_notifies_its_topic(
     assert state(aws, "refused-left") == "OK"
     measure(aws, 4.0, "left")
     assert state(aws, "refused-left") == "ALARM"
-    (message,) = await_that(inbox)
+    (message,) = until(inbox, "a message")
     assert (message["AlarmName"], message["NewStateValue"]) == ("refused-left", "ALARM")
 
 
 def test_missing_data_raises_an_alarm(aws: boto3.Session) -> None:
     alarm(aws, "silent", MetricName="NeverSent", TreatMissingData="breaching", Threshold=0)
-    await_that(lambda: state(aws, "silent") == "ALARM")
+    until(lambda: state(aws, "silent") == "ALARM", "the alarm")
 
 
 def test_the_xml_response_contains_the_members_that_terraform_reads(
@@ -221,7 +209,7 @@ def test_a_change_of_state_emits_an_event(aws: boto3.Session) -> None:
     events.put_targets(Rule="alarm-events", Targets=[{"Id": "q", "Arn": arn["QueueArn"]}])
     alarm(aws, "announced", Dimensions=[{"Name": "Lane", "Value": "middle"}])
     measure(aws, 4.0, "middle")
-    (message,) = await_that(lambda: sqs.receive_message(QueueUrl=queue).get("Messages", []))
+    (message,) = until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages", []), "a message")
     event = json.loads(message["Body"])
     assert event["source"] == "aws.cloudwatch"
     (described,) = aws.client("cloudwatch").describe_alarms(AlarmNames=["announced"])[

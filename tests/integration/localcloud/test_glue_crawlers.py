@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.glue.testbed import until
+from tests.support.waiting import until
 
 BUCKET = "crawled"
 DATABASE = "crawled"

@@ -11,9 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.cloud.launch import CloudConfig, free_port, running
-from tests.support.glue.testbed import Estate, until
+from tests.support.glue.testbed import Estate
 from tests.support.processes import assert_ended
 from tests.support.sessions import session_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,9 +13,8 @@ from tests.support.models.sagemaker_testbed import (
     Studio,
     allow,
     channel,
-    cloud_with_tiny_containers,
-    until,
 )
+from tests.support.waiting import until
 
 TRAIN = {
     "TrainingJobName.$": "$.name",
@@ -27,12 +25,6 @@ TRAIN = {
     "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
     "StoppingCondition": {"MaxRuntimeInSeconds": 60},
 }
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with cloud_with_tiny_containers(tmp_path_factory.mktemp("states")) as cloud:
-        yield Studio(cloud).prepare()
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,43 +23,33 @@ from contracts.lake.runs import NAMESPACE
 from contracts.models import drift_metrics
 from contracts.models.forecast_input import HORIZON
 from contracts.names import Names
-from localcloud.cloud.launch import running
+from localcloud.cloud.launch import LocalCloud, running
 from tests.support import part_of_estate
+from tests.support.models import forecasting_lake
 from tests.support.models.nightly_lake import END, MEASURED, SERIES, NightlyLake, values
 from tests.support.sessions import session_of
+from tests.support.waiting import until
 
-ROOT = Path(__file__).parents[3]
 _ANALYTICS = ("analytics_workgroup", "analytics_forecasts")
 
 
 class Estate:
     """A cloud with the parts of the estate under test."""
 
-    def __init__(self, session: boto3.Session, names: Names, variables: dict[str, str]) -> None:
+    def __init__(self, session: boto3.Session, names: Names, cloud: LocalCloud) -> None:
         self.session, self.names = session, names
         self.lake = NightlyLake(session, names)
         self.states = session.client("stepfunctions")
         self.machine = names.state_machine_arn(names.nightly_machine)
-        self._variables = variables
+        self.verb = partial(forecasting_lake.command, cloud)
 
     def execution(self) -> dict[str, Any]:
         """Runs an execution of the state machine and returns its description when it has ended."""
         started = self.states.start_execution(stateMachineArn=self.machine)["executionArn"]
-        found: dict[str, Any] = awaited(
-            lambda: _ended(self.states.describe_execution(executionArn=started))
+        found: dict[str, Any] = until(
+            lambda: _ended(self.states.describe_execution(executionArn=started)), "the end"
         )
         return found
-
-    def verb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "lakecast", "models", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **self._variables, "LAKECAST_ENV": "local", "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
 
     def query(self, sql: str) -> list[dict[str, str | None]]:
         return query(self.session.client("athena"), self.names, sql)
@@ -91,7 +80,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
             patch.setenv(name, value)
         session = session_of(cloud)
         names = Names.from_aws(session, "local")
-        found = Estate(session, names, dict(cloud.env))
+        found = Estate(session, names, cloud)
         part_of_estate.apply_stacks(
             names,
             home / "terraform",
@@ -157,7 +146,7 @@ def test_without_an_approved_model_it_says_so(
     assert too_early.stderr.count("\n") == 1, too_early.stderr
     assert "no version of lakecast-local-forecast is approved" in too_early.stderr
     assert "make retrain" in too_early.stderr
-    (message,) = awaited(alarms)
+    (message,) = until(alarms, "a message")
     assert "The step Version failed: no version of lakecast-local-forecast is approved" in message
     assert "make forecast-batch ENV=local" in message
 
@@ -186,7 +175,7 @@ def test_the_lock_of_an_execution_that_was_stopped_is_taken_over(
         found = estate.execution()
     assert (found["status"], found["error"]) == ("FAILED", "Version")  # it got past the lock
     messages: list[str] = []
-    awaited(lambda: messages.extend(alarms()) or len(messages) > 1)
+    until(lambda: messages.extend(alarms()) or len(messages) > 1, "two messages")
     (stopped,) = [one for one in messages if "ABORTED" in one]
     assert f"Execution {holder} of {estate.machine} ended as ABORTED" in stopped
 
@@ -198,7 +187,9 @@ def held_by_running(estate: Estate) -> Iterator[str]:
     does = estate.states.describe_state_machine(stateMachineArn=estate.machine)["definition"]
     estate.states.update_state_machine(stateMachineArn=estate.machine, definition=json.dumps(waits))
     holder: str = estate.states.start_execution(stateMachineArn=estate.machine)["executionArn"]
-    awaited(lambda: estate.states.get_execution_history(executionArn=holder)["events"][1:])
+    until(
+        lambda: estate.states.get_execution_history(executionArn=holder)["events"][1:], "its start"
+    )
     estate.states.update_state_machine(stateMachineArn=estate.machine, definition=does)
     table, key = estate.names.locks_table, {"name": {"S": estate.names.nightly_machine}}
     later = str(int(time.time()) + 3600)
@@ -308,18 +299,12 @@ def test_an_alarm_on_drift_starts_retraining(estate: Estate, retraining: str) ->
         ],
     )
     states = estate.session.client("stepfunctions")
-    (started,) = awaited(lambda: states.list_executions(stateMachineArn=retraining)["executions"])
+    (started,) = until(
+        lambda: states.list_executions(stateMachineArn=retraining)["executions"], "an execution"
+    )
     told = states.describe_execution(executionArn=started["executionArn"])["input"]
     assert json.loads(told) == {"reason": "alarm lakecast-local-input-drift"}
 
 
 def _ended(execution: dict[str, Any]) -> dict[str, Any] | None:
     return None if execution["status"] == "RUNNING" else execution
-
-
-def awaited(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
-    return value

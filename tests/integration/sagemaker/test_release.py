@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,36 +14,9 @@ from forecasting.api.client import Forecast
 from forecasting.lake import hourly_series
 
 from contracts.models.forecast_input import START_FORMAT
-from contracts.names import Names
-from localcloud.cloud.launch import running
 from tests.support import part_of_estate
 from tests.support.models import forecasting_lake as lake
-from tests.support.sessions import session_of
 from tests.support.settings import write_changed
-
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def own_cloud(tmp_path_factory):
-    """A separate cloud: the estate's names may be in use in the one that all tests share."""
-    with running(home=tmp_path_factory.mktemp("release")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def session(own_cloud):
-    return session_of(own_cloud)
-
-
-@pytest.fixture(scope="module")
-def names(session):
-    return Names.from_aws(session, "local")
-
-
-@pytest.fixture(scope="module")
-def run(own_cloud):
-    return partial(lake.command, own_cloud)
 
 
 @pytest.fixture(scope="module")

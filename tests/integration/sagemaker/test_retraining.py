@@ -21,8 +21,8 @@ from contracts.names import Names
 from localcloud.cloud.launch import running
 from tests.support import part_of_estate
 from tests.support.glue.testbed import FIRST_READING, message
-from tests.support.glue.testbed import until as awaited
 from tests.support.sessions import session_of
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
 DEVICES = ("harbour", "hill")
@@ -160,7 +160,7 @@ class Estate:
             found: dict[str, Any] = self.states.describe_execution(executionArn=execution)
             return None if found["status"] == "RUNNING" else found
 
-        return awaited(end, "the end of the execution")
+        return until(end, "the end of the execution")
 
     def mail(self) -> dict[str, Any]:
         """Returns retraining's message on the alarms' topic, which also has messages of alarms."""
@@ -171,7 +171,7 @@ class Estate:
             mine = self.names.retrain_machine
             return next((body for body in bodies if body["Subject"].startswith(mine)), None)
 
-        return awaited(told, "a message of the failure")
+        return until(told, "a message of the failure")
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -208,7 +208,7 @@ def first(estate: Estate) -> dict[str, Any]:
     end = ARRIVED + timedelta(days=1)
     window = ("--start", ARRIVED.isoformat(), "--end", end.isoformat())
     verb = estate.verb("--set", *SMALL, *window)
-    awaited(estate.lock, "the lock")
+    until(estate.lock, "the lock")
     refused = estate.retrain()
     started = estate.states.start_execution(stateMachineArn=estate.machine)["executionArn"]
     busy = estate.end_of(started)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,10 +21,8 @@ from forecasting.jobs.job_metrics import Measurement
 from rich.console import Console
 
 from contracts.models.container_images import tag
-from contracts.names import Names
-from localcloud.cloud.launch import free_port, running
+from localcloud.cloud.launch import free_port
 from tests.support.models import forecasting_lake as lake
-from tests.support.sessions import session_of
 from tests.support.settings import write_changed
 
 ROOT = Path(__file__).parents[3]
@@ -52,37 +48,12 @@ SETTINGS = lake.SETTINGS.format(epochs=2, likelihood="student-T").replace(
 )
 
 
-def environment(cloud):
-    return {**os.environ, **cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"}
-
-
-@pytest.fixture(scope="module")
-def own_cloud(tmp_path_factory):
-    with running(home=tmp_path_factory.mktemp("tuning")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def session(own_cloud):
-    return session_of(own_cloud)
-
-
-@pytest.fixture(scope="module")
-def names(session):
-    return Names.from_aws(session, "local")
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("settings")
     write_changed(folder, "local", SETTINGS)
     (folder / "tuning.toml").write_text(SEARCH)
     return folder
-
-
-@pytest.fixture(scope="module")
-def run(own_cloud):
-    return partial(lake.command, own_cloud)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +132,7 @@ def page(mirrored, own_cloud, folder):
     with subprocess.Popen(
         [*command, "--page-port", str(free_port())],
         cwd=ROOT,
-        env=environment(own_cloud),
+        env=lake.environment(own_cloud),
         stdout=subprocess.PIPE,
         text=True,
     ) as shown:

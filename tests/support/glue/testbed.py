@@ -6,12 +6,10 @@ import gzip
 import io
 import json
 import tempfile
-import time
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
 import pyarrow as pa
@@ -24,14 +22,13 @@ from contracts.names import GLUE_JOBS, Names
 from glue_jobs.lake.delta import snapshot
 from glue_jobs.operator.job_client import JobClient, Window
 from glue_jobs.runs.run_record import RunRecord
+from tests.support.waiting import until
 
 PROJECT = Path(__file__).resolve().parents[3]
 ARRIVED = datetime(2026, 6, 3, 10, tzinfo=UTC)
 FIRST_READING = datetime(2026, 5, 31, tzinfo=UTC)
 WINDOW = Window(start=ARRIVED, end=ARRIVED + timedelta(days=1))
 FINAL = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT")
-DEADLINE = 120.0
-T = TypeVar("T")
 
 
 class Estate:
@@ -185,17 +182,6 @@ class Estate:
     def log(self, group: str, stream: str) -> str:
         events = self.logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]
         return "\n".join(event["message"] for event in events)
-
-
-def until(condition: Callable[[], T | None], what: str) -> T:
-    """Wait until a condition returns a true value, and return it."""
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited {DEADLINE:.0f} s for {what}")
 
 
 def message(device: str, number: int, /, **changes: Any) -> str:

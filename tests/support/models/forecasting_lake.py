@@ -63,12 +63,17 @@ owner = "tests"
 """
 
 
+def environment(cloud: LocalCloud) -> dict[str, str]:
+    """Returns the variables of a process that runs the command line against a cloud."""
+    return {**os.environ, **cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"}
+
+
 def command(cloud: LocalCloud, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Runs ``lakecast models`` in a process with the cloud's variables."""
     return subprocess.run(
         [sys.executable, "-m", "lakecast", "models", *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, **cloud.env, "LAKECAST_ENV": "local", "COLUMNS": "200"},
+        env=environment(cloud),
         capture_output=True,
         text=True,
         timeout=240,
@@ -124,19 +129,29 @@ def _write_channels(s3, names: Names) -> None:
     put_categories(s3, names, INDEX)
 
 
-def write_series(s3, names: Names) -> None:
-    """Writes the table of series as build_series would commit it."""
-    rows = [
+def series_rows(
+    device: str, pollutant: str, start: datetime, values: np.ndarray
+) -> list[dict[str, object]]:
+    """Returns the rows of a series in the table of hourly series."""
+    return [
         {
             "device_id": device,
             "pollutant": pollutant,
-            "hour": (hour := START + timedelta(hours=number)),
+            "hour": (hour := start + timedelta(hours=number)),
             "value": float(value),
             "date": f"{hour:%Y-%m-%d}",
         }
+        for number, value in enumerate(values)
+    ]
+
+
+def write_series(s3, names: Names) -> None:
+    """Writes the table of series as build_series would commit it."""
+    rows = [
+        row
         for device in DEVICES
         for pollutant in POLLUTANTS
-        for number, value in enumerate(values(device, pollutant))
+        for row in series_rows(device, pollutant, START, values(device, pollutant))
     ]
     with tempfile.TemporaryDirectory() as folder:
         write_deltalake(folder, pa.Table.from_pylist(rows), partition_by=["date"])

@@ -28,6 +28,7 @@ from contracts.messages.telemetry import POLLUTANTS
 from contracts.models.container_images import image_uri
 from contracts.models.forecast_input import HORIZON, QUANTILES, CategoryIndex, RecentHistory
 from contracts.names import Names
+from tests.support.models.forecasting_lake import series_rows
 
 DAYS = 30
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -77,15 +78,9 @@ class NightlyLake:
             history = RecentHistory(device, f"{START:%Y-%m-%d %H:%M:%S}", target, cat, target)
             self._put(RECENT, f"{device}.json", history.to_json().encode())
         rows = [
-            {
-                "device_id": device,
-                "pollutant": pollutant,
-                "hour": (hour := START + timedelta(hours=number)),
-                "value": float(value),
-                "date": f"{hour:%Y-%m-%d}",
-            }
+            row
             for device, pollutant in SERIES
-            for number, value in enumerate(values(device, pollutant))
+            for row in series_rows(device, pollutant, START, values(device, pollutant))
         ]
         with tempfile.TemporaryDirectory() as folder:
             write_deltalake(folder, pa.Table.from_pylist(rows), partition_by=["date"])

@@ -17,8 +17,9 @@ from contracts.models.forecast_input import CategoryIndex
 from contracts.names import Names
 from lakecast.__main__ import main
 from tests.support import part_of_estate
-from tests.support.models.sagemaker_testbed import IMAGE, Studio, cloud_with_tiny_containers, until
+from tests.support.models.sagemaker_testbed import IMAGE, Studio, cloud_with_tiny_containers
 from tests.support.sessions import session_of
+from tests.support.waiting import until
 
 INDEX = CategoryIndex.of(["device-1"], ["ozone"])
 

@@ -6,8 +6,7 @@ import io
 import json
 import os
 import tarfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,11 @@ from botocore.config import Config
 
 from localcloud.cloud.home import CloudConfig
 from localcloud.cloud.launch import LocalCloud, running
+from tests.support.waiting import until
 
 CONTAINERS = Path(__file__).parents[2] / "containers"
 IMAGE = "000000000000.dkr.ecr.eu-west-1.amazonaws.com/tiny:1"
 BUCKET = "studio"
-PATIENCE = 60.0
 
 
 @contextmanager
@@ -42,17 +41,6 @@ def cloud_with_tiny_containers(
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    """Waits until a condition returns a true value, and returns it."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not happen within {PATIENCE:.0f} s")
 
 
 def trust(principal: str) -> str:

@@ -22,17 +22,11 @@ from tests.support.models.sagemaker_testbed import (
     Studio,
     allow,
     cloud_with_tiny_containers,
-    until,
 )
 from tests.support.processes import assert_ended
+from tests.support.waiting import until
 
 ACCOUNT = "000000000000"
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with cloud_with_tiny_containers(tmp_path_factory.mktemp("endpoints")) as cloud:
-        yield Studio(cloud).prepare()
 
 
 @pytest.fixture(scope="module")

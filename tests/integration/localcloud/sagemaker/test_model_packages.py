@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
@@ -12,20 +11,17 @@ from tests.support.models.sagemaker_testbed import (
     BUCKET,
     IMAGE,
     Studio,
-    cloud_with_tiny_containers,
-    until,
 )
+from tests.support.waiting import until
 
 MODEL = f"s3://{BUCKET}/archives/original/model.tar.gz"
 CHANGE = "SageMaker Model Package State Change"
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with cloud_with_tiny_containers(tmp_path_factory.mktemp("registry")) as cloud:
-        studio = Studio(cloud).prepare()
-        studio.model("original")  # uploads the archive that the packages refer to
-        yield studio
+def studio(studio: Studio) -> Studio:
+    studio.model("original")  # uploads the archive that the packages refer to
+    return studio
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,26 +14,23 @@ from tests.support.models.sagemaker_testbed import (
     IMAGE,
     Studio,
     allow,
-    cloud_with_tiny_containers,
-    until,
 )
+from tests.support.waiting import until
 
 OUT = "/opt/ml/processing/output"
 SCRIPT = b"import sys; open(sys.argv[1] + '/said.txt', 'w').write('by the script')"
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with cloud_with_tiny_containers(tmp_path_factory.mktemp("processing")) as cloud:
-        studio = Studio(cloud).prepare()
-        studio.s3.put_object(Bucket=BUCKET, Key="code/say.py", Body=SCRIPT)
-        lines = b"".join(b'{"number": %d}\n' % number for number in range(5))
-        studio.s3.put_object(Bucket=BUCKET, Key="batch/plain/a.jsonl", Body=lines)
-        studio.s3.put_object(Bucket=BUCKET, Key="batch/plain/deep/b.jsonl", Body=lines[:14])
-        studio.s3.put_object(Bucket=BUCKET, Key="batch/gz/a.jsonl.gz", Body=gzip.compress(lines))
-        studio.s3.put_object(Bucket=BUCKET, Key="batch/bad/a.jsonl", Body=b'{"status": 400}\n')
-        studio.model("echo")
-        yield studio
+def studio(studio: Studio) -> Studio:
+    studio.s3.put_object(Bucket=BUCKET, Key="code/say.py", Body=SCRIPT)
+    lines = b"".join(b'{"number": %d}\n' % number for number in range(5))
+    studio.s3.put_object(Bucket=BUCKET, Key="batch/plain/a.jsonl", Body=lines)
+    studio.s3.put_object(Bucket=BUCKET, Key="batch/plain/deep/b.jsonl", Body=lines[:14])
+    studio.s3.put_object(Bucket=BUCKET, Key="batch/gz/a.jsonl.gz", Body=gzip.compress(lines))
+    studio.s3.put_object(Bucket=BUCKET, Key="batch/bad/a.jsonl", Body=b'{"status": 400}\n')
+    studio.model("echo")
+    return studio
 
 
 def start(studio: Studio, name: str, *arguments: str, **changes: Any) -> None:

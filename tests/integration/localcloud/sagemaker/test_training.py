@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,17 +19,11 @@ from tests.support.models.sagemaker_testbed import (
     allow,
     channel,
     cloud_with_tiny_containers,
-    until,
 )
 from tests.support.processes import assert_ended
+from tests.support.waiting import until
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with cloud_with_tiny_containers(tmp_path_factory.mktemp("training")) as cloud:
-        yield Studio(cloud).prepare()
 
 
 def model_of(studio: Studio, job: dict) -> dict:

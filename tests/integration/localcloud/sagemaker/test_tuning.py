@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,21 +12,14 @@ from tests.support.models.sagemaker_testbed import (
     IMAGE,
     Studio,
     channel,
-    cloud_with_tiny_containers,
-    until,
 )
+from tests.support.waiting import until
 
 METRIC = {"Name": "distance", "Regex": r"distance=([0-9.]+);"}
 RANGES = {
     "ContinuousParameterRanges": [{"Name": "number", "MinValue": "0", "MaxValue": "10"}],
     "CategoricalParameterRanges": [{"Name": "kind", "Values": ["a", "b"]}],
 }
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with cloud_with_tiny_containers(tmp_path_factory.mktemp("tuning")) as cloud:
-        yield Studio(cloud).prepare()
 
 
 def start(studio: Studio, name: str, jobs: int = 4, **changes: Any) -> None:

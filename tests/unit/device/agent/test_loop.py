@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -32,15 +31,8 @@ from tests.support.device.memory_broker import (
 FAST = Pace(drain=timedelta(0), patience=timedelta(seconds=30))
 
 
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    with Outbox(tmp_path / "outbox.sqlite3") as opened:
-        yield opened
-
-
 @pytest.fixture(autouse=True)
-def no_pause_before_publishing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("device.agent.publishing.RETRY_SECONDS", 0.0)
+def no_idle_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("device.agent.loop.IDLE_SECONDS", 0.01)
 
 

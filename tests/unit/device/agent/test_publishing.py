@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event
-
-import pytest
 
 from device.agent.batching import Batching
 from device.agent.publishing import WINDOW, Publisher
@@ -19,17 +16,6 @@ from tests.support.device.memory_broker import QUOTA_EXCEEDED, SUCCESS, TOPIC, B
 
 BOOT, PLACE = Boot.new("harbour"), Station("harbour", 3.18, 51.32)
 START = datetime(2026, 6, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    with Outbox(tmp_path / "outbox.sqlite3") as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def no_pause_before_publishing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("device.agent.publishing.RETRY_SECONDS", 0.0)
 
 
 def publisher(outbox: Outbox, broker: Broker, *, readings=1, wait=None) -> Publisher:
