@@ -21,11 +21,11 @@ PREFIX = "LAKECAST_"
 """Environment variables of options: ``LAKECAST_DAYS=3`` is ``--days 3``."""
 
 GROUPS = {
-    "cloud": ("localcloud.cli:app", "AWS on this machine."),
+    "cloud": ("localcloud.cli:app", "The local cloud: AWS on this machine."),
     "estate": ("infra.cli:app", "All AWS resources that Terraform manages."),
-    "device": ("device.cli:app", "Readings of sensors to MQTT, and certificates of devices."),
-    "lake": ("glue_jobs.operator.cli:app", "Raw messages to tables and training data."),
-    "models": ("forecasting.cli:app", "Models: train, judge, release, ask and monitor them."),
+    "device": ("device.cli:app", "Publish sensor readings over MQTT, and manage devices."),
+    "lake": ("glue_jobs.operator.cli:app", "Turn raw messages into tables and training data."),
+    "models": ("forecasting.cli:app", "Train, judge, release, query and monitor models."),
 }
 """Import path and help text of each group."""
 

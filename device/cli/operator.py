@@ -29,7 +29,7 @@ _REVOKED = Group("Whom, one of", validator=LimitedChoice(1, 1))
 
 
 def provision(*, thing: Thing, broker: BrokerOptions = BrokerOptions(), kits: Kits = KITS) -> None:
-    """Register a device, write its kit (operator)."""
+    """Register a device and write its kit (operator)."""
     kit = provisioner_of(broker).provision(thing, kits / thing)
     print(
         f"{kit.thing_name} may connect to {kit.host}:{kit.port}; its kit is {kit.folder}\n"
@@ -60,14 +60,14 @@ def interval(
     Parameters
     ----------
     seconds
-        From one reading to the next, 0.25 to 86400.
+        Seconds from one reading to the next, 0.25 to 86400.
     unset
-        Desire nothing: the device's own --delay holds again.
+        Remove the interval, so that the device uses its own --delay again.
     """
     iot_data = boto3.Session().client("iot-data")
     if seconds is not None or unset:
         desire_interval(iot_data, thing, None if seconds is None else interval_of(seconds))
-        print(f"{thing} gets it now, or as soon as it is connected")
+        print(f"{thing} receives it now, or when it connects")
     print(f"{thing}: {sampling_state(iot_data, thing)}")
 
 
@@ -97,20 +97,20 @@ def allow(
     remove: Annotated[bool, Parameter(group=_ALLOWED)] = False,
     env: Environment = "local",
 ) -> None:
-    """Allow serial numbers to claim, once each (operator).
+    """Allow serial numbers to claim a certificate (operator).
 
     Parameters
     ----------
     serial
         Serial numbers of devices.
     thing
-        Name of the device; its serial number where not given.
+        Name of the device; default: its serial number.
     days
-        How long it may claim.
+        Days until the permission expires; default: never.
     again
-        Although another device has used it.
+        Allow a serial number that has been used.
     remove
-        Take it off the list.
+        Remove the serial numbers from the list.
     """
     if thing and len(serial) > 1:
         raise ProvisioningError(f"--thing names one device; got {len(serial)} of them")

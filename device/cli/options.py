@@ -49,11 +49,11 @@ class BrokerOptions:
     env
         Environment of the estate.
     mqtt_host
-        Broker; the account's iot:Data-ATS endpoint where none is given.
+        Host of the broker; default: the account's iot:Data-ATS endpoint.
     mqtt_port
-        Its port.
+        Port of the broker.
     mqtt_ca_file
-        Its certificate authority; the system's trust store where none is given.
+        File of the broker's certificate authority; default: the system's trust store.
     """
 
     env: Environment = "local"
@@ -74,15 +74,15 @@ class SendingOptions:
     transport
         MQTT library: the AWS IoT Device SDK, or Paho in pure Python.
     keep_days
-        Drop messages that wait longer, oldest first.
+        Days after which waiting messages are dropped.
     keep_mb
-        Drop the oldest messages when more than that waits.
+        Megabytes of waiting messages above which the oldest are dropped.
     batch_readings
-        Send up to that many readings in one message; 1 where not given.
+        Number of readings per message; default: 1.
     batch_seconds
-        Send a message that long after its first reading, even if it is not full.
+        Seconds after which a message is sent even if it is not full.
     basic_ingest
-        Send readings to the estate's rule alone: no messaging charge, no subscribers.
+        Send readings only to the estate's rule, without messaging charge and subscribers.
     """
 
     drain: Seconds = 10.0

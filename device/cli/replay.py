@@ -47,20 +47,20 @@ class SourceOptions:
     Parameters
     ----------
     data
-        Folder of CSV files; stations are simulated where none is given.
+        Folder of CSV files; default: simulated stations.
     columns
-        How to read them: london, openaq, purpleair, sensor-community, uci-air-quality, uci-beijing,
-        uk-air, or a TOML file; found by the files where not given.
+        Format of the CSV files: london, openaq, purpleair, sensor-community, uci-air-quality,
+        uci-beijing, uk-air, or a TOML file; default: recognised by the files' columns.
     days
-        Last days to send: 60, or 120 of CSV files, where not given.
+        Number of last days to send; default: 60, or 120 with --data.
     stations
-        Number of stations: 6, or all of the CSV files, where not given.
+        Number of stations; default: 6, or all with --data.
     summary
-        JSON file to write with what was sent.
+        JSON file for the counts of sent messages.
     unthrottled
-        For brokers without AWS IoT's quotas of 100 messages and 512 KiB a second.
+        Ignore AWS IoT's quotas of 100 messages and 512 KiB per second, for other brokers.
     patience
-        Seconds without a session after which to give up.
+        Seconds without a session after which the replay fails.
     """
 
     data: Annotated[Path | None, Parameter(show_env_var=False)] = None
@@ -81,12 +81,12 @@ def replay(
     sending: SendingOptions = SendingOptions(),
     kits: Kits = KITS,
 ) -> int:
-    """Replay one recording with a kit that exists.
+    """Replay one recording with an existing kit.
 
     Parameters
     ----------
     station
-        Station of the recording; the one of the thing's name where not given.
+        Station to replay; default: the one with the thing's name.
     """
     kit = ConnectionKit.load(kits / thing)
     recordings = _recordings(source)

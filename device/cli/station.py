@@ -115,7 +115,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def doctor(*, thing: Thing, kits: Kits = KITS) -> int:
-    """Check all that a device needs to reach its broker."""
+    """Check everything that a device needs to publish."""
     kit = ConnectionKit.load(kits / thing)
     ill = output.findings(kit, examination.examine(kit, SystemClock()))
     if not ill:
@@ -138,7 +138,7 @@ def claim(
     Parameters
     ----------
     again
-        Although the device has a kit.
+        Claim a new certificate even if the device has a kit.
     """
     kit = claim_certificate(ClaimKit.load(claim_kit), serial, kits, again=again)
     print(
@@ -153,7 +153,7 @@ def rotate(*, thing: Thing, older_than: Days = 0.0, kits: Kits = KITS) -> None:
     Parameters
     ----------
     older_than
-        Days that the certificate must be older than, else it is kept.
+        Replace the certificate only if it is older than this number of days.
     """
     kit = ConnectionKit.load(kits / thing)
     done = rotation.rotate(kit, datetime.now(UTC), timedelta(days=older_than))

@@ -104,7 +104,7 @@ def compact(
     force: bool = False,
     env: Environment = "local",
 ) -> int:
-    """Replace many small files by few large ones.
+    """Merge small files of closed days into large ones.
 
     Parameters
     ----------

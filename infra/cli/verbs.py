@@ -22,7 +22,7 @@ State = Annotated[Path, Parameter(help="Folder for all local files.")]
 Environment = Annotated[str, Parameter(choices=ENVIRONMENTS, help="Environment of the estate.")]
 Backend = Annotated[
     Literal["local", "s3"] | None,
-    Parameter(help="Terraform's backend; the settings' by default."),
+    Parameter(help="Terraform's backend; default: from the settings."),
 ]
 
 STATE = Path(".lakecast")
@@ -52,9 +52,9 @@ def synth(
     Parameters
     ----------
     account
-        AWS account, 12 digits; AWS is not called.
+        Number of the AWS account, which is not called.
     region
-        AWS region; by default that of the settings, or eu-west-1.
+        AWS region; default: from the settings, or eu-west-1.
     """
     region = region or load(env).environment.region or "eu-west-1"
     output = state / "synth"
@@ -84,7 +84,7 @@ def destroy(
     Parameters
     ----------
     confirm
-        The environment's name again; required if the settings protect its data.
+        Name of the environment as a confirmation; required if the settings protect its data.
     """
     lifecycle.destroy(_place(env, backend, state), confirm)
 

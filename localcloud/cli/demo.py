@@ -28,11 +28,11 @@ def demo(
     Parameters
     ----------
     data
-        Folder of CSV files of stations; six simulated stations where none is given.
+        Folder of CSV files of stations; default: six simulated stations.
     columns
-        Column map of the files, or a TOML file; found by the files where not given.
+        Column map of the files, or a TOML file; default: recognised by their columns.
     days
-        Days of readings to replay: 60, or 120 of recorded stations, where not given.
+        Days of readings to replay; default: 60, or 120 with --data.
     """
     config = CloudConfig(home=state, port=port, mqtt_port=mqtt_port)
     walkthrough.walk(config, Recorded(data, columns) if data else None, days)

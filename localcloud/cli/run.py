@@ -16,7 +16,7 @@ def run(
     *command: Annotated[str, Parameter(allow_leading_hyphen=True, show_env_var=False)],
     state: State = DEFAULT_HOME,
 ) -> None:
-    """Run a command against it.
+    """Run a command against the local cloud.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def down(*, state: State = DEFAULT_HOME) -> None:
 
 
 def status(*, state: State = DEFAULT_HOME) -> int:
-    """Show whether it runs, and where."""
+    """Show whether the local cloud runs, and its addresses."""
     console = Console(highlight=False)
     cloud = launch.find(state)
     if cloud is None:
@@ -61,7 +61,7 @@ def serve(
     mqtt_port: MqttPort = DEFAULT_MQTT_PORT,
     state: State = DEFAULT_HOME,
 ) -> None:
-    """Serve in the foreground."""
+    """Run the local cloud in the foreground."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s [%(name)s] %(message)s"
     )

@@ -42,12 +42,12 @@ def _version(_: object, tokens: Sequence[Token]) -> int:
 
 Algorithm = Annotated[
     str | None,
-    Parameter(choices=tuple(ALGORITHMS), help="Algorithm; the settings' where not given."),
+    Parameter(choices=tuple(ALGORITHMS), help="Algorithm; default: from the settings."),
 ]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Environment = Annotated[str, Parameter(choices=ENVIRONMENTS, help="Environment of the estate.")]
 Hour = Annotated[datetime, Parameter(converter=_hour)]
-Pollutant = Annotated[str, Parameter(choices=POLLUTANTS, help="Pollutant.")]
+Pollutant = Annotated[str, Parameter(choices=POLLUTANTS, help="Pollutant of the forecast.")]
 State = Annotated[Path, Parameter(help="Folder for all local files.")]
 Time = Annotated[datetime, Parameter(converter=_time)]
 VersionNumber = Annotated[int, Parameter(converter=_version, help="Version, such as 3.")]
@@ -63,7 +63,7 @@ class SettingsOptions:
     env
         Environment of the estate.
     settings
-        Folder of the environments' settings; the repository's where not given.
+        Folder of the environments' settings; default: the repository's.
     """
 
     env: Environment = "local"

@@ -88,31 +88,31 @@ def backtest(
     Parameters
     ----------
     data
-        Folder of CSV files of stations; the lake where not given.
+        Folder of CSV files of stations; default: the lake's series.
     columns
-        Column map of the files, or a TOML file; found by the files where not given.
+        Column map of the files, or a TOML file; default: recognised by their columns.
     train_end
-        First day that is not trained on.
+        First day after the training data, such as 2016-09-01.
     test_end
-        First day without an origin.
+        First day after the last origin.
     origin_step
-        Days between days with origins.
+        Days from one day with origins to the next.
     origin_hours
         Hours of the day to forecast from, separated by commas.
     model
-        Model to judge.
+        Model to compare with the baselines.
     baselines
-        Models to compare it with, separated by commas.
+        Baselines, separated by commas.
     seeds
-        Seeds of the model, separated by commas; baselines take the first.
+        Seeds of the model, separated by commas; baselines use the first one.
     weather
-        known shows the model the recorded weather to come, as perfect foresight.
+        ``known`` gives the model the recorded weather of the forecast hours, as perfect foresight.
     jobs
-        Models at once; as many as there are cores where not given.
+        Number of models in parallel; default: the number of cores.
     out
-        Parquet file of the forecasts; STATE/backtest.parquet where not given.
+        Parquet file for the forecasts; default: STATE/backtest.parquet.
     report
-        HTML file; beside the forecasts where not given.
+        HTML file for the report; default: in the folder of the forecasts.
     """
     out = out or state / "backtest.parquet"
     options = Options(

@@ -22,18 +22,18 @@ def experiments(
     place: SettingsOptions = SettingsOptions(),
     state: State = STATE,
 ) -> None:
-    """Mirror what jobs did to MLflow.
+    """Mirror all jobs to MLflow.
 
     Parameters
     ----------
     show
-        Then show them in a browser.
+        Serve MLflow's page afterwards.
     page_port
         Port of the page.
     tracking_uri
-        MLflow server to use; the one of the settings where not given.
+        MLflow server; default: from the settings.
     store
-        Folder of this machine's own MLflow store; STATE/mlflow where not given.
+        Folder of the local MLflow store; default: STATE/mlflow.
     """
     session, names = account(place.env)
     options = work.Options(store or state / "mlflow", tracking_uri, show, page_port)

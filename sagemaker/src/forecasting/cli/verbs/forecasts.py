@@ -27,7 +27,7 @@ def forecast(
     quantiles: str = ",".join(DEFAULT_QUANTILES),
     env: Environment = "local",
 ) -> None:
-    """Ask the API for one forecast.
+    """Get a forecast from the API.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def forecast(
     horizon
         Hours, 1 to 24.
     quantiles
-        Levels, with commas.
+        Quantiles, separated by commas.
     """
     request = ForecastRequest(device, pollutant, origin, horizon, tuple(quantiles.split(",")))
     asking.forecast(*account(env), request, Console())
@@ -52,16 +52,16 @@ def evaluate(
     env: Environment = "local",
     state: State = STATE,
 ) -> None:
-    """Compare forecasts of past days with what was observed.
+    """Compare forecasts of past days with the observed values.
 
     Parameters
     ----------
     origin
-        First hour of the only day, such as 2024-05-01T00:00Z.
+        First hour of the day to evaluate, such as 2024-05-01T00:00Z.
     days
-        The last days; those after the training data, seven at most, where not given.
+        Number of last days to evaluate; default: those after the training data, seven at most.
     output
-        Folder for forecast.png and summary.json; STATE/evaluation where not given.
+        Folder for forecast.png and summary.json; default: STATE/evaluation.
     """
     session, names = account(env)
     asking.evaluate(

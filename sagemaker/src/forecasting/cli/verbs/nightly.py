@@ -19,12 +19,12 @@ def forecast_batch(*, env: Environment = "local") -> None:
 def monitor(
     *, output: Path | None = None, env: Environment = "local", state: State = STATE
 ) -> None:
-    """Compare the last week with what is usual for the model.
+    """Compare the last week with the reference of the model.
 
     Parameters
     ----------
     output
-        Folder for drift.html; STATE/monitoring where not given.
+        Folder for drift.html; default: STATE/monitoring.
     """
     session, names = account(env)
     monitoring.run(session, names, output or state / "monitoring", Console())

@@ -34,18 +34,18 @@ def approve(
     Parameters
     ----------
     reason
-        Kept with the version.
+        Reason that is stored with the version.
     """
     registry.approve(*account(env), version, reason, Console())
 
 
 def reject(*, version: VersionNumber, reason: str, env: Environment = "local") -> None:
-    """Reject a version; the live one is rolled back.
+    """Reject a version, and roll back if it is live.
 
     Parameters
     ----------
     reason
-        Kept with the version.
+        Reason that is stored with the version.
     """
     registry.reject(*account(env), version, reason, Console())
 
@@ -56,7 +56,7 @@ def deploy(
     job: Annotated[str | None, Parameter(group=_CHOSEN)] = None,
     place: SettingsOptions = SettingsOptions(),
 ) -> None:
-    """Put one or several models behind the endpoint.
+    """Deploy one or several models to the endpoint.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def deploy(
         NAME=MODEL:WEIGHT, any number of times. MODEL is a training job, an algorithm (its newest
         job) or a version such as v3.
     job
-        Training job to deploy; the newest completed one where nothing is given.
+        Training job to deploy; default: the newest completed one.
     """
     variants = [Variant.parse(text) for text in variant]
     if job:

@@ -35,7 +35,7 @@ def train(
     Parameters
     ----------
     job
-        Training job to wait for again; no other one is started.
+        Running training job to wait for, instead of starting one.
     """
     session, names = account(place.env)
     commands.train(session, names, place.load(), model, Console(), job=job)
@@ -54,25 +54,26 @@ def retrain(
     env: Environment = "local",
     state: State = STATE,
 ) -> None:
-    """Make a new version and let the gate judge it.
+    """Train a new version and let the gate judge it.
 
     Parameters
     ----------
     set
-        Hyperparameters instead of the settings', such as rounds=300.
+        Hyperparameters that replace the settings', such as rounds=300.
     start
-        Start of the arrivals to read first, such as 2026-01-31T12:00:00Z.
+        Start of the arrivals that the ETL processes, such as 2026-01-31T12:00:00Z; default: from
+        the settings.
     end
-        End of the arrivals; now where not given.
+        End of the arrivals; default: an hour from now.
     etl
-        Run the ETL first; else the channels are taken as they are.
+        Run the ETL first, instead of using the present channels.
     reason
-        Kept with the version.
+        Reason that is stored with the version.
     resume
-        Run to go on with: one under way is followed; one that failed continues as it was asked
-        for, and what completed is not done again.
+        Run to resume: a running one is followed; a failed one continues with its own input, and
+        reuses completed jobs.
     output
-        Folder for reports; STATE/retraining where not given.
+        Folder for reports; default: STATE/retraining.
     """
     session, names = account(env)
     options = retraining.Options(
@@ -94,7 +95,7 @@ def tune(
     jobs: Count | None = None,
     parallel: Count | None = None,
     gate: bool = True,
-    search: Path = search_settings.FILE,
+    search: Annotated[Path, Parameter(show_default="sagemaker/tuning.toml")] = search_settings.FILE,
     job: str | None = None,
     stop: bool = False,
     place: SettingsOptions = SettingsOptions(),
@@ -104,17 +105,17 @@ def tune(
     Parameters
     ----------
     jobs
-        Trainings in all; as many as the ranges' file says where not given.
+        Number of trainings; default: from the file of ranges.
     parallel
-        Trainings at a time; as many as that file says where not given.
+        Number of trainings in parallel; default: from the file of ranges.
     gate
-        Let retraining judge the best.
+        Retrain with the best values, so that the gate judges them.
     search
-        File of the ranges.
+        File of ranges.
     job
-        Tuning job to wait for again; no other one is started.
+        Running tuning job to wait for, instead of starting one.
     stop
-        Stop that job and its trainings.
+        Stop the job given by --job, and its trainings.
     """
     session, names = account(place.env)
     options = tuning.Options(model, search, jobs, parallel, gate, job, stop)
@@ -122,6 +123,6 @@ def tune(
 
 
 def images(*, env: Environment = "local") -> None:
-    """Build our own images and push them (needs Docker)."""
+    """Build the estate's own images and push them (needs Docker)."""
     session, names = account(env)
     image_builds.run(session, names, Console())
