@@ -70,7 +70,7 @@ def test_several_held_out_days_are_judged_beside_both_baselines(demo) -> None:
         assert model in printed
 
 
-def test_what_is_printed_fits_an_ordinary_terminal(demo) -> None:
+def test_the_output_fits_an_ordinary_terminal(demo) -> None:
     _, printed = demo
     tables = [line for line in printed.splitlines() if line[:1] in "┃│┏├└┡"]
     assert tables
@@ -83,7 +83,7 @@ def test_a_picture_is_drawn(demo) -> None:
     assert (home / "evaluation/forecast.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_cloud_goes_on_answering(demo) -> None:
+def test_the_cloud_keeps_answering(demo) -> None:
     home, printed = demo
     cloud = find(home)
     assert cloud is not None

@@ -44,7 +44,7 @@ def identities(kit: ConnectionKit, source: SimulatedRecording) -> set[tuple[str,
     return {(str(boot.boot_id), reading.place) for reading in source.readings()}
 
 
-def test_a_wire_that_is_cut_amid_batches_loses_none_of_their_readings(site, observer, by):
+def test_a_cut_connection_loses_no_reading_of_a_batch(site, observer, by):
     name = f"batched-{by}"
     wire = Wire(site.broker, cuts=[20_000, 40_000, 60_000])
     kit, quarter = site.kit(name, wire.broker), recording(90)
@@ -82,7 +82,7 @@ def test_no_message_passes_the_brokers_limit_and_all_arrive(site, observer, by):
     assert max(sizes) <= MESSAGE_LIMIT_BYTES and len(sizes) == 3
 
 
-def test_a_live_device_sends_what_it_gathered_when_it_is_told_to_stop(site, observer, by):
+def test_a_live_device_sends_its_held_readings_when_it_is_stopped(site, observer, by):
     name = f"gathering-{by}"
     site.kit(name)
     options = ("--delay=250", f"--transport={by}", "--batch-readings=3")
@@ -97,7 +97,7 @@ def test_a_live_device_sends_what_it_gathered_when_it_is_told_to_stop(site, obse
     assert {len(message["readings"]) for message in observer.messages(name)[:2]} == {3}
 
 
-def test_a_reading_waits_no_longer_for_others_than_it_is_told_to(site, observer):
+def test_a_reading_waits_no_longer_for_others_than_the_limit(site, observer):
     site.kit("waiting")
     process = site.start("run", "--thing=waiting", "--delay=60000", "--batch-seconds=0.5")
     await_that(lambda: observer.readings("waiting"), "the only reading", timeout=30)
@@ -105,7 +105,7 @@ def test_a_reading_waits_no_longer_for_others_than_it_is_told_to(site, observer)
     process.communicate()
 
 
-def test_what_a_device_had_gathered_when_it_died_is_sent_by_the_next_run(site, observer, by):
+def test_held_readings_of_a_killed_device_are_sent_by_the_next_run(site, observer, by):
     name = f"dying-{by}"
     kit = site.kit(name)
     options = ("--delay=250", f"--transport={by}", "--batch-readings=100")

@@ -167,7 +167,7 @@ def test_an_operator_keeps_the_list(allow_list, capsys):
         allow_list.allow(Entry("a/b", "b"))
 
 
-def test_what_a_refused_claim_leaves_goes_with_the_estate(site, delivered):
+def test_leftovers_of_a_refused_claim_are_removed_with_the_estate(site, delivered):
     iot = site.aws.client("iot")
     with pytest.raises(NotAllowedError):
         claim.claim(delivered, "unwanted", site.folder)
@@ -181,7 +181,7 @@ def test_what_a_refused_claim_leaves_goes_with_the_estate(site, delivered):
     assert not leftovers._pending(iot, ours)
 
 
-def test_a_serial_number_whose_time_is_over_is_refused(site, allow_list, delivered):
+def test_an_expired_serial_number_is_refused(site, allow_list, delivered):
     allow_list.allow(Entry("late", "late", datetime.now(UTC) - timedelta(minutes=1)))
 
     with pytest.raises(NotAllowedError, match="its time there is over"):
@@ -201,7 +201,7 @@ def test_a_serial_number_provisions_once(site, allow_list, delivered, tmp_path):
     assert active(site, "once") == [kit.certificate_id]
 
 
-def test_a_device_that_replaces_another_takes_its_name_and_shuts_it_out(
+def test_a_device_that_replaces_another_takes_its_name_and_revokes_it(
     site, allow_list, delivered, tmp_path
 ):
     allow_list.allow(Entry("former", "quay"))
@@ -227,7 +227,7 @@ def test_a_device_that_replaces_another_takes_its_name_and_shuts_it_out(
     ],
 )
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_claim_that_is_cut_short_leaves_no_kit_or_a_whole_one(
+def test_an_interrupted_claim_leaves_no_kit_or_a_whole_one(
     site, allow_list, delivered, target, step, when
 ):
     name = f"cut-{when}-{step.replace('_', '-')}"
@@ -265,7 +265,7 @@ def test_a_template_that_the_claim_certificate_may_not_use_is_refused(site, deli
     assert not (site.folder / "astray").exists()
 
 
-def test_a_closed_door_is_said(site, delivered, allow_list):
+def test_a_closed_port_is_reported(site, delivered, allow_list):
     iot = site.aws.client("iot")
     allow_list.allow(Entry("closed", "closed"))
     iot.update_provisioning_template(templateName=site.names.claim_template, enabled=False)
@@ -278,7 +278,7 @@ def test_a_closed_door_is_said(site, delivered, allow_list):
 
 
 @pytest.mark.parametrize("csr", ["", "no request", 7, None])
-def test_what_is_no_signing_request_is_rejected(delivered, csr):
+def test_an_invalid_signing_request_is_rejected(delivered, csr):
     with Exchange(delivered, "claim-careless") as exchange:
         answered_on = [f"{CREATE_CERTIFICATE_TOPIC}/{how}" for how in ("accepted", "rejected")]
         request = {"certificateSigningRequest": csr}
@@ -292,7 +292,7 @@ def test_what_is_no_signing_request_is_rejected(delivered, csr):
 # --- rotation ---------------------------------------------------------------------------------
 
 
-def test_a_device_renews_its_certificate_and_the_former_one_is_switched_off(site, device, capsys):
+def test_a_device_renews_its_certificate_and_the_former_one_is_deactivated(site, device, capsys):
     kits = ["--thing", device.thing_name, "--kits", str(site.folder)]
 
     assert main(["device", "rotate", *kits]) == 0
@@ -330,9 +330,7 @@ def test_a_provisioned_device_renews_its_certificate_too(site):
     ],
 )
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_rotation_that_is_cut_short_leaves_a_certificate_that_works(
-    site, device, target, step, when
-):
+def test_an_interrupted_rotation_leaves_a_working_certificate(site, device, target, step, when):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         killed(target, step, when, patch)
         rotation.rotate(device, datetime.now(UTC))
@@ -345,7 +343,7 @@ def test_a_rotation_that_is_cut_short_leaves_a_certificate_that_works(
     assert active(site, device.thing_name) == [done.kit.certificate_id]
 
 
-def test_what_a_rotation_left_behind_is_finished_where_none_is_due(site, device):
+def test_an_unfinished_rotation_is_finished_even_if_none_is_due(site, device):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         killed(rotation, "confirm", "before", patch)
         rotation.rotate(device, datetime.now(UTC))
@@ -360,7 +358,7 @@ def test_what_a_rotation_left_behind_is_finished_where_none_is_due(site, device)
     assert "soon: run `lakecast device rotate`" in _certificate(left, december)
 
 
-def test_a_certificate_that_is_not_let_in_is_not_relied_on(site, device):
+def test_a_new_certificate_is_not_used_if_the_broker_refuses_it(site, device):
     def sabotaged(*args: Any) -> signing.Issued:
         issued = request_certificate(*args)
         site.aws.client("iot").update_certificate(
@@ -376,7 +374,7 @@ def test_a_certificate_that_is_not_let_in_is_not_relied_on(site, device):
     assert connects(device)
 
 
-def test_a_rotation_waits_for_no_running_agent(device):
+def test_a_rotation_works_beside_a_running_agent(device):
     with Outbox(device.outbox), pytest.raises(OutboxBusyError, match="stop the agent"):
         rotation.rotate(device, datetime.now(UTC))
 
@@ -390,7 +388,7 @@ def test_a_device_gets_certificates_for_itself_only(site, device):
             ask_hook_for(exchange, site.names.claim_template, {"SerialNumber": "x"})
 
 
-def test_a_confirmation_that_comes_late_does_not_switch_off_what_followed(site, device):
+def test_a_late_confirmation_does_not_deactivate_later_certificates(site, device):
     renewed = rotation.rotate(device, datetime.now(UTC)).kit
     iot = site.aws.client("iot")
     iot.update_certificate(certificateId=device.certificate_id, newStatus="ACTIVE")
@@ -446,12 +444,12 @@ def test_a_session_that_says_nothing_is_ended_too(site, device, status):
         await_that(session._over.is_set, "the end of the session", timeout=5)
 
 
-def test_a_thing_that_does_not_exist_is_said(site):
+def test_a_missing_thing_is_reported(site):
     with pytest.raises(ProvisioningError, match="there is no thing nobody"):
         revoke_thing(site.aws.client("iot"), "nobody")
 
 
-def test_a_leaked_claim_certificate_is_shut_out_and_devices_are_not(
+def test_a_leaked_claim_certificate_is_revoked_and_devices_are_not(
     site, device, delivered, allow_list
 ):
     allow_list.allow(Entry("after-leak", "after-leak"))

@@ -34,7 +34,7 @@ def sent(site: Field, batch: int, *, basic_ingest: bool, faulty: bool = False) -
     return replay_one(replay, PACE, threading.Event(), within_quota=True)
 
 
-def test_batches_end_in_the_lake_as_single_readings_and_what_is_sent_twice_is_there_once(site):
+def test_batches_end_in_the_lake_as_single_readings_and_repeated_ones_once(site):
     estate = Estate(site.aws, site.names.environment).build()
     raw = site.names.bucket(locations.RAW_TELEMETRY.purpose)
     stream = telemetry.stream(

@@ -40,7 +40,7 @@ def test_a_healthy_device_passes(site):
         assert line.startswith(f"ok    {subject}")
 
 
-def test_a_broker_that_is_not_there_is_one_closed_port_and_exit_code_1(site):
+def test_a_missing_broker_is_reported_as_a_closed_port_with_exit_code_1(site):
     wire = Wire(site.broker, cuts=[])
     site.kit("alone", wire.broker)
     wire.close()
@@ -50,12 +50,12 @@ def test_a_broker_that_is_not_there_is_one_closed_port_and_exit_code_1(site):
     assert done.stderr == f"lakecast device doctor: port {wire.port}, TLS: see above\n"
 
 
-def test_a_name_without_address_is_told(site):
+def test_a_host_name_without_an_address_is_reported(site):
     kit = replace(site.kit("nameless"), host="broker.invalid")
     assert "broker.invalid has no address" in ills(kit)["DNS"]
 
 
-def test_a_certificate_out_of_its_time_is_told(site):
+def test_an_expired_or_future_certificate_is_reported(site):
     kit = site.kit("expired")
     certificate, key = foreign("expired", valid_days=1)
     kit.certificate.write_text(certificate)
@@ -66,13 +66,13 @@ def test_a_certificate_out_of_its_time_is_told(site):
     assert "is valid from" in ills(kit, At(moment=now - timedelta(days=2)))["certificate"]
 
 
-def test_a_file_that_is_no_certificate_is_told(site):
+def test_a_file_that_is_no_certificate_is_reported(site):
     kit = site.kit("garbled")
     kit.certificate.write_text("no certificate")
     assert {"certificate", "private key"} <= set(ills(kit))
 
 
-def test_a_key_that_does_not_fit_and_one_that_others_may_read_are_told(site):
+def test_a_key_that_does_not_fit_and_one_that_others_may_read_are_reported(site):
     kit = site.kit("unlocked")
     kit.private_key.chmod(0o644)
     assert "say chmod 600" in ills(kit)["private key"]
@@ -80,19 +80,19 @@ def test_a_key_that_does_not_fit_and_one_that_others_may_read_are_told(site):
     assert "not the certificate's" in ills(kit)["private key"]
 
 
-def test_a_broker_of_a_foreign_authority_is_told(site):
+def test_a_broker_of_a_foreign_authority_is_reported(site):
     kit = site.kit("wary")
     kit.ca_file.write_text(foreign("broker")[0])
     assert set(ills(kit)) == {"TLS"}
     assert str(kit.ca_file) in ills(kit)["TLS"]
 
 
-def test_an_unset_clock_is_told(site):
+def test_an_unset_clock_is_reported(site):
     told = ills(site.kit("timeless"), At())
     assert "not set; readings are held" in told["clock"]
 
 
-def test_what_waits_and_what_was_dropped_is_told(site):
+def test_waiting_and_dropped_messages_are_reported(site):
     kit = site.kit("full")
     with Outbox(kit.outbox, Limits(max_bytes=3)) as outbox:
         outbox.put("telemetry/full", [b"1", b"2", b"3", b"4"])
@@ -103,7 +103,7 @@ def test_what_waits_and_what_was_dropped_is_told(site):
         assert "in use by a running agent" in site.run("doctor", "--thing=full").stdout
 
 
-def test_an_outbox_that_cannot_be_used_is_told(site):
+def test_an_unusable_outbox_is_reported(site):
     kit = site.kit("broken")
     kit.outbox.write_bytes(os.urandom(5_000))
     assert "outbox" in ills(kit)

@@ -103,7 +103,7 @@ def test_provisioning_again_follows_the_broker_to_another_address(site):
     moved.close()
 
 
-def test_a_certificate_that_was_shut_out_is_replaced(site):
+def test_a_deactivated_certificate_is_replaced(site):
     kit = site.kit("replaced")
     site.aws.client("iot").update_certificate(
         certificateId=kit.certificate_id, newStatus="INACTIVE"
@@ -117,14 +117,14 @@ def test_a_kit_of_another_device_is_left_alone(site):
         site.provisioner().provision("stranger", kit.folder)
 
 
-def test_provisioning_before_the_estate_stands_says_what_to_do(site):
+def test_provisioning_before_the_estate_exists_says_what_to_do(site):
     names = site.names.__class__("dev", site.names.account_id, site.names.region)
     provisioner = Provisioner(site.aws.client("iot"), names, site.broker)
     with pytest.raises(ProvisioningError, match="make apply ENV=dev"):
         provisioner.provision("early", site.folder / "early")
 
 
-def test_without_a_named_broker_the_accounts_own_endpoint_is_asked_for(site):
+def test_without_a_named_broker_the_accounts_endpoint_is_used(site):
     iot = site.aws.client("iot")
     own = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
     assert broker_of(iot, None, 1, None) == Broker(own, port=8883, ca_file=None)
@@ -143,7 +143,7 @@ def test_a_replayed_recording_arrives_to_the_last_reading(site, observer, by):
         validator.validate(message)
 
 
-def test_a_wire_that_is_cut_loses_nothing(site, observer, by):
+def test_a_cut_connection_loses_nothing(site, observer, by):
     name = f"cut-{by}"
     wire = Wire(site.broker, cuts=[40_000, 60_000, 80_000])
     kit, month = site.kit(name, wire.broker), recording(60)
@@ -176,7 +176,7 @@ def test_a_killed_replay_that_runs_again_ends_with_every_reading_once_by_identit
         assert len(outbox) == 0
 
 
-def test_a_fleet_tells_what_it_sent_and_its_faults_apart(site, observer):
+def test_a_fleet_counts_sent_messages_and_faults_separately(site, observer):
     summary = site.folder / "fleet.json"
     done = site.run("fleet", "--stations=3", "--days=2", "--faulty", f"--summary={summary}")
     assert done.returncode == 0, done.stderr
@@ -199,7 +199,7 @@ def test_a_fleet_tells_what_it_sent_and_its_faults_apart(site, observer):
     )
 
 
-def test_a_live_device_that_is_told_to_stop_ends_in_order(site, observer, by):
+def test_a_live_device_stops_in_order(site, observer, by):
     name = f"live-{by}"
     kit = site.kit(name)
     process = site.start("run", f"--thing={name}", "--delay=250", f"--transport={by}")
@@ -270,7 +270,7 @@ def test_a_pipe_that_stays_open_does_not_keep_the_agent_from_stopping(site, obse
     assert "Fatal" not in process.stderr.read()
 
 
-def test_the_last_word_on_a_device_is_retained(site):
+def test_the_last_status_of_a_device_is_retained(site):
     kit = site.kit("retained")
     with transport("paho", kit, within_quota=True) as link:
         await_that(lambda: link.connected, "a session")
@@ -306,7 +306,7 @@ def test_readings_taken_offline_are_sent_by_the_next_run(site, observer, by):
     )
 
 
-def test_a_broker_that_is_restarted_loses_nothing_on_the_way_to_the_lake(site, by):
+def test_a_restart_of_the_broker_loses_no_message(site, by):
     """Last in this file: everyone else's sessions end with the broker."""
     bucket = telemetry.bucket(site.aws, f"device-restart-{by}")
     stream = telemetry.stream(site.aws, f"device-restart-{by}", bucket)

@@ -48,7 +48,7 @@ def test_a_certificate_of_a_foreign_authority_is_refused(site, by):
     assert "foreign" in line and "certificate" in line
 
 
-def test_a_certificate_that_was_shut_out_is_refused(site, by):
+def test_a_deactivated_certificate_is_refused(site, by):
     kit = site.kit("shut-out")
     site.aws.client("iot").update_certificate(
         certificateId=kit.certificate_id, newStatus="INACTIVE"
@@ -75,7 +75,7 @@ def test_a_policy_that_forbids_the_last_will_is_named(site, by):
     assert "allows status/will-less" in refused_line(site, "will-less", by)
 
 
-def test_a_key_that_does_not_fit_the_certificate_is_told(site, by):
+def test_a_key_that_does_not_fit_the_certificate_is_reported(site, by):
     kit = site.kit("unfit")
     kit.private_key.write_text(foreign("unfit")[1])
     assert "certificate" in refused_line(site, "unfit", by)
@@ -105,7 +105,7 @@ def test_publishing_on_anothers_topic_is_refused_and_nothing_is_lost(site, by):
         assert [parcel.payload for parcel in outbox.after(0, 10)] == [b"{}"]
 
 
-def test_a_broker_that_does_not_answer_ends_a_replays_patience(site):
+def test_a_broker_that_does_not_answer_ends_a_replay_after_its_patience(site):
     wire = Wire(site.broker, cuts=[])
     site.kit("harbour", wire.broker)
     wire.close()

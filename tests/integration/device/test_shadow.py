@@ -100,7 +100,7 @@ def test_a_desired_interval_holds_without_a_restart_and_is_reported(site, observ
     assert agent.poll() is None
 
 
-def test_what_makes_no_sense_is_refused_with_what_was_expected(site, agents, by):
+def test_an_invalid_interval_is_refused_with_the_expected_form(site, agents, by):
     name = f"refusing-{by}"
     site.kit(name)
     agents.start(name, by, "--delay=300")
@@ -117,7 +117,9 @@ def test_what_makes_no_sense_is_refused_with_what_was_expected(site, agents, by)
     await_reported(site, name, sampling_interval_seconds=0.3)
 
 
-def test_what_is_desired_of_an_absent_device_holds_when_it_comes(site, observer, agents, by):
+def test_an_interval_desired_of_an_absent_device_applies_once_it_connects(
+    site, observer, agents, by
+):
     name = f"absent-{by}"
     site.kit(name)
     desire(site, name, 0.25)
@@ -126,7 +128,7 @@ def test_what_is_desired_of_an_absent_device_holds_when_it_comes(site, observer,
     assert max(seconds_between(observer, name, 2)) < 60
 
 
-def test_a_session_that_breaks_asks_for_the_shadow_anew(site, agents, by):
+def test_a_new_session_requests_the_shadow_again(site, agents, by):
     """The broker ends, and comes again with the shadows that it had."""
     name = f"broken-{by}"
     site.kit(name)
@@ -171,7 +173,7 @@ def commanded(site: Field, *options: str) -> str:
     ).stdout
 
 
-def test_a_device_hears_of_no_shadow_but_its_own(site, by):
+def test_a_device_receives_only_its_own_shadow(site, by):
     kit = site.kit(f"curious-{by}")
     with transport(by, kit, within_quota=True) as link:
         await_that(lambda: link.connected, "a session")
@@ -186,7 +188,7 @@ def subscribed(link: Link, topic: str) -> list[int]:
     return list(link.subscribe([topic], lambda _topic, _payload: None).result(10))
 
 
-def test_a_policy_without_the_shadow_leaves_the_device_at_work(site, observer, by):
+def test_a_policy_without_the_shadow_does_not_stop_the_device(site, observer, by):
     name = f"old-estate-{by}"
     kit = site.kit(name)
     iot = site.aws.client("iot")

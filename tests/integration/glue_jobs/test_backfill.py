@@ -136,7 +136,7 @@ def test_windows_run_side_by_side_and_only_the_failed_one_runs_again(
     assert len(new()) == 7
 
 
-def test_ctrl_c_stops_what_runs_and_says_how_to_go_on(
+def test_ctrl_c_stops_the_runs_and_says_how_to_resume(
     own_cloud: LocalCloud, estate: Estate
 ) -> None:
     before = {run["Id"] for run in runs(estate)}
@@ -157,7 +157,7 @@ def test_ctrl_c_stops_what_runs_and_says_how_to_go_on(
     assert [run["JobRunState"] for run in new()] == ["STOPPED"] * 2
 
 
-def test_what_cannot_be_done_is_said_in_one_line(own_cloud: LocalCloud, estate: Estate) -> None:
+def test_impossible_requests_are_refused_in_one_line(own_cloud: LocalCloud, estate: Estate) -> None:
     for options, expected in (
         (["--parallel", "3"], "PARALLEL must be 1 to 2, the job's concurrent runs"),
         (["--start", "2020-01-01", "--end", "2020-02-01"], "no messages arrived from 2020-01-01T"),

@@ -156,7 +156,7 @@ def test_the_same_window_twice_leaves_the_same_tables(lake_twice: dict, landed: 
     assert lake_twice["counts"]["quarantined"] == landed["quarantined"]
 
 
-def test_the_verb_prints_what_was_counted_and_what_comes_next(lake_twice: dict) -> None:
+def test_the_verb_prints_the_counts_and_the_next_command(lake_twice: dict) -> None:
     words = lake_twice["printed"].split()
     counts = lake_twice["counts"]
     assert words[words.index("read") + 2] == str(counts["read"])
@@ -197,7 +197,7 @@ def test_a_run_that_understood_too_little_is_failed_and_loses_nothing(
     assert quarantined >= {f"broken {n}" for n in range(11)}
 
 
-def test_what_runs_count_is_in_cloudwatch(estate: Estate, landed: dict) -> None:
+def test_the_counts_of_runs_are_in_cloudwatch(estate: Estate, landed: dict) -> None:
     whose = {"environment": "staging", "job": TELEMETRY_TO_PARQUET}
 
     def published(metric: str, **more: str) -> float:

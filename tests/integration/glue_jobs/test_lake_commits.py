@@ -184,16 +184,14 @@ def test_a_run_killed_at_any_moment_shows_nothing_of_itself(clean: Path, lake: P
     assert len(set(seen)) > 1, "the readers saw the table grow"
 
 
-def test_windows_worked_off_at_once_leave_what_one_after_the_other_does(
-    clean: Path, lake: Path
-) -> None:
+def test_windows_in_parallel_leave_the_same_tables_as_in_sequence(clean: Path, lake: Path) -> None:
     processes = [runner(lake, window) for window in reversed(WINDOWS)]
     counts = [run for process in processes for run in counts_of(process)]
     assert sum(run["kept"] for run in counts) == len(content(clean))
     assert content(lake) == content(clean)
 
 
-def test_the_same_window_worked_off_twice_at_once_is_as_once(clean: Path, lake: Path) -> None:
+def test_the_same_window_twice_in_parallel_is_processed_once(clean: Path, lake: Path) -> None:
     processes = [runner(lake, WINDOWS[0]) for _ in range(2)]
     counts = [run for process in processes for run in counts_of(process)]
     assert sorted(run["kept"] for run in counts) == [0, 40]

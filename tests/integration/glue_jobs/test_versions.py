@@ -53,7 +53,7 @@ def test_a_version_that_is_not_here_is_refused(estate: Estate) -> None:
     assert "GlueVersion 5.0, 5.1, 6.0; got 4.0" in run["ErrorMessage"]
 
 
-def test_either_version_goes_on_where_the_other_stopped(estate: Estate) -> None:
+def test_either_version_continues_where_the_other_stopped(estate: Estate) -> None:
     """5.1 finds what 6.0 wrote, and adds to it; 6.0 makes series of what both wrote."""
     messages = [message("north", hour) for hour in range(60)]
     for job in GLUE_JOBS:

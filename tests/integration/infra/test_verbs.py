@@ -263,7 +263,7 @@ def test_an_environment_of_aws_is_planned_before_anything_is_there(infra):
     assert "environment  prod" in planned.stdout
 
 
-def test_an_environment_that_is_kept_is_destroyed_only_when_named_twice(infra):
+def test_a_kept_environment_is_destroyed_only_if_it_is_confirmed_by_name(infra):
     fails_in_one_line(infra("destroy", "--env", "prod"), "CONFIRM=prod")
 
 
@@ -273,7 +273,7 @@ def test_an_environment_lives_in_one_region(infra):
     fails_in_one_line(result, "dev is in eu-west-1, but AWS_REGION is us-east-1")
 
 
-def test_a_cloud_that_does_not_answer_is_said(infra):
+def test_a_cloud_that_does_not_answer_is_reported(infra):
     result = infra("plan", AWS_ENDPOINT_URL="http://127.0.0.1:1")
 
     fails_in_one_line(result, r"http://127\.0\.0\.1:1 did not return the account.*`make up`")

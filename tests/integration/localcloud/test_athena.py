@@ -94,7 +94,7 @@ def test_only_files_of_the_newest_version_are_read(
     ]
 
 
-def test_a_query_that_takes_too_long_is_stopped_and_said_to(aws: boto3.Session) -> None:
+def test_a_query_that_takes_too_long_is_stopped_and_reported(aws: boto3.Session) -> None:
     names = Names.from_aws(aws, "local")
     athena = aws.client("athena")
     aws.client("s3").create_bucket(

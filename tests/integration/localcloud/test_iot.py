@@ -224,7 +224,7 @@ def test_a_payload_that_is_not_a_json_object_goes_to_the_error_action_unchanged(
     assert reason in document["failures"][0]["errorMessage"]
 
 
-def test_a_rule_whose_role_lacks_permission_sends_the_message_to_its_error_action(
+def test_a_rule_without_permission_sends_the_message_to_its_error_action(
     aws: boto3.Session, session: Session
 ) -> None:
     iam = aws.client("iam")
@@ -288,7 +288,7 @@ def test_a_device_with_a_certificate_of_another_authority_is_refused(
     assert refused(connect(cloud, sensor.name, certificate, key))
 
 
-def test_a_device_whose_certificate_is_revoked_is_refused(
+def test_a_device_with_a_revoked_certificate_is_refused(
     aws: boto3.Session, cloud: LocalCloud, sensor: estate.Device, tmp_path: Path
 ) -> None:
     kit = estate.device(aws, "sensor-revoked", tmp_path, "iot-device")

@@ -154,7 +154,7 @@ def test_two_clouds_cannot_share_a_home(cloud: LocalCloud) -> None:
         launch.start(other)
 
 
-def test_a_glance_at_the_lock_is_not_taken_for_a_serving_cloud(tmp_path: Path) -> None:
+def test_a_check_of_the_lock_is_not_mistaken_for_a_running_cloud(tmp_path: Path) -> None:
     """Whoever looks for a cloud locks its home for an instant, also while a cloud starts."""
     config = fresh(tmp_path / "home")
     config.home.mkdir()

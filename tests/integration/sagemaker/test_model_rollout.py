@@ -53,7 +53,7 @@ def first(estate: Estate, never_served: object) -> int:
     return version
 
 
-def test_commands_say_what_is_missing(too_early: dict[str, tuple[int, str]]) -> None:
+def test_commands_name_the_missing_step(too_early: dict[str, tuple[int, str]]) -> None:
     code, said = too_early["models"]
     assert code == 0
     assert said.splitlines() == [
@@ -74,7 +74,7 @@ def test_an_endpoint_that_never_served_says_why(never_served: tuple[str, list[st
     assert "lakecast-local-forecast is Failed" in message
 
 
-def test_an_approved_version_makes_the_endpoint_anew(estate: Estate, first: int) -> None:
+def test_an_approved_version_creates_a_deleted_endpoint_again(estate: Estate, first: int) -> None:
     assert estate.answers() == "first"
     endpoint = estate.studio.endpoint(estate.names.endpoint)
     model = naming.model(estate.names, first)
@@ -155,7 +155,7 @@ def test_a_comparison_lasts_until_one_of_its_models_is_rejected(estate: Estate, 
     assert estate.answers() == "first"
 
 
-def test_the_last_approved_version_goes_on_serving_when_it_is_rejected(
+def test_the_last_approved_version_keeps_serving_when_it_is_rejected(
     estate: Estate, first: int
 ) -> None:
     code, said = estate.run("reject", "--version", str(first), "--reason", "out of date")

@@ -215,7 +215,7 @@ def test_a_night_forecasts_every_series_once(
     assert {row["came"] for row in rows} == {None}  # the lake has no values after the origin
 
 
-def test_athena_shows_forecasts_beside_what_came(
+def test_athena_shows_forecasts_with_the_observed_values(
     night: subprocess.CompletedProcess[str], estate: Estate
 ) -> None:
     device, pollutant = SERIES[-1]
@@ -248,7 +248,9 @@ def test_forecasting_an_origin_again_leaves_the_same_rows(
     assert forecasts_of(estate) == before
 
 
-def test_an_ordinary_week_is_usual(night: subprocess.CompletedProcess[str], estate: Estate) -> None:
+def test_an_ordinary_week_exceeds_no_limit(
+    night: subprocess.CompletedProcess[str], estate: Estate
+) -> None:
     assert "beyond a limit: nothing" in night.stdout
     assert 0 <= estate.latest(drift_metrics.INPUT) < 1
     assert 0 <= estate.latest(drift_metrics.MISSING, pollutant=MEASURED[0]) < 1
@@ -257,7 +259,7 @@ def test_an_ordinary_week_is_usual(night: subprocess.CompletedProcess[str], esta
     assert estate.latest(drift_metrics.LOSS) == pytest.approx(0.5)
 
 
-def test_a_week_unlike_the_others_is_beyond_its_limit(
+def test_an_unusual_week_exceeds_its_limit(
     night: subprocess.CompletedProcess[str], estate: Estate, tmp_path: Path
 ) -> None:
     estate.lake.write(last_week_times=4.0)

@@ -103,7 +103,7 @@ def invoke(session, names, instances, **options):
         ("backtest", "make apply"),
     ],
 )
-def test_a_command_run_too_early_says_what_is_missing(too_early, command, step):
+def test_a_command_run_too_early_names_the_missing_step(too_early, command, step):
     finished = too_early[command]
     assert finished.returncode == 1
     assert finished.stderr.count("\n") == 1, finished.stderr
@@ -215,7 +215,7 @@ def test_a_model_that_fails_to_train_is_one_line_and_1(job, run, tmp_path):
     assert "/aws/sagemaker/TrainingJobs" in failed.stderr
 
 
-def test_a_model_is_not_deployed_once_its_categories_mean_others(
+def test_a_model_is_not_deployed_once_its_categories_have_changed(
     job, session, names, run, settings
 ):
     s3 = session.client("s3")

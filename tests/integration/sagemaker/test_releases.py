@@ -81,7 +81,7 @@ def test_a_verb_that_was_killed_can_be_run_again(calm: Estate) -> None:
     assert calm.ended(running)["status"] == "SUCCEEDED"
 
 
-def test_of_two_deployments_at_once_the_later_one_is_served(calm: Estate) -> None:
+def test_the_later_of_two_concurrent_deployments_is_served(calm: Estate) -> None:
     documents.write(boto3.Session(), calm.names, pinned(calm, 2))
     earlier = calm.start()
     documents.write(boto3.Session(), calm.names, pinned(calm, 3))
@@ -90,14 +90,14 @@ def test_of_two_deployments_at_once_the_later_one_is_served(calm: Estate) -> Non
     assert calm.alarms() == []
 
 
-def test_an_endpoint_that_somebody_deleted_is_made_again(calm: Estate) -> None:
+def test_a_deleted_endpoint_is_created_again(calm: Estate) -> None:
     calm.studio.deleted(calm.names.endpoint)
     code, said = calm.deploy("champion=v2")
     assert code == 0, said
     assert calm.answers() == "two"
 
 
-def test_weights_that_somebody_changed_are_set_back(calm: Estate) -> None:
+def test_weights_changed_by_hand_are_reset(calm: Estate) -> None:
     variants = ("champion=v1:3", "challenger=v2")
     assert calm.deploy(*variants)[0] == 0
     calm.studio.sagemaker.update_endpoint_weights_and_capacities(
@@ -128,7 +128,7 @@ def test_an_item_that_is_no_release_is_reported_and_not_served(calm: Estate) -> 
     assert calm.run("approve", "--version", "1")[0] == 0, "the way back that the message names"
 
 
-def test_a_rejected_version_is_not_served_whoever_pins_it(calm: Estate) -> None:
+def test_a_rejected_version_is_not_served_even_if_it_is_pinned(calm: Estate) -> None:
     version = calm.register("four")
     calm.judge("Rejected", version)
     code, said = calm.deploy(f"champion=v{version}")

@@ -246,7 +246,7 @@ def sabotaged(estate: Estate, failed: dict[str, Any]) -> dict[str, Any]:
     return {"said": said}
 
 
-def test_first_run_ends_with_an_approved_version_of_what_the_devices_sent(estate, first):
+def test_first_run_ends_with_an_approved_version_of_the_devices_data(estate, first):
     said = first["said"]
     steps = ["Crawl", "Readings", "Series", "Hold out", "Train", "Predict", "Judge", "Register"]
     places = [said.index(f"  {step} ") for step in steps]
@@ -265,7 +265,7 @@ def test_first_run_ends_with_an_approved_version_of_what_the_devices_sent(estate
     assert float(kept["wql"]) < min(float(kept["wql_persistence"]), float(kept["wql_naive_24"]))
 
 
-def test_who_leaves_the_wait_is_told_how_to_take_it_up_again(estate, first):
+def test_an_interrupted_wait_says_how_to_resume_it(estate, first):
     assert f"run {first['run']} goes on by itself" in first["left"]
     assert f"make retrain RESUME={first['run']}" in first["left"]
     assert len(estate.jobs("Training", first["run"])) == 1
@@ -299,7 +299,7 @@ def test_second_run_compares_with_the_champion_and_takes_a_dead_lock_over(estate
     assert estate.lock() is None
 
 
-def test_failure_tells_a_person_what_failed_why_and_how_to_go_on(estate, failed):
+def test_a_failure_reports_step_cause_and_how_to_resume(estate, failed):
     text = failed["mail"]["Message"]
     assert failed["mail"]["Subject"] == "lakecast-local-retrain failed at Train"
     assert "rounds must be" in text
@@ -309,7 +309,7 @@ def test_failure_tells_a_person_what_failed_why_and_how_to_go_on(estate, failed)
     assert "rounds must be" in failed["said"]
 
 
-def test_resumed_run_does_not_do_again_what_was_done(estate, failed, sabotaged):
+def test_a_resumed_run_repeats_no_completed_work(estate, failed, sabotaged):
     assert len([j for j in estate.jobs("Processing", failed["run"]) if "-hold-out-" in j]) == 1
     assert len(estate.jobs("Training", failed["run"])) == 2
 
@@ -323,6 +323,6 @@ def test_sabotaged_candidate_is_rejected_with_reasons_and_leaves_the_champion(es
     assert estate.version(2)["ModelApprovalStatus"] == "Approved"
 
 
-def test_what_was_made_to_forecast_is_gone(estate, sabotaged):
+def test_temporary_models_and_the_lock_are_removed(estate, sabotaged):
     assert estate.sagemaker.list_models(NameContains="retrain")["Models"] == []
     assert estate.lock() is None

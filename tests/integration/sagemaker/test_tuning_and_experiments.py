@@ -83,13 +83,13 @@ def state(tuned, session):
     return tuning.describe(session, job["HyperParameterTuningJobName"])
 
 
-def test_without_a_lake_the_next_step_is_said(too_early):
+def test_without_a_lake_the_next_step_is_named(too_early):
     assert too_early.returncode == 1
     assert too_early.stderr.count("\n") == 1
     assert "run `make plan` and `make apply` first" in too_early.stderr
 
 
-def test_the_best_of_all_trainings_is_shown_to_be_kept(tuned, state):
+def test_the_best_of_all_trainings_is_shown_as_settings(tuned, state):
     assert [one.status for one in state.trials] == ["Completed"] * 3
     objectives = [one.objective for one in state.trials]
     assert objectives == sorted(objectives)
@@ -170,7 +170,7 @@ def test_every_job_is_a_run_once(mirrored, page, runs, state):
     assert "0 new runs, 0 brought up to date, 4 were complete" in page[0]
 
 
-def test_the_page_compares_runs_and_tells_nobody(page, runs):
+def test_the_page_compares_runs_and_sends_no_telemetry(page, runs):
     _, by_name, (first, *_) = runs
     _, address = page
     with urllib.request.urlopen(f"{address}/", timeout=30) as answer:
@@ -208,7 +208,7 @@ def test_a_run_holds_parameters_metrics_and_where_it_came_from(runs, state, name
     assert all(run.info.start_time <= one.timestamp <= run.info.end_time for one in progress)
 
 
-def test_a_versions_job_learns_what_the_gate_said(runs, state):
+def test_a_versions_job_has_the_gates_verdict(runs, state):
     _, by_name, _ = runs
     data = by_name[state.best.job].data
     assert data.metrics["gate:wql"] == 0.25

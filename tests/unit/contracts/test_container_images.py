@@ -46,7 +46,7 @@ def test_a_changed_or_renamed_source_changes_the_tag(copy):
     assert len({before, changed, tag("boosting", copy)}) == 3
 
 
-def test_what_an_image_does_not_run_changes_no_tag(copy):
+def test_files_that_an_image_does_not_run_change_no_tag(copy):
     before = tag("boosting", copy)
     for unused in ("contracts/lake/queries.py", "sagemaker/containers/runtime/unused.py"):
         (copy / unused).parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def closure(root, *others):
     return list(import_closure([root / "main.py"], [root, *others]))
 
 
-def test_modules_their_packages_and_the_data_that_they_name(root):
+def test_modules_packages_and_named_data_are_in_the_closure(root):
     assert closure(root) == [
         "main.py",
         "ours/__init__.py",
@@ -45,12 +45,12 @@ def test_modules_their_packages_and_the_data_that_they_name(root):
     ]
 
 
-def test_the_packages_around_a_program_are_needed_to_import_it(root):
+def test_parent_packages_are_part_of_a_programs_closure(root):
     found = import_closure([root / "ours/rooms/attic.py"], [root])
     assert list(found) == ["ours/__init__.py", "ours/rooms/__init__.py", "ours/rooms/attic.py"]
 
 
-def test_what_only_mypy_imports_is_left_out(root):
+def test_imports_for_type_checking_are_left_out(root):
     guarded = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ours.unused\n"
     (root / "main.py").write_text(guarded)
     assert closure(root) == ["main.py"]

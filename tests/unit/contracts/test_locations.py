@@ -15,7 +15,7 @@ def test_location_is_an_s3_uri_in_the_bucket_of_its_purpose() -> None:
     assert locations.TELEMETRY.uri(names) == "s3://lakecast-local-curated-000000000000/telemetry/"
 
 
-def test_arrival_is_in_utc_whatever_the_zone() -> None:
+def test_arrival_is_in_utc_for_any_time_zone() -> None:
     beijing = timezone(timedelta(hours=8))
     assert (
         locations.arrival_prefix(datetime(2026, 11, 21, 3, 30, tzinfo=beijing)) == "2026/11/20/19/"
@@ -32,6 +32,6 @@ def test_an_s3_uri_is_split_into_bucket_and_key(bucket: str, key: str) -> None:
 @pytest.mark.parametrize(
     "uri", ["", "s3://", "s3://bucket", "s3://bucket/", "s3:///key", "file:///key", "bucket/key"]
 )
-def test_what_is_no_s3_uri_of_an_object_is_rejected(uri: str) -> None:
+def test_an_invalid_s3_uri_is_rejected(uri: str) -> None:
     with pytest.raises(ValueError, match=f"s3://bucket/key; got '{uri}'"):
         locations.bucket_and_key(uri)

@@ -45,7 +45,7 @@ def test_bucket_names_are_unique_to_the_account_and_fit_in_63_characters(names: 
         (lambda: Names("dev", "1", "r").role("clerk"), "role must be one of"),
     ],
 )
-def test_unknown_parts_are_refused_with_what_is_known(call, message) -> None:  # type: ignore[no-untyped-def]
+def test_unknown_parts_are_refused_with_the_known_ones(call, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         call()
 

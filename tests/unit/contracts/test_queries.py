@@ -73,14 +73,14 @@ def test_a_query_that_takes_too_long_is_stopped():
     assert athena.stopped == ["q1"]
 
 
-def test_that_a_query_ended_before_it_was_stopped_hides_nothing():
+def test_a_query_that_ends_before_it_is_stopped_hides_no_error():
     athena = Athena("RUNNING", refuses_to_stop=True)
     with pytest.raises(QueryTimeoutError):
         query(athena, NAMES, "SELECT n", patience=0)
     assert athena.stopped == ["q1"]
 
 
-def test_a_query_is_stopped_with_the_one_who_waits_for_it(monkeypatch):
+def test_a_query_is_stopped_when_its_caller_is_interrupted(monkeypatch):
     def interrupted(_seconds):
         raise KeyboardInterrupt
 

@@ -18,7 +18,7 @@ from contracts.times import utc_time
         ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
     ],
 )
-def test_a_time_is_in_utc_and_taken_for_it_without_an_offset(text, expected):
+def test_a_time_is_converted_to_utc_and_is_utc_without_an_offset(text, expected):
     found = utc_time(text)
     assert found == expected
     assert found.tzinfo is UTC
@@ -28,7 +28,7 @@ def test_a_time_is_in_utc_and_taken_for_it_without_an_offset(text, expected):
     "text",
     ["yesterday", "", "2026-02-30", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"],
 )
-def test_what_is_no_time_is_told_back(text):
+def test_an_invalid_time_is_repeated_in_the_error(text):
     expected = f"expected ISO 8601, such as 2026-01-31T12:00:00Z; got {text!r}"
     with pytest.raises(ValueError, match="expected ISO 8601") as caught:
         utc_time(text)

@@ -77,7 +77,7 @@ def bodies(outbox: Outbox) -> list[dict]:
     return [json.loads(parcel.payload) for parcel in outbox.after(0, 100)]
 
 
-def test_a_clock_counts_as_set_from_the_packages_year_on():
+def test_a_clock_is_set_if_it_shows_the_packages_year_or_later():
     assert not is_set(CLOCK_FLOOR - timedelta(seconds=1))
     assert is_set(CLOCK_FLOOR)
 

@@ -137,7 +137,7 @@ def test_the_overall_ratio_is_the_largest_of_the_pollutants() -> None:
     assert (metric.INPUT, "carbon_monoxide") not in found
 
 
-def test_an_ordinary_week_is_usual() -> None:
+def test_an_ordinary_week_exceeds_no_limit() -> None:
     found = by_check(of_input(a_week(1.0), usual_reference()))
     assert {one.verdict for one in found.values()} == {"usual"}
 

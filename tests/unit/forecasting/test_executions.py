@@ -45,21 +45,21 @@ def run(machine, given):
     return executions.run(machine, NAMES, NAMES.nightly_machine, given, lambda _: None)["execution"]
 
 
-def test_an_execution_is_started_where_none_is_under_way():
+def test_an_execution_is_started_if_none_is_running():
     machine = Machine()
     assert (run(machine, {}), machine.started) == ("new", 1)
 
 
-def test_one_that_is_under_way_with_the_same_input_is_followed():
+def test_a_running_execution_with_the_same_input_is_followed():
     machine = Machine({"only_drift": True}, {})
     assert (run(machine, {}), machine.started) == ("1", 0)
 
 
-def test_one_that_does_something_else_is_not_followed():
+def test_an_execution_with_another_input_is_not_followed():
     machine = Machine({"read_arrivals": True})
     assert (run(machine, {}), machine.started) == ("new", 1)
 
 
-def test_a_failure_is_told_in_the_executions_words():
+def test_a_failure_is_reported_with_the_executions_cause():
     with pytest.raises(ForecastingError, match="failed at an unknown step"):
         run(Machine(status="FAILED"), {})

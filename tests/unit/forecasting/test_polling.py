@@ -19,7 +19,7 @@ def test_each_state_is_reported_until_one_is_final():
     assert seen == ["Starting", "Training", "Completed"]
 
 
-def test_what_takes_long_is_asked_less_often():
+def test_slow_operations_are_polled_less_often():
     pauses: list[float] = []
     final_state(
         lambda: len(pauses), lambda count: count > EARLY_POLLS, sleep=pauses.append, left="…"
@@ -27,7 +27,7 @@ def test_what_takes_long_is_asked_less_often():
     assert pauses == [1.0] * EARLY_POLLS + [LATE_POLL]
 
 
-def test_who_leaves_is_told_how_to_take_the_wait_up_again():
+def test_an_interrupted_wait_says_how_to_resume_it():
     def leave(_: float) -> None:
         raise KeyboardInterrupt
 

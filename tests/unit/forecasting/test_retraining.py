@@ -59,7 +59,7 @@ def test_a_step_that_is_left_and_entered_again_is_one():
     assert [(step.name, step.seconds) for step in found] == [("Crawl", 30), ("Series", 10)]
 
 
-def test_what_a_resumed_run_finds_done_is_no_step():
+def test_completed_work_of_a_resumed_run_is_no_step():
     found = retraining.steps(entered("Find origins", "Is origins done", "Find train", "Train"))
     assert [step.name for step in found] == ["Train"]
 
@@ -78,7 +78,7 @@ def options(monkeypatch):
     return read
 
 
-def test_only_what_is_said_is_asked_for(options):
+def test_only_given_options_are_in_the_machines_input(options):
     wanted = retrain.wanted(options())
     assert set(wanted) <= {"commit"}
     wanted = retrain.wanted(
@@ -91,7 +91,7 @@ def test_only_what_is_said_is_asked_for(options):
     assert (wanted["etl"], wanted["reason"]) == (False, "a trial")
 
 
-def test_a_run_goes_on_with_its_own_algorithm(options):
+def test_a_resumed_run_keeps_its_algorithm(options):
     assert retrain.wanted(options("--resume", "x"))["resume"] == "x"
     with pytest.raises(ForecastingError, match="RESUME without MODEL"):
         retrain.wanted(options("--resume", "x", "--model", "deepar"))
@@ -117,7 +117,7 @@ def test_a_hyperparameter_without_name_or_value_is_refused(options, text):
         ("Rejected", "rejected", "version 12 is kept as rejected"),
     ],
 )
-def test_the_last_lines_say_what_was_decided_and_what_to_do(approval, verdict, says):
+def test_the_last_lines_state_the_verdict_and_the_next_command(approval, verdict, says):
     outcome = Outcome.of({**OUTPUT, "approval": approval, "verdict": verdict})
     first, reason, *_, last = retrain.conclusion(outcome, Path("report.html"))
     assert first == f"the gate {verdict} it:"
@@ -151,7 +151,7 @@ class Machine:
         return [{"executions": [one]}]
 
 
-def test_a_run_that_is_under_way_is_followed_and_no_other_is_started():
+def test_a_running_run_is_followed_and_no_other_is_started():
     names = Names("dev", "123456789012", "eu-west-1")
     assert retraining.under_way(Machine(), names, "20261121-100000-abcd") == "arn:running"
     assert retraining.under_way(Machine(), names, "20261120-100000-abcd") is None

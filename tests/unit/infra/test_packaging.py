@@ -149,7 +149,7 @@ def test_every_function_is_tested():
 
 
 @pytest.mark.parametrize("function", ANSWERS)
-def test_a_function_answers_out_of_its_zip_alone(function, tmp_path):
+def test_a_function_needs_only_its_zip(function, tmp_path):
     code, expected = ANSWERS[function]
     code_of = {"forecast_api": function_code.forecast_api}.get(function)
     content = code_of() if code_of else function_zip(function)
@@ -164,7 +164,7 @@ def test_a_function_answers_out_of_its_zip_alone(function, tmp_path):
 
 
 @pytest.mark.parametrize("job", GLUE_JOBS)
-def test_a_job_starts_out_of_its_script_and_the_library_alone(job, tmp_path):
+def test_a_job_needs_only_its_script_and_the_library(job, tmp_path):
     library = tmp_path / "lakecast.zip"
     library.write_bytes(library_zip(scripts()))
     script = shutil.copy(REPOSITORY / f"glue_jobs/{job}.py", tmp_path)

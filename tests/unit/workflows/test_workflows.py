@@ -49,12 +49,12 @@ def test_no_step_that_changes_an_estate_runs_without_its_protected_environment()
                 assert job["environment"] == "${{ inputs.environment }}"
 
 
-def test_what_ci_runs_is_executable_and_ends_with_the_tests():
+def test_programs_that_ci_runs_are_executable_and_end_with_the_tests():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert _ci_run().rstrip().endswith("exec make test")
 
 
-def test_a_plan_that_many_can_read_names_no_account_and_no_key():
+def test_a_public_plan_contains_no_account_and_no_key():
     text = (
         "arn:aws:iam::123456789012:role/x 123456789012 123456789012\n"
         "AKIAABCDEFGHIJKLMNOP \x1b[1mbold\x1b[0m 1234567890123 20261121\n"

@@ -37,7 +37,7 @@ def test_a_record_has_the_containers_hyperparameters(name):
 
 @pytest.mark.parametrize("text", TRIED)
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_what_a_container_takes_its_record_takes(name, text):
+def test_a_record_accepts_the_hyperparameters_that_its_container_accepts(name, text):
     for hyperparameter, its in ALGORITHMS[name].hyperparameters.items():
         try:
             CONTAINERS[name].Hyperparameters.parse({**REQUIRED[name], hyperparameter: text})

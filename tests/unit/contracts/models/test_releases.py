@@ -47,7 +47,7 @@ def test_a_release_is_read_as_it_was_written() -> None:
     assert release.configuration.startswith("lakecast-prod-forecast-v12-")
 
 
-def test_a_release_states_the_same_whenever_it_is_written() -> None:
+def test_releases_are_equal_regardless_of_when_they_were_written() -> None:
     release = releases.read(NAMES, item())
     assert release.states_the_same(releases.read(NAMES, item(written_at="later")))
     assert not release.states_the_same(releases.read(NAMES, item(variants=[VERSION])))
@@ -90,7 +90,7 @@ def test_a_release_that_could_not_be_carried_out_is_refused(
         releases.read(NAMES, item(**changes))
 
 
-def test_all_faults_are_named_at_once() -> None:
+def test_all_faults_are_reported_together() -> None:
     with pytest.raises(ReleaseError, match=r"instance_count: .*; colour: "):
         releases.read(NAMES, item(instance_count="2", colour="red"))
 
@@ -102,7 +102,7 @@ def test_a_missing_member_is_named() -> None:
         releases.read(NAMES, incomplete)
 
 
-def test_the_machine_names_an_approved_version_as_a_verb_would() -> None:
+def test_the_machine_and_the_verbs_name_a_version_alike() -> None:
     expression = releases.of_version_in_jsonata(NAMES, "ml.m5.large", 2)
     found = evaluate(expression, version=12)
     variant = ProductionVariant(

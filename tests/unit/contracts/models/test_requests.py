@@ -112,6 +112,6 @@ def test_a_hyperparameter_is_either_searched_or_the_same_in_each_trial():
         ("CreateTransformJob", {"MaxPayloadInMB": True}, "MaxPayloadInMB must be a integer"),
     ],
 )
-def test_what_aws_would_refuse_is_found(operation, changed, complaint):
+def test_requests_that_aws_would_refuse_are_found(operation, changed, complaint):
     (found,) = complaints("sagemaker", operation, {**REQUESTS[operation], **changed})
     assert re.search(complaint, found), found

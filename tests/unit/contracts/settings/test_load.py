@@ -172,7 +172,7 @@ def test_a_missing_setting_may_stand_in_either_file(tmp_path, file, old, key):
     assert f"{either}: {key} is missing" in str(refusal.value)
 
 
-def test_all_complaints_are_made_at_once(tmp_path):
+def test_all_errors_of_settings_are_reported_together(tmp_path):
     changed(tmp_path, "workers = 10", 'workers = "10"')
     base = (tmp_path / "base.toml").read_text()
     (tmp_path / "base.toml").write_text(base.replace("buffer_mb = 64", "buffer_mb = 0"))

@@ -95,7 +95,7 @@ def test_either_bound_alone_makes_batches(given, batching):
     assert options("run", "--thing=harbour", *given)["sending"].batching == batching
 
 
-def test_replays_keep_awss_quotas_unless_they_are_told_not_to():
+def test_replays_keep_awss_quotas_unless_unthrottled():
     assert options("fleet")["source"].unthrottled is False
     assert options("replay", "--thing=x", "--unthrottled")["source"].unthrottled is True
 
@@ -107,18 +107,18 @@ def test_a_port_in_the_environment_that_is_no_number_is_refused(capsys, monkeypa
 
 
 @pytest.mark.parametrize("command", ["run", "replay"])
-def test_a_device_without_a_kit_is_told_to_be_provisioned(capsys, command):
+def test_a_missing_kit_is_reported_with_the_command_that_makes_one(capsys, command):
     assert main([command, "--thing", "harbour"]) == 1
     assert "no connection kit in .lakecast/devices/harbour" in one_line(capsys)
 
 
-def test_a_device_without_a_certificate_is_told_so(capsys, tmp_path):
+def test_a_missing_certificate_is_reported(capsys, tmp_path):
     kit(tmp_path / ".lakecast/devices/harbour").save(Broker("host"))
     assert main(["run", "--thing", "harbour"]) == 1
     assert "lacks certificate.pem, private.key; provision" in one_line(capsys)
 
 
-def test_a_certificate_that_is_none_is_told(capsys, tmp_path):
+def test_an_unusable_certificate_is_reported(capsys, tmp_path):
     made = kit(tmp_path / ".lakecast/devices/harbour").save(Broker("host"))
     made.certificate.write_text("no certificate")
     made.private_key.write_text("no key")
@@ -126,7 +126,7 @@ def test_a_certificate_that_is_none_is_told(capsys, tmp_path):
     assert "its certificate, key or CA can't be used" in one_line(capsys)
 
 
-def test_a_damaged_kit_is_told(capsys, tmp_path):
+def test_a_damaged_kit_is_reported(capsys, tmp_path):
     folder = tmp_path / ".lakecast/devices/harbour"
     folder.mkdir(parents=True)
     (folder / "device.json").write_text('{"thing_name": "harbour"}')
@@ -134,12 +134,12 @@ def test_a_damaged_kit_is_told(capsys, tmp_path):
     assert "device.json" in one_line(capsys)
 
 
-def test_a_data_folder_without_recordings_is_told(capsys, tmp_path):
+def test_a_data_folder_without_recordings_is_reported(capsys, tmp_path):
     assert main(["fleet", "--data", str(tmp_path)]) == 1
     assert "expected files named *.csv or *.csv.gz; got none" in one_line(capsys)
 
 
-def test_more_days_than_there_is_weather_are_told(capsys):
+def test_more_days_than_there_is_weather_are_refused(capsys):
     assert main(["fleet", "--days", "100000"]) == 1
     assert "take fewer days" in one_line(capsys)
 
@@ -156,6 +156,6 @@ def test_a_kit_is_written_for_its_owner_only(tmp_path):
     assert made.ca_file.read_text() == "an authority"
 
 
-def test_a_missing_ca_file_is_told(tmp_path):
+def test_a_missing_ca_file_is_reported(tmp_path):
     with pytest.raises(KitError, match=r"absent\.pem"):
         kit(tmp_path / "harbour").save(Broker("host", 8883, tmp_path / "absent.pem"))

@@ -247,7 +247,7 @@ def test_the_conclusion_is_about_all_days(lake):
 
 
 @pytest.mark.parametrize("training_end", [None, TWO_DAYS[1]])
-def test_days_that_training_may_have_seen_are_not_called_held_out(lake, training_end):
+def test_days_that_training_may_have_seen_are_not_labelled_held_out(lake, training_end):
     found = verification.evaluate(lake, Oracle(lake), TWO_DAYS)
     assert tables.conclusion(found, training_end).startswith("Over 2 days the model's loss")
 

@@ -59,7 +59,7 @@ def test_a_training_is_started_and_waited_for(done, settings):
     assert done == ["start", "wait"]
 
 
-def test_a_training_that_was_started_before_is_only_waited_for(done, settings):
+def test_a_running_training_is_only_waited_for(done, settings):
     shown = console()
     commands.train(None, NAMES, settings, None, shown, job="job-before")
     assert done == ["wait"]
@@ -73,7 +73,7 @@ def test_a_search_holds_days_out_and_is_started_and_waited_for(done, settings):
     assert 'rounds = "300"' in shown.file.getvalue()
 
 
-def test_a_search_that_was_started_before_is_only_waited_for(done, settings):
+def test_a_running_search_is_only_waited_for(done, settings):
     tune.run(replace(OPTIONS, job="tune-1"), None, NAMES, settings, console())
     assert done == ["wait"]
 

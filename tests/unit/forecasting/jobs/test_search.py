@@ -109,14 +109,14 @@ def test_the_ends_of_all_ranges_are_what_the_containers_take(settings, algorithm
 
 
 @pytest.mark.parametrize(("algorithm", "container"), [("boosting", boosting), ("deepar", deepar)])
-def test_what_is_there_is_among_what_is_searched(settings, algorithm, container):
+def test_the_present_settings_lie_in_the_searched_ranges(settings, algorithm, container):
     there = container.Hyperparameters.parse(settings.forecast.training.hyperparameters[algorithm])
     for name, one in search_settings.read(algorithm).ranges.items():
         low, high = map(float, one.values)
         assert low <= getattr(there, name) <= high, name
 
 
-def test_numbers_of_jobs_can_be_said_anew(tmp_path):
+def test_the_numbers_of_jobs_can_be_overridden(tmp_path):
     assert read(tmp_path, FILE).jobs == 9
     few = read(tmp_path, FILE, jobs=1)
     assert (few.jobs, few.parallel) == (1, 1)
@@ -152,7 +152,7 @@ def test_numbers_of_jobs_can_be_said_anew(tmp_path):
         ("[holdout]", "[holdout", "at line 1"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name_and_place(tmp_path, old, new, complaint):
+def test_invalid_searches_are_refused_by_name_and_place(tmp_path, old, new, complaint):
     assert old in FILE
     with pytest.raises(ForecastingError, match=rf"tuning\.toml:? .*{complaint}"):
         read(tmp_path, FILE.replace(old, new))
@@ -171,14 +171,14 @@ def state(*objectives):
     return TuningState("t", "Completed", "", trials)
 
 
-def test_the_best_reads_as_an_environments_settings():
+def test_the_best_is_printed_as_an_environments_settings():
     best = state(0.25, 0.5).best
     assert tomllib.loads(tune.best_as_toml("boosting", best)) == {
         "forecast": {"training": {"hyperparameters": {"boosting": {"rounds": "100"}}}}
     }
 
 
-def test_progress_tells_the_best_so_far():
+def test_progress_shows_the_best_so_far():
     assert tune.progress(state(), 9) == "0 of 9 trainings"
     assert tune.progress(state(0.25, None), 9) == "2 of 9 trainings, best 0.2500 by 0"
     assert state(None).best is None

@@ -39,7 +39,7 @@ SETTINGS = changed(
 NOW = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
 
 
-def test_a_jobs_name_is_new_each_time_and_tells_its_hour():
+def test_a_jobs_name_is_unique_and_contains_its_hour():
     first, second = (training.job_name(NAMES, "deepar", NOW) for _ in range(2))
     assert first.startswith("lakecast-local-deepar-20240501-123000-")
     assert first != second
@@ -177,7 +177,7 @@ def test_the_newest_job_of_this_environment_is_taken():
     assert training.latest_completed(jobs, NAMES) == "lakecast-local-deepar-2"
 
 
-def test_without_a_completed_job_the_next_step_is_said():
+def test_without_a_completed_job_the_next_step_is_named():
     with pytest.raises(ForecastingError, match="run `make train` first"):
         training.latest_completed(Jobs([]), NAMES)
 

@@ -148,7 +148,7 @@ def deploy(account, *variants):
     )
 
 
-def test_a_deployment_states_what_is_wanted_and_starts_the_rollout():
+def test_a_deployment_writes_the_release_and_starts_the_rollout():
     account = Account()
     account.approved = [3]
     done = deploy(account, OLD)
@@ -179,7 +179,7 @@ def test_another_model_is_another_release():
     assert account.served == done.release
 
 
-def test_a_release_is_stated_again_once_a_newer_version_is_approved():
+def test_a_release_is_written_again_once_a_newer_version_is_approved():
     account = Account()
     deploy(account, OLD)
     account.approved = [4]
@@ -270,7 +270,7 @@ def test_a_release_that_another_one_replaced_meanwhile_is_no_success():
         ({"models": {"champion": "other"}}, r"its configuration has the variants .*other"),
     ],
 )
-def test_what_is_served_is_checked_against_what_was_asked_for(changes, complaint):
+def test_the_served_release_is_compared_with_the_requested_one(changes, complaint):
     account = Account()
     vars(account).update(changes)
     with pytest.raises(ForecastingError, match=complaint):
@@ -292,7 +292,7 @@ def test_a_version_without_the_uri_of_its_categories_is_not_deployed(categories)
         servable.of_version(NAMES, version)
 
 
-def test_a_model_goes_on_serving_when_the_lake_has_more_devices():
+def test_a_model_keeps_serving_when_the_lake_has_more_devices():
     account = Account(categories='{"devices": ["a", "b"], "pollutants": ["ozone"]}')
     deploy(account, OLD)
     assert account.served is not None

@@ -48,7 +48,7 @@ def printed(*versions, variants=()):
     return console.file.getvalue().splitlines()
 
 
-def test_a_row_says_how_good_a_version_is_and_beside_what():
+def test_a_row_has_the_figures_of_a_version_and_its_baselines():
     header, row = printed(version(3))
     assert header.split()[:4] == ["version", "status", "algorithm", "data"]
     assert row.split() == [
@@ -57,13 +57,13 @@ def test_a_row_says_how_good_a_version_is_and_beside_what():
     ]  # fmt: skip
 
 
-def test_a_version_that_says_nothing_of_itself_is_listed_all_the_same():
+def test_a_version_without_metadata_is_listed():
     bare = Version(4, "arn", REJECTED, datetime(2026, 7, 1, tzinfo=UTC), "", {})
     assert printed(bare)[1].split()[:2] == ["4", "rejected"]
     assert printed(version(1, wql_champion="none"))[1].split()[7] == "–"
 
 
-def test_what_is_live_is_marked_with_its_share_of_the_traffic():
+def test_live_versions_are_marked_with_their_share_of_the_traffic():
     variants = [
         Served("champion", naming.model(NAMES, 3), 0.9),
         Served("challenger", "lakecast-prod-deepar-7", 0.1),
@@ -81,7 +81,7 @@ def test_what_is_live_is_marked_with_its_share_of_the_traffic():
     ]
 
 
-def test_reasons_are_told_as_they_were_given_a_line_each():
+def test_reasons_are_printed_unchanged_one_per_line():
     console = Console(file=io.StringIO(), width=200)
     judged = replace(version(3, REJECTED), reason="gate: rejected: its loss [0.9]; its band")
     registry.show(judged, console)
@@ -95,7 +95,7 @@ def test_reasons_are_told_as_they_were_given_a_line_each():
     assert "wql persistence 0.453" in lines
 
 
-def test_a_release_is_named_by_what_is_in_it():
+def test_a_release_is_named_by_its_content():
     variants = [{"name": "champion", "model": naming.model(NAMES, 12), "weight": 1, "version": 12}]
 
     def name(instance_type, instances):
@@ -156,7 +156,7 @@ def follow(account):
     return reported
 
 
-def test_a_rollout_is_followed_to_its_end_whatever_ran_before():
+def test_a_rollout_is_followed_to_its_end_regardless_of_earlier_ones():
     old = {"old": "FAILED"}
     running = old | {"new": "RUNNING"}
     account = Account(old, old, running, running, old | {"new": "SUCCEEDED"})
@@ -181,7 +181,7 @@ def test_a_rollout_that_does_not_start_is_not_waited_for_for_ever():
     assert 60 <= account.slept < 120
 
 
-def test_a_rollout_that_is_started_here_is_followed_whatever_others_do():
+def test_a_started_rollout_is_followed_regardless_of_others():
     class Own(Account):
         given = None
 
@@ -201,7 +201,7 @@ def test_a_rollout_that_is_started_here_is_followed_whatever_others_do():
     assert account.given["detail"] == {"ModelApprovalStatus": "Rejected", "ModelPackageVersion": 7}
 
 
-def test_whoever_stops_following_is_told_that_the_rollout_goes_on():
+def test_an_interrupted_wait_says_that_the_rollout_continues():
     class Impatient(Account):
         def sleep(self, seconds):
             raise KeyboardInterrupt

@@ -77,7 +77,7 @@ def test_an_empty_change_is_not_committed(uri: str) -> None:
     assert delta.snapshot(uri) == before
 
 
-def test_a_commit_whose_response_was_lost_is_recognised(uri: str) -> None:
+def test_a_commit_is_recognised_if_its_response_was_lost(uri: str) -> None:
     """The store repeats a put without a response, and finds its own object."""
     add(uri, file("a"))
     base = delta.snapshot(uri)

@@ -65,7 +65,7 @@ def test_the_model_of_a_version_is_created_only_if_it_is_missing(machine, estate
 
 
 @pytest.mark.parametrize("cause", ["Cannot create already existing model.", "Access denied."])
-def test_a_rejected_creation_leads_to_another_look_whatever_the_message(machine, cause):
+def test_a_rejected_creation_leads_to_another_lookup_regardless_of_the_message(machine, cause):
     assert machine["States"]["Create model"]["Retry"] == []
     (caught,) = machine["States"]["Create model"]["Catch"]
     following, waiting = machine["States"][caught["Next"]], machine["States"]["Wait before retry"]

@@ -104,7 +104,7 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path, pinned):
         find({"PATH": str(tmp_path)}, tmp_path, offline)
 
 
-def test_a_machine_without_a_pinned_release_is_reported(tmp_path, pinned, monkeypatch):
+def test_a_platform_without_a_pinned_release_is_reported(tmp_path, pinned, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
 
     with pytest.raises(TerraformMissingError, match="no release for linux on riscv64 is pinned"):

@@ -5,7 +5,7 @@ import pytest
 from infra.terraform.config import PROVIDER, MirrorError, cli_configuration, mirror
 
 
-def test_a_named_mirror_is_taken(tmp_path):
+def test_a_named_mirror_is_used(tmp_path):
     (tmp_path / PROVIDER / "5.100.0/linux_amd64").mkdir(parents=True)
 
     assert mirror({"LAKECAST_TERRAFORM_MIRROR": str(tmp_path)}, "5.100.0") == tmp_path

@@ -60,7 +60,7 @@ def test_a_plan_is_applied_once(place):
         load(place)
 
 
-def test_a_plan_whose_file_is_gone_is_refused(place):
+def test_a_plan_without_its_file_is_refused(place):
     save(place, [CHANGED])
     (place.stack_folder("data") / PLAN_FILE).unlink()
 

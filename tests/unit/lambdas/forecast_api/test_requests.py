@@ -68,7 +68,7 @@ def test_a_device_id_may_be_percent_encoded():
     assert Api().forecast("station%2D1")["statusCode"] == 200
 
 
-def test_all_faults_are_reported_at_once():
+def test_all_faults_are_reported_together():
     problem = refusal("getForecast", Api().forecast("a b", pollutant="dust", horizon="0"))
     assert [error["at"] for error in problem["errors"]] == ["device_id", "pollutant", "horizon"]
 

@@ -149,7 +149,7 @@ def test_a_uri_can_name_one_object(tmp_path: Path) -> None:
     assert folder(staging.fetch("s3://b/t/one")).read_text() == "1"
 
 
-def test_a_prefix_excludes_folders_whose_names_start_with_it(tmp_path: Path) -> None:
+def test_a_prefix_excludes_folders_with_longer_names(tmp_path: Path) -> None:
     staging = Staging(Bucket(tab__x="1", table__y="2"), tmp_path)
     assert [p.name for p in folder(staging.fetch("s3://b/tab")).iterdir()] == ["x"]
     assert not (tmp_path / "b/table").exists()
