@@ -20,7 +20,7 @@ def forecasts_key(origin: datetime) -> str:
     return f"date={hour:%Y-%m-%d}/{hour:%Y%m%dT%H}.parquet"
 
 
-def beside_truth(days: str) -> str:
+def with_observed_values(days: str) -> str:
     """Returns SQL of forecasts and the observed values; NULL if there is no observation (yet).
 
     Parameters
@@ -31,7 +31,7 @@ def beside_truth(days: str) -> str:
     columns = ", ".join(f"f.{column}" for column in QUANTILE_COLUMNS.values())
     return (
         f"SELECT f.device_id, f.pollutant, f.origin, f.lead, f.hour, {columns}, f.mean, "
-        "s.value AS came, f.model_version\n"
+        "s.value AS observed, f.model_version\n"
         f"FROM forecasts f LEFT JOIN series_hourly s\n"
         "  ON s.device_id = f.device_id AND s.pollutant = f.pollutant AND s.hour = f.hour\n"
         f"WHERE f.date {days}\n"
@@ -40,4 +40,4 @@ def beside_truth(days: str) -> str:
 
 
 LAST_WEEK = ">= CAST(CAST(current_date - INTERVAL '8' DAY AS date) AS varchar)"
-"""Argument of `beside_truth` for the last week, whose hours have mostly been observed."""
+"""Argument of `with_observed_values` for the last week, whose hours have mostly been observed."""

@@ -20,7 +20,7 @@ from cdktf_cdktf_provider_aws.glue_security_configuration import (
 )
 from constructs import Construct
 
-from contracts.lake.forecasts import LAST_WEEK, beside_truth
+from contracts.lake.forecasts import LAST_WEEK, with_observed_values
 from contracts.names import Names
 
 
@@ -61,12 +61,12 @@ class Analytics(Construct):
         )
         AthenaNamedQuery(
             self,
-            "forecasts_beside_truth",
+            "forecasts_and_observed_values",
             name="forecasts and observed values",
             description="The last week's nightly forecasts, hour by hour",
             database=names.database,
             workgroup=workgroup.name,
-            query=beside_truth(LAST_WEEK),
+            query=with_observed_values(LAST_WEEK),
         )
         GlueSecurityConfiguration(
             self,

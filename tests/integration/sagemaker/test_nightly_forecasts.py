@@ -17,7 +17,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from contracts.lake.forecasts import beside_truth
+from contracts.lake.forecasts import with_observed_values
 from contracts.lake.queries import query
 from contracts.lake.runs import NAMESPACE
 from contracts.models import drift_metrics
@@ -110,13 +110,13 @@ def alarms(estate: Estate) -> Callable[[], list[str]]:
         TopicArn=estate.names.alarm_topic_arn, Protocol="sqs", Endpoint=found["QueueArn"]
     )
 
-    def told() -> list[str]:
+    def received() -> list[str]:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
         for message in messages:
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"])["Message"] for message in messages]
 
-    return told
+    return received
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def night(
 
 
 def forecasts_of(estate: Estate) -> list[dict[str, str | None]]:
-    return estate.query(beside_truth(f"= '{END:%Y-%m-%d}'"))
+    return estate.query(with_observed_values(f"= '{END:%Y-%m-%d}'"))
 
 
 def test_without_an_approved_model_it_says_so(
@@ -212,7 +212,7 @@ def test_a_night_forecasts_every_series_once(
     assert len(rows) == len(SERIES) * HORIZON
     assert {(row["device_id"], row["pollutant"]) for row in rows} == set(SERIES)
     assert all(float(row["q10"]) <= float(row["q50"]) <= float(row["q90"]) for row in rows)
-    assert {row["came"] for row in rows} == {None}  # the lake has no values after the origin
+    assert {row["observed"] for row in rows} == {None}  # the lake has no values after the origin
 
 
 def test_athena_shows_forecasts_with_the_observed_values(
@@ -222,12 +222,12 @@ def test_athena_shows_forecasts_with_the_observed_values(
     day = END - timedelta(days=2)
     rows = [
         row
-        for row in estate.query(beside_truth(f"= '{day:%Y-%m-%d}'"))
+        for row in estate.query(with_observed_values(f"= '{day:%Y-%m-%d}'"))
         if (row["device_id"], row["pollutant"]) == (device, pollutant)
     ]
-    came = values(device, pollutant)[-48:-24]
-    assert [float(row["came"] or "nan") for row in rows] == pytest.approx(came)
-    assert [float(row["q50"] or "nan") for row in rows] == pytest.approx(1.1 * came)
+    observed = values(device, pollutant)[-48:-24]
+    assert [float(row["observed"] or "nan") for row in rows] == pytest.approx(observed)
+    assert [float(row["q50"] or "nan") for row in rows] == pytest.approx(1.1 * observed)
 
 
 def test_the_workgroup_keeps_the_query_for_people(
@@ -304,8 +304,8 @@ def test_an_alarm_on_drift_starts_retraining(estate: Estate, retraining: str) ->
     (started,) = until(
         lambda: states.list_executions(stateMachineArn=retraining)["executions"], "an execution"
     )
-    told = states.describe_execution(executionArn=started["executionArn"])["input"]
-    assert json.loads(told) == {"reason": "alarm lakecast-local-input-drift"}
+    given = states.describe_execution(executionArn=started["executionArn"])["input"]
+    assert json.loads(given) == {"reason": "alarm lakecast-local-input-drift"}
 
 
 def _ended(execution: dict[str, Any]) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from contracts.lake.forecasts import beside_truth
+from contracts.lake.forecasts import with_observed_values
 from contracts.lake.locations import FORECASTS
 from contracts.models import drift_metrics
 from contracts.names import Names
@@ -38,7 +38,7 @@ def run(session: Any, names: Names, console: Console) -> None:
     console.print(_drift_line(done["drift"]), soft_wrap=True)
     origin = datetime.fromisoformat(done["published"]["origin"])
     console.print("in Athena, with the observed values (none yet for the coming hours):")
-    console.print(beside_truth(f"= '{origin:%Y-%m-%d}'"), markup=False, soft_wrap=True)
+    console.print(with_observed_values(f"= '{origin:%Y-%m-%d}'"), markup=False, soft_wrap=True)
     console.print("next: make monitor")
 
 
