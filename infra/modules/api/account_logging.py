@@ -23,7 +23,7 @@ class AccountLogging(Construct):
                 description="API Gateway writes logs",
                 statements=(
                     Statement(
-                        "FindGroups",
+                        "DescribeLogGroups",
                         ("logs:DescribeLogGroups",),
                         (names.log_group_arn("*"),),
                     ),

@@ -78,7 +78,7 @@ class ForecastFunction(Function):
 def _statements(names: Names) -> tuple[Statement, ...]:
     return (
         Statement(
-            "AskEndpoint",
+            "InvokeEndpoint",
             ("sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"),
             (names.arn("sagemaker", f"endpoint/{names.endpoint}"),),
         ),
@@ -92,7 +92,7 @@ def _statements(names: Names) -> tuple[Statement, ...]:
             conditions={"StringLike": {"s3:prefix": f"{RECENT.prefix}*"}},
         ),
         Statement(
-            "KeepInteractions",
+            "WriteInteractions",
             ("dynamodb:BatchWriteItem",),
             (names.table_arn(names.interactions_table),),
         ),

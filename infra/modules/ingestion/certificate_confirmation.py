@@ -55,17 +55,17 @@ class CertificateConfirmation(Construct):
                 memory_mb=MEMORY_MB,
                 statements=(
                     Statement(
-                        "SeeCertificates",
+                        "ListCertificates",
                         ("iot:ListThingPrincipals",),
                         ("*",),  # the action does not support resource-level permissions
                     ),
                     Statement(
-                        "SwitchOff",
+                        "DeactivateCertificates",
                         ("iot:DescribeCertificate", "iot:UpdateCertificate"),
                         (names.arn("iot", "cert/*"),),  # any device may confirm
                     ),
                     Statement(
-                        "Answer",
+                        "PublishResult",
                         ("iot:Publish",),
                         (names.arn("iot", f"topic/{confirmed_topic('*')}"),),
                     ),

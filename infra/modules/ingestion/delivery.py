@@ -129,7 +129,7 @@ class Ingestion(Construct):
                         tuple(names.bucket_arn("raw", f"{prefix}*") for prefix in written),
                     ),
                     Statement(
-                        "SeeBucket",
+                        "ListBucket",
                         ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"),
                         (names.bucket_arn("raw"),),
                     ),
@@ -185,7 +185,7 @@ class Ingestion(Construct):
                 statements=(
                     Statement("Deliver", ("firehose:PutRecord",), (stream.arn,)),
                     Statement(
-                        "KeepErrors",
+                        "WriteErrors",
                         ("s3:PutObject",),
                         (names.bucket_arn("raw", f"{RAW_RULE_ERRORS.prefix}*"),),
                     ),

@@ -193,9 +193,11 @@ class FleetProvisioning(Construct):
     ) -> tuple[Statement, Statement, Statement]:
         """Returns permissions to publish requests and to receive their responses."""
         return (
-            Statement("Ask", ("iot:Publish",), [self._iot(f"topic/{one}") for one in requests]),
             Statement(
-                "Await",
+                "PublishRequests", ("iot:Publish",), [self._iot(f"topic/{one}") for one in requests]
+            ),
+            Statement(
+                "SubscribeToResponses",
                 ("iot:Subscribe",),
                 [self._iot(f"topicfilter/{one}") for one in responses],
             ),
@@ -215,17 +217,17 @@ class FleetProvisioning(Construct):
                 description="AWS IoT registers the devices that the hook admits",
                 statements=(
                     Statement(
-                        "Things",
+                        "CreateThings",
                         ("iot:CreateThing", "iot:DescribeThing", "iot:UpdateThing"),
                         (self._iot("thing/*"),),  # a device's name is not known in advance
                     ),
                     Statement(
-                        "ThingType",
+                        "UseThingType",
                         ("iot:CreateThing", "iot:DescribeThingType"),
                         (self._iot(f"thingtype/{names.thing_type}"),),
                     ),
                     Statement(
-                        "Certificates",
+                        "ActivateCertificates",
                         (
                             "iot:AttachPolicy",
                             "iot:AttachPrincipalPolicy",
@@ -235,7 +237,7 @@ class FleetProvisioning(Construct):
                         (self._iot("cert/*"),),  # nor is its certificate's id
                     ),
                     Statement(
-                        "Attach",
+                        "AttachCertificates",
                         (
                             "iot:AttachThingPrincipal",
                             "iot:ListAttachedPolicies",
@@ -244,7 +246,7 @@ class FleetProvisioning(Construct):
                         ("*",),  # these actions do not support resource-level permissions
                     ),
                     Statement(
-                        "Policies",
+                        "ReadPolicies",
                         ("iot:GetPolicy",),
                         (
                             self._iot(f"policy/{names.device_policy}"),
@@ -271,12 +273,12 @@ class FleetProvisioning(Construct):
                 memory_mb=MEMORY_MB,
                 statements=(
                     Statement(
-                        "TakeSerialNumber",
+                        "UseSerialNumber",
                         ("dynamodb:UpdateItem",),
                         (names.table_arn(names.allow_list_table),),
                     ),
                     Statement(
-                        "SeeHolder",
+                        "ListHolders",
                         ("iot:ListThingPrincipals",),
                         ("*",),  # the action does not support resource-level permissions
                     ),

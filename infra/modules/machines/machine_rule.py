@@ -60,7 +60,7 @@ class MachineRule(Construct):
                 name=f"{inputs.name}-start",
                 service="events.amazonaws.com",
                 description=f"EventBridge starts {inputs.machine}",
-                statements=(Statement("Start", ("states:StartExecution",), (machine,)),),
+                statements=(Statement("StartExecution", ("states:StartExecution",), (machine,)),),
                 trust_conditions={
                     "StringEquals": {"aws:SourceAccount": names.account_id},
                     "ArnLike": {"aws:SourceArn": names.arn("events", f"rule/{inputs.name}")},

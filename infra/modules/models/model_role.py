@@ -41,7 +41,7 @@ class ModelRole(Construct):
                 service="sagemaker.amazonaws.com",
                 description="SageMaker trains, evaluates and serves models",
                 statements=(
-                    Statement("SeeBucket", ("s3:GetBucketLocation", "s3:ListBucket"),
+                    Statement("ListBucket", ("s3:GetBucketLocation", "s3:ListBucket"),
                               (names.bucket_arn("models"),)),
                     Statement("ReadChannels", ("s3:GetObject",),
                               (names.bucket_arn("models", f"{CHANNELS.prefix}*"),)),
@@ -51,7 +51,7 @@ class ModelRole(Construct):
                         tuple(names.bucket_arn("models", f"{one.prefix}*") for one in places),
                     ),
                     Statement(
-                        "LogIn",
+                        "EcrLogin",
                         ("ecr:GetAuthorizationToken",),
                         ("*",),  # a token is for the whole registry; the action has no resource
                     ),

@@ -38,13 +38,13 @@ class TrackingServer(Construct):
                 description="MLflow keeps the artefacts of experiments",
                 statements=(
                     Statement(
-                        "SeeArtefacts",
+                        "ListArtefacts",
                         ("s3:ListBucket",),
                         (names.bucket_arn(EXPERIMENTS.purpose),),
                         conditions={"StringLike": {"s3:prefix": f"{EXPERIMENTS.prefix}*"}},
                     ),
                     Statement(
-                        "KeepArtefacts",
+                        "ReadAndWriteArtefacts",
                         ("s3:GetObject", "s3:PutObject"),
                         (names.bucket_arn(EXPERIMENTS.purpose, f"{EXPERIMENTS.prefix}*"),),
                     ),

@@ -145,21 +145,21 @@ def _model(inputs: NightlyInputs) -> dict[str, State]:
             },
             then="Is only drift measured",
         ),
-        "Is only drift measured": choice("Find model", ("$only_drift", "Is there a reference")),
+        "Is only drift measured": choice("Find model", ("$only_drift", "Does a reference exist")),
         "Find model": task(
             "Find model",
             endpoints.find("Models", expression(name)),
             assign={"is_there": f"$exists($states.result.Models[ModelName = {name}])"},
-            then="Is the model there",
+            then="Does the model exist",
         ),
-        "Is the model there": choice("Create model", ("$is_there", "Are arrivals read")),
+        "Does the model exist": choice("Create model", ("$is_there", "Is the ETL requested")),
         # a rollout may create the same model meanwhile, so a rejected call leads to another look
         "Create model": task(
             "Create model",
             create_model(names, group, model, prefix=group),
-            then="Are arrivals read",
-        ).but(Retry=[], Catch=[to_failure("Create model", then="Are tries left")]),
-        "Are tries left": choice(FAILURE, (f"$tries < {_TRIES}", "Wait before retry")),
+            then="Is the ETL requested",
+        ).but(Retry=[], Catch=[to_failure("Create model", then="Are retries left")]),
+        "Are retries left": choice(FAILURE, (f"$tries < {_TRIES}", "Wait before retry")),
         "Wait before retry": wait(
             expression("10 * $power(2, $tries)"), "Find model", tries=expression("$tries + 1")
         ),
@@ -180,7 +180,7 @@ def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
         forecast, Owner.of(names, inputs.tags), inputs.forecasts.transform_instance_type
     )
     return {
-        "Are arrivals read": choice("Instances", ("$read_arrivals", series.start)),
+        "Is the ETL requested": choice("Instances", ("$read_arrivals", series.start)),
         **series.states,
         "Instances": task(
             "Instances",
@@ -208,7 +208,7 @@ def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
                 {"forecasts": FORECASTS.uri(names)},
             ),
             assign={"published": "$parse($states.result.ExitMessage)"},
-            then="Is there a reference",
+            then="Does a reference exist",
         ),
     }
 
@@ -216,7 +216,7 @@ def _forecasts(inputs: NightlyInputs) -> dict[str, State]:
 def _drift(inputs: NightlyInputs) -> dict[str, State]:
     names = inputs.names
     return {
-        "Is there a reference": choice("No reference", ("$reference != ''", "Drift")),
+        "Does a reference exist": choice("No reference", ("$reference != ''", "Drift")),
         "No reference": failure(
             "Version",
             "'version ' & $version & ' has no reference statistics, because it was not registered "

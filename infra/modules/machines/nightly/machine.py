@@ -58,7 +58,7 @@ class NightlyForecasts(Construct):
 def _jobs(names: Names) -> tuple[Statement, ...]:
     curated, models = names.bucket_arn("curated"), names.bucket_arn("models")
     return (
-        Statement("SeeBuckets", ("s3:GetBucketLocation", "s3:ListBucket"), (curated, models)),
+        Statement("ListBuckets", ("s3:GetBucketLocation", "s3:ListBucket"), (curated, models)),
         Statement(
             "Read",
             ("s3:GetObject",),
@@ -70,7 +70,7 @@ def _jobs(names: Names) -> tuple[Statement, ...]:
             ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
             (f"{curated}/{FORECASTS.prefix}*", f"{models}/{NIGHTLY.prefix}*"),
         ),
-        Statement("LogIn", ("ecr:GetAuthorizationToken",), ("*",)),  # the action has no resource
+        Statement("EcrLogin", ("ecr:GetAuthorizationToken",), ("*",)),  # the action has no resource
         Statement(
             "PullImage",
             ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),

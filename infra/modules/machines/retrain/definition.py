@@ -47,8 +47,10 @@ def definition(inputs: RetrainInputs, fragments: Fragments) -> Machine:
             error="RetrainingUnderWay",
         ),
         **champion(inputs, then="Find hold out"),
-        **find_or_run(inputs, fragments.hold_out, otherwise="Is there news", then="Find train"),
-        "Is there news": choice(fragments.hold_out.state, ("$etl", prepare.start)),
+        **find_or_run(
+            inputs, fragments.hold_out, otherwise="Is the ETL requested", then="Find train"
+        ),
+        "Is the ETL requested": choice(fragments.hold_out.state, ("$etl", prepare.start)),
         **prepare.states,
         **train(inputs, fragments, then="Predict"),
         **predict(inputs, fragments, then="Find judge"),

@@ -113,7 +113,7 @@ def predict(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[s
         "Next": no_predictions,
     }
     states = {
-        "Is there a champion to compare with": choice(
+        "Is the champion comparable": choice(
             "Predictions champion", ("$held_out.champion != ''", champion.start)
         ),
         **{
@@ -124,7 +124,7 @@ def predict(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> dict[s
     }
     branches = [
         _predictions(inputs, fragments, "candidate"),
-        Part("Is there a champion to compare with", states),
+        Part("Is the champion comparable", states),
     ]
     return {
         "Predict": parallel(
@@ -153,7 +153,7 @@ def _predictions(inputs: RetrainInputs, fragments: Fragments, model: str) -> Par
         inputs.owner,
         inputs.retraining.instance_type,
     )
-    ask, make, remove = f"Predict {model}", f"Make model {model}", f"Remove model {model}"
+    ask, make, remove = f"Predict {model}", f"Create model {model}", f"Delete model {model}"
     done = f"Predictions {model}"
     job = RunJob(ask, "Transform", model, request, {})
     create = create_model(

@@ -67,9 +67,9 @@ def champion(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
                 "champion": f"$exists({found}) ? {found} : ''",
                 "champion_metadata": "{}",
             },
-            then="Is there a champion",
+            then="Does a champion exist",
         ),
-        "Is there a champion": choice(then, ("$champion != ''", "Champion")),
+        "Does a champion exist": choice(then, ("$champion != ''", "Champion")),
         "Champion": task(
             "Champion",
             describe_version(inputs.names, inputs.names.model_package_group, "$champion"),

@@ -38,13 +38,13 @@ def models(names: Names, owner: Owner, *, then: str) -> dict[str, State]:
     states = {
         "Find model": _inner(
             endpoints.find("Models", expression("$states.input.model")),
-            then="Is the model there",
+            then="Does the model exist",
             variant="$states.input",
             is_there=is_there,
         ),
-        "Is the model there": choice(
+        "Does the model exist": choice(
             "Describe training job",
-            ("$is_there", "Model is there"),
+            ("$is_there", "Model exists"),
             ("$exists($variant.version)", way("Create model", container=expression(package))),
         ),
         "Describe training job": _inner(
@@ -54,9 +54,9 @@ def models(names: Names, owner: Owner, *, then: str) -> dict[str, State]:
         ),
         "Create model": _inner(
             create_model(names, names.model_package_group, request, prefix=prefix),
-            then="Model is there",
+            then="Model exists",
         ).but(Retry=[]),
-        "Model is there": State({"Type": "Succeed"}),
+        "Model exists": State({"Type": "Succeed"}),
     }
     made = each("$wanted.variants", Part("Find model", states), step=FIRST, then=then)
     return {FIRST: made.but(Catch=[to_failure(FIRST, then=REFUSED)])}
@@ -76,18 +76,18 @@ def endpoint(names: Names, owner: Owner, *, wait: str) -> dict[str, State]:
         "Find configuration": look(
             "Find configuration",
             endpoints.find("EndpointConfigs", expression(_CONFIGURATION)),
-            then="Is the configuration there",
+            then="Does the configuration exist",
             is_made=f"$exists({found})",
         ),
-        "Is the configuration there": choice(
-            "Create configuration", ("$is_made", "Is the endpoint new")
+        "Does the configuration exist": choice(
+            "Create configuration", ("$is_made", "Is the endpoint missing")
         ),
         "Create configuration": act(
             "Create configuration",
             endpoints.create_configuration(names, request),
-            then="Is the endpoint new",
+            then="Is the endpoint missing",
         ),
-        "Is the endpoint new": choice(
+        "Is the endpoint missing": choice(
             "Update endpoint", ("$status = 'Missing'", "Create endpoint")
         ),
         "Create endpoint": act(

@@ -42,13 +42,13 @@ def endpoint(names: Names) -> dict[str, State]:
         LOOK: look(
             LOOK,
             endpoints.find("Endpoints", names.endpoint),
-            then="Is there an endpoint",
+            then="Does the endpoint exist",
             status=f"$exists({found}) ? {found}.EndpointStatus : 'Missing'",
             serves="'nothing'",
             weights="''",
             reason="'there is no endpoint'",
         ),
-        "Is there an endpoint": choice(
+        "Does the endpoint exist": choice(
             "Describe endpoint", ("$status = 'Missing'", "Find newest approved")
         ),
         "Describe endpoint": look(

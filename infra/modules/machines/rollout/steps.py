@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from infra.modules.machines.states_language import Call, State, task, to_failure
 
-REFUSED = "Is the refusal passing"
+REFUSED = "Are retries left"
 """Name of the state that every rejected call leads to; it reads ``step`` and ``cause``."""
 
 

@@ -100,5 +100,5 @@ def _crawler(names: Names, operation: str) -> Call:
     return Call(
         f"aws-sdk:glue:{operation}",
         {"Name": names.crawler},
-        (Statement("Crawl", (f"glue:{verb}",), (arn,)),),
+        (Statement("RunCrawler", (f"glue:{verb}",), (arn,)),),
     )

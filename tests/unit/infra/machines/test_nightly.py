@@ -40,7 +40,7 @@ def test_every_failure_is_reported_and_releases_the_lock(machine):
         if state["Type"] != "Task" or name in ("Unlock after failure", "Publish failure"):
             continue
         last = state["Catch"][-1] if name != "Unlock" else {"Next": "Done"}
-        assert last["Next"] in ("Explain failure", "Are tries left", "Done"), name
+        assert last["Next"] in ("Explain failure", "Are retries left", "Done"), name
     path, state = [], "Explain failure"
     while state:
         path.append(state)
@@ -49,7 +49,7 @@ def test_every_failure_is_reported_and_releases_the_lock(machine):
 
 
 def test_the_model_of_a_version_is_created_only_if_it_is_missing(machine, estate):
-    found, chosen = machine["States"]["Find model"], machine["States"]["Is the model there"]
+    found, chosen = machine["States"]["Find model"], machine["States"]["Does the model exist"]
     model = naming.model(estate.names, 7)
     assert evaluated(found["Arguments"]["NameContains"], version=7) == model
     for listed, is_there in (
@@ -61,7 +61,7 @@ def test_the_model_of_a_version_is_created_only_if_it_is_missing(machine, estate
         assert evaluated(found["Assign"]["is_there"], version=7, states=result) is is_there
         (rule,) = chosen["Choices"]
         assert evaluated(rule["Condition"], is_there=is_there) is is_there
-    assert (rule["Next"], chosen["Default"]) == ("Are arrivals read", "Create model")
+    assert (rule["Next"], chosen["Default"]) == ("Is the ETL requested", "Create model")
 
 
 @pytest.mark.parametrize("cause", ["Cannot create already existing model.", "Access denied."])

@@ -136,7 +136,7 @@ def test_every_failed_call_is_caught() -> None:
     }
     assert len(calls) == 14
     for name, state in calls.items():
-        assert [one["Next"] for one in state["Catch"]] == ["Is the refusal passing"], name
+        assert [one["Next"] for one in state["Catch"]] == ["Are retries left"], name
 
 
 def test_calls_that_change_something_are_not_retried_before_the_next_comparison() -> None:
@@ -258,7 +258,7 @@ def test_a_release_has_the_names_that_clients_derive() -> None:
 
 
 def test_a_model_is_created_from_a_version_or_a_training_job() -> None:
-    chosen = MODELS["Is the model there"]
+    chosen = MODELS["Does the model exist"]
     is_there, of_version = chosen["Choices"]
     version, job = PINNED["variants"]
     assert evaluate(is_there["Condition"], is_there=True)
@@ -308,7 +308,7 @@ def test_one_action_is_taken_on_a_difference(situation: dict[str, Any], expected
 def test_two_hours_of_waiting_fit_into_the_history_of_an_execution() -> None:
     """Step Functions ends an execution after 25,000 events; a task has five, other states two."""
     one_turn = [
-        *("Find endpoint", "Is there an endpoint", "Describe endpoint", "Find newest approved"),
+        *("Find endpoint", "Does the endpoint exist", "Describe endpoint", "Find newest approved"),
         *("Read release", "Is a release pinned", "Does it pin versions"),
         *("Describe pinned versions", "Is a pinned version rejected", "Decide", "Wait"),
     ]
@@ -368,13 +368,13 @@ def test_a_release_that_was_removed_is_reported_once_the_endpoint_is_settled() -
 def test_a_rejected_call_is_not_a_failure_before_the_next_comparisons(step: str) -> None:
     """They show whether another execution was faster, regardless of the error message."""
     refusal = {"step": step, "cause": "Cannot create already existing endpoint."}
-    assert following("Is the refusal passing", **refusal) == ("Wait", {"refusals": 1})
+    assert following("Are retries left", **refusal) == ("Wait", {"refusals": 1})
 
 
 def test_a_permanently_rejected_call_is_reported() -> None:
     refusal = {"step": "Prepare models", "cause": "Could not find model data at s3://models/x."}
-    assert following("Is the refusal passing", **refusal, refusals=2)[0] == "Wait"
-    state, assigned = following("Is the refusal passing", **refusal, refusals=3)
+    assert following("Are retries left", **refusal, refusals=2)[0] == "Wait"
+    state, assigned = following("Are retries left", **refusal, refusals=3)
     assert state == "Explain failure"
     expected = f"The step Prepare models was refused: {refusal['cause']}"
     assert assigned["cause"] == expected
