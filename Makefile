@@ -80,7 +80,7 @@ lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml into requirements/
 # --- checks -----------------------------------------------------------------
 
 .PHONY: lint fmt type test chaos test-glue test-glue-5 test-glue-6 test-glue-docker
-lint: setup ## ruff, mypy, actionlint, zizmor, checkov
+lint: setup ## run ruff, mypy, actionlint, zizmor and checkov
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(MAKE) type
@@ -92,35 +92,35 @@ fmt: setup ## format the code and fix what ruff can
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-type: setup ## mypy, strict
+type: setup ## run mypy
 	@$(VENV)/bin/mypy
 
 # Two processes, each with files of its own; the longest files come first, as they are collected.
 PROCESSES := -n 2 --dist loadfile --no-loadscope-reorder
-test: setup $(GLUE_6)/.ready $(if $(TESTS),,test-glue-6) ## all tests, those of the Glue jobs in both lanes (TESTS=)
+test: setup $(GLUE_6)/.ready $(if $(TESTS),,test-glue-6) ## run all tests, the Glue jobs' in both lanes (TESTS=)
 	@echo '== tests, in the lane of Glue 5.1'
 	@$(VENV)/bin/pytest $(PROCESSES) $(TESTS)
 
-test-glue: test-glue-6 test-glue-5 ## only the tests of the Glue jobs, in both lanes
+test-glue: test-glue-6 test-glue-5 ## run only the tests of the Glue jobs, in both lanes
 
-test-glue-5: setup $(GLUE_6)/.ready ## Spark 3.5 and Python 3.11: the jobs, and the local Glue
+test-glue-5: setup $(GLUE_6)/.ready ## test the jobs and the local Glue with Spark 3.5
 	@$(VENV)/bin/pytest tests/unit/glue_jobs tests/unit/localcloud/glue tests/integration/glue_jobs
 
 # tests/conftest.py is for what needs the local cloud, which this environment has not.
-test-glue-6: $(GLUE_6)/.ready ## Spark 4.1 and Python 3.13: the jobs
+test-glue-6: $(GLUE_6)/.ready ## test the jobs with Spark 4.1
 	@echo '== tests of the Glue jobs, in the lane of Glue 6.0'
 	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit $(GLUE_6_TESTS)
 
-chaos: setup ## kill devices, broker, Firehose and Spark: nothing is lost
+chaos: setup ## kill devices, broker, Firehose and Spark; count the readings
 	@$(PY) -m tests.chaos
 
-test-glue-docker: ## the jobs' unit tests in AWS's image (needs Docker)
+test-glue-docker: ## test the jobs in AWS's image (needs Docker)
 	@docker compose run --rm glue-tests
 
 # --- the local cloud ----------------------------------------------------------
 
 .PHONY: demo up down status
-demo: setup ## run everything once, from device to forecast (DATA=, COLUMNS=, DAYS=)
+demo: setup ## run everything once, with a table of results (DATA=, DAYS=)
 	@$(LAKECAST) cloud demo $(WITH_DATA)
 
 up: setup ## start the local cloud (PORT=4566, MQTT_PORT=8883)
@@ -147,7 +147,7 @@ plan: setup ## show what would change and save the plan
 apply: setup ## apply the saved plan
 	@$(IN_ENV) $(LAKECAST) estate apply
 
-images: setup ## build our containers' images and push them (needs Docker)
+images: setup ## build the containers' images and push them (needs Docker)
 ifeq ($(ENV),local)
 	@echo 'The local cloud starts containers from their folders; on AWS: make images ENV=dev'
 else
@@ -172,7 +172,7 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 # --- the data ---------------------------------------------------------------
 
 .PHONY: device allow revoke etl compact quality
-device: setup ## provision a fleet and replay it (DATA=, COLUMNS=, DAYS=60, STATIONS=6)
+device: setup ## provision a fleet and replay it (DATA=, COLUMNS=, DAYS=60)
 	@$(IN_ENV) $(LAKECAST) device fleet --kits $(STATE)/devices $(WITH_DATA)
 	@echo 'next: make etl'
 
@@ -182,13 +182,13 @@ allow: setup ## allow a new device to claim its certificate (SERIAL=, THING=)
 revoke: setup ## cut off a device (THING=), or all claims (CLAIMS=1)
 	@$(IN_ENV) $(LAKECAST) device revoke
 
-etl: setup ## raw messages to readings and series (START=, END=, FULL=1)
+etl: setup ## turn raw messages into series (START=, END=, FULL=1)
 	@$(IN_ENV) $(LAKECAST) lake etl
 
-compact: setup ## few large files in place of many small ones
+compact: setup ## merge small files of closed days into large ones
 	@$(IN_ENV) $(LAKECAST) lake compact
 
-quality: setup ## measure whether the tables are as expected (DAYS=)
+quality: setup ## check the tables against their expectations (DAYS=)
 	@$(IN_ENV) $(LAKECAST) lake quality
 
 # --- the models -------------------------------------------------------------
@@ -197,13 +197,13 @@ quality: setup ## measure whether the tables are as expected (DAYS=)
 train: setup ## train a model on the channels (MODEL=, JOB=)
 	@$(IN_ENV) $(LAKECAST) models train
 
-retrain: setup ## make a new version and judge it (MODEL=, SET=, RESUME=)
+retrain: setup ## train a new version and judge it (MODEL=, SET=, RESUME=)
 	@$(IN_ENV) $(LAKECAST) models retrain
 
 tune: setup ## search for better hyperparameters (MODEL=, JOBS=, JOB=)
 	@$(IN_ENV) $(LAKECAST) models tune
 
-experiments: setup ## mirror what jobs did to MLflow (SHOW=1 opens it)
+experiments: setup ## mirror all jobs to MLflow (SHOW=1 serves its page)
 	@$(IN_ENV) $(LAKECAST) models experiments
 
 models: setup ## list versions, and which one serves (VERSION=)
@@ -212,27 +212,27 @@ models: setup ## list versions, and which one serves (VERSION=)
 approve: setup ## approve a version, which deploys it (VERSION=, REASON=)
 	@$(IN_ENV) $(LAKECAST) models approve
 
-reject: setup ## reject a version, roll the live one back (VERSION=, REASON=)
+reject: setup ## reject a version, roll back if it is live (VERSION=, REASON=)
 	@$(IN_ENV) $(LAKECAST) models reject
 
-deploy: setup ## put the newest model behind the endpoint (VARIANT='a=v2:9')
+deploy: setup ## deploy the newest model to the endpoint (VARIANT='a=v2:9')
 	@$(IN_ENV) $(LAKECAST) models deploy
 
-forecast: setup ## ask the API for a forecast (DEVICE=, POLLUTANT=ozone)
+forecast: setup ## get a forecast from the API (DEVICE=, POLLUTANT=ozone)
 	@$(IN_ENV) $(LAKECAST) models forecast
 
-evaluate: setup ## compare forecasts with what was observed (DAYS=)
+evaluate: setup ## compare forecasts with the observed values (DAYS=)
 	@$(IN_ENV) $(LAKECAST) models evaluate
 
 .PHONY: forecast-batch monitor backtest
 forecast-batch: setup ## forecast every series into the lake, as each night
 	@$(IN_ENV) $(LAKECAST) models forecast-batch
 
-monitor: setup ## compare the last week with what is usual for the model
+monitor: setup ## compare the last week with the model's reference
 	@$(IN_ENV) $(LAKECAST) models monitor
 
 backtest: IN_ENV := $(if $(WITH_DATA),,$(IN_ENV)) # recorded months need no cloud
-backtest: setup ## judge forecasts of past months against baselines (DATA=, COLUMNS=)
+backtest: setup ## compare models on past months (DATA=, COLUMNS=)
 	@$(IN_ENV) $(LAKECAST) models backtest $(WITH_DATA)
 
 # --- speed ------------------------------------------------------------------
