@@ -38,8 +38,9 @@ class OptionVariables(Env):
     """
 
     def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-        read = [one for one in arguments if one.parameter.show_env_var]
-        super().__call__(app, commands, ArgumentCollection(read))
+        read = arguments.copy()
+        read[:] = [one for one in arguments if one.parameter.show_env_var]
+        super().__call__(app, commands, read)
 
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
