@@ -29,7 +29,7 @@ from localcloud.cloud.home import (
     client_environment,
     write_environment,
 )
-from localcloud.ministack import answers, athena_delta, mqtt
+from localcloud.ministack import answers, api_gateway, athena_delta, mqtt
 from localcloud.server import access
 from localcloud.server.application import Application
 from localcloud.services import glue, sagemaker
@@ -68,6 +68,7 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     ready = asyncio.Event()
     access.require_signatures()
     answers.install()
+    api_gateway.install()
     athena_delta.install()
     events.install()
     mqtt.listen_on_loopback_only()

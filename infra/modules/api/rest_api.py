@@ -31,6 +31,12 @@ from infra.modules.api.openapi import Operation, fingerprint
 _MESSAGE = "$context.error.messageString"
 """API Gateway's own message; it already includes quotation marks."""
 
+_FAULTS = [{"at": "body", "detail": "$context.error.validationErrorString"}]
+"""All that the validator found in the body; API Gateway escapes the text for a JSON string.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
+"""
+
 _PROBLEMS = {
     # API Gateway's response type: kind of problem, detail
     "BAD_REQUEST_BODY": (problems.INVALID_REQUEST, _MESSAGE),
@@ -161,7 +167,7 @@ class RestApi(Construct):
                 rest_api_id=self.api.id,
                 response_type=answer,
                 status_code=str(kind.status),
-                response_templates={"application/json": _problem(kind, detail)},
+                response_templates={"application/json": _problem(answer, kind, detail)},
                 response_parameters={
                     "gatewayresponse.header.Content-Type": "'application/problem+json'"
                 },
@@ -172,7 +178,9 @@ class RestApi(Construct):
     def _deployment(
         self, operations: tuple[Operation, ...], frozen: Sequence[TerraformResource]
     ) -> ApiGatewayDeployment:
-        answers = [[answer, _problem(*problem)] for answer, problem in sorted(_PROBLEMS.items())]
+        answers = [
+            [answer, _problem(answer, *problem)] for answer, problem in sorted(_PROBLEMS.items())
+        ]
         text = fingerprint(operations, json.dumps(answers, allow_nan=False))
         return ApiGatewayDeployment(
             self,
@@ -184,9 +192,11 @@ class RestApi(Construct):
         )
 
 
-def _problem(kind: ProblemKind, detail: str) -> str:
-    """Returns the mapping template of a problem document."""
+def _problem(answer: str, kind: ProblemKind, detail: str) -> str:
+    """Returns the mapping template of a response type's problem document."""
     document = problem_document(kind, detail, "$context.requestId")
+    if answer == "BAD_REQUEST_BODY":
+        document["errors"] = _FAULTS
     return json.dumps(document, separators=(",", ":"), allow_nan=False).replace(
         f'"{_MESSAGE}"', _MESSAGE
     )

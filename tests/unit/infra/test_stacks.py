@@ -401,6 +401,25 @@ def test_every_operation_of_the_api_needs_a_key_and_is_validated(estate):
         )
 
 
+def test_api_gateways_own_answers_are_problem_documents(estate):
+    """API Gateway fills in its variables; a message has quotation marks, the faults have none."""
+    answers = {
+        answer["response_type"]: answer
+        for answer in estate.resources("aws_api_gateway_gateway_response").values()
+    }
+
+    for answer in answers.values():
+        text = answer["response_templates"]["application/json"]
+        filled = text.replace("$context.error.messageString", '"Invalid request body"')
+        problem = json.loads(filled.replace("$context.error.validationErrorString", r"[\"a\"]"))
+        assert str(problem["status"]) == answer["status_code"]
+        has_faults = answer["response_type"] == "BAD_REQUEST_BODY"
+        assert problem.get("errors") == (
+            [{"at": "body", "detail": '["a"]'}] if has_faults else None
+        )
+    assert answers["MISSING_AUTHENTICATION_TOKEN"]["status_code"] == "404"
+
+
 def test_readings_go_to_firehose_and_errors_to_the_raw_bucket(estate):
     rules = estate.resources("aws_iot_topic_rule").values()
     (rule,) = [one for one in rules if one["name"] == estate.names.topic_rule]
