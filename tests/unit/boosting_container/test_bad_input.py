@@ -98,12 +98,61 @@ def test_a_pollutant_that_never_changes_does_not_affect_the_others() -> None:
 
 
 @pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        ([series((0,))], r"cat must be as long as in the train channel \(2\); got 1"),
+        ([series(), series((0,))], r"cat must be as long in all series; got \[1, 2\]"),
+        ([series(dynamic_feat=ahead(384))], "dynamic_feat must be as long as in the train channel"),
+        ([series(dynamic_feat=ahead(5))], r"as long as target \(384\); got 5 values"),
+        ([series((0, 7))], r"no series has a last category of the train channel, which has \[0\]"),
+        ([series(days=1)], r"no series is longer than prediction_length \(24\)"),
+        ([silent((0, 0))], "the last 24 values of every series are missing or zero"),
+    ],
+    ids=["cat", "cats", "dynamic", "dynamic-length", "group", "short", "silent"],
+)
+def test_a_test_channel_that_cannot_be_scored_is_rejected_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test: list[Series], message: str
+) -> None:
+    paths = channels(tmp_path, train=[series()], test=test)
+    monkeypatch.setattr(training, "fit", None)
+    with pytest.raises(DataError, match=f"^test channel: .*{message}"):
+        commands.run(paths, HOURLY)
+
+
+def test_a_model_is_kept_if_the_group_to_score_had_too_little_history(tmp_path: Path) -> None:
+    paths = channels(
+        tmp_path, train=[series(), series((0, 1), days=7)], test=[series((0, 1), days=7)]
+    )
+    training.run(paths, QUICK)
+    assert Boosting.load(paths.model).groups.keys() == {0}
+
+
+def channels(base: Path, **channels: list[Series]) -> ContainerPaths:
+    paths = ContainerPaths(base)
+    for name, rows in channels.items():
+        paths.channel(name).mkdir(parents=True)
+        text = "".join(json.dumps(one.document()) + "\n" for one in rows)
+        (paths.channel(name) / "a.json").write_text(text)
+    return paths
+
+
+@pytest.mark.parametrize("values", [-3.0, -0.01, 0.01])
+def test_a_new_device_below_zero_is_forecast_in_order_and_not_as_zero(values: float) -> None:
+    noise = np.random.default_rng(1).normal(values, 1, 24 * DAYS).astype(np.float32)
+    model, _ = training.fit([series()], QUICK)
+    (found,) = model.forecast([replace(series((9, 0)), target=noise)], 10)
+    rows = found.quantiles([0.1, 0.5, 0.9])
+    assert (np.diff(rows, axis=0) >= 0).all()
+    assert (rows[1] > 0).any()
+
+
+@pytest.mark.parametrize(
     ("files", "message"),
     [
         ({}, "channel 'train' is missing"),
         ({"_SUCCESS": "", ".a.json.crc": "x"}, "channel 'train' holds no series"),
         ({"a.csv": "1,2"}, "a.csv: expected a name ending in"),
-        ({"a.json": '{"start": "2024-01-01"}'}, "a.json, series 1: target is missing"),
+        ({"a.json": '{"start": "2024-01-01"}'}, "a.json, line 1: target is missing"),
     ],
     ids=["missing", "no-file", "other-format", "bad-line"],
 )

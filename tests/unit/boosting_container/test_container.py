@@ -33,7 +33,7 @@ GIVEN = {
     "outer_min_data_in_leaf": "20",
 }
 HOURS = 50 * 24
-LEVELS = [f"0.{level:02}" for level in range(2, 100, 7)]
+LEVELS = [f"0.{level:02}" for level in range(3, 97, 6)]
 
 
 def instance(device: int, pollutant: int, hours: int = HOURS, **changes: object) -> dict:

@@ -75,9 +75,9 @@ def test_nan_is_missing_as_null_is(tmp_path):
     ("line", "message"),
     [
         ("{", "a.json, line 1: not a JSON object"),
-        ("[1, 2]", "a.json, series 1: expected an object"),
-        ('{"target": [1]}', "series 1: start is missing"),
-        ('{"start": "2024-01-01"}', "series 1: target is missing"),
+        ("[1, 2]", "a.json, line 1: expected an object"),
+        ('{"target": [1]}', "a.json, line 1: start is missing"),
+        ('{"start": "2024-01-01"}', "a.json, line 1: target is missing"),
         ('{"start": "soon", "target": [1]}', "start must be a time"),
         ('{"start": "2024-01-01T00:00:00Z", "target": [1]}', "start must have no time zone"),
         ('{"start": "2024-01-01", "target": 7}', "target must be a list of numbers; got 7"),

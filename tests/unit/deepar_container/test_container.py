@@ -147,7 +147,7 @@ def test_an_invalid_line_fails_the_training_and_is_named(container, tmp_path):
     write_channel(tmp_path, "train", "json", [SERIES[0], {"start": "2024-01-01", "target": "x"}])
     finished = train(container, tmp_path)
     assert finished.returncode == 1
-    assert "part-0.json, series 2: target must be" in (tmp_path / "output" / "failure").read_text()
+    assert "part-0.json, line 2: target must be" in (tmp_path / "output" / "failure").read_text()
 
 
 def test_serving_without_a_model_exits_with_1_and_a_message(container, tmp_path):

@@ -37,7 +37,7 @@ def test_a_missing_required_hyperparameter_is_named(name):
         ("context_length", "0"),
         ("prediction_length", "24.5"),
         ("epochs", "many"),
-        ("likelihood", "student-t"),
+        ("likelihood", "student"),
         ("dropout_rate", "1"),
         ("dropout_rate", "nan"),
         ("learning_rate", "0"),
@@ -95,3 +95,22 @@ def test_hyperparameters_survive_json():
 
 def test_sagemakers_own_tuning_settings_are_ignored():
     Hyperparameters.parse({**REQUIRED, "_tuning_objective_metric": "test:RMSE"})
+
+
+@pytest.mark.parametrize(
+    ("text", "likelihood"),
+    [
+        ("student-T", "student-T"),
+        ("student-t", "student-T"),  # as SageMaker logs it
+        ("Negative-Binomial", "negative-binomial"),
+        ("deterministic-l1", "deterministic-L1"),
+    ],
+)
+def test_a_likelihood_is_read_in_any_case(text, likelihood):
+    assert Hyperparameters.parse({**REQUIRED, "likelihood": text}).likelihood == likelihood
+
+
+@pytest.mark.parametrize("name", ["cardinality", "test_quantiles"])
+def test_a_list_that_nests_too_deeply_is_rejected_by_name(name):
+    with pytest.raises(HyperparameterError, match=f"{name} must be"):
+        Hyperparameters.parse({**REQUIRED, name: "[" * 100_000})

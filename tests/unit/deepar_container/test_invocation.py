@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 from container_runtime.errors import RequestError
+from deepar_container.hyperparameters import IGNORED
 from deepar_container.model import DeepAR
 from forecast_format import invocation
 from forecast_format.invocation import MAX_INSTANCES, Configuration, answer_json, answer_json_lines
@@ -127,6 +128,38 @@ def test_dynamic_features_must_cover_the_forecast(tiny_settings, instance):
         ask(model, [instance])
 
 
+def test_a_field_that_a_model_does_not_use_is_refused_unless_training_ignored_it(
+    tiny_settings, instance
+):
+    def model(**changes):
+        hyperparameters = dataclasses.replace(tiny_settings.hyperparameters, **changes)
+        settings = dataclasses.replace(
+            tiny_settings,
+            hyperparameters=hyperparameters,
+            features=dataclasses.replace(tiny_settings.features, cardinality=()),
+        )
+        return DeepAR(settings, [settings.network().state_dict()])
+
+    with pytest.raises(RequestError, match="cat must be absent"):
+        ask(model(), [instance])
+    features = {**instance, "dynamic_feat": [[1.0] * 204]}
+    with pytest.raises(RequestError, match="dynamic_feat must be absent"):
+        ask(model(cardinality=IGNORED), [features])
+    both = model(cardinality=IGNORED, num_dynamic_feat=IGNORED)
+    assert len(ask(both, [features])) == 1
+
+
+@pytest.mark.parametrize(("likelihood", "value"), [("negative-binomial", -1.0), ("beta", 1.0)])
+def test_a_value_that_the_likelihood_does_not_have_is_refused(
+    tiny_settings, instance, likelihood, value
+):
+    hyperparameters = dataclasses.replace(tiny_settings.hyperparameters, likelihood=likelihood)
+    settings = dataclasses.replace(tiny_settings, hyperparameters=hyperparameters)
+    model = DeepAR(settings, [settings.network().state_dict()])
+    with pytest.raises(RequestError, match=f"target: likelihood {likelihood}"):
+        ask(model, [{**instance, "target": [value]}])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -200,5 +233,5 @@ def test_a_batch_of_any_length_is_forecast_and_an_invalid_line_is_named(
     answered = answer_json_lines(tiny_model, b"\n".join(lines), Configuration()).splitlines()
     assert len(answered) == len(lines)
     lines[-1] = b'{"start": "2024-01-01"}'
-    with pytest.raises(RequestError, match=r"instances\[4\]: target is missing"):
+    with pytest.raises(RequestError, match="line 5: target is missing"):
         answer_json_lines(tiny_model, b"\n".join(lines), Configuration())

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from container_runtime.errors import DataError
+from container_runtime.errors import DataError, SeriesError
 from deepar_container import training
 from deepar_container.hyperparameters import LIKELIHOODS, Hyperparameters
-from deepar_container.likelihoods import check_targets
+from deepar_container.likelihoods import check_target
 from deepar_container.losses import free_running, teacher_forced
 from deepar_container.model import DeepAR
 from deepar_container.network import FeatureShape
@@ -80,8 +80,8 @@ def test_every_likelihood_trains_and_forecasts(likelihood):
     ],
 )
 def test_values_outside_a_likelihoods_support_are_rejected(likelihood, target):
-    with pytest.raises(DataError, match=f"series 1: likelihood {likelihood}"):
-        check_targets(likelihood, [series(target)])
+    with pytest.raises(SeriesError, match=f"target: likelihood {likelihood}"):
+        check_target(likelihood, series(target))
 
 
 def test_series_without_a_value_before_the_forecast_are_left_out():

@@ -113,6 +113,11 @@ class Boosting:
     def frequency(self) -> str:
         return self.hyperparameters.frequency
 
+    @property
+    def quantile_range(self) -> tuple[float, float]:
+        """The outermost calibrated quantiles; nothing is known about values beyond them."""
+        return float(LEVELS[0]), float(LEVELS[-1])
+
     def check(self, series: Series) -> None:
         """Raise `SeriesError` for a pollutant without training; a device may be new."""
         group, known = group_of(series), len(next(iter(self.scales)))
@@ -123,6 +128,8 @@ class Boosting:
                 f"cat ends with {group}, which was not trained on; known: {sorted(self.groups)}"
             )
         steps = len(series.target) + self.prediction_length
+        if not self.columns.dynamic and len(series.dynamic_feat):
+            raise SeriesError("dynamic_feat must be absent: the model was trained without it")
         if self.columns.dynamic and series.dynamic_feat.shape != (self.columns.dynamic, steps):
             raise SeriesError(
                 f"dynamic_feat must hold {self.columns.dynamic} lists of {steps} values (target "
@@ -161,7 +168,8 @@ class Boosting:
         usual = dict(self.usual[group_of(series)])
         for name, values in {TARGET: series.target, **series.related}.items():
             if name in usual and usual[name] != 1.0 and np.isfinite(values).any():
-                usual[name] = float(np.nanmean(values)) or usual[name]
+                # the scale of values around zero is their size, not their mean
+                usual[name] = float(np.nanmean(np.abs(values))) or usual[name]
         return usual
 
     def save(self, folder: Path) -> None:

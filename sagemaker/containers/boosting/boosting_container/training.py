@@ -22,7 +22,7 @@ from container_runtime.paths import ContainerPaths
 from forecast_format.channels import read_channel
 from forecast_format.related import with_related
 from forecast_format.series import Series
-from forecast_format.test_scores import test_scores
+from forecast_format.test_scores import check_scorable, test_scores
 
 from boosting_container.calibration import Calibration
 from boosting_container.features import DAY, Columns, Table
@@ -69,6 +69,7 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
     held_out = None
     if paths.channel("test").is_dir():
         held_out = with_related(read_channel(paths.channel("test"), hyperparameters.frequency))
+        _check_test(held_out, series, hyperparameters.prediction_length)
     logger.info("training on %d series", len(series))
     curves: dict[int, Curve] = {}
     model, loss = fit(
@@ -79,10 +80,27 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
     for category, curve in curves.items():
         metric_lines.final_loss_of(host, category, float(curve[-1]))
     metric_lines.final_loss(host, loss)
-    if held_out is not None:
-        known = [one for one in held_out if group_of(one) in model.groups]
-        metric_lines.test_scores(host, test_scores(model, known, SAMPLES, TEST_QUANTILES))
     model.save(paths.model)
+    if held_out is not None:
+        _score(host, model, held_out)
+
+
+def _score(host: str, model: Boosting, held_out: Sequence[Series]) -> None:
+    """Log the scores on the test channel's series of trained groups."""
+    known = [one for one in held_out if group_of(one) in model.groups]
+    if len(known) < len(held_out):
+        logger.warning(
+            "%d of %d series of the test channel are of groups that were not trained, and are not "
+            "scored",
+            len(held_out) - len(known),
+            len(held_out),
+        )
+    try:
+        scores = test_scores(model, known, SAMPLES, TEST_QUANTILES)
+    except DataError as error:  # of the groups that are left; the channel was checked before
+        logger.warning("not scored: %s", error)
+    else:
+        metric_lines.test_scores(host, scores)
 
 
 def fit(
@@ -105,7 +123,7 @@ def fit(
     DataError
         The series have different fields, or all are too short for training.
     """
-    _check(series)
+    _check("train", series)
     columns = Columns.of(series)
     scales = {one.cat: _scales(one) for one in series}
     by_group: dict[int, list[Series]] = {}
@@ -134,22 +152,46 @@ def fit(
     return model, float(np.mean(losses))
 
 
-def _check(series: Sequence[Series]) -> None:
+def _check_test(held_out: Sequence[Series], series: Sequence[Series], horizon: int) -> None:
+    """Raise `DataError` for a test channel that cannot be scored by a model of the series."""
+    _check("test", held_out)
+    for field, (given, expected) in {
+        "cat": (len(held_out[0].cat), len(series[0].cat)),
+        "dynamic_feat": (len(held_out[0].dynamic_feat), len(series[0].dynamic_feat)),
+    }.items():
+        if given != expected:
+            raise DataError(
+                f"test channel: {field} must be as long as in the train channel ({expected}); got "
+                f"{given}"
+            )
+    groups = {group_of(one) for one in series}
+    known = [one for one in held_out if group_of(one) in groups]
+    if not known:
+        raise DataError(
+            "test channel: no series has a last category of the train channel, which has "
+            f"{sorted(groups)}"
+        )
+    check_scorable(known, horizon)
+
+
+def _check(channel: str, series: Sequence[Series]) -> None:
     """Raise `DataError` for series with different fields or dynamic features of other lengths."""
     counts = {len(one.cat) for one in series}
     if len(counts) > 1:
-        raise DataError(f"train channel: cat must be as long in all series; got {sorted(counts)}")
+        raise DataError(
+            f"{channel} channel: cat must be as long in all series; got {sorted(counts)}"
+        )
     dynamic = {len(one.dynamic_feat) for one in series}
     if len(dynamic) > 1:
         raise DataError(
-            f"train channel: dynamic_feat must hold as many lists in all series; got "
+            f"{channel} channel: dynamic_feat must hold as many lists in all series; got "
             f"{sorted(dynamic)}"
         )
     for one in series:
         if len(one.dynamic_feat) and one.dynamic_feat.shape[1] != len(one.target):
             raise DataError(
-                f"train channel: dynamic_feat must be as long as target ({len(one.target)}); got "
-                f"{one.dynamic_feat.shape[1]} values of the series with cat {list(one.cat)}"
+                f"{channel} channel: dynamic_feat must be as long as target ({len(one.target)}); "
+                f"got {one.dynamic_feat.shape[1]} values of the series with cat {list(one.cat)}"
             )
 
 

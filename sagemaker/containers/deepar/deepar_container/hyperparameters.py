@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/deepar_hyperparameters.html
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from container_runtime import parameters
+
+from contracts.messages.json_text import parsed
 
 LIKELIHOODS = ("student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1")
 
@@ -97,9 +98,11 @@ class Hyperparameters:
 
 
 def _likelihood(text: str) -> str:
-    if text not in LIKELIHOODS:
-        raise ValueError(f"one of {', '.join(LIKELIHOODS)}")
-    return text
+    """Parse a likelihood in any case: SageMaker documents student-T, and logs student-t."""
+    for likelihood in LIKELIHOODS:
+        if text.lower() == likelihood.lower():
+            return likelihood
+    raise ValueError(f"one of {', '.join(LIKELIHOODS)}")
 
 
 def _cardinality(text: str) -> str | tuple[int, ...]:
@@ -136,7 +139,7 @@ def _quantiles(text: str) -> tuple[float, ...]:
 
 def _json_list(text: str, expected: str) -> list[Any]:
     try:
-        values = json.loads(text)
+        values = parsed(text.encode())
     except ValueError:
         values = None
     if not isinstance(values, list) or not values:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from container_runtime.errors import DataError
+from container_runtime.errors import SeriesError
 from forecast_format.series import Series
 from gluonts.torch.distributions import (
     BetaOutput,
@@ -58,22 +58,19 @@ def is_scaled(likelihood: str) -> bool:
     return likelihood != "beta"
 
 
-def check_targets(likelihood: str, series: Sequence[Series]) -> None:
+def check_target(likelihood: str, series: Series) -> None:
     """Raise an error for values outside the likelihood's support.
 
     Raises
     ------
-    DataError
+    SeriesError
         A negative or fractional count, or a share that is not strictly between 0 and 1.
     """
-    for number, one in enumerate(series, start=1):
-        values = one.target[np.isfinite(one.target)]
-        if likelihood == "negative-binomial" and ((values < 0) | (values % 1 != 0)).any():
-            raise DataError(
-                f"series {number}: likelihood negative-binomial needs counts (0, 1, 2 …); "
-                "use student-T or gaussian for other numbers"
-            )
-        if likelihood == "beta" and ((values <= 0) | (values >= 1)).any():
-            raise DataError(
-                f"series {number}: likelihood beta needs values between 0 and 1, neither included"
-            )
+    values = series.target[np.isfinite(series.target)]
+    if likelihood == "negative-binomial" and ((values < 0) | (values % 1 != 0)).any():
+        raise SeriesError(
+            "target: likelihood negative-binomial needs counts (0, 1, 2 …); use student-T or "
+            "gaussian for other numbers"
+        )
+    if likelihood == "beta" and ((values <= 0) | (values >= 1)).any():
+        raise SeriesError("target: likelihood beta needs values between 0 and 1, neither included")

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from container_runtime.errors import SeriesError
 from forecast_format.forecasts import SampledForecast
 from forecast_format.series import Series
 from gluonts.torch.model.deepar import DeepARModel
 
-from deepar_container.hyperparameters import Hyperparameters
+from deepar_container.hyperparameters import IGNORED, Hyperparameters
+from deepar_container.likelihoods import check_target
 from deepar_container.network import FeatureShape, network
 from deepar_container.sampling import sample_paths
 from deepar_container.windows import forecast_windows
@@ -66,6 +68,39 @@ class ModelSettings:
     def network(self) -> DeepARModel:
         """Build an untrained network of this shape."""
         return network(self.hyperparameters, self.features, is_nonnegative=self.is_nonnegative)
+
+    def check(self, series: Series, *, steps_ahead: int) -> None:
+        """Check that a series has the model's features, and values of the model's kind.
+
+        Parameters
+        ----------
+        steps_ahead
+            As in `FeatureShape.check`.
+
+        Raises
+        ------
+        SeriesError
+            The series lacks a feature or has one that the model does not use, or the likelihood
+            has no such values.
+        """
+        self.features.check(series, steps_ahead=steps_ahead)
+        check_target(self.hyperparameters.likelihood, series)
+        for field, given, known, setting in (
+            (
+                "cat",
+                series.cat,
+                self.features.cardinality,
+                self.hyperparameters.cardinality,
+            ),
+            (
+                "dynamic_feat",
+                series.dynamic_feat,
+                self.features.dynamic_scales,
+                self.hyperparameters.num_dynamic_feat,
+            ),
+        ):
+            if len(given) and not known and setting != IGNORED:
+                raise SeriesError(f"{field} must be absent: the model was trained without it")
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -153,8 +188,13 @@ class DeepAR:
     def frequency(self) -> str:
         return self.settings.hyperparameters.frequency
 
+    @property
+    def quantile_range(self) -> tuple[float, float]:
+        """Any quantile of the sample paths."""
+        return 0.0, 1.0
+
     def check(self, series: Series) -> None:
-        self.settings.features.check(series, steps_ahead=self.prediction_length)
+        self.settings.check(series, steps_ahead=self.prediction_length)
 
     def forecast(self, series: Sequence[Series], num_samples: int) -> list[SampledForecast]:
         return [SampledForecast(paths) for paths in self.sample(series, num_samples)]

@@ -15,11 +15,11 @@ from container_runtime.metric_lines import logger
 from container_runtime.paths import ContainerPaths
 from forecast_format.channels import read_channel
 from forecast_format.series import Series
-from forecast_format.test_scores import test_scores
+from forecast_format.test_scores import check_scorable, test_scores
 from gluonts.torch.model.deepar import DeepARModel
 
 from deepar_container.hyperparameters import Hyperparameters
-from deepar_container.likelihoods import check_targets, is_point_forecast
+from deepar_container.likelihoods import is_point_forecast
 from deepar_container.losses import Loss, free_running
 from deepar_container.model import DeepAR, ModelSettings
 from deepar_container.network import FeatureShape
@@ -57,12 +57,13 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
         read_channel(paths.channel("train"), hyperparameters.frequency),
         hyperparameters.prediction_length,
     )
-    check_targets(hyperparameters.likelihood, series)
     settings = settings_for(hyperparameters, series)
+    _check("train", settings, series)
     held_out = None
     if paths.channel("test").is_dir():
         held_out = read_channel(paths.channel("test"), hyperparameters.frequency)
-        _check_features(settings.features, held_out)
+        _check("test", settings, held_out)
+        check_scorable(held_out, hyperparameters.prediction_length)
     logger.info(
         "training on %d series with %d observed values; cardinality %s, %d dynamic features",
         len(series),
@@ -77,6 +78,7 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
     )
     metric_lines.final_loss(host, fitted.loss)
     model = DeepAR(settings, fitted.weights)
+    model.save(paths.model)
     if held_out is not None:
         logger.info(
             "Evaluating model accuracy on testset using %d samples",
@@ -86,7 +88,6 @@ def run(paths: ContainerPaths, hyperparameters: Hyperparameters) -> None:
             model, held_out, hyperparameters.num_eval_samples, hyperparameters.test_quantiles
         )
         metric_lines.test_scores(host, scores)
-    model.save(paths.model)
 
 
 def trainable(series: Sequence[Series], prediction_length: int) -> list[Series]:
@@ -239,9 +240,9 @@ class _Learner:
         return loss
 
 
-def _check_features(features: FeatureShape, series: Sequence[Series]) -> None:
+def _check(channel: str, settings: ModelSettings, series: Sequence[Series]) -> None:
     for number, one in enumerate(series, start=1):
         try:
-            features.check(one, steps_ahead=0)
+            settings.check(one, steps_ahead=0)
         except SeriesError as error:
-            raise DataError(f"test channel, series {number}: {error}") from None
+            raise DataError(f"{channel} channel, series {number}: {error}") from None

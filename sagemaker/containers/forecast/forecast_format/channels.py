@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,51 +37,54 @@ def read_channel(folder: Path, frequency: str) -> list[Series]:
         for path in folder.rglob("*")
         if path.is_file() and not path.name.startswith((".", "_"))  # Spark's _SUCCESS and .crc
     )
-    series = [one for path in files for one in _read_file(path, frequency)]
+    series = [
+        one for path in files for one in _read_file(path, str(path.relative_to(folder)), frequency)
+    ]
     if not series:
         raise DataError(f"channel {folder.name!r} holds no series")
     return series
 
 
-def _read_file(path: Path, frequency: str) -> Iterator[Series]:
-    for number, document in _documents(path):
+def _read_file(path: Path, name: str, frequency: str) -> Iterator[Series]:
+    for place, document in _documents(path, name):
         try:
             yield Series.parse(document, frequency)
         except SeriesError as error:
-            raise DataError(f"{path.name}, series {number}: {error}") from None
+            raise DataError(f"{place}: {error}") from None
 
 
-def _documents(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _documents(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each series' place, for error messages, and its fields."""
     if path.suffix == ".parquet":
-        yield from enumerate(_rows(path), start=1)
+        for number, row in enumerate(_rows(path, name), start=1):
+            yield f"{name}, row {number}", row
         return
     if not path.name.endswith((".json", ".jsonl", ".json.gz", ".jsonl.gz", ".gz")):
-        raise DataError(
-            f"{path.name}: expected a name ending in .json, .jsonl, .json.gz or .parquet"
-        )
+        raise DataError(f"{name}: expected a name ending in .json, .jsonl, .json.gz or .parquet")
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield number, _json_line(line, path, number)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name}: cannot be read: {error}") from None
+                    place = f"{name}, line {number}"
+                    yield place, _json_line(line, place)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise DataError(f"{name}: cannot be read: {error}") from None
 
 
-def _json_line(line: str, path: Path, number: int) -> dict[str, Any]:
+def _json_line(line: str, place: str) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{path.name}, line {number}: not a JSON object: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place}: not a JSON object: {error}") from None
     return document
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
     try:
         with pq.ParquetFile(path) as file:
             columns = [name for name in FIELDS if name in file.schema_arrow.names]
             for batch in file.iter_batches(batch_size=64, columns=columns):
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path.name}: not a Parquet file that can be read: {error}") from None
+        raise DataError(f"{name}: not a Parquet file that can be read: {error}") from None

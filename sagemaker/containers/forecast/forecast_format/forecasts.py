@@ -43,6 +43,11 @@ class ForecastModel(Protocol):
         """Step of the model's series, in pandas' notation."""
         ...
 
+    @property
+    def quantile_range(self) -> tuple[float, float]:
+        """Lowest and highest quantile that the model forecasts."""
+        ...
+
     def check(self, series: Series) -> None:
         """Raise `SeriesError` for a series that the model cannot forecast."""
         ...

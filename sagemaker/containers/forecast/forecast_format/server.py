@@ -5,18 +5,18 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Mapping
 
-from container_runtime.errors import RequestError
+from container_runtime.errors import CustomerError, RequestError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from contracts.messages.json_text import parsed
 from forecast_format.forecasts import ForecastModel
 from forecast_format.invocation import Configuration, answer_json, answer_json_lines
 
@@ -36,9 +36,9 @@ def application(model: ForecastModel, environment: Mapping[str, str]) -> Starlet
     Raises
     ------
     RequestError
-        ``DEEPAR_INFERENCE_CONFIG`` is not a valid configuration.
+        ``DEEPAR_INFERENCE_CONFIG`` is not a valid configuration for the model.
     """
-    batch = _batch_configuration(environment)
+    batch = _batch_configuration(environment, model)
     # a model may have one random generator for all requests, and one request uses all of the CPU
     one_at_a_time = threading.Lock()
 
@@ -60,7 +60,7 @@ def application(model: ForecastModel, environment: Mapping[str, str]) -> Starlet
             return _refusal(413, f"at most {MAX_BODY_BYTES} bytes are read; got {len(body)}")
         try:
             return await run_in_threadpool(answer, content_type, body)
-        except RequestError as error:
+        except CustomerError as error:
             return _refusal(400, str(error))
         except Exception as error:
             logger.exception("invocation failed")
@@ -83,14 +83,16 @@ def application(model: ForecastModel, environment: Mapping[str, str]) -> Starlet
     )
 
 
-def _batch_configuration(environment: Mapping[str, str]) -> Configuration:
+def _batch_configuration(environment: Mapping[str, str], model: ForecastModel) -> Configuration:
     text = environment.get(BATCH_ENVIRONMENT)
     if not text:
         return Configuration()
     try:
-        return Configuration.parse(json.loads(text))
+        configuration = Configuration.parse(parsed(text.encode()))
+        configuration.check(model)
     except ValueError as error:
         raise RequestError(f"{BATCH_ENVIRONMENT}: {error}") from None
+    return configuration
 
 
 def _refusal(status: int, message: str) -> JSONResponse:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
+from typing import Any
+
 
 class CustomerError(ValueError):
     """Invalid input. The message gives the expected and the received value."""
@@ -21,3 +24,8 @@ class DataError(CustomerError):
 
 class RequestError(CustomerError):
     """The body of an invocation violates DeepAR's request format."""
+
+
+def shown(value: Any) -> str:
+    """Return a value from outside for an error message: short, whatever its size and depth are."""
+    return reprlib.repr(value)[:60]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
 
 from container_runtime import metric_lines
-from container_runtime.errors import CustomerError, HyperparameterError
+from container_runtime.errors import CustomerError, HyperparameterError, shown
 from container_runtime.metric_lines import logger
 from container_runtime.paths import ContainerPaths
+from contracts.messages.json_text import parsed
 
 
 def train(run: Callable[[ContainerPaths, Mapping[str, str]], None]) -> int:
@@ -37,8 +37,13 @@ def train(run: Callable[[ContainerPaths, Mapping[str, str]], None]) -> int:
 
 
 def _hyperparameters(paths: ContainerPaths) -> Mapping[str, str]:
+    name = paths.hyperparameters.name
     try:
-        given: dict[str, str] = json.loads(paths.hyperparameters.read_text(encoding="utf-8"))
+        given = parsed(paths.hyperparameters.read_bytes())
     except (OSError, ValueError) as error:
-        raise HyperparameterError(f"{paths.hyperparameters.name}: {error}") from None
+        raise HyperparameterError(f"{name}: {error}") from None
+    if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
+        raise HyperparameterError(
+            f"{name} must be an object of texts, as SageMaker writes it; got {shown(given)}"
+        )
     return given
