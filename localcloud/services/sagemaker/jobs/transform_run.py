@@ -6,8 +6,10 @@ import gzip
 import http.client
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.cloud.store import Record
@@ -25,6 +27,20 @@ _RETRIES = 3
 
 class TransformError(Exception):
     """The model did not answer a part of the input."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A request body, and the place of its records.
+
+    Parameters
+    ----------
+    place
+        File and lines, for error messages.
+    """
+
+    body: bytes
+    place: str
 
 
 class TransformRun(JobRun):
@@ -96,7 +112,7 @@ class TransformRun(JobRun):
         assembled = job["TransformOutput"].get("AssembleWith", "None") == "Line"
         with ThreadPoolExecutor(max(1, job.get("MaxConcurrentTransforms", 1))) as pool:
             for path in sorted(path for path in source.rglob("*") if path.is_file()):
-                payloads = _payloads(job, path)
+                payloads = payloads_of(job, path, str(path.relative_to(source)))
                 answers = pool.map(lambda payload: self._invoke(job, port, payload), payloads)
                 output = target / path.relative_to(source).with_name(f"{path.name}.out")
                 output.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +122,7 @@ class TransformRun(JobRun):
                         if assembled and not answer.endswith(b"\n"):
                             out.write(b"\n")
 
-    def _invoke(self, job: Record, port: int, payload: bytes) -> bytes:
+    def _invoke(self, job: Record, port: int, payload: Payload) -> bytes:
         """Returns the model's response; retries server errors and broken connections."""
         client = job.get("ModelClientConfig", {})
         attempts = 1 + client.get("InvocationsMaxRetries", _RETRIES)
@@ -115,7 +131,7 @@ class TransformRun(JobRun):
             if self.stopping.is_set():
                 return b""
             try:
-                status, body = _post(job, port, payload)
+                status, body = _post(job, port, payload.body)
             except (OSError, http.client.HTTPException) as error:
                 problem = f"{type(error).__name__}: {error}"
                 continue
@@ -124,7 +140,7 @@ class TransformRun(JobRun):
             problem = f"status {status}: {body.decode(errors='replace')[:500]}"
             if status < 500:
                 break
-        raise TransformError(f"the model refused a part of the input: {problem}")
+        raise TransformError(f"{payload.place}: the model refused this part: {problem}")
 
 
 def _post(job: Record, port: int, payload: bytes) -> tuple[int, bytes]:
@@ -141,31 +157,55 @@ def _post(job: Record, port: int, payload: bytes) -> tuple[int, bytes]:
         connection.close()
 
 
-def _payloads(job: Record, path: Path) -> Iterator[bytes]:
+def payloads_of(job: Record, path: Path, name: str) -> Iterator[Payload]:
     """Splits a file into request bodies.
 
     With ``MultiRecord``, a body contains as many lines as MaxPayloadInMB allows. A line that is
-    longer is refused, as in SageMaker.
+    longer is refused, as in SageMaker. A blank line is no record: a body has one only between
+    records, so that the model counts its lines as the file has them.
+
+    Parameters
+    ----------
+    name
+        Name of the file in error messages: its path below the input's prefix.
     """
     source = job["TransformInput"]
     content = path.read_bytes()
     if source.get("CompressionType") == "Gzip":
         try:
             content = gzip.decompress(content)
-        except (OSError, EOFError) as error:
-            raise TransformError(f"{path.name} is not a gzip file: {error}") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise TransformError(f"{name} is not a gzip file: {error}") from error
     limit = job.get("MaxPayloadInMB", _PAYLOAD_MB) * _MEGABYTE
-    lines = content.splitlines(keepends=True) if source.get("SplitType") == "Line" else [content]
+    if source.get("SplitType") != "Line":
+        _check_size(content, limit, name)
+        if content:
+            yield Payload(content, name)
+        return
     together = job.get("BatchStrategy", "MultiRecord") == "MultiRecord"
-    payload = b""
-    for line in lines:
-        if 0 < limit < len(line):
-            raise TransformError(
-                f"{path.name} has a record of {len(line):,} bytes; MaxPayloadInMB allows {limit:,}"
-            )
+    first, payload = 0, b""
+    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+        _check_size(line, limit, f"{name}, line {number}")
         if payload and (not together or 0 < limit < len(payload) + len(line)):
-            yield payload
+            yield _lines(payload, first, name)
             payload = b""
-        payload += line
+        if payload or line.strip():
+            first = first if payload else number
+            payload += line
     if payload:
-        yield payload
+        yield _lines(payload, first, name)
+
+
+def _lines(payload: bytes, first: int, name: str) -> Payload:
+    count = len(payload.splitlines())
+    if count == 1:
+        return Payload(payload, f"{name}, line {first}")
+    place = f"{name}, lines {first} to {first + count - 1}, numbered from 1 in the request"
+    return Payload(payload, place)
+
+
+def _check_size(record: bytes, limit: int, place: str) -> None:
+    if 0 < limit < len(record):
+        raise TransformError(
+            f"{place} is a record of {len(record):,} bytes; MaxPayloadInMB allows {limit:,}"
+        )

@@ -236,7 +236,7 @@ def test_compressed_input_is_decompressed(studio: Studio) -> None:
 def test_refused_record_fails_the_job_without_output(studio: Studio) -> None:
     job = transformed(studio, "refused", "batch/bad/")
     assert job["TransformJobStatus"] == "Failed"
-    assert "refused a part of the input: status 400" in job["FailureReason"]
+    assert "the model refused this part: status 400" in job["FailureReason"]
     listed = studio.s3.list_objects_v2(Bucket=BUCKET, Prefix="transformed/refused")
     assert listed["KeyCount"] == 0
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from container_runtime.errors import DataError
 from container_runtime.parameters import pandas_frequency
+from forecast_format import transform_output
 from forecast_format.series import Series
 
 from contracts.lake.arrow_schemas import arrow_schema
@@ -144,7 +145,8 @@ def publish(arguments: Sequence[str]) -> str:
     parser.add_argument("--version", type=int, required=True, help="model package version")
     options = parser.parse_args(arguments)
     plan = Plan.read(options.plan)
-    answers = _answers(options.answers / f"{INSTANCES}.out")
+    output = f"{INSTANCES}.out"
+    answers = list(transform_output.answers(options.answers / output, output))
     if len(answers) != len(plan.series):
         raise DataError(
             f"expected one result for each of {len(plan.series)} series; got {len(answers)}"
@@ -205,11 +207,3 @@ def read_categories(folder: Path) -> CategoryIndex:
     """Read the index of a model's categories from the only JSON file of a folder."""
     (file,) = (path for path in folder.iterdir() if path.suffix == ".json")
     return CategoryIndex.from_json(file.read_text(encoding="utf-8"))
-
-
-def _answers(file: Path) -> list[dict[str, Any]]:
-    try:
-        with file.open(encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines if line.strip()]
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file.name}: not a readable transform output: {error}") from None

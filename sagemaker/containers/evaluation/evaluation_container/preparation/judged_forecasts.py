@@ -7,7 +7,7 @@ and writes one result per line, so only the order of the lines identifies a resu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from container_runtime.errors import DataError
+from forecast_format import transform_output
 
 from contracts.models.forecast_input import HORIZON, JUDGED_QUANTILES
 from evaluation_container.scoring.metrics import Floats
@@ -123,20 +124,14 @@ class Judged:
         shape = (*self.requested[model].shape, HORIZON, len(LEVELS))
         forecasts = np.full(shape, np.nan)
         places, lines = self.places(model), 0
-        for lines, answer in enumerate(_answers(folder / f"{INSTANCES}.out"), start=1):
+        output = folder / f"{INSTANCES}.out"
+        found = transform_output.answers(output, f"{output.parent.name}/{output.name}")
+        for lines, answer in enumerate(found, start=1):
             if lines <= len(places):
                 forecasts[places[lines - 1]] = _quantiles(answer, f"{model}, result {lines}")
         if lines != len(places):
             raise DataError(f"{model}: expected {len(places)} results; got {lines}")
         return forecasts
-
-
-def _answers(path: Path) -> Iterator[Mapping[str, Mapping[str, list[float]]]]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            yield from (json.loads(line) for line in lines if line.strip())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path.parent.name}/{path.name}: cannot be read: {error}") from None
 
 
 def _quantiles(answer: Mapping[str, Mapping[str, list[float]]], where: str) -> Floats:

@@ -1,0 +1,77 @@
+"""Input files of a transform job are cut into requests whose places can be named."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localcloud.services.sagemaker.jobs.transform_run import TransformError, payloads_of
+
+
+def job(**changes):
+    split = changes.pop("SplitType", "Line")
+    compression = changes.pop("CompressionType", "None")
+    return {"TransformInput": {"SplitType": split, "CompressionType": compression}, **changes}
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "a.jsonl"
+
+
+def payloads(job, file, content):
+    file.write_bytes(content)
+    return [(one.body, one.place) for one in payloads_of(job, file, "b/a.jsonl")]
+
+
+def test_a_blank_line_is_no_record(file):
+    single = job(BatchStrategy="SingleRecord")
+    assert payloads(single, file, b"\n1\n \r\n2\n\n") == [
+        (b"1\n", "b/a.jsonl, line 2"),
+        (b"2\n", "b/a.jsonl, line 4"),
+    ]
+    assert payloads(job(), file, b"\n\n \n") == []
+
+
+def test_lines_of_a_request_are_numbered_as_in_the_file(file):
+    ((body, place),) = payloads(job(), file, b"\n1\n\n3")
+    assert body == b"1\n\n3"
+    assert place == "b/a.jsonl, lines 2 to 4, numbered from 1 in the request"
+
+
+def test_a_file_that_is_not_split_is_one_request(file):
+    whole = job(SplitType="None")
+    assert payloads(whole, file, b"\n1\n2\n") == [(b"\n1\n2\n", "b/a.jsonl")]
+    assert payloads(whole, file, b"") == []
+
+
+def test_a_record_that_is_too_long_is_named(file):
+    with pytest.raises(TransformError, match=r"b/a.jsonl, line 2 is a record of 1,048,577 bytes"):
+        payloads(job(MaxPayloadInMB=1), file, b"1\n" + b"x" * 1024 * 1024 + b"\n")
+
+
+@pytest.mark.parametrize("content", [b"text", gzip.compress(b"text")[:-9], b"\x1f\x8b\x08"])
+def test_a_file_that_is_not_compressed_is_named(file, content):
+    with pytest.raises(TransformError, match=r"b/a.jsonl is not a gzip file"):
+        payloads(job(CompressionType="Gzip"), file, content)
+
+
+@given(
+    lines=st.lists(st.sampled_from([b"", b" ", b"1", b"x" * 400_000]), max_size=9),
+    together=st.booleans(),
+)
+def test_every_record_is_sent_once_and_named_by_its_line(tmp_path_factory, lines, together):
+    strategy = "MultiRecord" if together else "SingleRecord"
+    file = tmp_path_factory.getbasetemp() / "property.jsonl"
+    given = job(BatchStrategy=strategy, MaxPayloadInMB=1)
+    sent = {}
+    for body, place in payloads(given, file, b"\n".join(lines)):
+        first = int(re.search(r"lines? (\d+)", place)[1])
+        records = body.splitlines()
+        assert records[0].strip()
+        sent |= {first + at: record for at, record in enumerate(records) if record.strip()}
+    assert sent == {at: line for at, line in enumerate(lines, start=1) if line.strip()}
