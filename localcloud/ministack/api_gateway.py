@@ -105,7 +105,8 @@ def faults(schema: dict[str, Any] | None, body: bytes) -> Iterator[str]:
 
 
 def _fault(error: ValidationError) -> str:
-    value, expected = error.instance, error.validator_value
+    value: Any = error.instance
+    expected: Any = error.validator_value
     shown = json.dumps(value, allow_nan=False) if isinstance(value, str) else value
     match error.validator:
         case "type":
