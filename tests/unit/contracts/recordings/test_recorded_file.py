@@ -386,7 +386,7 @@ VALUES = (
 fields = st.sampled_from([*TIMES, *VALUES])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(st.lists(fields, max_size=5).map(",".join), max_size=6), st.randoms())
 def test_whatever_stands_in_a_file_its_good_rows_are_read(tmp_path, lines, dice):
     """As long as they are the majority: otherwise the map is taken to be wrong."""
@@ -413,7 +413,7 @@ def test_whatever_stands_in_a_file_its_good_rows_are_read(tmp_path, lines, dice)
         min_size=1,
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 def test_what_a_csv_writer_writes_is_read(tmp_path, values):
     content = io.StringIO()
     writer = csv.writer(content, quoting=csv.QUOTE_ALL)
