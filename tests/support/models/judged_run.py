@@ -86,11 +86,17 @@ class Run:
         return [json.loads(line) for line in lines]
 
     def answer(
-        self, model: str, width: float = 5.0, off: float = 0.0, bad: tuple[int, ...] = ()
+        self,
+        model: str,
+        width: float = 5.0,
+        off: float = 0.0,
+        bad: tuple[int, ...] = (),
+        bad_leads: tuple[int, ...] = (),
     ) -> None:
         """Write forecasts near the series' true level, with a band of a width in µg/m³.
 
-        From origins at the hours of the day in ``bad``, they are far too high.
+        From origins at the hours of the day in ``bad``, they are far too high, and a little less
+        at ``bad_leads``.
         """
         folder = self.folder / "forecasts" / model
         folder.mkdir(parents=True)
@@ -101,6 +107,7 @@ class Run:
                 device, pollutant = one["cat"]
                 middle = level(hours) * (1 + 2 * device + pollutant) + off
                 middle = middle + 30 * (origin.hour in bad)
+                middle[[lead - 1 for lead in bad_leads]] += 20
                 quantiles = {p: (middle + (float(p) - 0.5) * 2 * width).tolist() for p in LEVELS}
                 if pollutant in self.stuck:
                     quantiles = dict.fromkeys(LEVELS, [self.stuck[pollutant]] * 24)

@@ -183,11 +183,11 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("model.json", b"{", "Expecting property name"),
         ("model.json", b'{"format": FORMAT}', "model.json is damaged: KeyError"),
         (
-            "trees-0-0-0.1.txt.gz",
+            "trees-0-first-0-0.1.txt.gz",
             b"\x1f\x8b",
-            "trees-0-0-0.1.txt.gz cannot be read|Compressed file",
+            "trees-0-first-0-0.1.txt.gz cannot be read|Compressed file",
         ),
-        ("trees-0-0-0.1.txt.gz", None, "No such file"),
+        ("trees-0-first-0-0.1.txt.gz", None, "No such file"),
         ("model.json", None, "No such file"),
     ],
     ids=[

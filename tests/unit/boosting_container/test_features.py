@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from boosting_container import first_hours
 from boosting_container.calibration import LEVELS, Calibration
 from boosting_container.features import AREA, Columns, table
 from forecast_format.series import Series
@@ -48,7 +49,7 @@ def test_an_instance_that_ends_at_the_origin_gives_the_same_features(series):
 
 
 def test_the_hour_before_the_origin_is_the_last_value(series):
-    assert (features(series)[:, 0] == series.target[POSITION - 1]).all()
+    assert (features(series)[:, first_hours.COLUMNS] == series.target[POSITION - 1]).all()
 
 
 @pytest.mark.parametrize("name", ["target", AREA])
@@ -81,7 +82,7 @@ def test_recent_changes_are_features(series):
 
 def test_hours_before_the_data_are_missing_values(series):
     early = features(series, 30)[0]
-    assert np.isfinite(early[0])
+    assert np.isfinite(early[first_hours.COLUMNS])
     assert np.isnan(early).any()
 
 

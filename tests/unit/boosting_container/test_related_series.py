@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from boosting_container.features import LOOK_BACK
+from boosting_container.windows import LOOK_BACK
 from forecast_format.related import with_related
 from forecast_format.series import Series
 from forecast_format.test_scores import test_scores as scores_of

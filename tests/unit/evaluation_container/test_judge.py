@@ -100,6 +100,29 @@ def test_a_candidate_that_is_bad_from_one_hour_of_the_day_is_rejected(run):
     assert re.fullmatch(r"by hour of origin, its loss .*: \d\.\d+ times at 18:00 UTC", reason)
 
 
+def test_a_candidate_that_is_bad_in_the_first_hour_is_rejected(run):
+    run.prepare()
+    run.answer(CANDIDATE, bad_leads=(1,))
+    result = run.verdict()
+    assert result["wql"] < result["wql_persistence"]
+    assert result["verdict"] == "rejected"
+    (reason,) = run.report("gate.json")["reasons"]
+    assert re.fullmatch(
+        r"by number of hours ahead, its loss .* persistence: \d+\.\d+ times at 1 hours? ahead",
+        reason,
+    )
+
+
+def test_a_candidate_that_is_bad_for_one_pollutant_in_the_first_hour_is_rejected(run):
+    run.prepare("--origins", "20")
+    run.answer(CANDIDATE, bad_leads=(1,))
+    run.verdict()
+    reasons = " ".join(run.report("gate.json")["reasons"])
+    for pollutant in INDEX.pollutants:
+        assert f"times at {pollutant} 1 hours ahead" in reasons
+    assert "2 to 3 hours ahead" not in reasons
+
+
 def test_a_candidate_worse_than_the_champion_is_rejected_and_compared_on_what_both_know(run):
     index = CategoryIndex(INDEX.devices[:1], INDEX.pollutants)
     run.prepare("--package", PACKAGE, champion=index)

@@ -14,11 +14,22 @@ import numpy as np
 import numpy.typing as npt
 from forecast_format.series import Series
 
+from boosting_container import first_hours
+from boosting_container.windows import (
+    DAY,
+    WEEK,
+    Positions,
+    Table,
+    deviation,
+    highest,
+    hours_before,
+    last,
+    lowest,
+    mean,
+    same_hour,
+)
 from contracts.models.forecast_input import AREA
 
-DAY = 24
-WEEK = 7 * DAY
-LOOK_BACK = 4 * WEEK
 LAGS = (2, 3, 4, 6, 9, 12, 18, 24)
 MEANS = (3, 6, 12, 24, 72, 168, 672)
 RELATED_MEANS = (6, 24, 72)
@@ -27,12 +38,6 @@ AREA_MEANS = (3, 6, 24, 72, 168)
 
 AHEAD = 6
 """Number of features per series that is known in advance."""
-
-LAST_WITHIN = 6
-"""Number of hours that are searched for the last value if the newest is missing."""
-
-Table = npt.NDArray[np.float32]
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ def table(
 ) -> Table:
     """Compute features, shape (origins, horizon, features).
 
+    The first `first_hours.COLUMNS` are those of the first hours ahead.
+
     Parameters
     ----------
     scales
@@ -76,19 +83,20 @@ def table(
     positions
         Index of each forecast's first hour, at most the target's length.
     """
-    own = _windows(series.target / scales["target"], len(series.target), positions)
+    own = hours_before(series.target / scales["target"], len(series.target), positions)
     related = {
-        name: _windows(
+        name: hours_before(
             series.related.get(name, _NOTHING) / scales.get(name, 1.0),
             len(series.target),
             positions,
         )
         for name in columns.related
     }
+    area = related.get(AREA)
     at_origin = _at_origin(own, related)
     at_lead = np.concatenate(
         [
-            _at_lead(own, related.get(AREA), horizon),
+            _at_lead(own, area, horizon),
             _calendar(series, positions, horizon),
             _known_ahead(series, columns.dynamic, positions, horizon),
         ],
@@ -96,32 +104,24 @@ def table(
         dtype=np.float32,
     )
     shape = (*at_lead.shape[:2], at_origin.shape[1])
-    return np.concatenate([np.broadcast_to(at_origin[:, None], shape), at_lead], axis=2)
+    # a divisor of 1 means that the values are not divided by their mean, as it is no level
+    usual = 0.0 if scales["target"] == 1.0 else 1.0
+    first = first_hours.columns(own, area, usual, horizon)
+    return np.concatenate([first, np.broadcast_to(at_origin[:, None], shape), at_lead], axis=2)
 
 
 _NOTHING = np.empty(0, dtype=np.float32)
 
 
-def _windows(values: Table, length: int, positions: Positions) -> Table:
-    """Return the hours before each position, shape (origins, `LOOK_BACK`); NaN before the first.
-
-    If there are fewer values than ``length``, they are aligned with the end of the target.
-    """
-    padding = np.full(LOOK_BACK + length - len(values), np.nan, dtype=np.float32)
-    padded = np.concatenate([padding, values]).astype(np.float32)
-    views = np.lib.stride_tricks.sliding_window_view(padded, LOOK_BACK)
-    return np.asarray(views[positions])
-
-
 def _at_origin(own: Table, related: Mapping[str, Table]) -> Table:
-    found = [_last(own), *(own[:, -lag] for lag in LAGS)]
-    found += [_mean(own[:, -hours:]) for hours in MEANS]
+    found = [last(own), *(own[:, -lag] for lag in LAGS)]
+    found += [mean(own[:, -hours:]) for hours in MEANS]
     for hours in (DAY, WEEK):
-        found += [f(own[:, -hours:]) for f in (_deviation, _lowest, _highest)]
+        found += [f(own[:, -hours:]) for f in (deviation, lowest, highest)]
     for name, windows in related.items():
         means = AREA_MEANS if name == AREA else RELATED_MEANS
-        found.append(_last(windows))
-        found += [_mean(windows[:, -hours:]) for hours in means]
+        found.append(last(windows))
+        found += [mean(windows[:, -hours:]) for hours in means]
     for windows in (own, *related.values()):
         found += _changes(windows)
     return np.stack(found, axis=-1)
@@ -129,30 +129,28 @@ def _at_origin(own: Table, related: Mapping[str, Table]) -> Table:
 
 def _changes(windows: Table) -> list[Table]:
     """Return recent changes: a tree splits on single features, so differences need their own."""
-    last, day = _last(windows), _mean(windows[:, -DAY:])
+    newest, day = last(windows), mean(windows[:, -DAY:])
     return [
-        last - _mean(windows[:, -7:-4]),
-        last - _mean(windows[:, -6:]),
-        last - _mean(windows[:, -26:-23]),
-        _mean(windows[:, -6:]) - day,
-        day - _mean(windows[:, -2 * DAY : -DAY]),
-        day - _mean(windows[:, -3 * DAY : -DAY]),
-        day - _mean(windows[:, -WEEK:]),
+        newest - mean(windows[:, -7:-4]),
+        newest - mean(windows[:, -6:]),
+        newest - mean(windows[:, -26:-23]),
+        mean(windows[:, -6:]) - day,
+        day - mean(windows[:, -2 * DAY : -DAY]),
+        day - mean(windows[:, -3 * DAY : -DAY]),
+        day - mean(windows[:, -WEEK:]),
     ]
 
 
 def _at_lead(own: Table, area: Table | None, horizon: int) -> Table:
     """Return features of the same hour on previous days, shape (origins, horizon, features)."""
-    hour = np.arange(horizon) % DAY
-    days = own.reshape(len(own), LOOK_BACK // DAY, DAY)
-    same = np.moveaxis(days[:, :, hour], 1, -1)
-    usual = _mean(same)
+    same = same_hour(own, horizon)
+    usual = mean(same)
     found = [same[..., -1], same[..., -2], same[..., -3], same[..., -7]]
-    found += [_mean(same[..., -7:]), _highest(same[..., -7:]), _lowest(same[..., -7:]), usual]
-    found.append(usual - _mean(own)[:, None])
+    found += [mean(same[..., -7:]), highest(same[..., -7:]), lowest(same[..., -7:]), usual]
+    found.append(usual - mean(own)[:, None])
     if area is not None:
-        around = np.moveaxis(area.reshape(days.shape)[:, :, hour], 1, -1)
-        found += [around[..., -1], _mean(around[..., -7:])]
+        around = same_hour(area, horizon)
+        found += [around[..., -1], mean(around[..., -7:])]
     return np.stack(found, axis=-1)
 
 
@@ -203,34 +201,3 @@ def _ahead(values: Table, positions: Positions, horizon: int) -> Table:
         mean(origin, after),
     ]
     return np.where((at < len(values))[..., None], np.stack(features, axis=-1), np.nan)
-
-
-def _last(windows: Table) -> Table:
-    """Return the newest value of the last `LAST_WITHIN` hours; NaN where all are missing."""
-    last = windows[..., -1]
-    for back in range(2, LAST_WITHIN + 1):
-        last = np.where(np.isfinite(last), last, windows[..., -back])
-    return last
-
-
-def _mean(windows: Table) -> Table:
-    """Return the mean over the last axis; NaN where fewer than a quarter have a value."""
-    there = np.isfinite(windows)
-    count = there.sum(axis=-1)
-    total = np.where(there, windows, 0).sum(axis=-1)
-    enough = count >= max(1, windows.shape[-1] // 4)
-    return np.where(enough, total / np.maximum(count, 1), np.nan).astype(windows.dtype)
-
-
-def _deviation(windows: Table) -> Table:
-    return np.sqrt(_mean((windows - _mean(windows)[..., None]) ** 2))
-
-
-def _lowest(windows: Table) -> Table:
-    lowest: Table = np.fmin.reduce(windows, axis=-1)
-    return lowest
-
-
-def _highest(windows: Table) -> Table:
-    highest: Table = np.fmax.reduce(windows, axis=-1)
-    return highest

@@ -19,13 +19,18 @@ import numpy.typing as npt
 from container_runtime.errors import SeriesError
 from forecast_format.series import Series
 
+from boosting_container import first_hours
 from boosting_container.calibration import LEVELS, Calibration
 from boosting_container.features import Columns, Table, table
 from boosting_container.hyperparameters import Hyperparameters
 
 SETTINGS_FILE = "model.json"
-FORMAT = 3
+FORMAT = 4
 """Version of the artefact's format; raise it when the artefact or the features change."""
+
+FIRST_HOURS, LATER = "first", "later"
+SEGMENTS = (FIRST_HOURS, LATER)
+"""Ranges of leads with trees of their own: up to `first_hours.LEADS`, and beyond."""
 
 BASE_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Learned quantiles; those between are interpolated, then all are calibrated."""
@@ -36,6 +41,7 @@ SAMPLING_SEED = 1
 TARGET = "target"
 
 Floats = npt.NDArray[np.float64]
+Leads = npt.NDArray[np.int64]
 Cat = tuple[int, ...]
 
 
@@ -45,13 +51,55 @@ class Group:
 
     Parameters
     ----------
-    folds
-        One booster per level of `BASE_LEVELS`, for each fold of days; the forecast is the folds'
-        mean.
+    segments
+        By each of `SEGMENTS` within the horizon and fold of days, one booster per level of
+        `BASE_LEVELS`. The forecast is the folds' mean.
     """
 
-    folds: Sequence[Sequence[lgb.Booster]]
+    segments: Mapping[str, Sequence[Sequence[lgb.Booster]]]
     calibration: Calibration
+
+    def quantiles(self, rows: Table, leads: Leads) -> Floats:
+        """Predict uncalibrated quantiles, shape (rows, `BASE_LEVELS`), ascending."""
+        found = np.empty((len(rows), len(BASE_LEVELS)))
+        for segment, folds in self.segments.items():
+            mine = np.isin(leads, leads_of(segment, int(leads.max())))
+            frame = Frame.of(segment, rows[mine])
+            found[mine] = np.mean([frame.quantiles(boosters) for boosters in folds], axis=0)
+        return found
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The features of a segment's trees, and what their quantiles are relative to.
+
+    Parameters
+    ----------
+    offset, size
+        Shape (rows, 1): a value is ``offset + size × predicted``.
+    """
+
+    features: Table
+    offset: Floats
+    size: Floats
+
+    @classmethod
+    def of(cls, segment: str, rows: Table) -> Frame:
+        """Return the frame of feature rows of a segment's leads."""
+        if segment == FIRST_HOURS:
+            last, size = (rows[:, [place]] for place in (first_hours.LAST, first_hours.SIZE))
+            return cls(rows, last.astype(np.float64), size.astype(np.float64))
+        zeros = np.zeros((len(rows), 1))
+        return cls(rows[:, first_hours.COLUMNS :], zeros, zeros + 1)
+
+    def quantiles(self, boosters: Sequence[lgb.Booster]) -> Floats:
+        """Predict quantiles of the values, shape (rows, boosters), ascending."""
+        predicted = [booster.predict(self.features, num_threads=1) for booster in boosters]
+        return self.values(np.stack(predicted, axis=1))
+
+    def values(self, predicted: Floats) -> Floats:
+        """Return quantiles of the values from those that trees predicted, ascending."""
+        return np.sort(self.offset + self.size * predicted, axis=1)
 
 
 @dataclass(frozen=True)
@@ -148,16 +196,17 @@ class Boosting:
     def _quantiles(self, group: int, series: Sequence[Series]) -> Floats:
         """Return quantiles, shape (series, `LEVELS`, time)."""
         horizon, model = self.prediction_length, self.groups[group]
+        leads = range(1, horizon + 1)
         scales = [self._scales(one) for one in series]
         rows = np.concatenate(
             [
-                rows_of(one, self.columns, scale, np.array([len(one.target)]), horizon)
+                rows_of(one, self.columns, scale, np.array([len(one.target)]), leads)
                 for one, scale in zip(series, scales, strict=True)
             ]
         )
-        raw = np.mean([quantiles(fold, rows) for fold in model.folds], axis=0)
-        leads = np.tile(np.arange(1, horizon + 1), len(series))
-        calibrated = model.calibration.apply(raw, leads).reshape(len(series), horizon, len(LEVELS))
+        lead = np.tile(leads, len(series))
+        calibrated = model.calibration.apply(model.quantiles(rows, lead), lead)
+        calibrated = calibrated.reshape(len(series), horizon, len(LEVELS))
         values = calibrated * np.array([scale[TARGET] for scale in scales])[:, None, None]
         return np.moveaxis(np.clip(values, 0, None) if self.is_nonnegative else values, 1, 2)
 
@@ -191,11 +240,12 @@ class Boosting:
             json.dumps(document, indent=1, allow_nan=False), encoding="utf-8"
         )
         for key, group in self.groups.items():
-            for number, boosters in enumerate(group.folds):
-                for level, booster in zip(BASE_LEVELS, boosters, strict=True):
-                    text = booster.model_to_string()
-                    packed = gzip.compress(text.encode(), mtime=0)  # equal models, equal bytes
-                    _trees(folder, key, number, level).write_bytes(packed)
+            for segment, folds in group.segments.items():
+                for number, boosters in enumerate(folds):
+                    for level, booster in zip(BASE_LEVELS, boosters, strict=True):
+                        text = booster.model_to_string()
+                        packed = gzip.compress(text.encode(), mtime=0)  # equal models, equal bytes
+                        _trees(folder, key, segment, number, level).write_bytes(packed)
 
     @classmethod
     def load(cls, folder: Path) -> Boosting:
@@ -223,10 +273,17 @@ class Boosting:
         hyperparameters = Hyperparameters(**document["hyperparameters"])
         groups = {
             int(key): Group(
-                [
-                    [_booster(_trees(folder, int(key), number, level)) for level in BASE_LEVELS]
-                    for number in range(hyperparameters.folds)
-                ],
+                {
+                    segment: [
+                        [
+                            _booster(_trees(folder, int(key), segment, number, level))
+                            for level in BASE_LEVELS
+                        ]
+                        for number in range(hyperparameters.folds)
+                    ]
+                    for segment in SEGMENTS
+                    if leads_of(segment, hyperparameters.prediction_length)
+                },
                 Calibration.from_json(calibration),
             )
             for key, calibration in document["calibration"].items()
@@ -251,22 +308,23 @@ def rows_of(
     columns: Columns,
     scales: Mapping[str, float],
     positions: npt.NDArray[np.int64],
-    horizon: int,
+    leads: range,
 ) -> Table:
-    """Return feature rows, shape (origins × horizon, features); the last is the first category."""
-    rows = table(series, columns, scales, positions, horizon)
+    """Return feature rows, shape (origins × leads, features); the last is the first category."""
+    rows = table(series, columns, scales, positions, leads.stop - 1)[:, leads.start - 1 :]
     first = np.full((*rows.shape[:2], 1), series.cat[0] if series.cat else 0, dtype=np.float32)
     return np.concatenate([rows, first], axis=2).reshape(-1, rows.shape[2] + 1)
 
 
-def quantiles(boosters: Sequence[lgb.Booster], rows: Table) -> Floats:
-    """Predict quantiles, shape (rows, `BASE_LEVELS`), ascending."""
-    predicted = [booster.predict(rows, num_threads=1) for booster in boosters]
-    return np.sort(np.stack(predicted, axis=1), axis=1)
+def leads_of(segment: str, horizon: int) -> range:
+    """Return the leads of one of `SEGMENTS`; empty if the horizon is shorter."""
+    if segment == FIRST_HOURS:
+        return range(1, min(horizon, first_hours.LEADS) + 1)
+    return range(first_hours.LEADS + 1, horizon + 1)
 
 
-def _trees(folder: Path, group: int, fold: int, level: float) -> Path:
-    return folder / f"trees-{group}-{fold}-{level:g}.txt.gz"
+def _trees(folder: Path, group: int, segment: str, fold: int, level: float) -> Path:
+    return folder / f"trees-{group}-{segment}-{fold}-{level:g}.txt.gz"
 
 
 def _booster(path: Path) -> lgb.Booster:

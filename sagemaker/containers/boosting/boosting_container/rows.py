@@ -10,9 +10,10 @@ import numpy.typing as npt
 from container_runtime.errors import DataError
 from forecast_format.series import Series
 
-from boosting_container.features import DAY, LOOK_BACK, WEEK, Columns, Positions, Table
+from boosting_container.features import Columns
 from boosting_container.hyperparameters import Hyperparameters
-from boosting_container.model import TARGET, Cat, Floats, rows_of
+from boosting_container.model import FIRST_HOURS, TARGET, Cat, Floats, Leads, leads_of, rows_of
+from boosting_container.windows import DAY, LOOK_BACK, WEEK, Positions, Table
 from contracts.models.forecast_input import AREA
 
 LEAST_HISTORY = WEEK
@@ -26,6 +27,10 @@ never seen a missing value treats it as zero."""
 LEAST_GAPS = 8
 """Number of origins of each kind of gap that a short history has, so that the hours of the day
 occur among them."""
+
+FIRST_HOURS_STEP = 13
+"""Hours between the training origins of the first hours, at most: they have few rows per origin,
+so more origins are affordable. Like 25, it has no factor in common with 24."""
 
 SILENCES = (12, 72, 2 * WEEK, LOOK_BACK)
 """Hours of device silence before an origin with removed history."""
@@ -53,7 +58,7 @@ class Rows:
     value: Floats
     weight: Floats
     day: npt.NDArray[np.int64]
-    lead: npt.NDArray[np.int64]
+    lead: Leads
     is_whole: npt.NDArray[np.bool_]
 
 
@@ -62,8 +67,11 @@ def rows_to_learn(
     columns: Columns,
     scales: Mapping[Cat, Mapping[str, float]],
     hyperparameters: Hyperparameters,
+    segment: str,
 ) -> Rows:
-    """Build rows at origins `Hyperparameters.origin_hours` apart, back from each series' end.
+    """Build a segment's rows at origins `Hyperparameters.origin_hours` apart, back from the end.
+
+    Origins of the first hours are at most `FIRST_HOURS_STEP` apart.
 
     Raises
     ------
@@ -71,12 +79,15 @@ def rows_to_learn(
         No series is long enough.
     """
     horizon, step = hyperparameters.prediction_length, hyperparameters.origin_hours
+    leads = leads_of(segment, horizon)
+    if segment == FIRST_HOURS:
+        step = min(step, FIRST_HOURS_STEP)
     found: list[Rows] = []
     for one in series:
         positions = np.arange(len(one.target) - horizon, LEAST_HISTORY - 1, -step)[::-1]
         if len(positions):
             found += [
-                _rows(one, known, some, columns, scales=scales[one.cat], horizon=horizon)
+                _rows(one, known, some, columns, scales=scales[one.cat], leads=leads)
                 for known, some in ((one, positions), *_lacking(one, positions))
             ]
     if not any(len(rows.value) for rows in found):
@@ -95,18 +106,18 @@ def _rows(
     columns: Columns,
     *,
     scales: Mapping[str, float],
-    horizon: int,
+    leads: range,
 ) -> Rows:
     """Build rows with the values of ``series`` and the features of ``known``."""
-    value = series.target[positions[:, None] + np.arange(horizon)].ravel()
+    value = series.target[positions[:, None] + np.asarray(leads) - 1].ravel()
     there = np.isfinite(value)
     first = np.datetime64(series.start.to_timestamp(), "h").astype(int)
     return Rows(
-        rows_of(known, columns, scales, positions, horizon)[there],
+        rows_of(known, columns, scales, positions, leads)[there],
         value[there].astype(float) / scales[TARGET],
         np.full(int(there.sum()), scales[TARGET]),
-        np.repeat((first + positions) // DAY, horizon)[there],
-        np.tile(np.arange(1, horizon + 1), len(positions))[there],
+        np.repeat((first + positions) // DAY, len(leads))[there],
+        np.tile(leads, len(positions))[there],
         np.full(int(there.sum()), known is series),
     )
 

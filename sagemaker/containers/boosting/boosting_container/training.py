@@ -1,6 +1,7 @@
 """Trains a model from the channels and writes the artefact.
 
-Every lead is forecast directly from the hours before the origin, with the lead as a feature.
+Every lead is forecast directly from the hours before the origin, with the lead as a feature. The
+first hours have trees of their own, which learn differences from the last value.
 Blocks of days are distributed over folds. For each fold, one model is trained on the others; its
 errors on the fold calibrate the bands over all seasons. The forecast is the mean of the models.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 
 import lightgbm as lgb
@@ -25,18 +27,23 @@ from forecast_format.series import Series
 from forecast_format.test_scores import check_scorable, test_scores
 
 from boosting_container.calibration import Calibration
-from boosting_container.features import DAY, Columns, Table
+from boosting_container.features import Columns
 from boosting_container.hyperparameters import Hyperparameters
 from boosting_container.model import (
     BASE_LEVELS,
+    SEGMENTS,
     TARGET,
     Boosting,
     Cat,
     Floats,
+    Frame,
     Group,
+    Leads,
     group_of,
+    leads_of,
 )
 from boosting_container.rows import LEAST_HISTORY, Rows, rows_to_learn
+from boosting_container.windows import DAY
 from contracts.models.forecast_input import QUANTILES
 
 TEST_QUANTILES = tuple(float(level) for level in QUANTILES)
@@ -201,9 +208,70 @@ def _learn(
     scales: Mapping[Cat, Mapping[str, float]],
     hyperparameters: Hyperparameters,
 ) -> tuple[Group, Curve]:
-    rows = rows_to_learn(series, columns, scales, hyperparameters)
-    days = rows.day - rows.day.min()
-    folds = hyperparameters.folds
+    segments = {}
+    held_out: list[_HeldOut] = []
+    for segment in SEGMENTS:
+        if leads_of(segment, hyperparameters.prediction_length):
+            rows = rows_to_learn(series, columns, scales, hyperparameters, segment)
+            segments[segment], forecasts = _fit_folds(segment, rows, hyperparameters)
+            held_out.append(forecasts)
+    calibration = Calibration.learn(
+        np.array(BASE_LEVELS),
+        np.concatenate([one.staged[-1] for one in held_out]),
+        np.concatenate([one.value for one in held_out]),
+        np.concatenate([one.lead for one in held_out]),
+    )
+    return Group(segments, calibration), _curve(held_out)
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """Forecasts of the rows with a whole history, each by the model that has not seen its day.
+
+    Parameters
+    ----------
+    staged
+        Quantiles after each stage of the rounds, shape (stages, rows, `BASE_LEVELS`).
+    value, weight, lead
+        See `Rows`.
+    """
+
+    staged: Floats
+    value: Floats
+    weight: Floats
+    lead: Leads
+
+
+def _fit_folds(
+    segment: str, rows: Rows, hyperparameters: Hyperparameters
+) -> tuple[list[list[lgb.Booster]], _HeldOut]:
+    fold = _folds(rows, hyperparameters)
+    kept = [fold == number for number in range(hyperparameters.folds)]
+    # one thread per fold: LightGBM's own threads would wait for each other at every split
+    with ThreadPoolExecutor(min(len(kept), os.cpu_count() or 1)) as pool:
+        trained = list(pool.map(lambda out: _boosters(segment, rows, ~out, hyperparameters), kept))
+    stages = min(STAGES, hyperparameters.rounds)
+    staged = np.full((stages, len(rows.value), len(BASE_LEVELS)), np.nan)
+    for fold_rows, boosters in zip(kept, trained, strict=True):
+        out = fold_rows & rows.is_whole
+        frame = Frame.of(segment, rows.features[out])
+        for stage, values in enumerate(_staged(boosters, frame, hyperparameters.rounds, stages)):
+            staged[stage, out] = values
+    whole = rows.is_whole
+    return trained, _HeldOut(
+        staged[:, whole], rows.value[whole], rows.weight[whole], rows.lead[whole]
+    )
+
+
+def _folds(rows: Rows, hyperparameters: Hyperparameters) -> npt.NDArray[np.int64]:
+    """Return the fold of every row: blocks of days take turns.
+
+    Raises
+    ------
+    DataError
+        There are too few days.
+    """
+    days, folds = rows.day - rows.day.min(), hyperparameters.folds
     block = min(hyperparameters.block_days, max(1, (int(days.max()) + 1) // (2 * folds)))
     fold = days // block % folds
     if len(np.unique(fold)) < folds:
@@ -212,31 +280,24 @@ def _learn(
             f"boosting needs values on at least {least} days; got "
             f"{LEAST_HISTORY // DAY + int(days.max()) + 1}"
         )
-    kept = [fold == number for number in range(folds)]
-    # one thread per fold: LightGBM's own threads would wait for each other at every split
-    with ThreadPoolExecutor(min(folds, os.cpu_count() or 1)) as pool:
-        trained = list(pool.map(lambda out: _boosters(rows, ~out, hyperparameters), kept))
-    predicted = np.full((len(rows.value), len(BASE_LEVELS)), np.nan)
-    curve = np.zeros(min(STAGES, hyperparameters.rounds))
-    for fold_rows, boosters in zip(kept, trained, strict=True):
-        out = fold_rows & rows.is_whole
-        value, weight = rows.value[out], rows.weight[out]
-        staged = _staged(boosters, rows.features[out], hyperparameters.rounds, len(curve))
-        for stage, values in enumerate(staged):
-            curve[stage] += _pinball(value, values, weight)
-            predicted[out] = values
-    whole = rows.is_whole
-    value, weight = rows.value[whole], rows.weight[whole]
-    levels = np.array(BASE_LEVELS)
-    calibration = Calibration.learn(levels, predicted[whole], value, rows.lead[whole])
-    total = float((np.abs(value) * weight).sum())
-    return Group(trained, calibration), curve / total if total else curve
+    return fold
+
+
+def _curve(held_out: Sequence[_HeldOut]) -> Curve:
+    losses = [
+        [_pinball(one.value, values, one.weight) for values in one.staged] for one in held_out
+    ]
+    size = sum(float((np.abs(one.value) * one.weight).sum()) for one in held_out)
+    return np.asarray(np.sum(losses, axis=0) / (size or 1.0))
 
 
 def _boosters(
-    rows: Rows, mine: npt.NDArray[np.bool_], hyperparameters: Hyperparameters
+    segment: str, rows: Rows, mine: npt.NDArray[np.bool_], hyperparameters: Hyperparameters
 ) -> list[lgb.Booster]:
-    features, value, weight = rows.features[mine], rows.value[mine], rows.weight[mine]
+    frame = Frame.of(segment, rows.features[mine])
+    offset, size = frame.offset[:, 0], frame.size[:, 0]
+    value = (rows.value[mine] - offset) / size
+    weight = rows.weight[mine] * size  # a loss is in the target's units
     most = max(1, len(value) // LEAST_LEAVES)
     parameters = {
         "objective": "quantile",
@@ -252,9 +313,9 @@ def _boosters(
         "feature_pre_filter": False,  # min_data_in_leaf differs between levels
         "verbose": -1,
     }
-    device = features.shape[1] - 1
+    device = frame.features.shape[1] - 1
     data = lgb.Dataset(
-        features, value, weight=weight, categorical_feature=[device], params=parameters
+        frame.features, value, weight=weight, categorical_feature=[device], params=parameters
     ).construct()
 
     def at(level: float) -> dict[str, float]:
@@ -272,16 +333,16 @@ def _boosters(
 
 
 def _staged(
-    boosters: Sequence[lgb.Booster], rows: Table, rounds: int, stages: int
+    boosters: Sequence[lgb.Booster], frame: Frame, rounds: int, stages: int
 ) -> Iterator[Floats]:
     """Yield the forecast after each stage, (rows, `BASE_LEVELS`); each round is predicted once."""
-    predicted = np.zeros((len(rows), len(boosters)))
+    predicted = np.zeros((len(frame.features), len(boosters)))
     for start, end in pairwise(np.linspace(0, rounds, stages + 1).astype(int).tolist()):
         for level, booster in enumerate(boosters):
             predicted[:, level] += booster.predict(
-                rows, start_iteration=start, num_iteration=end - start, num_threads=1
+                frame.features, start_iteration=start, num_iteration=end - start, num_threads=1
             )
-        yield np.sort(predicted, axis=1)
+        yield frame.values(predicted)
 
 
 def _pinball(value: Floats, predicted: Floats, weight: Floats) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
-from evaluation_container.scoring.scores import OVERALL, Score
+from evaluation_container.scoring.metrics import Floats
+from evaluation_container.scoring.scores import OVERALL, SHOWN_LEADS, Score
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -16,6 +17,9 @@ Group = TypeVar("Group", str, int)
 
 ScoresBySeed = Sequence[Mapping[str, Score]]
 """A model's scores by pollutant, for each of its seeds."""
+
+LossesBySeed = Sequence[Mapping[str, Floats]]
+"""A model's losses by lead, by pollutant, for each of its seeds."""
 
 HourScoresBySeed = Sequence[Mapping[int, Score]]
 """A model's overall scores by the origins' hour of the day, for each of its seeds."""
@@ -29,6 +33,9 @@ GOALS: Mapping[str, Mapping[str, float]] = {
 
 HOUR_GOALS: Mapping[str, Mapping[str, float]] = {"boosting": {"persistence": 0.74}}
 """Goals: the maximum ratio of a model's loss to a baseline's at every hour of origin."""
+
+LEAD_GOALS: Mapping[str, Sequence[str]] = {"boosting": ("persistence", "deepar")}
+"""Goals: baselines whose loss is higher than a model's at every lead, for every pollutant."""
 
 COVERAGE_GOAL = (0.77, 0.84)
 """Goal of the champion: the share of observed values within its 80 % band, at every hour of
@@ -75,6 +82,30 @@ def hour_table(found: Mapping[str, HourScoresBySeed]) -> Table:
         for hour in hours:
             cells += [f"{_loss(scores, hour):.4f}", f"{_covered(scores, hour):.3f}"]
         table.add_row(name, *cells)
+    return table
+
+
+def lead_table(found: Mapping[str, LossesBySeed]) -> Table:
+    """Build the table by hours ahead, pollutant and model; the lowest loss of a lead in bold."""
+    table = Table(title="wQL by hours ahead", box=SIMPLE_HEAD)
+    for title in ("pollutant", "forecast"):
+        table.add_column(title)
+    first = next(iter(found))
+    leads = [lead for lead in SHOWN_LEADS if lead <= len(found[first][0][OVERALL])]
+    for lead in leads:
+        table.add_column(f"{lead} h", justify="right")
+    for group in found[first][0]:
+        losses = {name: _by_lead(seeds, group) for name, seeds in found.items()}
+        best = np.min(list(losses.values()), axis=0)
+        for name, loss in losses.items():
+            cells = [
+                f"[bold]{loss[lead - 1]:.3f}[/bold]"
+                if loss[lead - 1] == best[lead - 1]
+                else f"{loss[lead - 1]:.3f}"
+                for lead in leads
+            ]
+            table.add_row(group if name == first else "", name, *cells)
+        table.add_section()
     return table
 
 
@@ -126,6 +157,43 @@ def hour_verdict(found: Mapping[str, HourScoresBySeed]) -> list[str]:
         met = "met" if low <= min(held) and max(held) <= high else "missed"
         line += f" (goal: {low:.0%} to {high:.0%}, {met})"
     return [*lines, line]
+
+
+def lead_verdict(found: Mapping[str, LossesBySeed]) -> list[str]:
+    """Compare the first model with each baseline at the lead and pollutant where it is worst."""
+    model, *baselines = found
+    goals = LEAD_GOALS.get(model, ())
+    lines = []
+    for name in baselines:
+        ratios = _ratios_by_lead(found[model], found[name])
+        if not ratios:
+            continue
+        ratio, group, lead = max(ratios)
+        line = (
+            f"{lead} h ahead of {group}, where it is worst, {model} has {ratio:.3f} times the loss"
+        )
+        line += f" of {name}"
+        if name in goals:
+            line += f" (goal: below 1, {'met' if ratio < 1 else 'missed'})"
+        lines.append(line)
+    return lines
+
+
+def _ratios_by_lead(mine: LossesBySeed, theirs: LossesBySeed) -> list[tuple[float, str, int]]:
+    """Return ratio, pollutant and lead wherever both were measured and the divisor is not zero."""
+    return [
+        (float(loss / other), group, lead)
+        for group in mine[0]
+        if group != OVERALL
+        for lead, (loss, other) in enumerate(
+            zip(_by_lead(mine, group), _by_lead(theirs, group), strict=True), start=1
+        )
+        if other > 0 and np.isfinite(loss)
+    ]
+
+
+def _by_lead(seeds: LossesBySeed, group: str) -> Floats:
+    return np.asarray(np.mean([one[group] for one in seeds], axis=0))
 
 
 def _loss(scores: Sequence[Mapping[Group, Score]], group: Group) -> float:

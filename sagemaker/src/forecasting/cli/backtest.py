@@ -11,7 +11,8 @@ from pathlib import Path
 
 import boto3
 from evaluation_container.pages.forecast_report import Report
-from evaluation_container.scoring.scores import Score, scores, scores_by_hour
+from evaluation_container.scoring.metrics import Floats
+from evaluation_container.scoring.scores import Score, losses_by_lead, scores, scores_by_hour
 from rich.console import Console
 
 from contracts.names import Names
@@ -62,9 +63,11 @@ def run(options: Options, console: Console) -> None:
     found = {one: told for one, told in outcomes.items() if not isinstance(told, Exception)}
     by_name: dict[str, list[Mapping[str, Score]]] = {}
     by_hour: dict[str, list[Mapping[int, Score]]] = {}
+    by_lead: dict[str, list[Mapping[str, Floats]]] = {}
     for one, told in found.items():
         by_name.setdefault(one.name, []).append(scores(truth, told))
         by_hour.setdefault(one.name, []).append(scores_by_hour(truth, told))
+        by_lead.setdefault(one.name, []).append(losses_by_lead(truth, told))
     mine = [one for one in found if one.name == asked[0].name]
     files = [
         rolling_origin.write(_file(options, one), rolling_origin.table(truth, found[one]))
@@ -72,7 +75,11 @@ def run(options: Options, console: Console) -> None:
     ]
     facts = [*_facts(history, plan, options), *notes]
     facts += [f"{one.name} is left out: {why}" for one, why in outcomes.items() if one not in found]
-    verdict = [*backtest_report.verdict(by_name), *backtest_report.hour_verdict(by_hour)]
+    verdict = [
+        *backtest_report.verdict(by_name),
+        *backtest_report.hour_verdict(by_hour),
+        *backtest_report.lead_verdict(by_lead),
+    ]
     report = Report(
         title=f"24-hour forecasts of {mine[0].name} against the baselines",
         facts=facts,
@@ -87,6 +94,7 @@ def run(options: Options, console: Console) -> None:
         console.print(line, soft_wrap=True)
     print_whole(backtest_report.score_table(by_name), console)
     print_whole(backtest_report.hour_table(by_hour), console)
+    print_whole(backtest_report.lead_table(by_lead), console)
     for line in [*verdict, *([PERFECT_FORESIGHT] if options.weather_known else [])]:
         console.print(line, soft_wrap=True)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)

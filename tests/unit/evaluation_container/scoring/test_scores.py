@@ -19,7 +19,9 @@ from evaluation_container.scoring.scores import (
     Truth,
     loss_by_lead,
     loss_by_series,
+    losses_by_lead,
     scores,
+    scores_by_hour,
     share_below,
 )
 from gluonts.evaluation import Evaluator
@@ -107,6 +109,44 @@ def test_an_error_at_one_lead_affects_only_that_lead(truth, forecast):
     worse[:, :, 6] += 50
     changed = loss_by_lead(truth, worse) - loss_by_lead(truth, forecast)
     assert np.flatnonzero(changed > 1e-9).tolist() == [6]
+
+
+def test_losses_by_lead_are_those_of_each_pollutants_values_at_the_lead(truth, forecast):
+    found = losses_by_lead(truth, forecast)
+    assert list(found) == ["O3", "CO", OVERALL]
+    for pollutant in ("O3", "CO"):
+        alone = scores(
+            truth.of_series(truth.series_of(pollutant)).at_leads(7, 7),
+            forecast[truth.series_of(pollutant), :, 6:7],
+        )
+        assert found[pollutant][6] == pytest.approx(alone[pollutant].errors.weighted_quantile_loss)
+    np.testing.assert_allclose(found[OVERALL], (found["O3"] + found["CO"]) / 2)
+
+
+def test_a_lead_without_observed_values_has_no_loss(truth, forecast):
+    truth.actual[:, :, 4] = np.nan
+    truth.actual[truth.series_of("O3"), :, 5] = np.nan
+    found = losses_by_lead(truth, forecast)
+    assert np.flatnonzero(np.isnan(found[OVERALL])).tolist() == [4]
+    assert np.flatnonzero(np.isnan(found["O3"])).tolist() == [4, 5]
+
+
+def test_scores_by_hour_are_those_of_the_origins_at_the_hour(truth, forecast):
+    hours = [datetime(2024, 5, 1) + timedelta(hours=30 * number) for number in range(30)]
+    spread = replace(truth, origins=hours)
+    assert {hour: len(places) for hour, places in spread.hours().items()} == {
+        0: 8, 6: 8, 12: 7, 18: 7,
+    }  # fmt: skip
+    worse = forecast.copy()
+    worse[:, 1::4] += 50  # from 06:00
+    found, changed = scores_by_hour(spread, forecast), scores_by_hour(spread, worse)
+    assert [hour for hour in found if found[hour] != changed[hour]] == [6]
+    only = scores(spread.from_origins([1, 5]), forecast[:, [1, 5]])[OVERALL]
+    spread.actual[:, 9::4] = np.nan
+    spread.actual[:, ::4] = np.nan
+    found = scores_by_hour(spread, forecast)
+    assert list(found) == [6, 12, 18], "midnight was not observed"
+    assert found[6] == only
 
 
 def test_the_share_below_a_calibrated_quantile_is_its_level(truth, forecast):

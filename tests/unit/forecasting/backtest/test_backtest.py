@@ -396,7 +396,9 @@ def test_a_backtest_writes_forecasts_by_seed_and_a_page(capsys, tmp_path):
     assert "wQL by hour of origin" in printed
     page = out.with_suffix(".html").read_text()
     assert "2 stations, 8 origins 2024-01-05 to 2024-01-06 at 00:00, 06:00, 12:00, 18:00" in page
+    assert "wQL by hours ahead" in printed
     assert "Error by hour of origin" in page
+    assert "Error by hours ahead and pollutant" in page
 
 
 def test_a_backtest_from_one_hour_of_the_day(capsys, tmp_path):

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 from evaluation_container.scoring.metrics import Errors
 from evaluation_container.scoring.scores import OVERALL, Score
-from forecasting.backtest.report import hour_table, hour_verdict, score_table, verdict
+from forecasting.backtest.report import (
+    hour_table,
+    hour_verdict,
+    lead_table,
+    lead_verdict,
+    score_table,
+    verdict,
+)
 from forecasting.cli.tables import print_whole
 from rich.console import Console
 
@@ -92,3 +100,37 @@ def test_the_table_by_hour_has_means_over_seeds():
     print_whole(table, Console(file=written, width=40))
     row = next(line for line in written.getvalue().splitlines() if "boosting" in line)
     assert row.split() == ["boosting", "0.3100", "0.750", "0.4000", "0.750"]
+
+
+def by_lead(**losses):
+    """Build losses of three leads by pollutant, and their mean."""
+    found = {group: np.array(of_group) for group, of_group in losses.items()}
+    return {**found, OVERALL: np.mean(list(found.values()), axis=0)}
+
+
+def test_the_champion_is_judged_at_its_worst_lead_and_pollutant():
+    found = {
+        "boosting": [by_lead(O3=[0.2, 0.3, 0.4], CO=[0.1, 0.3, 0.4])],
+        "persistence": [by_lead(O3=[0.19, 0.4, 0.6], CO=[0.2, 0.4, np.nan])],
+        "deepar": [by_lead(O3=[0.4, 0.4, 0.6], CO=[0.2, 0.4, 0.5])],
+        "own-lags": [by_lead(O3=[0.4, 0.4, 0.2], CO=[0.2, 0.4, 0.5])],
+    }
+    assert lead_verdict(found) == [
+        "1 h ahead of O3, where it is worst, boosting has 1.053 times the loss of persistence "
+        "(goal: below 1, missed)",
+        "3 h ahead of CO, where it is worst, boosting has 0.800 times the loss of deepar "
+        "(goal: below 1, met)",
+        "3 h ahead of O3, where it is worst, boosting has 2.000 times the loss of own-lags",
+    ]
+
+
+def test_the_table_by_lead_has_every_pollutant_and_means_over_seeds():
+    written = io.StringIO()
+    seeds = [by_lead(O3=[0.2, 0.3, 0.4], CO=[0.1, 0.3, 0.4])] * 2
+    seeds.append(by_lead(O3=[0.5, 0.3, 0.4], CO=[0.1, 0.3, 0.4]))
+    table = lead_table({"boosting": seeds, "deepar": [by_lead(O3=[1, 2, 3], CO=[1, 2, 3])]})
+    print_whole(table, Console(file=written, width=40))
+    lines = [line.split() for line in written.getvalue().splitlines()]
+    assert ["O3", "boosting", "0.300", "0.300", "0.400"] in lines
+    assert ["deepar", "1.000", "2.000", "3.000"] in lines
+    assert ["overall", "boosting", "0.200", "0.300", "0.400"] in lines

@@ -22,6 +22,9 @@ from evaluation_container.scoring.scores import OVERALL, Score, Truth, scores
 PERSISTENCE = "persistence"
 """Name of the baseline that no part of a candidate's forecasts may be worse than."""
 
+LEAD_GROUPS = ((1, 1), (2, 3), (4, 6), (7, 12), (13, 24))
+"""First and last lead of the groups in which no candidate may be worse than persistence."""
+
 _MESSAGE = 1000
 """Maximum length of the ExitMessage in characters, a little below SageMaker's limit."""
 
@@ -85,15 +88,40 @@ def _comparison(judged: Judged, forecasts: Mapping[str, Floats], failure: str) -
 
 
 def _parts(truth: Truth, forecast: Floats, persistence: Floats) -> dict[str, dict[str, Comparison]]:
-    """Return comparisons with persistence by hour of origin."""
+    """Return comparisons with persistence by hour of origin, hours ahead and pollutant."""
+    by_hour = {
+        f"{hour:02}:00 UTC": _paired(
+            truth.from_origins(places), forecast[:, places], persistence[:, places]
+        )
+        for hour, places in truth.hours().items()
+    }
+    by_lead, by_pollutant = {}, {}
+    for first, last in LEAD_GROUPS:
+        name = f"{first} hours ahead" if first == last else f"{first} to {last} hours ahead"
+        leads = truth.at_leads(first, last)
+        mine, theirs = (one[:, :, first - 1 : last] for one in (forecast, persistence))
+        by_lead[name] = _paired(leads, mine, theirs)
+        for pollutant in truth.observed_pollutants():
+            places = truth.series_of(pollutant)
+            by_pollutant[f"{pollutant} {name}"] = _paired(
+                leads.of_series(places), mine[places], theirs[places]
+            )
+    kinds = {
+        "hour of origin": by_hour,
+        "number of hours ahead": by_lead,
+        "pollutant and number of hours ahead": by_pollutant,
+    }
+    return {
+        kind: {name: part for name, part in parts.items() if len(part.candidate)}
+        for kind, parts in kinds.items()
+    }
+
+
+def _paired(truth: Truth, forecast: Floats, persistence: Floats) -> Comparison:
+    """Return both losses of the origins with observed values."""
     mine, theirs = (_loss_by_origin(truth, one) for one in (forecast, persistence))
     there = np.isfinite(mine)
-    by_hour = {
-        f"{hour:02}:00 UTC": Comparison(mine[kept], theirs[kept])
-        for hour, places in truth.hours().items()
-        if (kept := np.array([place for place in places if there[place]], dtype=int)).size
-    }
-    return {"hour of origin": by_hour}
+    return Comparison(mine[there], theirs[there])
 
 
 def _compared(judged: Judged) -> Truth:
@@ -108,21 +136,11 @@ def _only(truth: Truth, requested: Mask) -> Truth:
     return replace(truth, actual=np.where(requested[..., None], truth.actual, np.nan))
 
 
-def _of_series(truth: Truth, kept: Mask) -> Truth:
-    places = [int(place) for place in np.flatnonzero(kept)]
-    return replace(
-        truth,
-        stations=[truth.stations[place] for place in places],
-        pollutants=[truth.pollutants[place] for place in places],
-        actual=truth.actual[places],
-        before=truth.before[places],
-        scales=truth.scales[places],
-    )
-
-
 def _loss_by_origin(truth: Truth, forecast: Floats) -> Floats:
     """Return each origin's weighted quantile loss, averaged over pollutants; NaN without values."""
     losses, totals = _by_origin(truth, forecast)
+    if not losses:
+        return np.full(len(truth.origins), np.nan)
     found = [losses[name] / np.where(totals[name] > 0, totals[name], np.nan) for name in losses]
     there = np.isfinite(found).any(axis=0)
     means = np.full(len(truth.origins), np.nan)
@@ -205,7 +223,7 @@ def _report(judged: Judged, forecasts: Mapping[str, Floats], verdict: Verdict) -
         title=f"Candidate {'accepted' if verdict.accepted else 'rejected'}",
         facts=facts,
         verdict=verdict.reasons,
-        truth=_of_series(_only(truth, shown), kept),
+        truth=_only(truth, shown).of_series([int(place) for place in np.flatnonzero(kept)]),
         forecasts={name: rows[kept] for name, rows in shown_forecasts.items()},
         warning=warning,
     )

@@ -14,10 +14,12 @@ from evaluation_container.pages.examples import Example, examples
 from evaluation_container.scoring.metrics import Floats
 from evaluation_container.scoring.scores import (
     OVERALL,
+    SHOWN_LEADS,
     Score,
     Truth,
     loss_by_lead,
     loss_by_series,
+    losses_by_lead,
     scores,
     scores_by_hour,
     share_below,
@@ -82,6 +84,7 @@ class Report:
                 _table(found),
                 f'<div class="charts">{self._by_lead()}{self._reliability()}</div>',
                 self._by_hour(),
+                self._leads(),
                 self._fans(),
                 self._worst(),
                 _seeds(self.seeds),
@@ -100,6 +103,29 @@ class Report:
             "Mean of all pollutants; lower is better.",
             _figure(charts.by_lead(curves)),
             _key(self.forecasts),
+        )
+
+    def _leads(self) -> str:
+        found = {name: losses_by_lead(self.truth, one) for name, one in self.forecasts.items()}
+        leads = [lead for lead in SHOWN_LEADS if lead <= self.truth.actual.shape[2]]
+        bodies = []
+        for group in found[self._chosen]:
+            best = np.min([losses[group] for losses in found.values()], axis=0)
+            rows = []
+            for name, losses in found.items():
+                is_chosen = name == self._chosen
+                cells = [_name(group if is_chosen else ""), _name(name)]
+                for lead in leads:
+                    loss = losses[group][lead - 1]
+                    style = "best" if loss == best[lead - 1] else ""
+                    cells.append(_cell(f"{loss:.3f}", style))
+                rows.append(_row(cells, "chosen" if is_chosen else ""))
+            bodies.append("".join(rows))
+        heads = [_head("pollutant", "name"), _head("forecast", "name")]
+        return _section(
+            "Error by hours ahead and pollutant",
+            "wQL. In the first hours, repeating the last value (persistence) is hard to beat.",
+            _grid([*heads, *(_head(f"{lead} h") for lead in leads)], bodies),
         )
 
     def _by_hour(self) -> str:

@@ -15,6 +15,9 @@ from contracts.models.forecast_input import BANDS
 from evaluation_container.scoring import metrics
 from evaluation_container.scoring.metrics import LEVELS, Errors, Floats
 
+SHOWN_LEADS = (1, 2, 3, 4, 6, 9, 12, 18, 24)
+"""Leads in tables: the first hours, in which the last value is hard to beat, and some others."""
+
 OVERALL = "overall"
 """Name of the plain mean over pollutants, in which no pollutant with large values dominates."""
 
@@ -73,6 +76,21 @@ class Truth:
             origins=[self.origins[place] for place in places],
             actual=self.actual[:, places],
             before=self.before[:, places],
+        )
+
+    def at_leads(self, first: int, last: int) -> Truth:
+        """Return the truth of the leads from the first to the last, from 1."""
+        return replace(self, actual=self.actual[:, :, first - 1 : last])
+
+    def of_series(self, places: Sequence[int]) -> Truth:
+        """Return the truth of some of the series, by their indices."""
+        return replace(
+            self,
+            stations=[self.stations[place] for place in places],
+            pollutants=[self.pollutants[place] for place in places],
+            actual=self.actual[places],
+            before=self.before[places],
+            scales=self.scales[places],
         )
 
     def bands(self) -> dict[int, tuple[int, int]]:
@@ -146,18 +164,27 @@ def scores_by_hour(truth: Truth, forecast: Floats) -> dict[int, Score]:
     }
 
 
-def loss_by_lead(truth: Truth, forecast: Floats) -> Floats:
-    """Return the weighted quantile loss by lead, averaged over pollutants; shape (hours,)."""
-    found = []
+def losses_by_lead(truth: Truth, forecast: Floats) -> dict[str, Floats]:
+    """Return the weighted quantile loss by lead, for each pollutant and `OVERALL`; shape (hours,).
+
+    A lead without observed values is NaN.
+    """
+    found = {}
     for pollutant in truth.observed_pollutants():
         mine = truth.series_of(pollutant)
         losses = metrics.quantile_losses(truth.actual[mine], truth.published(forecast[mine]))
         size = np.nansum(np.abs(truth.actual[mine]), axis=(0, 1))
-        found.append(np.nansum(losses, axis=(0, 1)) / np.where(size > 0, size, np.nan))
-    there = np.isfinite(found)
-    count = there.sum(axis=0)
-    total = np.where(there, found, 0).sum(axis=0)
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+        found[pollutant] = np.nansum(losses, axis=(0, 1)) / np.where(size > 0, size, np.nan)
+    every = np.array(list(found.values()))
+    there = np.isfinite(every)
+    total, count = np.where(there, every, 0).sum(axis=0), there.sum(axis=0)
+    found[OVERALL] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return found
+
+
+def loss_by_lead(truth: Truth, forecast: Floats) -> Floats:
+    """Return the weighted quantile loss by lead, averaged over pollutants; shape (hours,)."""
+    return losses_by_lead(truth, forecast)[OVERALL]
 
 
 def share_below(truth: Truth, forecast: Floats) -> Floats:

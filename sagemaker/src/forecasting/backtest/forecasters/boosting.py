@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 from boosting_container import training
-from boosting_container.features import LOOK_BACK
 from boosting_container.hyperparameters import Hyperparameters
+from boosting_container.windows import LOOK_BACK
 from container_runtime.errors import DataError
 from evaluation_container.scoring.metrics import Floats
 
