@@ -73,8 +73,7 @@ def _size(own: Table, level: Table, day: Table) -> Table:
     newest = hourly_change(own[:, -4:])
     newest = np.where(np.isfinite(newest), newest, usual)
     levels = np.abs(level) + np.abs(np.where(np.isfinite(day), day, level))
-    found: Table = usual / 2 + newest / 4 + LEVEL_SHARE * levels + LEAST_SIZE
-    return found
+    return np.asarray(usual / 2 + newest / 4 + LEVEL_SHARE * levels + LEAST_SIZE, np.float32)
 
 
 def _slopes(values: Table) -> list[Table]:

@@ -21,8 +21,9 @@ from forecast_format.series import Series
 
 from boosting_container import first_hours
 from boosting_container.calibration import LEVELS, Calibration
-from boosting_container.features import Columns, Table, table
+from boosting_container.features import Columns, table
 from boosting_container.hyperparameters import Hyperparameters
+from boosting_container.windows import Table
 
 SETTINGS_FILE = "model.json"
 FORMAT = 4

@@ -273,7 +273,7 @@ def _folds(rows: Rows, hyperparameters: Hyperparameters) -> npt.NDArray[np.int64
     """
     days, folds = rows.day - rows.day.min(), hyperparameters.folds
     block = min(hyperparameters.block_days, max(1, (int(days.max()) + 1) // (2 * folds)))
-    fold = days // block % folds
+    fold: npt.NDArray[np.int64] = days // block % folds
     if len(np.unique(fold)) < folds:
         least = LEAST_HISTORY // DAY + folds
         raise DataError(
