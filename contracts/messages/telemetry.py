@@ -130,6 +130,12 @@ MESSAGE_LIMIT_BYTES = 128 * 1024
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#message-broker-limits
 """
 
+MAX_TEXT = 2 * MESSAGE_LIMIT_BYTES
+"""Characters of a message with the rule's stamps; longer ones are quarantined."""
+
+MAX_BATCH_TEXT = 16 * 1024 * 1024
+"""Limit of a batch's shared fields, in characters, times its readings: each reading gets them."""
+
 MAX_PAYLOAD_BYTES = MESSAGE_LIMIT_BYTES - 1024
 """Maximum size of a payload, which limits the readings per batch. Brokers also count the topic and
 the header, so the limit leaves 1 KiB for them."""

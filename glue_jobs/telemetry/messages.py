@@ -1,7 +1,7 @@
 """Reads objects of the raw bucket into validated messages, packed by `glue_jobs.telemetry.packing`.
 
-Spark distributes the objects; Python parses many messages at a time, in
-`glue_jobs.telemetry.parsing`.
+Spark distributes the paths of the objects; Python reads them in pieces and parses many messages at
+a time, in `glue_jobs.telemetry.parsing`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -21,17 +22,17 @@ from contracts.messages.telemetry import VERSIONS, Version, field_types
 from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import COLUMNS, packed
 from glue_jobs.telemetry.parsing import MessageParser, is_too_deep, readings_of
-from glue_jobs.telemetry.raw_objects import DamagedObjectError, blocks_of_lines
+from glue_jobs.telemetry.raw_objects import DamagedObjectError, LongLine, blocks_of_lines, opened
 from glue_jobs.telemetry.validation import validated
 
-OBJECTS_AT_ONCE = 8
-"""Number of raw objects that Python gets at a time; Firehose's objects have up to about 20 MB."""
+LARGEST_ERROR = 16 * 1024 * 1024
+"""Bytes of a rule's error document that are read; a message has up to 128 KiB."""
 
 _KEY = re.compile(r"(\d{4}/\d{2}/\d{2}/\d{2})/.*$", re.DOTALL)
 Tables = Iterator[tuple[pa.Table, str | None]]
 """Messages, with the thing that published them if it is known."""
-ObjectReader = Callable[[MessageParser, str, bytes], Tables]
-"""Reads the messages of an object from its path and content."""
+ObjectReader = Callable[[MessageParser, str, BinaryIO], Tables]
+"""Reads the messages of an object from its path and its bytes."""
 
 
 def read_messages(
@@ -75,19 +76,26 @@ def read_rule_errors(
     return _read(spark, folders, Packing(key_prefix, buckets, tuple(versions)), _failed)
 
 
-def _delivered(parser: MessageParser, path: str, content: bytes) -> Tables:
+def _delivered(parser: MessageParser, path: str, source: BinaryIO) -> Tables:
     try:
-        for block in blocks_of_lines(content, compressed=path.endswith(".gz")):
-            yield parser.block(block), None
+        for block in blocks_of_lines(source, compressed=path.endswith(".gz")):
+            if isinstance(block, LongLine):
+                yield parser.long_line(block.start, block.length), None
+            else:
+                yield parser.block(block), None
     except DamagedObjectError as damage:
         yield parser.damaged(str(damage)), None
 
 
-def _failed(parser: MessageParser, path: str, content: bytes) -> Tables:
+def _failed(parser: MessageParser, path: str, source: BinaryIO) -> Tables:
     """Read a document that AWS IoT passes to a rule's error action.
 
     https://docs.aws.amazon.com/iot/latest/developerguide/rule-error-handling.html
     """
+    content = source.read(LARGEST_ERROR)
+    if more := source.read(1):
+        yield parser.long_line(content + more, len(content) + 1), ""
+        return
     document, thing = content, ""
     try:
         text = content.decode()
@@ -118,27 +126,27 @@ def _read(
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         parser = MessageParser(types)
         for batch in batches:
-            for path, content in zip(*(column.to_pylist() for column in batch), strict=True):
-                yield from rows_of_object(parser, how, read_object, path, content)
+            for path in batch["path"].to_pylist():
+                with opened(path) as source:
+                    yield from rows_of_object(parser, how, read_object, path, source)
 
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", OBJECTS_AT_ONCE)
     return (
         spark.read.format("binaryFile")
         .option("recursiveFileLookup", True)
         .load(folders)
         .where("length > 0")
-        .select("path", "content")
+        .select("path")
         .mapInArrow(read, COLUMNS)
     )
 
 
 def rows_of_object(
-    parser: MessageParser, how: Packing, read_object: ObjectReader, path: str, content: bytes
+    parser: MessageParser, how: Packing, read_object: ObjectReader, path: str, source: BinaryIO
 ) -> Iterator[pa.RecordBatch]:
     """Yield the packed messages of an object.
 
     No content of an object raises an error here: a message on which this program fails is
-    quarantined alone, and so is the rest of an object.
+    quarantined alone, and so is the rest of an object. An error of the connection is raised.
     """
     key, arrived = _origin(path)
 
@@ -151,12 +159,14 @@ def rows_of_object(
         return row
 
     try:
-        for messages, thing in read_object(parser, path, content):
+        for messages, thing in read_object(parser, path, source):
             yield from apart(
                 messages,
                 lambda part: rows(part, thing),  # noqa: B023 - used before the next one
                 lambda part, error: rows_of_failed(part["raw_line"][0].as_py(), error),
             )
+    except OSError:  # of the connection: Spark repeats the task
+        raise
     except Exception as error:
         yield rows_of_failed("", error)
 

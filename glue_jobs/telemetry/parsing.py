@@ -19,11 +19,20 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from contracts.lake.arrow_schemas import TIME
-from contracts.messages.telemetry import MAX_DEPTH, STAMPS, FieldType
+from contracts.messages.telemetry import (
+    MAX_BATCH_TEXT,
+    MAX_DEPTH,
+    MAX_TEXT,
+    MESSAGE_LIMIT_BYTES,
+    STAMPS,
+    FieldType,
+)
 from glue_jobs.telemetry.nets import ETL_ERROR, apart, described
 from glue_jobs.telemetry.timestamps import time_of, times
 
 LINES_PER_PIECE = 64
+KEPT_TEXT = MESSAGE_LIMIT_BYTES
+"""Characters of a quarantined text that are kept; the raw object has all."""
 READINGS = "readings"
 """The field that identifies a batch of messages."""
 
@@ -34,7 +43,8 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
 }
 _SEPARATORS = ", \t\r\n\ufeff"  # between messages; some texts start with a byte order mark
-_END_OF_OBJECT = re.compile(r"\}\s*,?\s*(?=\{)")
+# Possessive, as all patterns here: none goes back, so the time is linear for any text.
+_END_OF_OBJECT = re.compile(r"\}\s*+,?+\s*+(?=\{)")
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
 
 
@@ -83,13 +93,16 @@ def readings_of(text: str) -> list[str]:
 
     A reading's own fields override the batch's, except the rule's stamps, which a device cannot
     set. A reading that is not an object stays in a separate batch. A text that is not a batch is
-    returned unchanged.
+    returned unchanged, and so is a batch whose messages would together be longer than
+    `MAX_BATCH_TEXT`.
     """
-    if f'"{READINGS}"' not in text or is_too_deep(text):
+    if f'"{READINGS}"' not in text or len(text) > MAX_TEXT or is_too_deep(text):
         return [text]
     batch = _loaded(text)
     readings = batch.pop(READINGS, None) if isinstance(batch, dict) else None
     if not isinstance(readings, list) or not readings:
+        return [text]
+    if len(_text(batch)) * len(readings) > MAX_BATCH_TEXT:
         return [text]
     stamps = {name: batch[name] for name in STAMPS if name in batch}
     return [
@@ -181,11 +194,15 @@ class MessageParser:
 
     def failed(self, text: str, error: Exception) -> pa.Table:
         """Return the row of a message or an object on which this program failed."""
-        return self._table([self._refused(text, ETL_ERROR, described(error))])
+        return self._table([_refused(text, ETL_ERROR, described(error))])
+
+    def long_line(self, start: bytes, length: int) -> pa.Table:
+        """Return the row of a line that was too long to be read."""
+        return self._table([_too_large(start.decode("utf-8", "replace"), f"{length:,} bytes")])
 
     def damaged(self, detail: str) -> pa.Table:
         """Return the row that represents the unreadable part of an object."""
-        return self._table([self._refused("", "damaged_object", detail)])
+        return self._table([_refused("", "damaged_object", detail)])
 
     def _sound(self, block: bytes) -> pa.Table | None:
         """Parse lines that are each one valid object without unknown fields; None for any other."""
@@ -193,6 +210,8 @@ class MessageParser:
         ends = np.flatnonzero(text == ord("\n"))
         starts = np.append(0, ends + 1)
         if starts[-1] != len(text) or not len(ends) or b"\r" in block or not _is_utf8(block):
+            return None
+        if (ends - starts[:-1]).max() > MAX_TEXT:
             return None
         # Every line starts and ends with a brace, so with as many objects, each line is one.
         if (text[starts[:-1]] != ord("{")).any() or (text[ends - 1] != ord("}")).any():
@@ -238,23 +257,22 @@ class MessageParser:
         return pa.table(columns, self.schema)
 
     def _message(self, text: str) -> dict[str, Any]:
+        if len(text) > MAX_TEXT:
+            return _too_large(text, f"{len(text):,} characters")
         if is_too_deep(text):
-            return self._refused(
+            return _refused(
                 text, "too_deep", f"expected at most {MAX_DEPTH} objects and lists in each other"
             )
         fields = _loaded(text)
         if not isinstance(fields, dict):
-            return self._refused(text, "not_json", "expected one JSON object")
+            return _refused(text, "not_json", "expected one JSON object")
         if READINGS in fields:
-            got = _text(fields[READINGS])
-            return self._refused(
-                text, "bad_batch", f"expected readings to be a list of objects; got {got}"
-            )
+            return _refused(text, "bad_batch", _fault_of_batch(fields))
         known = {name: value for name in self._types if (value := fields.get(name)) is not None}
         if wrong := [name for name, value in known.items() if not self._fits(name, value)]:
             expected = ", ".join(f"{name} to be {_A[self._types[name]]}" for name in wrong)
             got = ", ".join(f"{name}: {_text(fields[name])}" for name in wrong)
-            return self._refused(text, "wrong_type", f"expected {expected}; got {got}")
+            return _refused(text, "wrong_type", f"expected {expected}; got {got}")
         extra = [
             (_valid(name), None if value is None else _valid(_plain(value)))
             for name, value in fields.items()
@@ -283,14 +301,29 @@ class MessageParser:
                     return math.inf
         return value
 
-    @staticmethod
-    def _refused(text: str, fault: str, detail: str) -> dict[str, Any]:
-        return {
-            "raw_line": _valid(text),
-            "extra": [],
-            "fault": fault,
-            "fault_detail": _valid(detail),
-        }
+
+def _refused(text: str, fault: str, detail: str) -> dict[str, Any]:
+    return {
+        "raw_line": _valid(text),
+        "extra": [],
+        "fault": fault,
+        "fault_detail": _valid(detail),
+    }
+
+
+def _too_large(text: str, length: str) -> dict[str, Any]:
+    detail = f"expected a message of at most {MAX_TEXT:,} characters; got {length}"
+    return _refused(text[:KEPT_TEXT], "too_large", f"{detail}, of which raw_line has the start")
+
+
+def _fault_of_batch(fields: Mapping[str, Any]) -> str:
+    readings = fields[READINGS]
+    if isinstance(readings, list) and readings and all(isinstance(one, dict) for one in readings):
+        return (
+            f"expected a batch whose shared fields take at most {MAX_BATCH_TEXT:,} characters, "
+            f"counted once for each reading; got {len(readings):,} readings"
+        )
+    return f"expected readings to be a list of objects; got {_text(readings)}"
 
 
 _A = {"text": "text", "integer": "a whole number of 64 bits", "number": "a number"}

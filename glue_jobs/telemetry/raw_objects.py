@@ -1,12 +1,26 @@
-"""Reads the text of a raw object, even if the object is truncated or damaged."""
+"""Reads the text of a raw object, even if the object is truncated or damaged.
+
+An object is read and decompressed in pieces, so its size is not limited by the memory of a process.
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import BinaryIO
+
+import pyarrow.fs
 
 BLOCK = 4 * 1024 * 1024
 """Bytes of text that are processed at a time."""
+
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of a line that are held in memory. Messages without a newline between them are one line."""
+
+KEPT_OF_A_LINE = 1024 * 1024
+"""Bytes kept of a longer line."""
 
 _WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
 _PADDING = b"\0"  # gzip allows it at the end
@@ -16,7 +30,31 @@ class DamagedObjectError(ValueError):
     """An object is truncated, or does not match its checksum."""
 
 
-def blocks_of_lines(content: bytes, compressed: bool) -> Iterator[bytes]:
+@dataclass(frozen=True)
+class LongLine:
+    """A line that is longer than `LONGEST_LINE`: its start and its length in bytes."""
+
+    start: bytes
+    length: int
+
+
+def opened(path: str) -> BinaryIO:
+    """Open an object for reading; the path is a URI as Spark writes it, not encoded."""
+    scheme, _, place = path.partition(":")
+    place = place.lstrip("/")
+    if scheme == "file":
+        files, place = _files("file:///"), f"/{place}"
+    else:
+        files = _files(f"s3://{place.partition('/')[0]}")
+    return files.open_input_stream(place, compression=None)  # not by the name of the object
+
+
+@cache
+def _files(uri: str) -> pyarrow.fs.FileSystem:
+    return pyarrow.fs.FileSystem.from_uri(uri)[0]
+
+
+def blocks_of_lines(source: BinaryIO, compressed: bool) -> Iterator[bytes | LongLine]:
     """Yield whole lines of an object in blocks of about `BLOCK` bytes.
 
     Parameters
@@ -30,32 +68,80 @@ def blocks_of_lines(content: bytes, compressed: bool) -> Iterator[bytes]:
         The object is damaged; raised after the last block, so that a caller keeps everything that
         could be read.
     """
-    open_line, damage = b"", None
-    pieces = _inflated(content) if compressed else _slices(content)
+    damage = None
+    line = _OpenLine()
+    pieces = _inflated(source) if compressed else _read(source)
     try:
         for piece in pieces:
-            whole, newline, rest = piece.rpartition(b"\n")
-            if newline:
-                yield open_line + whole + newline
-                open_line = b""
-            open_line += rest
+            end = piece.find(b"\n") + 1
+            if not end:
+                line.add(piece)
+                continue
+            last = piece.rindex(b"\n") + 1
+            if line.is_long:
+                line.add(piece[: end - 1])
+                yield line.taken()
+                yield from _if_any(piece[end:last])
+            else:
+                yield line.taken_with(piece[:last])
+            line.add(piece[last:])
     except DamagedObjectError as error:
         damage = error
-    if open_line:
-        yield open_line
+    if line.length:
+        yield line.taken()
     if damage is not None:
         raise damage
 
 
-def _slices(content: bytes) -> Iterator[bytes]:
-    return (content[start : start + BLOCK] for start in range(0, len(content), BLOCK))
+class _OpenLine:
+    """The start of a line whose end was not read yet."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.length = 0
+
+    @property
+    def is_long(self) -> bool:
+        return self.length > LONGEST_LINE
+
+    def add(self, piece: bytes) -> None:
+        self.length += len(piece)
+        if not self.is_long:
+            self._pieces.append(piece)
+        elif len(self._pieces) != 1 or len(self._pieces[0]) > KEPT_OF_A_LINE:
+            self._pieces = [b"".join((*self._pieces, piece))[:KEPT_OF_A_LINE]]
+
+    def taken(self) -> bytes | LongLine:
+        """Return the line, and start the next one."""
+        text, length, is_long = b"".join(self._pieces), self.length, self.is_long
+        self._pieces, self.length = [], 0
+        return LongLine(text[:KEPT_OF_A_LINE], length) if is_long else text
+
+    def taken_with(self, lines: bytes) -> bytes:
+        """Return a line that is not long with its end and the lines behind it."""
+        text = b"".join((*self._pieces, lines))
+        self._pieces, self.length = [], 0
+        return text
 
 
-def _inflated(content: bytes) -> Iterator[bytes]:
+def _if_any(text: bytes) -> Iterator[bytes]:
+    if text:
+        yield text
+
+
+def _read(source: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: source.read(BLOCK), b"")
+
+
+def _inflated(source: BinaryIO) -> Iterator[bytes]:
     """Yield the content of gzip members, up to a damaged place."""
-    while content := content.lstrip(_PADDING):
+    content = b""
+    while content := _behind_padding(content, source):
         member = zlib.decompressobj(_WITH_GZIP_HEADER)
+        pending = False  # whether the last call was limited by the size of its result
         while not member.eof:
+            if not content and not pending and not (content := source.read(BLOCK)):
+                raise DamagedObjectError("expected a complete gzip member; got a truncated one")
             before = member.copy()
             try:
                 piece = member.decompress(content, BLOCK)
@@ -63,10 +149,17 @@ def _inflated(content: bytes) -> Iterator[bytes]:
                 yield _up_to_the_error(before, content)
                 raise DamagedObjectError(f"expected valid gzip; got {error}") from None
             yield piece
+            pending = len(piece) >= BLOCK
             content = member.unconsumed_tail
-            if not (member.eof or content or piece):
-                raise DamagedObjectError("expected a complete gzip member; got a truncated one")
         content = member.unused_data
+
+
+def _behind_padding(content: bytes, source: BinaryIO) -> bytes:
+    """Return what follows the padding; nothing at the end of the object."""
+    while not (content := content.lstrip(_PADDING)):
+        if not (content := source.read(BLOCK)):
+            return b""
+    return content
 
 
 def _up_to_the_error(member: zlib._Decompress, content: bytes) -> bytes:

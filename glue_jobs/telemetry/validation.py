@@ -5,7 +5,7 @@ The rules check many messages at once; only the details of invalid ones are writ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import reduce
 
@@ -17,11 +17,13 @@ from contracts.lake.arrow_schemas import TIME, arrow_schema
 from contracts.lake.tables import QUARANTINE, TELEMETRY
 from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version
 from glue_jobs.telemetry.nets import ETL_ERROR
+from glue_jobs.telemetry.parsing import KEPT_TEXT
 from glue_jobs.telemetry.rules import rules, within
 
 _OF_THE_PARSER = {
     "damaged_object": "the object is truncated or damaged; its readable part was read",
     ETL_ERROR: "the ETL failed on the message or object; `detail` has the error",
+    "too_large": "the message is longer than any that AWS IoT delivers",
     "too_deep": "objects and lists are nested too deeply",
     "not_json": "the message is not one JSON object",
     "bad_batch": "readings is not a list of objects",
@@ -29,6 +31,9 @@ _OF_THE_PARSER = {
 }
 REASONS = _OF_THE_PARSER | {rule.reason: rule.meaning for rule in rules(VERSIONS)}
 """Reasons for quarantine; a message with several faults has the first one."""
+
+KEPT_DETAIL = 2 * 1024
+"""Characters of a detail that are kept."""
 
 _LAST_STAMP = 253_402_300_799_999  # end of the year 9999, the last one in Python
 
@@ -83,18 +88,32 @@ def validated(
     }
     found |= _verdicts(pa.table(found), versions)
     refused = pc.is_valid(found["reason"])
-    nothing = pa.scalar(None, pa.string())
     found |= {
         "device_id": pc.coalesce(found["device_id"], thing),
         # only a known version is certain to fit in 32 bits
         "schema_version": pc.if_else(refused, None, found["schema_version"]).cast(pa.int32()),
-        "raw_line": pc.if_else(refused, pc.utf8_rtrim(found["raw_line"], "\n"), nothing)
-        if pc.any(refused).as_py()
-        else pa.nulls(count, pa.string()),
+        **(_bounded(found, refused) if pc.any(refused).as_py() else {"raw_line": pa.nulls(count)}),
         "source": pa.repeat(pa.scalar(source, pa.string()), count),
         "arrived": pa.repeat(pa.scalar(arrived, TIME), count),
     }
     return pa.table([found[name] for name in VALIDATED.names], VALIDATED).combine_chunks()
+
+
+def _bounded(found: Mapping[str, pa.Array], refused: pa.Array) -> dict[str, pa.Array]:
+    """Return the start of the texts and details of the refused messages."""
+    nothing = pa.scalar(None, pa.string())
+    raw = pc.utf8_rtrim(pc.if_else(refused, found["raw_line"], nothing), "\n")
+    length = pc.utf8_length(raw)
+    cut = pc.fill_null(pc.greater(length, KEPT_TEXT), False)
+    note = pc.binary_join_element_wise(
+        f"; raw_line has the first {KEPT_TEXT:,} of", length.cast(pa.string()), "characters", " "
+    )
+    detail = pc.utf8_slice_codeunits(found["detail"], 0, KEPT_DETAIL)
+    noted = pc.binary_join_element_wise(pc.coalesce(detail, pa.scalar("")), note, "")
+    return {
+        "raw_line": pc.utf8_slice_codeunits(raw, 0, KEPT_TEXT),
+        "detail": pc.if_else(cut, noted, detail),
+    }
 
 
 def _pollutant(messages: pa.Table, name: str, versions: tuple[Version, ...]) -> pa.Array:

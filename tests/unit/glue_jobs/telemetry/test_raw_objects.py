@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import random
 
 import pytest
@@ -25,7 +26,7 @@ def read(content: bytes, compressed: bool = True) -> tuple[list[bytes], str]:
     """Return the blocks of an object, and the message about its damage."""
     blocks: list[bytes] = []
     try:
-        blocks.extend(blocks_of_lines(content, compressed))
+        blocks.extend(blocks_of_lines(io.BytesIO(content), compressed))
     except DamagedObjectError as damage:
         return blocks, str(damage)
     return blocks, ""

@@ -74,6 +74,7 @@ REFUSED = [
     (changed() + "}", "not_json", ""),
     (changed()[:-5], "not_json", ""),
     ('{"ozone": NaN}', "not_json", ""),
+    (changed(note="x" * 262_144), "too_large", "at most 262,144 characters; got 262,4"),
     (changed()[:-1] + f', "x": {"[" * 128}{"]" * 128}}}', "too_deep", "expected at most 128"),
     (changed(readings=[]), "bad_batch", "expected readings to be a list of objects; got []"),
     (changed(readings=None), "bad_batch", "got null"),
@@ -130,7 +131,7 @@ def test_a_refused_message_has_its_reason_and_detail(refused: list[dict[str, Any
     assert [row["reason"] for row in refused] == [reason for _, reason, _ in REFUSED]
     for row, (line, _, detail) in zip(refused, REFUSED, strict=True):
         assert detail in row["detail"], line
-        assert row["raw_line"] == line
+        assert row["raw_line"] == line[:131_072]
 
 
 def test_every_reason_occurs_here_and_is_explained(refused: list[dict[str, Any]]) -> None:
