@@ -22,7 +22,8 @@ from glue_jobs.lake.folders import arrival_folders, size_below, subfolders_of
 from glue_jobs.runs.arguments import ReportArguments, TelemetryArguments
 from glue_jobs.runs.outcome import reported, run_job
 from glue_jobs.runs.session import spark_session
-from glue_jobs.telemetry.merging import merge
+from glue_jobs.telemetry.identities import Counts
+from glue_jobs.telemetry.merging import Merged, merge
 from glue_jobs.telemetry.messages import read_messages, read_rule_errors
 from glue_jobs.telemetry.packing import refused_messages
 from glue_jobs.telemetry.quarantine import replace_quarantine
@@ -48,26 +49,29 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
     Returns
     -------
     dict
-        Number of messages ``read``; of these, ``kept`` are new in the lake, ``duplicates`` were
-        already there or arrived twice, and ``quarantined`` counts the others by reason. ``late``
-        counts the kept and duplicate ones that arrived on a later day (UTC) than they were taken.
+        Number of messages ``read``; of these, ``kept`` are new in the lake, ``merged`` joined
+        others of the same time in one reading, ``duplicates`` were already there or arrived twice,
+        and ``quarantined`` counts the others by reason. ``conflicts`` counts the kept ones that
+        contradict another one with the same identity and time; ``late`` counts those that are not
+        quarantined and arrived on a later day (UTC) than they were taken.
     """
     messages = _messages(spark, arguments)
     if messages is None:
-        return {"read": 0, "kept": 0, "duplicates": 0, "late": 0, "quarantined": {}}
+        return {**_result(0, 0, Merged(0, Counts())), "quarantined": {}}
     # One pass over the text; its counts show what must be written. Persisted on disk only, because
     # packed rows are large and would fill the heap.
     packed = messages.persist(StorageLevel.DISK_ONLY)
     counted = packed.groupBy("reason").agg(F.sum("rows").alias("rows"), F.sum("late").alias("late"))
     by_reason: Counter[str] = Counter()
-    sound = late = kept = 0
+    sound = late = 0
+    merged = Merged(0, Counts())
     for row in counted.collect():
         if row["reason"] is None:
             sound, late = row["rows"], row["late"]
         else:
             by_reason[row["reason"]] = row["rows"]
     if sound:
-        kept = merge(packed.where("reason IS NULL"), arguments.telemetry, arguments.run_id)
+        merged = merge(packed.where("reason IS NULL"), arguments.telemetry, arguments.run_id)
     replace_quarantine(
         refused_messages(packed),
         by_reason.total(),
@@ -76,12 +80,21 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
         arguments.run_id,
     )
     packed.unpersist()
+    counts = _result(sound, late, merged)
+    counts["read"] += by_reason.total()
+    return {**counts, "quarantined": dict(sorted(by_reason.items()))}
+
+
+def _result(sound: int, late: int, merged: Merged) -> dict[str, int]:
+    """Return the counts of a run that quarantined nothing."""
+    joined = merged.counts.merged
     return {
-        "read": sound + by_reason.total(),
-        "kept": kept,
-        "duplicates": sound - kept,
+        "read": sound,
+        "kept": merged.rows,
+        "duplicates": sound - merged.rows - joined,
+        "merged": joined,
+        "conflicts": merged.counts.conflicts,
         "late": late,
-        "quarantined": dict(sorted(by_reason.items())),
     }
 
 

@@ -113,8 +113,8 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         complete("device_id"),
         complete("timestamp"),
         complete("received_at"),
-        # Devices older than version 1 send no identity; their time replaces it.
-        unique("identity", *IDENTITY, "CASE WHEN boot_id IS NULL THEN timestamp END"),
+        # Not of a device that starts twice with one boot_id, nor of readings that conflict.
+        unique("identity with time", *IDENTITY, "timestamp"),
         *(within(limit.field, limit.low, limit.high) for limit in (*CONCENTRATIONS, *POSITION)),
         fresh("received_at", FRESH_HOURS),
     ),

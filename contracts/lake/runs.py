@@ -16,6 +16,8 @@ METRICS = {
     "read": "Read",
     "kept": "Kept",
     "duplicates": "Duplicates",
+    "merged": "Merged",
+    "conflicts": "Conflicts",
     "late": "Late",
     "quarantined": "Quarantined",
 }

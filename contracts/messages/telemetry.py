@@ -25,7 +25,8 @@ POLLUTANTS = (
 """Measured concentrations, each in µg/m³; null means not measured."""
 
 IDENTITY = ("device_id", "boot_id", "sequence")
-"""Two messages with the same values of these fields are the same message."""
+"""Fields that identify a message, together with its time. A device that has lost count sends the
+same values again at another time, so the time decides."""
 
 FieldType = Literal["text", "integer", "number"]
 """Text, a 64-bit integer, or a number: the types that JSON distinguishes."""

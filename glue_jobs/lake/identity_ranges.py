@@ -1,9 +1,9 @@
-"""Index of the days in which sequences of a device's start occur, to find duplicates.
+"""Index of the days in which sequences of a device's start occur, to find readings again.
 
 Every write to the table of readings first records its ranges here. A run then compares its readings
-only with days whose ranges overlap; mostly there are none, because devices count upwards. A range
-is recorded before its readings are committed, and stays even if they never are. It may therefore be
-too wide, which costs a comparison, but it is never missing.
+only with files of days whose ranges overlap; mostly there are none, as devices count upwards. A
+range is recorded before its readings are committed, and stays even if they never are. It may
+therefore be too wide, which costs a comparison, but it is never missing.
 
 Readings without an identity are distinguished by their time, in microseconds of Unix time.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as T  # noqa: N812
 
@@ -49,28 +49,18 @@ def note_ranges(ranges: DataFrame, table: str, folder: str, run: str) -> None:
     delta.update(place, RANGES, lambda _: noted, run)
 
 
-def days_in_common(spark: SparkSession, table: str, folder: str) -> tuple[set[str], set[str]]:
-    """Return the folder's days that may have duplicates elsewhere, and the days with these.
-
-    Elsewhere means in another folder, or on another day of the same folder.
-    """
+def days_in_common(spark: SparkSession, table: str, folder: str) -> set[str]:
+    """Return the folder's days on which another folder may have the same readings."""
     place = f"{table}{FOLDER}"
     noted = delta.read(spark, place, delta.snapshot(place).files, RANGES)
     ranges = noted.withColumn("own", F.col("folder") == folder)
     # Ordered by start: a range overlaps an earlier one that ends after its start, and a later one
     # that starts before its end. This takes one sort for any number of ranges.
-    boot = Window.partitionBy("device_id", "boot_id").orderBy("first")
+    boot = Window.partitionBy("device_id", "boot_id", "day").orderBy("first")
     before = boot.rowsBetween(Window.unboundedPreceding, -1)
     after = boot.rowsBetween(1, Window.unboundedFollowing)
-
-    def meets(others: Column) -> Column:
-        ends = F.max(F.when(others, F.col("last"))).over(before)
-        begins = F.min(F.when(others, F.col("first"))).over(after)
-        return (ends >= F.col("first")) | (begins <= F.col("last"))
-
-    met = F.when(F.col("own"), meets(F.lit(True))).otherwise(meets(F.col("own")))
-    rows = ranges.withColumn("met", met).where("met").select("own", "day").distinct().collect()
-    return (
-        {row["day"] for row in rows if row["own"]},
-        {row["day"] for row in rows if not row["own"]},
-    )
+    ends = F.max(F.when(~F.col("own"), F.col("last"))).over(before)
+    begins = F.min(F.when(~F.col("own"), F.col("first"))).over(after)
+    met = (ends >= F.col("first")) | (begins <= F.col("last"))
+    rows = ranges.withColumn("met", met).where("own AND met").select("day").distinct().collect()
+    return {row["day"] for row in rows}

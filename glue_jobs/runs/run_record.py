@@ -34,6 +34,8 @@ class RunRecord:
     read: int | None = None
     kept: int | None = None
     duplicates: int | None = None
+    merged: int | None = None
+    conflicts: int | None = None
     late: int | None = None
     quarantined: int | None = None
     quarantined_by_reason: Mapping[str, int] = field(default_factory=dict)

@@ -1,14 +1,15 @@
-"""Writes packed readings to Parquet files, one per day and bucket, with each identity once.
+"""Writes packed readings to Parquet files, one per day and bucket, without repeats.
 
 The files belong to no table until `glue_jobs.lake.delta.commit` adds them.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -22,27 +23,45 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from glue_jobs.lake.delta import DataFile
+from glue_jobs.telemetry.identities import Counts, Row, counted, kept, key_of
 from glue_jobs.telemetry.packing import READING, Positions, unpacked
-
-TIES = ("received_at", "timestamp")
-"""Columns that first decide which duplicate is kept; then all other columns follow in order."""
 
 _RESULT = pa.schema(
     [
         *((name, pa.string()) for name in ("path", "date")),
-        *((name, pa.int64()) for name in ("rows", "size")),
+        *((name, pa.int64()) for name in ("rows", "size", "merged", "conflicts")),
         *((name, pa.string()) for name in ("device_id", "boot_id")),
         *((name, pa.int64()) for name in ("first", "last")),
     ]
 )
 _RESULT_COLUMNS = (
-    "path string, date string, rows bigint, size bigint, "
+    "path string, date string, rows bigint, size bigint, merged bigint, conflicts bigint, "
     "device_id string, boot_id string, first bigint, last bigint"
 )
 
 
-def write_days(packed: DataFrame, uri: str, run: str) -> tuple[list[DataFile], DataFrame]:
-    """Write at least one packed reading to files that have each identity once.
+@dataclass(frozen=True)
+class WrittenDays:
+    """Result of `write_days`.
+
+    Parameters
+    ----------
+    files
+        The files, in the order of their paths.
+    ranges
+        Ranges of sequences per start of a device and day: ``device_id``, ``boot_id``, ``day``,
+        ``first``, ``last``. The caller unpersists the DataFrame.
+    counts
+        Counts of the readings that share a key.
+    """
+
+    files: list[DataFile]
+    ranges: DataFrame
+    counts: Counts
+
+
+def write_days(packed: DataFrame, uri: str, run: str) -> WrittenDays:
+    """Write at least one packed reading to files without repeats.
 
     Parameters
     ----------
@@ -52,12 +71,6 @@ def write_days(packed: DataFrame, uri: str, run: str) -> tuple[list[DataFile], D
         URI of the table, ending in a slash.
     run
         Id of the run, for people who inspect the files; each call writes a separate folder.
-
-    Returns
-    -------
-    list of DataFile, DataFrame
-        The files, and the ranges of sequences per start of a device and day: ``device_id``,
-        ``boot_id``, ``day``, ``first``, ``last``. The caller unpersists the DataFrame.
     """
     folder = f"{run}-{secrets.token_hex(4)}/"
 
@@ -68,10 +81,18 @@ def write_days(packed: DataFrame, uri: str, run: str) -> tuple[list[DataFile], D
                 payloads[date, bucket].append(payload)
         files = FileSink(uri)
         for date, bucket in sorted(payloads):
-            readings, keys = each_once(unpacked(payloads.pop((date, bucket))))
+            readings, keys, counts = each_once(unpacked(payloads.pop((date, bucket))))
             path = f"{folder}date={date}/{bucket:05}-{secrets.token_hex(8)}.parquet"
             size = files.write(path, readings)
-            yield _result(path=[path], date=[date], rows=[readings.num_rows], size=[size])
+            rows = readings.num_rows
+            yield _result(
+                path=[path],
+                date=[date],
+                rows=[rows],
+                size=[size],
+                merged=[counts.merged],
+                conflicts=[counts.conflicts],
+            )
             yield _ranges(date, readings, keys)
 
     written = (
@@ -80,63 +101,51 @@ def write_days(packed: DataFrame, uri: str, run: str) -> tuple[list[DataFile], D
         .mapInArrow(write, _RESULT_COLUMNS)
         .persist(StorageLevel.MEMORY_AND_DISK)  # otherwise the files would be written twice
     )
-    found = written.where("path IS NOT NULL").select("path", "date", "rows", "size").collect()
+    found = written.where("path IS NOT NULL").collect()
     ranges = written.where("path IS NULL").select(
         "device_id", "boot_id", F.col("date").alias("day"), "first", "last"
     )
-    return sorted((DataFile(**row.asDict()) for row in found), key=lambda file: file.path), ranges
+    files = [DataFile(*(row[name] for name in ("path", "date", "rows", "size"))) for row in found]
+    counts = sum((Counts(row["merged"], row["conflicts"]) for row in found), Counts())
+    return WrittenDays(sorted(files, key=lambda file: file.path), ranges, counts)
 
 
-def each_once(readings: pa.Table) -> tuple[pa.Table, Mapping[str, Positions]]:
-    """Return readings sorted by identity, the first of duplicates, and the sorted numeric keys.
+def each_once(readings: pa.Table) -> tuple[pa.Table, Mapping[str, Positions], Counts]:
+    """Return the readings that the lake keeps, sorted by key, and the sorted numeric keys."""
+    order, keys = _sorted(readings)
+    same = np.logical_and.reduce([values[1:] == values[:-1] for values in keys.values()])
+    counts = Counts()
+    if same.any():
+        readings, counts = _resolved(readings.take(order), same)
+        order, keys = _sorted(readings)
+    return readings.take(order), keys, counts
 
-    Readings are duplicates if device, start and sequence are equal. If a reading has no start or no
-    sequence, device and time are compared instead.
-    """
-    readings = readings.combine_chunks()
-    has_none = pc.or_(pc.is_null(readings["boot_id"]), pc.is_null(readings["sequence"]))
-    time = readings["timestamp"].cast(pa.int64())
+
+def _sorted(readings: pa.Table) -> tuple[Positions, dict[str, Positions]]:
+    """Return the order of readings by `glue_jobs.telemetry.identities.KEY`, and the keys in it."""
     keys = {
         "device": _codes(readings["device_id"]),
         "boot": _codes(readings["boot_id"]),
         "sequence": _numbers(readings["sequence"]),
-        "time": _numbers(pc.if_else(has_none, time, None)),
+        "time": _numbers(readings["timestamp"].cast(pa.int64())),
     }
     order = np.lexsort(tuple(reversed(keys.values())))
-    keys = {name: values[order] for name, values in keys.items()}
-    same = np.logical_and.reduce([values[1:] == values[:-1] for values in keys.values()])
-    if same.any():
-        order, keys = _without_repeats(readings, order, keys, same)
-    return readings.take(order), keys
+    return order, {name: values[order] for name, values in keys.items()}
 
 
-def _without_repeats(
-    readings: pa.Table,
-    order: Positions,
-    keys: Mapping[str, Positions],
-    same: npt.NDArray[np.bool_],
-) -> tuple[Positions, dict[str, Positions]]:
-    """Keep the first reading of each group of equal keys, ordered by `TIES` and then the rest."""
-    starts = np.flatnonzero(np.append(True, ~same))
-    ends = np.append(starts[1:], len(order))
-    chosen = starts.copy()
-    for place in np.flatnonzero(ends - starts > 1):
-        some = range(starts[place], ends[place])
-        rows = readings.take(order[starts[place] : ends[place]]).to_pylist()
-        chosen[place] = min(zip(some, rows, strict=True), key=lambda one: _rank(one[1]))[0]
-    return order[chosen], {name: values[chosen] for name, values in keys.items()}
-
-
-def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return a sort key by arrival, then by content; null precedes all values, as in SQL."""
-    names = (*TIES, *(name for name in READING.names if name not in (*TIES, "extra")))
-    extra = dict(row["extra"] or ())
-    text = (
-        json.dumps(extra, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        if extra
-        else None
-    )
-    return tuple((value is not None, value) for value in (*map(row.get, names), text))
+def _resolved(readings: pa.Table, same: npt.NDArray[np.bool_]) -> tuple[pa.Table, Counts]:
+    """Replace each group of sorted readings with the same key by those that the lake keeps."""
+    repeated = np.append(False, same) | np.append(same, False)
+    some: list[Row] = readings.filter(pa.array(repeated)).to_pylist()
+    left: list[Row] = []
+    counts = Counts()
+    for _, group in groupby(some, key_of):
+        rows = list(group)
+        remaining = kept(rows)
+        counts += counted(rows, remaining)
+        left += remaining
+    alone = readings.filter(pa.array(~repeated))
+    return pa.concat_tables([alone, pa.Table.from_pylist(left, READING)]), counts
 
 
 def _codes(texts: pa.ChunkedArray) -> Positions:

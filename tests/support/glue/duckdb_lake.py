@@ -141,14 +141,26 @@ SELECT *, CASE
 FROM typed;
 """
 
-# Readings of one batch arrive at the same moment: the earlier and lower duplicate is kept.
+# Each distinct content of an identity is a reading. Without an identity, each value of a time is in
+# one of as few readings as possible.
+_SETS = ", ".join(
+    f"list_sort(list(DISTINCT {p}) FILTER ({p} IS NOT NULL)) AS {p}" for p in POLLUTANTS
+)
+_MOST = ", ".join(f"len({p})" for p in POLLUTANTS)
 _LAKE = f"""
+WITH parts AS (
+    SELECT thing_name, taken_at, {_SETS} FROM judged
+    WHERE reason IS NULL AND boot_id IS NULL GROUP BY ALL
+)
 SELECT thing_name, boot_id, sequence, taken_at, {", ".join(POLLUTANTS)}
-FROM judged WHERE reason IS NULL
-QUALIFY row_number() OVER (
-    PARTITION BY thing_name, boot_id, sequence, CASE WHEN boot_id IS NULL THEN taken_at END
-    ORDER BY received, taken_at, {", ".join(f"{name} NULLS FIRST" for name in POLLUTANTS)}
-) = 1
+FROM judged WHERE reason IS NULL AND boot_id IS NOT NULL
+GROUP BY ALL, longitude_, latitude_, schema_version, body ->> '$.firmware',
+    body ->> '$.readings_per_hour'
+UNION ALL
+SELECT thing_name, NULL, NULL, taken_at, {", ".join(f"{p}[place]" for p in POLLUTANTS)}
+FROM (
+    SELECT *, unnest(range(1, greatest(1, {_MOST}) + 1)) AS place FROM parts
+)
 """
 
 

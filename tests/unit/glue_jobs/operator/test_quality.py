@@ -82,7 +82,7 @@ def test_valid_readings_and_series_meet_the_expectations(database: Any) -> None:
         ({"ozone": -0.1}, "ozone is 0 to 5000"),
         ({"carbon_monoxide": 1_000_001.0}, "carbon_monoxide is 0 to 1000000"),
         ({"longitude": 180.5}, "longitude is -180 to 180"),
-        ({}, "identity is unique"),
+        ({}, "identity with time is unique"),
     ],
 )
 def test_one_invalid_reading_is_found(database: Any, change: dict, expected: str) -> None:
@@ -91,7 +91,7 @@ def test_one_invalid_reading_is_found(database: Any, change: dict, expected: str
 
 
 def test_readings_of_old_devices_are_distinguished_by_their_time(database: Any) -> None:
-    assert missed(database, "telemetry", [*SOUND, LATER]) == ["identity is unique"]
+    assert missed(database, "telemetry", [*SOUND, LATER]) == ["identity with time is unique"]
 
 
 def test_missing_and_stale_readings_are_found(database: Any) -> None:

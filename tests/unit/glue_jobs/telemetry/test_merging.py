@@ -10,12 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from glue_jobs.lake import delta
 from glue_jobs.lake.tables import READINGS
-from glue_jobs.telemetry.merging import merge
+from glue_jobs.telemetry.identities import Counts
+from glue_jobs.telemetry.merging import Merged, merge
 from glue_jobs.telemetry.packing import COLUMNS, READING, packed_readings
 from tests.support.glue.spark import spark
 
@@ -33,7 +35,7 @@ def reading(device: str, number: int | None, received: int, **changes: Any) -> R
         "boot_id": None if number is None else "boot",
         "sequence": number,
         "timestamp": taken,
-        "ozone": float(received),
+        "ozone": float(number or 0),
         "received_at": DAY + timedelta(seconds=received),
         "extra": {},
     } | changes
@@ -47,6 +49,10 @@ class Table:
         self.uri = f"file://{folder}/"
 
     def merge(self, *rows: Reading) -> int:
+        """Merge readings and return the number of new rows."""
+        return self.merged(*rows).rows
+
+    def merged(self, *rows: Reading) -> Merged:
         columns = [field.name for field in SCHEMA.fields]
         frame = spark().createDataFrame([tuple(r.get(c) for c in columns) for r in rows], SCHEMA)
 
@@ -61,10 +67,10 @@ class Table:
     def now(self) -> delta.Snapshot:
         return delta.snapshot(self.uri)
 
-    def rows(self, *columns: str) -> list[tuple[Any, ...]]:
+    def rows(self, *columns: str | Column) -> list[tuple[Any, ...]]:
         files = delta.read(spark(), self.uri, self.now.files, READINGS)
         taken = files.withColumn("hour", F.hour("timestamp")).select(*columns)
-        return sorted(tuple(row) for row in taken.collect())
+        return sorted((tuple(row) for row in taken.collect()), key=repr)
 
     def identities(self) -> list[tuple[Any, ...]]:
         return self.rows("device_id", "sequence", "ozone")
@@ -75,34 +81,59 @@ def table(tmp_path: Path) -> Table:
     return Table(tmp_path)
 
 
-def test_the_duplicate_received_first_is_kept(table: Table) -> None:
+def received(table: Table) -> list[Any]:
+    return [
+        int((row[0].astimezone(UTC) - DAY).total_seconds()) for row in table.rows("received_at")
+    ]
+
+
+def test_the_repeat_received_first_is_kept(table: Table) -> None:
     assert table.merge(reading("a", 1, 30), reading("a", 1, 10), reading("a", 1, 20)) == 1
-    assert table.identities() == [("a", 1, 10.0)]
+    assert received(table) == [10]
+    assert table.merged(reading("a", 1, 5)) == Merged(0, Counts())
+    assert received(table) == [5]
 
 
-def test_readings_are_distinguished_by_boot_and_device_or_by_time(table: Table) -> None:
-    later = DAY + timedelta(hours=1)
-    kept = table.merge(
-        reading("a", 1, 1),
-        reading("a", 1, 2, boot_id="other"),
-        reading("b", 1, 3),
-        reading("old", None, 5),
-        reading("old", None, 4),
-        reading("old", None, 3, timestamp=later),
-        reading("other", None, 2),
-    )
-    assert kept == 6
-    old = [row for row in table.rows("device_id", "hour", "ozone") if row[0] > "b"]
-    assert old == [("old", 0, 4.0), ("old", 1, 3.0), ("other", 0, 2.0)]
-    assert table.merge(reading("old", None, 6), reading("old", None, 2, ozone=0.5)) == 0
-    assert ("old", 0, 0.5) in table.rows("device_id", "hour", "ozone")
+def test_a_boot_id_that_is_used_again_keeps_both_days(table: Table) -> None:
+    days = [
+        [reading("a", n, n, timestamp=DAY + timedelta(days=day, hours=n)) for n in range(4)]
+        for day in (0, 1)
+    ]
+    assert table.merged(*days[0]) == Merged(4, Counts())
+    assert table.merged(*days[1]) == Merged(4, Counts())
+    assert table.merged(*days[0], *days[1]) == Merged(0, Counts())
+
+
+def test_a_conflict_is_kept_and_counted_once(table: Table) -> None:
+    known, other = reading("a", 1, 1, ozone=5.0), reading("a", 1, 2, ozone=6.0)
+    assert table.merged(known, reading("a", 2, 1)) == Merged(2, Counts())
+    assert table.merged(other, known) == Merged(1, Counts(conflicts=1))
+    before = table.now.files
+    assert table.merged(known, other) == Merged(0, Counts())
+    assert table.now.files == before
+    assert table.identities() == [("a", 1, 5.0), ("a", 1, 6.0), ("a", 2, 2.0)]
+
+
+def test_parts_of_a_reading_are_merged_in_any_window(table: Table) -> None:
+    ozone = reading("old", None, 3, ozone=41.0)
+    dioxide = reading("old", None, 2, ozone=None, nitrogen_dioxide=12.0)
+    monoxide = reading("old", None, 4, ozone=None, carbon_monoxide=300.0, extra={"n": "1"})
+    columns = ("ozone", "nitrogen_dioxide", "carbon_monoxide")
+    assert table.merged(ozone, dioxide) == Merged(1, Counts(merged=1))
+    assert table.merged(monoxide) == Merged(0, Counts(merged=1))
+    assert table.rows(*columns) == [(41.0, 12.0, 300.0)]
+    assert received(table) == [2]
+    before = table.now.files
+    assert table.merged(monoxide) == Merged(0, Counts())
+    assert table.merge(ozone, monoxide, dioxide) == 0
+    assert table.now.files == before
 
 
 def test_late_readings_join_their_day_and_rewrite_nothing(table: Table) -> None:
     table.merge(reading("a", 1, 10), reading("a", 4, 20))
     before = set(table.now.files)
     assert table.merge(reading("a", 3, 30), reading("a", 4, 40)) == 1
-    assert table.identities() == [("a", 1, 10.0), ("a", 3, 30.0), ("a", 4, 20.0)]
+    assert table.identities() == [("a", 1, 1.0), ("a", 3, 3.0), ("a", 4, 4.0)]
     assert before < set(table.now.files)
 
 
@@ -116,48 +147,35 @@ def test_known_readings_commit_nothing_and_leave_no_files(table: Table) -> None:
     assert found == {f"{table.uri[7:]}{file.path}" for file in before.files}
 
 
-def test_an_identity_that_arrives_again_with_another_day_is_a_duplicate(table: Table) -> None:
-    tomorrow = DAY + timedelta(days=1)
-    rows = [reading("a", number, number) for number in range(20)]
-    # Within one window, then against the lake; each time the one received first is kept.
-    kept = table.merge(*rows, reading("a", 7, 1, timestamp=tomorrow))
-    assert kept == 20
-    assert ("a", 7, 1.0) in table.identities()
-    assert table.merge(reading("a", 7, 9), reading("a", 8, 0, timestamp=tomorrow)) == 0
-    ozone = {number: float(number) for number in range(20)} | {7: 1.0, 8: 0.0}
-    assert table.identities() == [("a", *item) for item in ozone.items()]
-    days = dict(table.rows("sequence", "date"))
-    assert (days[7], days[8], days[9]) == ("2026-06-02", "2026-06-02", "2026-06-01")
-
-
 def test_the_order_of_windows_does_not_matter(tmp_path: Path) -> None:
     rng = random.Random(7)
     some = [
         reading(
             rng.choice("ab"),
-            rng.randrange(20),
+            rng.choice([None, *range(6)]),
             rng.randrange(60),
             timestamp=DAY + timedelta(days=rng.randrange(2)),
-            ozone=rng.random(),
-            extra={"n": str(rng.random())},
+            ozone=rng.choice([None, 1.0, 2.0]),
+            carbon_monoxide=rng.choice([None, 1.0]),
+            extra={"n": str(rng.randrange(2))},
         )
         for _ in range(120)
     ]
     windows = [some[:50], some[50:80], some[80:]]
     tables = [Table(tmp_path / str(n)) for n in range(2)]
-    kept = [
-        sum(table.merge(*window) for window in order)
-        for table, order in zip(tables, (windows, windows[::-1]), strict=True)
-    ]
-    identities = {(row["device_id"], row["sequence"]) for row in some}
-    assert kept == [len(identities)] * 2
-    columns = ("device_id", "sequence", "ozone", "timestamp", "received_at")
-    assert tables[0].rows(*columns) == tables[1].rows(*columns)
-    for device, sequence, _, _, received in tables[0].rows(*columns):
-        same = [r for r in some if (r["device_id"], r["sequence"]) == (device, sequence)]
-        first = min(row["received_at"] for row in same)
-        assert received.astimezone(UTC) == first
-    assert len({(r["device_id"], r["sequence"], r["received_at"]) for r in some}) < len(some)
+    for table, order in zip(tables, (windows, windows[::-1]), strict=True):
+        merged = [table.merged(*window) for window in order]
+        assert sum(one.rows for one in merged) == len(table.rows("ozone"))
+        assert table.merged(*some).rows == 0
+    everything = Table(tmp_path / "at once")
+    everything.merge(*some)
+    columns = ("device_id", "boot_id", "sequence", "timestamp", "received_at", "ozone")
+
+    def rows(table: Table) -> list[str]:
+        taken = table.rows(*columns, "carbon_monoxide", F.to_json("extra"))
+        return [repr(row) for row in taken]
+
+    assert rows(tables[0]) == rows(tables[1]) == rows(everything)
 
 
 def test_rows_are_written_in_as_few_files_as_days(table: Table) -> None:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from glue_jobs.telemetry.day_files import FileSink, each_once
+from glue_jobs.telemetry.identities import Counts
 from glue_jobs.telemetry.packing import READING, REFUSED, packed, packed_readings, unpacked
 from glue_jobs.telemetry.validation import VALIDATED
 
@@ -81,21 +82,28 @@ def test_refused_messages_are_packed_by_reason_and_day_of_arrival() -> None:
     assert unpacked([batches[2]["payload"][0].as_py()]).schema == REFUSED
 
 
-def test_the_duplicate_received_first_is_kept_then_the_lower_content() -> None:
-    early, late = reading("a", 1, 10, ozone=1.0), reading("a", 1, 20, ozone=0.0)
-    assert kept(late, early, late) == [("a", 1, 1.0)]
-    tie = [reading("a", 1, 5, ozone=value) for value in (2.0, None, 1.0)]
-    assert kept(*tie) == [("a", 1, None)]
-    assert kept(*reversed(tie)) == [("a", 1, None)]
+def test_of_repeats_the_one_received_first_is_kept() -> None:
+    rows = [reading("a", 1, received, ozone=1.0) for received in (20, 10, 30)]
+    found, _, counts = each_once(table(rows))
+    assert [row["received_at"] for row in found.to_pylist()] == [DAY + timedelta(seconds=10)]
+    assert counts == Counts()
 
 
-def test_without_start_or_sequence_readings_are_distinguished_by_device_and_time() -> None:
-    old = reading("old", None, 9, ozone=9.0)
+def test_readings_with_other_content_are_conflicts_and_kept() -> None:
+    rows = [reading("a", 1, n, ozone=value) for n, value in enumerate((2.0, None, 1.0, 2.0))]
+    found, _, counts = each_once(table(rows))
+    assert {row["ozone"] for row in found.to_pylist()} == {None, 1.0, 2.0}
+    assert counts == Counts(conflicts=2)
+
+
+def test_parts_without_an_identity_are_merged_by_device_and_time() -> None:
+    parts = [reading("old", None, 9, ozone=9.0), reading("old", None, 3, carbon_monoxide=3.0)]
     another = reading("old", None, 9, timestamp=DAY + timedelta(hours=5), ozone=5.0)
-    assert kept(old, another, reading("old", None, 3, ozone=3.0)) == [
-        ("old", None, 3.0),
-        ("old", None, 5.0),
-    ]
+    found, _, counts = each_once(table([parts[0], another, parts[1]]))
+    assert [
+        (row["timestamp"].hour, row["ozone"], row["carbon_monoxide"]) for row in found.to_pylist()
+    ] == [(0, 9.0, 3.0), (5, 5.0, None)]
+    assert counts == Counts(merged=1)
 
 
 def test_readings_are_sorted_by_device_start_and_sequence() -> None:
