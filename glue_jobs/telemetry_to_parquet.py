@@ -52,22 +52,24 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
         Number of messages ``read``; of these, ``kept`` are new in the lake, ``merged`` joined
         others of the same time in one reading, ``duplicates`` were already there or arrived twice,
         and ``quarantined`` counts the others by reason. ``conflicts`` counts the kept ones that
-        contradict another one with the same identity and time; ``late`` counts those that are not
-        quarantined and arrived on a later day (UTC) than they were taken.
+        contradict another one with the same identity and time. Of all that are not quarantined,
+        ``rejected`` counts impossible values, which are null in the lake, and ``late`` the messages
+        that arrived on a later day (UTC) than they were taken.
     """
     messages = _messages(spark, arguments)
     if messages is None:
-        return {**_result(0, 0, Merged(0, Counts())), "quarantined": {}}
+        return {**_result(0, 0, 0, Merged(0, Counts())), "quarantined": {}}
     # One pass over the text; its counts show what must be written. Persisted on disk only, because
     # packed rows are large and would fill the heap.
     packed = messages.persist(StorageLevel.DISK_ONLY)
-    counted = packed.groupBy("reason").agg(F.sum("rows").alias("rows"), F.sum("late").alias("late"))
+    sums = (F.sum(name).alias(name) for name in ("rows", "late", "rejected"))
+    counted = packed.groupBy("reason").agg(*sums)
     by_reason: Counter[str] = Counter()
-    sound = late = 0
+    sound = late = rejected = 0
     merged = Merged(0, Counts())
     for row in counted.collect():
         if row["reason"] is None:
-            sound, late = row["rows"], row["late"]
+            sound, late, rejected = row["rows"], row["late"], row["rejected"]
         else:
             by_reason[row["reason"]] = row["rows"]
     if sound:
@@ -80,12 +82,12 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
         arguments.run_id,
     )
     packed.unpersist()
-    counts = _result(sound, late, merged)
+    counts = _result(sound, late, rejected, merged)
     counts["read"] += by_reason.total()
     return {**counts, "quarantined": dict(sorted(by_reason.items()))}
 
 
-def _result(sound: int, late: int, merged: Merged) -> dict[str, int]:
+def _result(sound: int, late: int, rejected: int, merged: Merged) -> dict[str, int]:
     """Return the counts of a run that quarantined nothing."""
     joined = merged.counts.merged
     return {
@@ -94,6 +96,7 @@ def _result(sound: int, late: int, merged: Merged) -> dict[str, int]:
         "duplicates": sound - merged.rows - joined,
         "merged": joined,
         "conflicts": merged.counts.conflicts,
+        "rejected": rejected,
         "late": late,
     }
 

@@ -18,6 +18,7 @@ METRICS = {
     "duplicates": "Duplicates",
     "merged": "Merged",
     "conflicts": "Conflicts",
+    "rejected": "Rejected",
     "late": "Late",
     "quarantined": "Quarantined",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.messages.telemetry import CONCENTRATION_LIMITS, POLLUTANTS
+from contracts.messages.telemetry import CONCENTRATION_FLOORS, CONCENTRATION_LIMITS, POLLUTANTS
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,12 @@ POSITION = (
     Limit("latitude", -90, 90, OUT_OF_RANGE),
 )
 CONCENTRATIONS = tuple(
-    Limit(pollutant, 0, CONCENTRATION_LIMITS[pollutant], IMPOSSIBLE_CONCENTRATION)
+    Limit(
+        pollutant,
+        CONCENTRATION_FLOORS[pollutant],
+        CONCENTRATION_LIMITS[pollutant],
+        IMPOSSIBLE_CONCENTRATION,
+    )
     for pollutant in POLLUTANTS
 )
 LIMITS = (SEQUENCE, *POSITION, *CONCENTRATIONS)

@@ -252,6 +252,8 @@ def commit(
         )
         if table.version() != 0:
             raise CommitConflictError(f"{base.uri} was created by another run")
+    if not whole_table:
+        _add_columns(table, schema)
     stamp, changes = int(time.time() * 1000), not same_rows
     added = [_add(file, stamp, changes) for file in adds]
     removed = [_remove(file, stamp, changes) for file in removes]
@@ -305,6 +307,24 @@ def _written(spark: SparkSession, uri: str, folder: str) -> list[DataFile]:
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as threads:
         found = list(threads.map(described, files_below(spark, f"{uri}{folder}")))
     return sorted(found, key=lambda file: file.path)
+
+
+def _add_columns(table: DeltaTable, schema: T.StructType) -> None:
+    """Add columns that the table lacks; readers see null in them in older files.
+
+    Raises
+    ------
+    CommitConflictError
+        Another run has committed since the table was read.
+    """
+    known = {field.name for field in table.schema().fields}
+    lacking = [field for field in _fields(schema).fields if field.name not in known]
+    if not lacking:
+        return
+    base = table.version()
+    table.alter.add_columns(lacking)
+    if table.version() != base + 1:
+        raise CommitConflictError(f"another run committed while columns were added to {base}")
 
 
 def _name_in(path: Column) -> Column:

@@ -36,6 +36,7 @@ class RunRecord:
     duplicates: int | None = None
     merged: int | None = None
     conflicts: int | None = None
+    rejected: int | None = None
     late: int | None = None
     quarantined: int | None = None
     quarantined_by_reason: Mapping[str, int] = field(default_factory=dict)

@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 KEY = (*IDENTITY, "timestamp")
 ARRIVAL = "received_at"
-MAPS = ("extra",)
+MAPS = ("extra", "rejected")
 _POSITION = ("longitude", "latitude")  # one value: neither is meaningful with another's other half
 _ALIKE = (*KEY, ARRIVAL, "thing_name", "schema_version")  # in all parts of a reading
 _VALUES = (

@@ -19,9 +19,12 @@ from pyspark.sql import DataFrame
 from contracts.lake.arrow_schemas import arrow_schema
 from contracts.lake.tables import QUARANTINE, TELEMETRY
 
-COLUMNS = "date string, bucket int, reason string, rows bigint, late bigint, payload binary"
+COLUMNS = (
+    "date string, bucket int, reason string, rows bigint, late bigint, rejected bigint, "
+    "payload binary"
+)
 """Columns of packed messages: day of the readings, or of arrival if there is a ``reason``; bucket
-of their devices; number of rows, and of late rows; the rows in Arrow's format."""
+of their devices; numbers of rows, late rows and rejected values; the rows in Arrow's format."""
 
 PACKED = pa.schema(
     [
@@ -30,6 +33,7 @@ PACKED = pa.schema(
         ("reason", pa.string()),
         ("rows", pa.int64()),
         ("late", pa.int64()),
+        ("rejected", pa.int64()),
         ("payload", pa.binary()),
     ]
 )
@@ -63,7 +67,7 @@ def packed(messages: pa.Table, buckets: int) -> Iterator[pa.RecordBatch]:
     )
     for day, reason in dict.fromkeys(kinds):
         mine = pa.array([kind == (day, reason) for kind in kinds])
-        yield _row(str(day), 0, reason, 0, others.filter(mine).select(REFUSED.names))
+        yield _row(str(day), 0, reason, others.filter(mine).select(REFUSED.names))
 
 
 def packed_readings(readings: pa.Table, buckets: int = 1) -> Iterator[pa.RecordBatch]:
@@ -89,7 +93,14 @@ def packed_readings(readings: pa.Table, buckets: int = 1) -> Iterator[pa.RecordB
         date = np.datetime64(int(days[places[0]]), "D")
         bucket = int(group[places[0]] % buckets)
         rows = readings.slice(start, end - start)
-        yield _row(str(date), bucket, None, int(late[places].sum()), rows)
+        yield _row(
+            str(date),
+            bucket,
+            None,
+            rows,
+            late=int(late[places].sum()),
+            rejected=_entries(rows["rejected"]),
+        )
 
 
 def unpacked(payloads: Iterable[bytes]) -> pa.Table:
@@ -124,11 +135,25 @@ def _buckets(devices: pa.ChunkedArray, buckets: int) -> Positions:
     return found
 
 
-def _row(date: str, bucket: int, reason: str | None, late: int, rows: pa.Table) -> pa.RecordBatch:
+def _entries(maps: pa.ChunkedArray) -> int:
+    """Return the number of entries of all maps."""
+    offsets = maps.combine_chunks().offsets
+    return offsets[-1].as_py() - offsets[0].as_py()
+
+
+def _row(
+    date: str,
+    bucket: int,
+    reason: str | None,
+    rows: pa.Table,
+    *,
+    late: int = 0,
+    rejected: int = 0,
+) -> pa.RecordBatch:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema, options=_COMPRESSED) as writer:
         writer.write_table(rows)
-    values = (date, bucket, reason, rows.num_rows, late, sink.getvalue().to_pybytes())
+    values = (date, bucket, reason, rows.num_rows, late, rejected, sink.getvalue().to_pybytes())
     return pa.RecordBatch.from_arrays(
         [pa.array([value], field.type) for value, field in zip(values, PACKED, strict=True)],
         schema=PACKED,

@@ -6,7 +6,7 @@ rules are ordered: the fault of a message is the first rule that it violates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
@@ -16,7 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contracts.lake.arrow_schemas import TIME
-from contracts.messages.limits import IMPOSSIBLE_CONCENTRATION, LIMITS, OUT_OF_RANGE
+from contracts.messages.limits import (
+    CONCENTRATIONS,
+    IMPOSSIBLE_CONCENTRATION,
+    LIMITS,
+    OUT_OF_RANGE,
+    Limit,
+)
 from contracts.messages.telemetry import CLOCK_TOLERANCE_HOURS, EARLIEST, IDENTITY, Version
 from contracts.times import utc_time
 
@@ -137,8 +143,11 @@ def rules(versions: tuple[Version, ...]) -> tuple[Rule, ...]:
             lambda row: "expected a position or none; got longitude 0 and latitude 0",
         ),
         _within_limits(OUT_OF_RANGE, "an impossible sequence, longitude or latitude"),
-        _within_limits(
-            IMPOSSIBLE_CONCENTRATION, "a concentration below 0 or above any possible value in air"
+        Rule(
+            IMPOSSIBLE_CONCENTRATION,
+            "all concentrations are far below 0 or above any possible value in air",
+            _has_a_possible_concentration,
+            lambda row: _complaints(CONCENTRATIONS, row),
         ),
     )
 
@@ -150,11 +159,21 @@ def _within_limits(reason: str, meaning: str) -> Rule:
     def holds(messages: pa.Table) -> pa.Array:
         return _all(within(messages[one.field], one.low, one.high) for one in limits)
 
-    def complaint(row: Row) -> str:
-        values = ((limit, row[limit.field]) for limit in limits)
-        return ". ".join(one.complaint(value) for one, value in values if not one.admits(value))
+    return Rule(reason, meaning, holds, lambda row: _complaints(limits, row))
 
-    return Rule(reason, meaning, holds, complaint)
+
+def _complaints(limits: Iterable[Limit], row: Row) -> str:
+    values = ((limit, row[limit.field]) for limit in limits)
+    return ". ".join(one.complaint(value) for one, value in values if not one.admits(value))
+
+
+def _has_a_possible_concentration(messages: pa.Table) -> pa.Array:
+    """Return whether a concentration is possible, or all are null: others are then rejected."""
+    possible = [
+        within(messages[one.field], one.low, one.high, null=False) for one in CONCENTRATIONS
+    ]
+    absent = [pc.is_null(messages[one.field]) for one in CONCENTRATIONS]
+    return pc.or_(reduce(pc.or_, possible), _all(absent))
 
 
 def within(values: pa.Array, low: float, high: float, null: bool = True) -> pa.Array:

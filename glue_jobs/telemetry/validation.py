@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from contracts.lake.arrow_schemas import TIME, arrow_schema
 from contracts.lake.tables import QUARANTINE, TELEMETRY
+from contracts.messages.limits import CONCENTRATIONS
 from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version
 from glue_jobs.telemetry.nets import ETL_ERROR
 from glue_jobs.telemetry.parsing import KEPT_TEXT
@@ -87,6 +88,7 @@ def validated(
         "detail": messages["fault_detail"],
     }
     found |= _verdicts(pa.table(found), versions)
+    found |= _rejected(found)
     refused = pc.is_valid(found["reason"])
     found |= {
         "device_id": pc.coalesce(found["device_id"], thing),
@@ -124,6 +126,21 @@ def _pollutant(messages: pa.Table, name: str, versions: tuple[Version, ...]) -> 
 def _spellings(name: str, versions: tuple[Version, ...]) -> Iterator[str]:
     for version in versions:
         yield from (old for old, column in version.spellings.items() if column == name)
+
+
+def _rejected(found: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+    """Return the concentrations, null if impossible, and the column ``rejected`` that says why."""
+    admitted = {one.field: within(found[one.field], one.low, one.high) for one in CONCENTRATIONS}
+    count = len(found["reason"])
+    refused = pc.invert(reduce(pc.and_, admitted.values())) if count else pa.array([], pa.bool_())
+    texts: list[list[tuple[str, str]]] = [[]] * count
+    for place in pc.indices_nonzero(refused).to_pylist():
+        values = ((one, found[one.field][place].as_py()) for one in CONCENTRATIONS)
+        texts[place] = [(one.field, one.complaint(it)) for one, it in values if not one.admits(it)]
+    return {
+        name: pc.if_else(holds, found[name], pa.scalar(None, pa.float64()))
+        for name, holds in admitted.items()
+    } | {"rejected": pa.array(texts, VALIDATED.field("rejected").type)}
 
 
 def _verdicts(messages: pa.Table, versions: tuple[Version, ...]) -> dict[str, pa.Array]:

@@ -8,7 +8,11 @@ from typing import Any
 
 import duckdb
 
-from contracts.messages.telemetry import CONCENTRATION_LIMITS, POLLUTANTS
+from contracts.messages.telemetry import (
+    CONCENTRATION_FLOORS,
+    CONCENTRATION_LIMITS,
+    POLLUTANTS,
+)
 
 # A line is cut after each brace that closes an object outside strings, if another object follows.
 _SPLIT = r"""
@@ -95,10 +99,13 @@ def _is_not(names: tuple[str, ...], *types: str) -> str:
     )
 
 
-def _beyond(limits: dict[str, float]) -> str:
-    return " OR ".join(
-        f"coalesce({name} < 0 OR {name} > {most}, false)" for name, most in limits.items()
-    )
+_POSSIBLE = {
+    name: f"{name} BETWEEN {CONCENTRATION_FLOORS[name]} AND {CONCENTRATION_LIMITS[name]}"
+    for name in POLLUTANTS
+}
+_KEPT = ", ".join(
+    f"CASE WHEN {is_so} THEN {name} END AS {name}" for name, is_so in _POSSIBLE.items()
+)
 
 
 _JUDGED = f"""
@@ -121,7 +128,7 @@ SELECT *, body IS NULL OR json_type(body) != 'OBJECT' AS is_no_object,
 FROM messages;
 
 CREATE TABLE judged AS
-SELECT *, CASE
+SELECT * REPLACE ({_KEPT}), CASE
     WHEN is_no_object THEN 'not_json'
     WHEN json_exists(body, '$.readings') THEN 'bad_batch'
     WHEN has_wrong_type THEN 'wrong_type'
@@ -136,8 +143,10 @@ SELECT *, CASE
     WHEN taken_at > received + 24 * 3_600_000_000 THEN 'in_the_future'
     WHEN longitude_ = 0 AND latitude_ = 0 THEN 'no_position'
     WHEN sequence < 0 OR abs(longitude_) > 180 OR abs(latitude_) > 90 THEN 'out_of_range'
-    WHEN {_beyond(CONCENTRATION_LIMITS)} THEN 'impossible_concentration'
-    END AS reason
+    WHEN coalesce({", ".join(POLLUTANTS)}) IS NOT NULL
+        AND NOT ({" OR ".join(f"coalesce({is_so}, false)" for is_so in _POSSIBLE.values())})
+        THEN 'impossible_concentration'
+    END AS reason, [{", ".join(POLLUTANTS)}] AS written_values
 FROM typed;
 """
 
@@ -154,8 +163,8 @@ WITH parts AS (
 )
 SELECT thing_name, boot_id, sequence, taken_at, {", ".join(POLLUTANTS)}
 FROM judged WHERE reason IS NULL AND boot_id IS NOT NULL
-GROUP BY ALL, longitude_, latitude_, schema_version, body ->> '$.firmware',
-    body ->> '$.readings_per_hour'
+GROUP BY thing_name, boot_id, sequence, taken_at, {", ".join(POLLUTANTS)}, written_values,
+    longitude_, latitude_, schema_version, body ->> '$.firmware', body ->> '$.readings_per_hour'
 UNION ALL
 SELECT thing_name, NULL, NULL, taken_at, {", ".join(f"{p}[place]" for p in POLLUTANTS)}
 FROM (

@@ -7,7 +7,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts.messages.telemetry import CONCENTRATION_LIMITS, POLLUTANTS
+from contracts.messages.telemetry import (
+    CONCENTRATION_FLOORS,
+    CONCENTRATION_LIMITS,
+    POLLUTANTS,
+)
 
 NEXT_OBJECT = re.compile(r"\s*,?\s*\{")
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?")
@@ -96,14 +100,20 @@ def judge(text: str, arrived: datetime) -> tuple[str | None, dict[str, Any]]:
     values = {
         p: fields[p] if fields.get(p) is not None else fields.get(OLD.get(p, p)) for p in POLLUTANTS
     }
-    if not all(0 <= (values[p] or 0) <= CONCENTRATION_LIMITS[p] for p in POLLUTANTS):
+    given = {p: value for p, value in values.items() if value is not None}
+    possible = {
+        p: value
+        for p, value in given.items()
+        if CONCENTRATION_FLOORS[p] <= value <= CONCENTRATION_LIMITS[p]
+    }
+    if given and not possible:
         return "impossible_concentration", {}
     return None, {
         "device_id": thing,
         "boot_id": identity[0],
         "sequence": identity[1],
         "seconds": taken.timestamp(),
-        **{name: None if value is None else float(value) for name, value in values.items()},
+        **{p: float(possible[p]) if p in possible else None for p in POLLUTANTS},
     }
 
 

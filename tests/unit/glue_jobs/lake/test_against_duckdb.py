@@ -124,7 +124,7 @@ faults = st.fixed_dictionaries(
                 "2026-06-31T00:00:00Z",
             ]
         ),
-        "ozone": st.sampled_from(["12", True, [], -0.5, 5_000.5]),
+        "ozone": st.sampled_from(["12", True, [], -0.5, -10.5, 5_000.5]),
         "longitude": st.sampled_from([0, 181]),
         "latitude": st.sampled_from([0.0, 48]),
         "thing_name": st.sampled_from(["", "other"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import types as T
 
 from glue_jobs.errors import JobError
@@ -84,3 +85,17 @@ def test_a_commit_is_recognised_if_its_response_was_lost(uri: str) -> None:
     assert delta.commit(base, SCHEMA, [file("b")], run="r") == 2
     assert delta.commit(base, SCHEMA, [file("b")], run="r") == 2
     assert delta.snapshot(uri).version == 2
+
+
+def test_a_new_column_is_added_to_an_existing_table(uri: str) -> None:
+    add(uri, file("a"))
+    wider = T.StructType(
+        [*SCHEMA.fields, T.StructField("more", T.MapType(T.StringType(), T.StringType()))]
+    )
+    base = delta.snapshot(uri)
+    delta.commit(base, wider, [file("b")], run="r")
+    table = DeltaTable(uri)
+    assert [field.name for field in table.schema().fields] == ["n", "date", "more"]
+    assert set(delta.snapshot(uri).files) == {file("a"), file("b")}
+    with pytest.raises(delta.CommitConflictError):
+        delta.commit(base, wider, [file("c")], run="r")

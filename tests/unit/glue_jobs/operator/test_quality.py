@@ -79,8 +79,8 @@ def test_valid_readings_and_series_meet_the_expectations(database: Any) -> None:
     [
         ({"device_id": None}, "device_id is complete"),
         ({"timestamp": None}, "timestamp is complete"),
-        ({"ozone": -0.1}, "ozone is 0 to 5000"),
-        ({"carbon_monoxide": 1_000_001.0}, "carbon_monoxide is 0 to 1000000"),
+        ({"ozone": -10.1}, "ozone is -10 to 5000"),
+        ({"carbon_monoxide": 1_000_001.0}, "carbon_monoxide is -600 to 1000000"),
         ({"longitude": 180.5}, "longitude is -180 to 180"),
         ({}, "identity with time is unique"),
     ],
@@ -107,7 +107,7 @@ def test_a_series_has_one_value_per_hour_within_its_pollutants_range(database: A
         "device, pollutant and hour is unique"
     ]
     assert missed(database, "series_hourly", [{**POINT, "value": 5001.0}]) == [
-        "value is 0 to 5000 where pollutant = 'ozone'"
+        "value is -10 to 5000 where pollutant = 'ozone'"
     ]
 
 

@@ -20,7 +20,7 @@ from tests.support.glue.spark import spark
 TEN = datetime(2026, 6, 3, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("read", "kept", "duplicates", "merged", "conflicts", "late"), 0),
+    **dict.fromkeys(("read", "kept", "duplicates", "merged", "conflicts", "rejected", "late"), 0),
     "quarantined": {},
 }
 """Counts of a run without messages."""

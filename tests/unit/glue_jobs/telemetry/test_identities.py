@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_jobs.telemetry.identities import Row, kept, reconciled
+from glue_jobs.telemetry.identities import MAPS, Row, kept, reconciled
 from glue_jobs.telemetry.packing import READING
 
 TIME = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -25,13 +25,14 @@ def reading(received: int, sequence: int | None = None, **values: Any) -> Row:
         "timestamp": TIME,
         "received_at": TIME + timedelta(seconds=received),
         "extra": [],
+        "rejected": [],
         **values,
     }
 
 
 def said(rows: Sequence[Row]) -> set[tuple[str, object]]:
     """Return every value that is in some rows."""
-    single = {(name, row[name]) for row in rows for name in row if name != "extra"}
+    single = {(name, row[name]) for row in rows for name in row if name not in MAPS}
     return {pair for pair in single if pair[1] is not None} | {
         (f"extra {key}", text) for row in rows for key, text in row["extra"] if text is not None
     }

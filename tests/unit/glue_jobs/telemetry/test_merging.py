@@ -38,6 +38,7 @@ def reading(device: str, number: int | None, received: int, **changes: Any) -> R
         "ozone": float(number or 0),
         "received_at": DAY + timedelta(seconds=received),
         "extra": {},
+        "rejected": {},
     } | changes
     return row | {"date": f"{row['timestamp']:%Y-%m-%d}"}
 

@@ -157,7 +157,11 @@ contents = st.one_of(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(content=contents, zipped=st.booleans(), cut=st.none() | st.integers(0, 60))
 def test_no_bytes_stop_the_reader_of_objects_nor_need_the_net(
     content: bytes, zipped: bool, cut: int | None

@@ -27,6 +27,7 @@ def reading(device: str, number: int | None, received: float = 0, **changes: Any
         "timestamp": DAY + timedelta(hours=number or 0),
         "received_at": DAY + timedelta(seconds=received),
         "extra": [],
+        "rejected": [],
     } | changes
 
 
@@ -54,6 +55,13 @@ def test_a_day_is_a_row_and_late_readings_are_counted() -> None:
     again = unpacked(batch["payload"][0].as_py() for batch in batches)
     assert sorted(again["sequence"].to_pylist()) == [1, 2, 25, 30]
     assert again.schema == READING
+
+
+def test_rejected_values_are_counted_by_day() -> None:
+    why = [("ozone", "expected more"), ("carbon_monoxide", "expected less")]
+    rows = [reading("a", n, rejected=why[: n % 3]) for n in range(48)]
+    batches = list(packed_readings(table(rows)))
+    assert [batch["rejected"][0].as_py() for batch in batches] == [24, 24]
 
 
 @pytest.mark.parametrize("buckets", [2, 7])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version, field_types
+from contracts.messages.limits import CONCENTRATIONS, Limit
+from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version, field_types, json_schema
 from glue_jobs.telemetry.parsing import MessageParser
 from glue_jobs.telemetry.validation import REASONS, validated
 from tests.support.glue.reference_etl import judge, split
@@ -107,12 +109,16 @@ REFUSED = [
     (changed(latitude=95), "out_of_range", "expected latitude from -90 to 90; got 95.0"),
     (changed(sequence=-1), "out_of_range", "expected sequence from 0"),
     (
-        changed(ozone=-0.5, nitrogen_dioxide=5_001),
+        changed(ozone=-10.5, nitrogen_dioxide=5_001),
         "impossible_concentration",
-        "expected ozone from 0 to 5,000; got -0.5. "
-        "expected nitrogen_dioxide from 0 to 5,000; got 5001.0",
+        "expected ozone from -10 to 5,000; got -10.5. "
+        "expected nitrogen_dioxide from -10 to 5,000; got 5001.0",
     ),
-    (changed(sulfure_dioxide=-3), "impossible_concentration", "sulfur_dioxide from 0 to 10,000"),
+    (
+        changed(ozone=None, sulfure_dioxide=-13),
+        "impossible_concentration",
+        "sulfur_dioxide from -11 to 10,000",
+    ),
     (
         changed(ozone=GONE)[:-1] + ', "ozone": 1e999}',
         "impossible_concentration",
@@ -161,6 +167,28 @@ def test_a_message_at_the_limits_is_valid(values: dict[str, Any]) -> None:
     assert [(row["reason"], row["detail"]) for row in classified([changed(**values)])] == [
         (None, None)
     ]
+
+
+@pytest.mark.parametrize("limit", CONCENTRATIONS, ids=lambda limit: limit.field)
+def test_values_slightly_below_zero_are_kept_and_impossible_ones_leave_the_others(
+    limit: Limit,
+) -> None:
+    others = {name: 12.0 for name in POLLUTANTS if name != limit.field}
+    for value in (-0.4, limit.low, limit.high):
+        (row,) = classified([changed(**others, **{limit.field: value})])
+        assert (row["reason"], row[limit.field], row["rejected"]) == (None, value, [])
+    for value in (math.nextafter(limit.low, -math.inf), limit.high + 1, 1e308):
+        (row,) = classified([changed(**others, **{limit.field: value})])
+        assert row["reason"] is None
+        assert {name: row[name] for name in POLLUTANTS} == others | {limit.field: None}
+        assert row["rejected"] == [(limit.field, limit.complaint(float(value)))]
+
+
+def test_the_schema_has_the_same_limits_of_concentrations() -> None:
+    properties = json_schema()["properties"]
+    for limit in CONCENTRATIONS:
+        found = properties[limit.field]
+        assert (found["minimum"], found["maximum"]) == (limit.low, limit.high)
 
 
 def test_messages_from_before_version_1_are_understood() -> None:
@@ -263,8 +291,9 @@ fields = st.fixed_dictionaries(
         "timestamp": st.sampled_from(
             [None, "2026-06-01T00:00:00Z", "2026-06-01 00:00:00", "x", "2030-01-01T00:00:00Z", 1]
         ),
-        "ozone": st.sampled_from([None, 1, 2.5, -1, 9_000, "2.5", True, [], {}]),
-        "sulfure_dioxide": st.sampled_from([None, 1, "x"]),
+        "ozone": st.sampled_from([None, 1, 2.5, -1, -11, 9_000, "2.5", True, [], {}]),
+        "carbon_monoxide": st.sampled_from([None, 5, 2_000_000]),
+        "sulfure_dioxide": st.sampled_from([None, 1, -12, "x"]),
         "longitude": st.sampled_from([None, 11.5, 0]),
         "latitude": st.sampled_from([None, 48.1, -91, 0.0]),
         "thing_name": st.sampled_from([None, "a", "b", ""]),
