@@ -39,13 +39,19 @@ READINGS = "readings"
 _ARROW_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
-    "integer": (int,),
+    "integer": (int, float),  # 7.0 is 7
     "number": (int, float),
 }
 _SEPARATORS = ", \t\r\n\ufeff"  # between messages; some texts start with a byte order mark
 # Possessive, as all patterns here: none goes back, so the time is linear for any text.
 _END_OF_OBJECT = re.compile(r"\}\s*+,?+\s*+(?=\{)")
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_TOKEN = re.compile(rf"{_STRING}|[{{}}\[\]]", re.DOTALL)
+_INFINITY = re.compile(rf"{_STRING}|-?Infinity", re.DOTALL)
+_NUMBERS = {"Infinity": "1e999", "-Infinity": "-1e999"}
+
+LONGEST_INTEGER = 640
+"""Digits that every interpreter converts, whatever its settings."""
 
 
 def messages_on(line: str) -> Iterator[str]:
@@ -288,12 +294,17 @@ class MessageParser:
         type_ = self._types[name]
         if type(value) not in _JSON_TYPES[type_]:  # True is an int for isinstance
             return False
-        return type_ != "integer" or -(2**63) <= value < 2**63  # type: ignore[operator]
+        return type_ != "integer" or (
+            -(2**63) <= value < 2**63  # type: ignore[operator]
+            and value == int(value)  # type: ignore[call-overload]
+        )
 
     def _value(self, name: str, value: Any) -> object:
         match self._types[name]:
             case "text":
                 return _valid(value)
+            case "integer":
+                return int(value)
             case "number":
                 try:
                     return float(value)
@@ -332,9 +343,14 @@ _A = {"text": "text", "integer": "a whole number of 64 bits", "number": "a numbe
 def _loaded(text: str) -> Any:
     """Return the value of a JSON text that is not too deep; None if the text is invalid."""
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_int=_integer)
     except ValueError:
         return None
+
+
+def _integer(digits: str) -> int | float:
+    """Return a whole number; of more digits than Python converts, the nearest floating point."""
+    return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
 
 
 def _refuse(constant: str) -> None:
@@ -342,7 +358,11 @@ def _refuse(constant: str) -> None:
 
 
 def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """Return the JSON text of a value; a number that is too large for Python is 1e999."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if "Infinity" not in text:
+        return text
+    return _INFINITY.sub(lambda token: _NUMBERS.get(token[0], token[0]), text)
 
 
 def _plain(value: object) -> str:

@@ -55,13 +55,20 @@ def judge(text: str, arrived: datetime) -> tuple[str | None, dict[str, Any]]:
         return "not_json", {}
     if not isinstance(fields, dict):
         return "not_json", {}
+    if "readings" in fields:
+        return "bad_batch", {}
 
     def has(name: str, *types: type) -> bool:
         value = fields.get(name)
         return value is None or (type(value) in types)
 
     for name in INTEGERS:
-        if not has(name, int) or abs(fields.get(name) or 0) >= 2**63:
+        number = fields.get(name)
+        if (
+            not has(name, int, float)
+            or abs(number or 0) >= 2**63
+            or number != (number and int(number))
+        ):
             return "wrong_type", {}
     if not all(has(name, str) for name in TEXTS):
         return "wrong_type", {}
@@ -75,6 +82,8 @@ def judge(text: str, arrived: datetime) -> tuple[str | None, dict[str, Any]]:
         received = datetime.fromtimestamp(fields["received_at"] / 1000, UTC)
     if not thing:
         return "missing_thing_name", {}
+    if not re.fullmatch("[a-zA-Z0-9:_-]{1,128}", thing):
+        return "bad_thing_name", {}
     if version not in (None, 1):
         return "unknown_version", {}
     if device is not None and device != thing:
@@ -120,8 +129,10 @@ def judge(text: str, arrived: datetime) -> tuple[str | None, dict[str, Any]]:
 def _time(text: str) -> datetime | None:
     if not RFC_3339.fullmatch(text):
         return None
+    leap = re.match(r"\d{4}-(06-30|12-31).23:59:60", text) and text.endswith("Z")
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
+        time = datetime.fromisoformat(text.replace(":60", ":59", 1) if leap else text)
+        time += timedelta(seconds=1 if leap else 0)
+    except (ValueError, OverflowError):
         return None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time

@@ -13,7 +13,7 @@ from contracts.times import utc_time
 from glue_jobs.telemetry.timestamps import time_of, times
 
 OFFSETS = ("", "Z", "+00:00", "-05:30", "+14:00")
-FIRST, LAST = datetime(1, 1, 3), datetime(9999, 12, 29)  # noqa: DTZ001 - of any offset
+FIRST, LAST = datetime(2, 1, 3), datetime(9998, 12, 29)  # noqa: DTZ001 - of any offset
 STAMPS = st.builds(
     "{}{}{}".format,
     st.datetimes(FIRST, LAST).map("{:%4Y-%m-%dT%H:%M:%S}".format),
