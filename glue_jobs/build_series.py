@@ -12,10 +12,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.messages.telemetry import POLLUTANTS
+from contracts.messages.telemetry import POLLUTANTS, THING_NAME
 from contracts.models.forecast_input import HORIZON, CategoryIndex
 from contracts.names import BUILD_SERIES
 from glue_jobs.errors import JobError
@@ -66,7 +66,8 @@ def run(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
     Returns
     -------
     dict
-        Total counts of ``devices``, ``series``, ``trained_series``, ``values`` and ``gaps``;
+        Total counts of ``devices``, ``devices_left_out`` (with names that no thing can have, in
+        older tables), ``series``, ``trained_series``, ``values`` and ``gaps``;
         ``days_read`` (days whose readings were read), ``days_written`` and ``histories_written``;
         the ``first`` and ``last`` hour and the ``cut``.
 
@@ -96,7 +97,9 @@ def _build(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
         )
     worked_off = None if arguments.full else series.progress(_progress(telemetry))
     changed = changed_dates(spark, telemetry, worked_off)
-    means = _means(spark, telemetry, series, changed).cache()
+    everything = _means(spark, telemetry, series, changed).cache()
+    means = everything.where(_has_name()).cache()
+    left_out = everything.where(~_has_name()).select("device_id").distinct().count()
     first, last = _span(means)
     cut = arguments.cut or last + timedelta(hours=1) - HELD_OUT
     wide = on_regular_grid(means, last).cache()
@@ -130,6 +133,7 @@ def _build(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
     devices = by_device.count()
     return {
         "devices": devices,
+        "devices_left_out": left_out,
         "series": devices * len(POLLUTANTS),
         **counts,
         "trained_series": len(trained),
@@ -161,6 +165,11 @@ def _means(
         return fresh
     kept = series.files_of(series.dates - changed)
     return means_of(read(spark, series.uri, kept, SERIES)).unionByName(fresh)
+
+
+def _has_name() -> Column:
+    """Return whether the device has the name of a thing, which becomes a part of a path."""
+    return F.col("device_id").rlike(rf"\A{THING_NAME}\z")
 
 
 def _change(wide: DataFrame, series: Snapshot, changed: set[str] | None, run: str) -> Change:

@@ -26,6 +26,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from contracts.messages.telemetry import THING_NAME, is_thing_name
 from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET, Names
 
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
@@ -88,6 +89,19 @@ JOB_LOCATIONS = {
     },
 }
 """Locations passed to each Glue job as arguments; a run adds its window."""
+
+
+def recent_key(device_id: str) -> str:
+    """Returns the key of a device's last hours below `RECENT`.
+
+    Raises
+    ------
+    ValueError
+        The text is not the name of a device: it might lead out of the folder.
+    """
+    if not is_thing_name(device_id):
+        raise ValueError(f"expected a device's name, {THING_NAME}; got {device_id[:200]!r}")
+    return f"{device_id}.json"
 
 
 def arrival_prefix(arrived: datetime) -> str:

@@ -7,6 +7,7 @@ an entry to `VERSIONS`: the ETL reads all versions listed there.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,11 @@ same values again at another time, so the time decides."""
 
 FieldType = Literal["text", "integer", "number"]
 """Text, a 64-bit integer, or a number: the types that JSON distinguishes."""
+
+THING_NAME = "[a-zA-Z0-9:_-]{1,128}"
+"""Pattern of the names that AWS IoT gives to things; a device has the name of its thing.
+https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThing.html
+"""
 
 STAMPS: Mapping[str, FieldType] = {"thing_name": "text", "received_at": "integer"}
 """Fields that the topic rule adds: the publisher and the arrival time (ms since 1970)."""
@@ -155,6 +161,11 @@ MAX_BATCH_TEXT = 16 * 1024 * 1024
 MAX_PAYLOAD_BYTES = MESSAGE_LIMIT_BYTES - 1024
 """Maximum size of a payload, which limits the readings per batch. Brokers also count the topic and
 the header, so the limit leaves 1 KiB for them."""
+
+
+def is_thing_name(text: str) -> bool:
+    """Returns whether a text is the name of a thing, which is safe as part of a path or topic."""
+    return re.fullmatch(THING_NAME, text) is not None
 
 
 def topic(thing_name: str) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F  # noqa: N812
 
+from contracts.lake.locations import recent_key
 from contracts.messages.telemetry import POLLUTANTS
 from contracts.models.forecast_input import (
     RECENT_HOURS,
@@ -69,7 +70,7 @@ def _writer(
     def write(rows: Iterable[Row]) -> Iterator[int]:
         for row in rows:
             history = recent_history(row, area, categories)
-            uri, text = f"{folder}{history.device_id}.json", history.to_json()
+            uri, text = f"{folder}{recent_key(history.device_id)}", history.to_json()
             if get_object(uri) != text.encode():
                 put_object(uri, text)
                 yield 1

@@ -23,7 +23,13 @@ from contracts.messages.limits import (
     OUT_OF_RANGE,
     Limit,
 )
-from contracts.messages.telemetry import CLOCK_TOLERANCE_HOURS, EARLIEST, IDENTITY, Version
+from contracts.messages.telemetry import (
+    CLOCK_TOLERANCE_HOURS,
+    EARLIEST,
+    IDENTITY,
+    THING_NAME,
+    Version,
+)
 from contracts.times import utc_time
 
 _EARLIEST = utc_time(EARLIEST)
@@ -70,6 +76,14 @@ def rules(versions: tuple[Version, ...]) -> tuple[Rule, ...]:
             "the thing that published the message is unknown",
             lambda messages: _true(pc.not_equal(messages["thing_name"], "")),
             lambda row: "expected thing_name, which the rule adds",
+        ),
+        Rule(
+            "bad_thing_name",
+            "the name is too long for a thing, or has characters that AWS IoT does not allow",
+            lambda messages: _true(
+                pc.match_substring_regex(messages["thing_name"], f"^{THING_NAME}$")
+            ),
+            lambda row: f"expected thing_name as {THING_NAME}; got {row['thing_name'][:200]!r}",
         ),
         Rule(
             "unknown_version",

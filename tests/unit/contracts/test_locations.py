@@ -35,3 +35,10 @@ def test_an_s3_uri_is_split_into_bucket_and_key(bucket: str, key: str) -> None:
 def test_an_invalid_s3_uri_is_rejected(uri: str) -> None:
     with pytest.raises(ValueError, match=f"s3://bucket/key; got '{uri}'"):
         locations.bucket_and_key(uri)
+
+
+def test_the_key_of_a_device_stays_in_its_folder() -> None:
+    assert locations.recent_key("north:1_a-b") == "north:1_a-b.json"
+    for name in ("../../../escaped", "a/b", "a\0b", "x" * 129, "", ".", "ä", "a\n"):
+        with pytest.raises(ValueError, match="expected a device's name"):
+            locations.recent_key(name)

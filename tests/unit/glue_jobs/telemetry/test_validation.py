@@ -87,6 +87,10 @@ REFUSED = [
     (changed(sequence=2**63), "wrong_type", "sequence to be a whole number of 64 bits"),
     (changed(timestamp=1780000000), "wrong_type", "timestamp to be text"),
     (changed(thing_name=GONE), "missing_thing_name", ""),
+    *(
+        (changed(thing_name=name, device_id=name), "bad_thing_name", "expected thing_name as [a-z")
+        for name in ("x" * 129, "../../../escaped", "a\0b", "a/b", "ä", " a", "a\n", "a ")
+    ),
     (changed(schema_version=2), "unknown_version", "expected schema_version 1; got 2"),
     (changed(schema_version=2**40), "unknown_version", "got 1099511627776"),
     (changed(thing_name="south"), "foreign_device", "expected device_id south; got north"),
