@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import reduce
 from typing import Any
 
@@ -18,13 +19,14 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.lake.locations import RAW_RULE_ERRORS, RAW_TELEMETRY
 from contracts.names import TELEMETRY_TO_PARQUET
-from glue_jobs.lake.folders import arrival_folders, size_below, subfolders_of
+from glue_jobs.lake.folders import arrival_folders, subfolders_of
+from glue_jobs.lake.listing import ListedObject, objects_below
 from glue_jobs.runs.arguments import ReportArguments, TelemetryArguments
 from glue_jobs.runs.outcome import reported, run_job
 from glue_jobs.runs.session import spark_session
 from glue_jobs.telemetry.identities import Counts
 from glue_jobs.telemetry.merging import Merged, merge
-from glue_jobs.telemetry.messages import read_messages, read_rule_errors
+from glue_jobs.telemetry.messages import arrived_at, read_messages, read_rule_errors
 from glue_jobs.telemetry.packing import refused_messages
 from glue_jobs.telemetry.quarantine import replace_quarantine
 
@@ -54,11 +56,18 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
         and ``quarantined`` counts the others by reason. ``conflicts`` counts the kept ones that
         contradict another one with the same identity and time. Of all that are not quarantined,
         ``rejected`` counts impossible values, which are null in the lake, and ``late`` the messages
-        that arrived on a later day (UTC) than they were taken.
+        that arrived on a later day (UTC) than they were taken. ``objects`` is the number of objects
+        of the window, of which each has at least one message or one row in quarantine;
+        ``misplaced_objects`` lie beside the folders of hours and are not read.
     """
-    messages = _messages(spark, arguments)
+    arrivals = _arrivals(spark, arguments)
+    objects = {
+        "objects": len(arrivals.telemetry) + len(arrivals.errors),
+        "misplaced_objects": arrivals.misplaced,
+    }
+    messages = _messages(spark, arrivals, arguments)
     if messages is None:
-        return {**_result(0, 0, 0, Merged(0, Counts())), "quarantined": {}}
+        return {**_result(0, 0, 0, Merged(0, Counts())), "quarantined": {}, **objects}
     # One pass over the text; its counts show what must be written. Persisted on disk only, because
     # packed rows are large and would fill the heap.
     packed = messages.persist(StorageLevel.DISK_ONLY)
@@ -84,7 +93,7 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
     packed.unpersist()
     counts = _result(sound, late, rejected, merged)
     counts["read"] += by_reason.total()
-    return {**counts, "quarantined": dict(sorted(by_reason.items()))}
+    return {**counts, "quarantined": dict(sorted(by_reason.items())), **objects}
 
 
 def _result(sound: int, late: int, rejected: int, merged: Merged) -> dict[str, int]:
@@ -101,25 +110,45 @@ def _result(sound: int, late: int, rejected: int, merged: Merged) -> dict[str, i
     }
 
 
-def _messages(spark: SparkSession, arguments: TelemetryArguments) -> DataFrame | None:
+@dataclass(frozen=True)
+class _Arrivals:
+    """Objects of a window in their hours, and the number of those that lie in no hour's folder."""
+
+    telemetry: list[ListedObject]
+    errors: list[ListedObject]
+    misplaced: int
+
+
+def _arrivals(spark: SparkSession, arguments: TelemetryArguments) -> _Arrivals:
     subfolders = subfolders_of(spark)
-    window = arguments.start, arguments.end
+
+    def listed(root: str) -> list[ListedObject]:
+        return objects_below(arrival_folders(subfolders, root, arguments.start, arguments.end))
+
+    places = [listed(root) for root in (arguments.raw_telemetry, arguments.raw_errors)]
+    inside = [[one for one in place if arrived_at(one.uri) is not None] for place in places]
+    return _Arrivals(*inside, misplaced=sum(map(len, places)) - sum(map(len, inside)))
+
+
+def _messages(
+    spark: SparkSession, arrivals: _Arrivals, arguments: TelemetryArguments
+) -> DataFrame | None:
     sources = [
-        (read_messages, arguments.raw_telemetry, RAW_TELEMETRY.prefix),
-        (read_rule_errors, arguments.raw_errors, RAW_RULE_ERRORS.prefix),
+        (read_messages, arrivals.telemetry, RAW_TELEMETRY.prefix),
+        (read_rule_errors, arrivals.errors, RAW_RULE_ERRORS.prefix),
     ]
     found = [
-        read(spark, folders, prefix, buckets=_buckets(spark, folders, window))
-        for read, root, prefix in sources
-        if (folders := arrival_folders(subfolders, root, *window))
+        read(spark, objects, prefix, buckets=_buckets(objects, arguments))
+        for read, objects, prefix in sources
+        if objects
     ]
     return reduce(DataFrame.unionByName, found) if found else None
 
 
-def _buckets(spark: SparkSession, folders: list[str], window: tuple[datetime, datetime]) -> int:
+def _buckets(objects: list[ListedObject], arguments: TelemetryArguments) -> int:
     """Return the number of parts of a day such that a process can hold one part."""
-    days = max(1, (window[1] - window[0]) // timedelta(days=1))
-    size = sum(size_below(spark, folder) for folder in folders)
+    days = max(1, (arguments.end - arguments.start) // timedelta(days=1))
+    size = sum(one.size for one in objects)
     return max(1, math.ceil(size / days / BUCKET_BYTES))
 
 

@@ -27,13 +27,6 @@ def subfolders_of(spark: SparkSession) -> Subfolders:
     return subfolders
 
 
-def size_below(spark: SparkSession, uri: str) -> int:
-    """Return the total bytes of all objects in a folder and below it."""
-    path, files = _path(spark, uri)
-    size: int = files.getContentSummary(path).getLength()
-    return size
-
-
 def delete_folder(spark: SparkSession, uri: str) -> None:
     """Delete a folder with its contents."""
     path, files = _path(spark, uri)

@@ -24,7 +24,13 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from glue_jobs.lake.delta import DataFile
 from glue_jobs.telemetry.identities import Counts, Row, counted, kept, key_of
-from glue_jobs.telemetry.packing import READING, Positions, unpacked
+from glue_jobs.telemetry.packing import (
+    PACKED_ROWS_AT_ONCE,
+    READING,
+    Positions,
+    rows_at_once,
+    unpacked,
+)
 
 _RESULT = pa.schema(
     [
@@ -73,6 +79,7 @@ def write_days(packed: DataFrame, uri: str, run: str) -> WrittenDays:
         Id of the run, for people who inspect the files; each call writes a separate folder.
     """
     folder = f"{run}-{secrets.token_hex(4)}/"
+    rows_at_once(packed.sparkSession, PACKED_ROWS_AT_ONCE)
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         payloads: dict[tuple[str, int], list[bytes]] = defaultdict(list)

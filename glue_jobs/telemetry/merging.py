@@ -22,7 +22,7 @@ from glue_jobs.lake.identity_ranges import days_in_common, note_ranges
 from glue_jobs.lake.tables import READINGS
 from glue_jobs.telemetry.day_files import write_days
 from glue_jobs.telemetry.identities import KEY, Counts, Row, key_of, reconciled
-from glue_jobs.telemetry.packing import READING
+from glue_jobs.telemetry.packing import READING, READINGS_AT_ONCE, rows_at_once
 
 ROWS_PER_FILE = 2_000_000
 """About 40 MB of Parquet."""
@@ -144,6 +144,7 @@ def _steps(
     twice = rows.groupBy(*KEY).count().where("count > 1").persist()
     if not files or twice.isEmpty():
         return None
+    rows_at_once(spark, READINGS_AT_ONCE)
     return (
         _matching(rows, twice, KEY, "left_semi")
         .select("name", *READINGS.names)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -19,11 +20,15 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from contracts.messages.telemetry import VERSIONS, Version, field_types
+from glue_jobs.lake.listing import ListedObject, opened, shared_out
 from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import COLUMNS, packed
 from glue_jobs.telemetry.parsing import MessageParser, is_too_deep, readings_of
-from glue_jobs.telemetry.raw_objects import DamagedObjectError, LongLine, blocks_of_lines, opened
+from glue_jobs.telemetry.raw_objects import DamagedObjectError, LongLine, blocks_of_lines
 from glue_jobs.telemetry.validation import validated
+
+BYTES_PER_TASK = 128 * 1024 * 1024
+"""Bytes of objects, mostly compressed, that one task reads."""
 
 LARGEST_ERROR = 16 * 1024 * 1024
 """Bytes of a rule's error document that are read; a message has up to 128 KiB."""
@@ -37,7 +42,7 @@ ObjectReader = Callable[[MessageParser, str, BinaryIO], Tables]
 
 def read_messages(
     spark: SparkSession,
-    folders: list[str],
+    objects: Sequence[ListedObject],
     key_prefix: str,
     *,
     buckets: int = 1,
@@ -50,19 +55,19 @@ def read_messages(
 
     Parameters
     ----------
-    folders
-        Existing folders of ``YYYY/MM/DD/HH/``.
+    objects
+        At least one object in folders of ``YYYY/MM/DD/HH/``.
     key_prefix
         Prefix before ``YYYY/`` in an object's key, for ``source``.
     buckets
         Number of parts into which a day's devices are split.
     """
-    return _read(spark, folders, Packing(key_prefix, buckets, tuple(versions)), _delivered)
+    return _read(spark, objects, Packing(key_prefix, buckets, tuple(versions)), _delivered)
 
 
 def read_rule_errors(
     spark: SparkSession,
-    folders: list[str],
+    objects: Sequence[ListedObject],
     key_prefix: str,
     *,
     buckets: int = 1,
@@ -73,12 +78,12 @@ def read_rule_errors(
     Most are not JSON. A valid message, whose rule action failed, becomes a reading: its thing is
     read from the topic, and its hour of arrival replaces the missing time stamp.
     """
-    return _read(spark, folders, Packing(key_prefix, buckets, tuple(versions)), _failed)
+    return _read(spark, objects, Packing(key_prefix, buckets, tuple(versions)), _failed)
 
 
 def _delivered(parser: MessageParser, path: str, source: BinaryIO) -> Tables:
     try:
-        for block in blocks_of_lines(source, compressed=path.endswith(".gz")):
+        for block in blocks_of_lines(source, path):
             if isinstance(block, LongLine):
                 yield parser.long_line(block.start, block.length), None
             else:
@@ -119,25 +124,22 @@ class Packing:
 
 
 def _read(
-    spark: SparkSession, folders: list[str], how: Packing, read_object: ObjectReader
+    spark: SparkSession, objects: Sequence[ListedObject], how: Packing, read_object: ObjectReader
 ) -> DataFrame:
     types = field_types(how.versions)
+    total = sum(one.size for one in objects)
+    tasks = max(spark.sparkContext.defaultParallelism, math.ceil(total / BYTES_PER_TASK))
+    shares = shared_out(objects, tasks)
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         parser = MessageParser(types)
         for batch in batches:
-            for path in batch["path"].to_pylist():
-                with opened(path) as source:
-                    yield from rows_of_object(parser, how, read_object, path, source)
+            for number in batch["id"].to_pylist():
+                for uri in shares[number]:
+                    with opened(uri) as source:
+                        yield from rows_of_object(parser, how, read_object, uri, source)
 
-    return (
-        spark.read.format("binaryFile")
-        .option("recursiveFileLookup", True)
-        .load(folders)
-        .where("length > 0")
-        .select("path")
-        .mapInArrow(read, COLUMNS)
-    )
+    return spark.range(0, len(shares), 1, len(shares)).mapInArrow(read, COLUMNS)
 
 
 def rows_of_object(
@@ -146,9 +148,11 @@ def rows_of_object(
     """Yield the packed messages of an object.
 
     No content of an object raises an error here: a message on which this program fails is
-    quarantined alone, and so is the rest of an object. An error of the connection is raised.
+    quarantined alone, and so is the rest of an object. An object without a message has one row. An
+    error of the connection is raised.
     """
     key, arrived = _origin(path)
+    is_empty = True
 
     def rows(messages: pa.Table, thing: str | None) -> Iterator[pa.RecordBatch]:
         table = validated(messages, how.versions, how.key_prefix + key, arrived, thing)
@@ -160,20 +164,32 @@ def rows_of_object(
 
     try:
         for messages, thing in read_object(parser, path, source):
+            is_empty = is_empty and not messages.num_rows
             yield from apart(
                 messages,
                 lambda part: rows(part, thing),  # noqa: B023 - used before the next one
                 lambda part, error: rows_of_failed(part["raw_line"][0].as_py(), error),
             )
+        if is_empty:
+            yield from rows(parser.empty(), None)
     except OSError:  # of the connection: Spark repeats the task
         raise
     except Exception as error:
         yield rows_of_failed("", error)
 
 
-def _origin(path: str) -> tuple[str, datetime]:
+def arrived_at(uri: str) -> datetime | None:
+    """Return the hour in an object's key; None if it lies in no folder of an hour."""
+    key = _KEY.search(uri)
+    try:
+        return key and datetime.strptime(key[1], "%Y/%m/%d/%H").replace(tzinfo=UTC)
+    except ValueError:  # for example month 13
+        return None
+
+
+def _origin(uri: str) -> tuple[str, datetime]:
     """Return the key below the prefix, and its hour of arrival."""
-    key = _KEY.search(path)
-    if key is None:
-        raise ValueError(f"expected an object below YYYY/MM/DD/HH/; got {path}")
-    return key[0], datetime.strptime(key[1], "%Y/%m/%d/%H").replace(tzinfo=UTC)
+    key, arrived = _KEY.search(uri), arrived_at(uri)
+    if key is None or arrived is None:
+        raise ValueError(f"expected an object below YYYY/MM/DD/HH/; got {uri}")
+    return key[0], arrived

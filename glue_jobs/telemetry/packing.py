@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from contracts.lake.arrow_schemas import arrow_schema
 from contracts.lake.tables import QUARANTINE, TELEMETRY
@@ -37,6 +37,10 @@ PACKED = pa.schema(
         ("payload", pa.binary()),
     ]
 )
+PACKED_ROWS_AT_ONCE = 8
+"""Packed rows that Python gets at a time: each has megabytes."""
+READINGS_AT_ONCE = 10_000
+
 READING = arrow_schema(TELEMETRY)
 REFUSED = arrow_schema(QUARANTINE)
 
@@ -108,6 +112,11 @@ def unpacked(payloads: Iterable[bytes]) -> pa.Table:
     return pa.concat_tables(pa.ipc.open_stream(payload).read_all() for payload in payloads)
 
 
+def rows_at_once(spark: SparkSession, rows: int) -> None:
+    """Set how many rows Python gets at a time, in what Spark computes from now on."""
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", rows)
+
+
 def refused_messages(packed_messages: DataFrame) -> DataFrame:
     """Return messages for quarantine: columns of `QUARANTINE`, and ``date``, the day of arrival."""
 
@@ -118,6 +127,7 @@ def refused_messages(packed_messages: DataFrame) -> DataFrame:
                 dates = pa.repeat(pa.scalar(date), rows.num_rows)
                 yield from rows.append_column("date", dates).to_batches()
 
+    rows_at_once(packed_messages.sparkSession, PACKED_ROWS_AT_ONCE)
     columns = ", ".join(f"{name} string" for name in (*REFUSED.names, "date"))
     return (
         packed_messages.where("reason IS NOT NULL")

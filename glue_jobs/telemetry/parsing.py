@@ -206,6 +206,10 @@ class MessageParser:
         """Return the row of a line that was too long to be read."""
         return self._table([_too_large(start.decode("utf-8", "replace"), f"{length:,} bytes")])
 
+    def empty(self) -> pa.Table:
+        """Return the row that represents an object without any message."""
+        return self._table([_refused("", "empty_object", "expected messages; got none")])
+
     def damaged(self, detail: str) -> pa.Table:
         """Return the row that represents the unreadable part of an object."""
         return self._table([_refused("", "damaged_object", detail)])

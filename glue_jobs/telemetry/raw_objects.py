@@ -8,10 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import BinaryIO
-
-import pyarrow.fs
 
 BLOCK = 4 * 1024 * 1024
 """Bytes of text that are processed at a time."""
@@ -23,7 +20,9 @@ KEPT_OF_A_LINE = 1024 * 1024
 """Bytes kept of a longer line."""
 
 _WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
+_GZIP = b"\x1f\x8b"
 _PADDING = b"\0"  # gzip allows it at the end
+_BLANK = b" \t\r\n\xef\xbb\xbf"  # with the bytes of a byte order mark
 
 
 class DamagedObjectError(ValueError):
@@ -38,29 +37,11 @@ class LongLine:
     length: int
 
 
-def opened(path: str) -> BinaryIO:
-    """Open an object for reading; the path is a URI as Spark writes it, not encoded."""
-    scheme, _, place = path.partition(":")
-    place = place.lstrip("/")
-    if scheme == "file":
-        files, place = _files("file:///"), f"/{place}"
-    else:
-        files = _files(f"s3://{place.partition('/')[0]}")
-    return files.open_input_stream(place, compression=None)  # not by the name of the object
-
-
-@cache
-def _files(uri: str) -> pyarrow.fs.FileSystem:
-    return pyarrow.fs.FileSystem.from_uri(uri)[0]
-
-
-def blocks_of_lines(source: BinaryIO, compressed: bool) -> Iterator[bytes | LongLine]:
+def blocks_of_lines(source: BinaryIO, name: str) -> Iterator[bytes | LongLine]:
     """Yield whole lines of an object in blocks of about `BLOCK` bytes.
 
-    Parameters
-    ----------
-    compressed
-        Whether the object consists of one or more gzip members.
+    An object is decompressed if it begins as gzip does. If only its name ends in ``.gz``, it is
+    decompressed too, unless it begins with a message: then something has decompressed it before.
 
     Raises
     ------
@@ -70,7 +51,10 @@ def blocks_of_lines(source: BinaryIO, compressed: bool) -> Iterator[bytes | Long
     """
     damage = None
     line = _OpenLine()
-    pieces = _inflated(source) if compressed else _read(source)
+    first = source.read(BLOCK)
+    is_text = first.lstrip(_BLANK).startswith(b"{")
+    compressed = first.startswith(_GZIP) or (name.endswith(".gz") and not is_text)
+    pieces = _inflated(first, source) if compressed else _read(first, source)
     try:
         for piece in pieces:
             end = piece.find(b"\n") + 1
@@ -129,13 +113,14 @@ def _if_any(text: bytes) -> Iterator[bytes]:
         yield text
 
 
-def _read(source: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: source.read(BLOCK), b"")
+def _read(first: bytes, source: BinaryIO) -> Iterator[bytes]:
+    yield from _if_any(first)
+    yield from iter(lambda: source.read(BLOCK), b"")
 
 
-def _inflated(source: BinaryIO) -> Iterator[bytes]:
+def _inflated(first: bytes, source: BinaryIO) -> Iterator[bytes]:
     """Yield the content of gzip members, up to a damaged place."""
-    content = b""
+    content = first
     while content := _behind_padding(content, source):
         member = zlib.decompressobj(_WITH_GZIP_HEADER)
         pending = False  # whether the last call was limited by the size of its result

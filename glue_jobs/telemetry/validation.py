@@ -23,6 +23,7 @@ from glue_jobs.telemetry.rules import rules, within
 
 _OF_THE_PARSER = {
     "damaged_object": "the object is truncated or damaged; its readable part was read",
+    "empty_object": "the object has no message",
     ETL_ERROR: "the ETL failed on the message or object; `detail` has the error",
     "too_large": "the message is longer than any that AWS IoT delivers",
     "too_deep": "objects and lists are nested too deeply",

@@ -185,6 +185,7 @@ class Reference:
     def __init__(self, raw: Path, errors: Path) -> None:
         self._duckdb = duckdb.connect(config={"threads": 1})
         self._damaged: list[tuple[str, str]] = []
+        self._sources: set[str] = set()
         self._duckdb.execute("CREATE TABLE objects (source text, hour bigint, text text)")
         self._duckdb.execute("CREATE TABLE errors (source text, hour bigint, document json)")
         for path in sorted(raw.rglob("*.gz")):
@@ -203,7 +204,11 @@ class Reference:
     def quarantine(self) -> list[tuple[str, str]]:
         """Return reason and source of each invalid message, sorted."""
         refused = "SELECT reason, source FROM judged WHERE reason IS NOT NULL"
-        return sorted(self._duckdb.execute(refused).fetchall() + self._damaged)
+        rows = self._duckdb.execute(refused).fetchall() + self._damaged
+        found = {source for _, source in rows}
+        read = self._duckdb.execute("SELECT DISTINCT source FROM judged").fetchall()
+        empty = self._sources - found - {source for (source,) in read}
+        return sorted(rows + [("empty_object", source) for source in empty])
 
     @property
     def sound(self) -> int:
@@ -215,6 +220,7 @@ class Reference:
         return int(counted[0])
 
     def _add(self, table: str, source: str, text: str) -> None:
+        self._sources.add(source)
         year, month, day, hour = source.split("/")[-5:-1]
         self._duckdb.execute(
             f"INSERT INTO {table} VALUES (?, epoch_us(?::timestamp), ?)",

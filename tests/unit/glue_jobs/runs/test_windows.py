@@ -22,6 +22,8 @@ HOUR = timedelta(hours=1)
 NOTHING: dict[str, Any] = {
     **dict.fromkeys(("read", "kept", "duplicates", "merged", "conflicts", "rejected", "late"), 0),
     "quarantined": {},
+    "objects": 0,
+    "misplaced_objects": 0,
 }
 """Counts of a run without messages."""
 
@@ -85,7 +87,7 @@ def test_a_window_replaces_only_its_own_quarantine(lake: Lake) -> None:
     assert lake.quarantine() == [("first", keys[0]), ("second", keys[1])]
     lake.land("y", [message(1)], TEN + HOUR)  # as if an improved parser accepted it
     counts = lake.run(TEN + HOUR, TEN + 2 * HOUR)
-    assert counts == NOTHING | {"read": 1, "duplicates": 1, "late": 1}
+    assert counts == NOTHING | {"read": 1, "duplicates": 1, "late": 1, "objects": 1}
     assert lake.quarantine() == [("first", keys[0])]
     assert second.exists()
     lake.land("x", [message(2)], TEN)
@@ -172,4 +174,30 @@ def test_an_old_devices_pollutants_are_one_reading_and_a_reused_boot_id_loses_no
     ]
     lake.land("reused", [json.dumps(one) for one in days], TEN)
     counts = lake.run(TEN, TEN + HOUR)
-    assert counts == NOTHING | {"read": 11, "kept": 9, "merged": 2, "late": 11}
+    assert counts == NOTHING | {"read": 11, "kept": 9, "merged": 2, "late": 11, "objects": 2}
+
+
+def test_every_object_ends_in_a_count_whatever_its_name(lake: Lake) -> None:
+    def line(sequence: int) -> bytes:
+        fields = {"schema_version": 1, "device_id": "n", "boot_id": "b", "thing_name": "n"}
+        taken = {"timestamp": "2026-06-03T09:00:00Z", "ozone": 5}
+        return json.dumps(fields | taken | {"sequence": sequence}).encode()
+
+    folder = lake.root / "raw" / arrival_prefix(TEN)
+    folder.mkdir(parents=True)
+    names = ("a", "_a.gz", ".b.gz", "c d%20#?.gz", "e.parquet")
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(gzip.compress(line(number)))
+    (folder / "plain.gz").write_bytes(line(len(names)))
+    (folder / "nul").write_bytes(b"\0" * 100)
+    (folder / "nul.gz").write_bytes(b"\0" * 100)
+    (folder / "nothing").write_bytes(b"")
+    (folder.parent / "stray.gz").write_bytes(gzip.compress(line(99)))
+    counts = lake.run(TEN, TEN + HOUR)
+    assert counts["quarantined"] == {"empty_object": 2, "not_json": 1}
+    assert (counts["kept"], counts["objects"]) == (len(names) + 1, 9)
+    day = TEN.replace(hour=0)
+    counts = lake.run(day, day + timedelta(days=1))
+    assert (counts["objects"], counts["misplaced_objects"]) == (9, 1)
+    assert (counts["kept"], counts["duplicates"]) == (0, len(names) + 1)
+    assert len(lake.quarantine()) == 3

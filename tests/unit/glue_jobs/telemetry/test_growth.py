@@ -134,7 +134,7 @@ def test_joining_a_line_of_many_pieces_takes_linear_time(
     def read(size: int) -> None:
         content = b"x" * (size * 1_000)
         source = io.BytesIO(gzip.compress(content, 1) if compressed else content)
-        (line,) = blocks_of_lines(source, compressed)
+        (line,) = blocks_of_lines(source, "object")
         assert line == content
 
     assert ratio(read, 200) < GROWTH * 4  # quadratic: 16 times
@@ -146,7 +146,7 @@ def test_lines_around_a_long_one_are_kept(length: int, monkeypatch: pytest.Monke
     monkeypatch.setattr(raw_objects, "LONGEST_LINE", 1_000)
     monkeypatch.setattr(raw_objects, "KEPT_OF_A_LINE", 50)
     for content in (b"a\n" + b"x" * length + b"\nb\n", b"a\n" + b"x" * length):
-        blocks = list(blocks_of_lines(io.BytesIO(content), compressed=False))
+        blocks = list(blocks_of_lines(io.BytesIO(content), "object"))
         text = b"".join(b for b in blocks if isinstance(b, bytes))
         long = [b for b in blocks if isinstance(b, LongLine)]
         if long:

@@ -238,7 +238,7 @@ def test_an_unexpected_error_on_a_line_or_in_the_fast_parser_spares_the_other_li
 def test_an_unexpected_error_on_an_object_keeps_what_was_read_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def blocks(source: Any, compressed: bool) -> Any:
+    def blocks(source: Any, name: str) -> Any:
         yield f"{line()}\n".encode()
         raise Fault("broken")
 
@@ -258,3 +258,12 @@ def test_items_that_fail_are_alone_and_the_others_together(items: list[int]) -> 
 def test_the_hour_of_the_object_is_the_arrival() -> None:
     _, (row,) = read(line().encode())
     assert row["received_at"] == datetime(2026, 6, 3, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \r\n", b",", gzip.compress(b""), b"\0" * 9])
+@pytest.mark.parametrize("name", ["object.gz", "object", "_a.gz", ".b.gz"])
+def test_every_object_has_a_row(content: bytes, name: str) -> None:
+    counts, (row,) = read(content, name)
+    assert set(counts) <= {"empty_object", "not_json", "damaged_object"}
+    assert row["source"] == f"telemetry/2026/06/03/10/{name}"
+    assert read_error(content)[0].total() == 1

@@ -22,19 +22,22 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raw_objects, "BLOCK", 1_000)
 
 
-def read(content: bytes, compressed: bool = True) -> tuple[list[bytes], str]:
+def read(content: bytes, name: str = "object.gz") -> tuple[list[bytes], str]:
     """Return the blocks of an object, and the message about its damage."""
     blocks: list[bytes] = []
     try:
-        blocks.extend(blocks_of_lines(io.BytesIO(content), compressed))
+        blocks.extend(blocks_of_lines(io.BytesIO(content), name))
     except DamagedObjectError as damage:
         return blocks, str(damage)
     return blocks, ""
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_blocks_are_whole_lines(compressed: bool) -> None:
-    blocks, damage = read(gzip.compress(TEXT) if compressed else TEXT, compressed)
+@pytest.mark.parametrize("name", ["object.gz", "object", "_a.gz", ".b.gz", "x.jsonl"])
+def test_blocks_are_whole_lines_whatever_the_name_of_the_object(
+    compressed: bool, name: str
+) -> None:
+    blocks, damage = read(gzip.compress(TEXT) if compressed else TEXT, name)
     assert damage == ""
     assert len(blocks) > 10
     assert all(block.endswith(b"\n") for block in blocks[:-1])
@@ -80,3 +83,11 @@ def test_everything_before_the_damage_of_an_object_is_read() -> None:
     blocks, damage = read(bytes(content))
     assert damage
     assert b"".join(blocks)[:10_000] == TEXT[:10_000]
+
+
+def test_what_only_looks_like_gzip_by_its_name_is_read_or_damaged() -> None:
+    blocks, damage = read(b"  " + TEXT)
+    assert (b"".join(blocks), damage) == (b"  " + TEXT, "")
+    assert "incorrect header check" in read(b"garbage")[1]
+    assert read(b"\0" * 5_000) == ([], "")
+    assert b"".join(read(b"\0" * 5_000, "object")[0]) == b"\0" * 5_000

@@ -39,7 +39,7 @@ LEGACY = {
     "thing_name": "old",
 }
 GONE = object()
-OF_OBJECTS = {"damaged_object", "etl_error"}
+OF_OBJECTS = {"damaged_object", "empty_object", "etl_error"}
 """Reasons that a single message does not have."""
 
 
