@@ -168,7 +168,7 @@ def test_the_order_of_windows_does_not_matter(tmp_path: Path) -> None:
         merged = [table.merged(*window) for window in order]
         assert sum(one.rows for one in merged) == len(table.rows("ozone"))
         assert table.merged(*some).rows == 0
-    everything = Table(tmp_path / "at once")
+    everything = Table(tmp_path / "everything")
     everything.merge(*some)
     columns = ("device_id", "boot_id", "sequence", "timestamp", "received_at", "ozone")
 
