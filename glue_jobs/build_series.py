@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.messages.telemetry import POLLUTANTS, THING_NAME
+from contracts.messages.telemetry import CLOCK_TOLERANCE_HOURS, POLLUTANTS, THING_NAME
 from contracts.models.forecast_input import HORIZON, CategoryIndex
 from contracts.names import BUILD_SERIES
 from glue_jobs.errors import JobError
@@ -67,7 +67,8 @@ def run(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
     -------
     dict
         Total counts of ``devices``, ``devices_left_out`` (with names that no thing can have, in
-        older tables), ``series``, ``trained_series``, ``values`` and ``gaps``;
+        older tables), ``hours_left_out`` (of them, before the longest history, or in the future),
+        ``series``, ``trained_series``, ``values`` and ``gaps``;
         ``days_read`` (days whose readings were read), ``days_written`` and ``histories_written``;
         the ``first`` and ``last`` hour and the ``cut``.
 
@@ -98,9 +99,15 @@ def _build(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
     worked_off = None if arguments.full else series.progress(_progress(telemetry))
     changed = changed_dates(spark, telemetry, worked_off)
     everything = _means(spark, telemetry, series, changed).cache()
-    means = everything.where(_has_name()).cache()
-    left_out = everything.where(~_has_name()).select("device_id").distinct().count()
+    latest = datetime.now(UTC) + timedelta(hours=CLOCK_TOLERANCE_HOURS)
+    sound = everything.where(_has_name() & (F.col("hour") <= F.lit(latest)))
+    _, last = _span(sound)
+    means = sound.where(F.col("hour") >= F.lit(_first_day(last, arguments.max_history))).cache()
     first, last = _span(means)
+    left_out = {
+        "devices_left_out": everything.where(~_has_name()).select("device_id").distinct().count(),
+        "hours_left_out": everything.count() - means.count(),
+    }
     cut = arguments.cut or last + timedelta(hours=1) - HELD_OUT
     wide = on_regular_grid(means, last).cache()
     by_device = histories(wide).cache()
@@ -133,7 +140,7 @@ def _build(spark: SparkSession, arguments: SeriesArguments) -> dict[str, Any]:
     devices = by_device.count()
     return {
         "devices": devices,
-        "devices_left_out": left_out,
+        **left_out,
         "series": devices * len(POLLUTANTS),
         **counts,
         "trained_series": len(trained),
@@ -165,6 +172,11 @@ def _means(
         return fresh
     kept = series.files_of(series.dates - changed)
     return means_of(read(spark, series.uri, kept, SERIES)).unionByName(fresh)
+
+
+def _first_day(last: datetime, max_history: timedelta) -> datetime:
+    """Return the first hour of the series: a day's start, so that a day is dropped as a whole."""
+    return (last - max_history).replace(hour=0)
 
 
 def _has_name() -> Column:

@@ -138,7 +138,13 @@ def _messages(
         (read_rule_errors, arrivals.errors, RAW_RULE_ERRORS.prefix),
     ]
     found = [
-        read(spark, objects, prefix, buckets=_buckets(objects, arguments))
+        read(
+            spark,
+            objects,
+            prefix,
+            buckets=_buckets(objects, arguments),
+            max_age=arguments.max_reading_age,
+        )
         for read, objects, prefix in sources
         if objects
     ]

@@ -131,6 +131,7 @@ class Glue(Table):
     crawler_schedule: Schedule
     compaction_schedule: Schedule
     channel_format: Annotated[str, one_of(*CHANNEL_FORMATS)]
+    max_history_days: int = Field(ge=1)
 
 
 class Quality(Table):
@@ -138,6 +139,7 @@ class Quality(Table):
 
     max_quarantined_share: Real = Field(ge=0, le=1)
     least_messages: int = Field(ge=0)
+    max_reading_age_days: int = Field(ge=1)
     alarm_without_run_hours: Annotated[
         int, Field(ge=0, le=24), Because("CloudWatch's longest period")
     ]

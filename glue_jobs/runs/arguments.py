@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from contracts.times import utc_time
 
 HOUR = timedelta(hours=1)
 CLOSED_AFTER = timedelta(days=2)
+MAX_READING_AGE = timedelta(days=400)
+MAX_HISTORY = timedelta(days=1100)
 SAFE_RETENTION = timedelta(days=7)
 """Longer than any run or query takes; also Delta's own limit."""
 
@@ -89,6 +92,8 @@ class TelemetryArguments:
         Arrival window ``[start, end)``.
     run_id
         AWS Glue's id of the run.
+    max_reading_age
+        Age at arrival above which a reading is of a clock that was not set.
     """
 
     raw_telemetry: str
@@ -98,6 +103,7 @@ class TelemetryArguments:
     start: datetime
     end: datetime
     run_id: str
+    max_reading_age: timedelta = MAX_READING_AGE
 
     @classmethod
     def of(cls, argv: list[str]) -> TelemetryArguments:
@@ -106,10 +112,10 @@ class TelemetryArguments:
         Raises
         ------
         ValueError
-            A time is not ISO 8601, or the window is empty.
+            A time is not ISO 8601, the window is empty, or a number of days is invalid.
         """
         folders = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
-        options = getResolvedOptions(argv, [*folders, "start", "end"])
+        options = _options(argv, [*folders, "start", "end"], ["max_reading_age_days"])
         start, end = (_time(options, name) for name in ("start", "end"))
         if start >= end:
             raise ValueError(f"expected --start before --end; got {start} and {end}")
@@ -118,6 +124,7 @@ class TelemetryArguments:
             start=start,
             end=end,
             run_id=_run_id(options),
+            max_reading_age=_days(options, "max_reading_age_days", MAX_READING_AGE),
         )
 
 
@@ -140,6 +147,8 @@ class SeriesArguments:
         Whether to rebuild everything from all readings, regardless of earlier runs.
     run_id
         AWS Glue's id of the run.
+    max_history
+        Length of the series before the last hour; earlier hours are left out.
     """
 
     telemetry: str
@@ -150,6 +159,7 @@ class SeriesArguments:
     channel_format: str
     full: bool
     run_id: str
+    max_history: timedelta = MAX_HISTORY
 
     @classmethod
     def of(cls, argv: list[str]) -> SeriesArguments:
@@ -161,7 +171,7 @@ class SeriesArguments:
             ``--cut`` is not an hour in ISO 8601, or another argument has an unknown value.
         """
         folders = ("telemetry", "series", "channels", "recent")
-        options = _options(argv, folders, ("cut", "channel_format", "full"))
+        options = _options(argv, folders, ("cut", "channel_format", "full", "max_history_days"))
         cut = _time(options, "cut") if "cut" in options else None
         if cut is not None and (cut.minute, cut.second, cut.microsecond) != (0, 0, 0):
             raise ValueError(f"expected --cut at a full hour; got {cut}")
@@ -171,6 +181,7 @@ class SeriesArguments:
             channel_format=_word(options, "channel_format", CHANNEL_FORMATS),
             full=_word(options, "full", ("false", "true")) == "true",
             run_id=_run_id(options),
+            max_history=_days(options, "max_history_days", MAX_HISTORY),
         )
 
 
@@ -255,6 +266,16 @@ def _hours(options: dict[str, str], name: str, default: timedelta) -> timedelta:
     if not 0 <= hours < float("inf"):
         raise ValueError(f"expected --{name} of 0 or more; got {options[name]!r}")
     return hours * HOUR
+
+
+def _days(options: dict[str, str], name: str, default: timedelta) -> timedelta:
+    """Return a whole number of days, at least one, that a time in this century can be moved by."""
+    if name not in options:
+        return default
+    text = options[name]
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", text):
+        raise ValueError(f"expected --{name} from 1 to 999999; got {text!r}")
+    return timedelta(days=int(text))
 
 
 def _folder(uri: str) -> str:

@@ -13,14 +13,15 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from contracts.messages.telemetry import VERSIONS, Version, field_types
+from contracts.messages.telemetry import VERSIONS, field_types
 from glue_jobs.lake.listing import ListedObject, opened, shared_out
+from glue_jobs.runs.arguments import MAX_READING_AGE
 from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import COLUMNS, packed
 from glue_jobs.telemetry.parsing import MessageParser, is_too_deep, readings_of
@@ -46,7 +47,7 @@ def read_messages(
     key_prefix: str,
     *,
     buckets: int = 1,
-    versions: Iterable[Version] = VERSIONS,
+    max_age: timedelta = MAX_READING_AGE,
 ) -> DataFrame:
     """Read messages from Firehose's objects.
 
@@ -61,8 +62,10 @@ def read_messages(
         Prefix before ``YYYY/`` in an object's key, for ``source``.
     buckets
         Number of parts into which a day's devices are split.
+    max_age
+        Age at arrival above which a reading is quarantined.
     """
-    return _read(spark, objects, Packing(key_prefix, buckets, tuple(versions)), _delivered)
+    return _read(spark, objects, Packing(key_prefix, buckets, max_age), _delivered)
 
 
 def read_rule_errors(
@@ -71,14 +74,14 @@ def read_rule_errors(
     key_prefix: str,
     *,
     buckets: int = 1,
-    versions: Iterable[Version] = VERSIONS,
+    max_age: timedelta = MAX_READING_AGE,
 ) -> DataFrame:
     """Read messages that the topic rule could not deliver, from its error documents.
 
     Most are not JSON. A valid message, whose rule action failed, becomes a reading: its thing is
     read from the topic, and its hour of arrival replaces the missing time stamp.
     """
-    return _read(spark, objects, Packing(key_prefix, buckets, tuple(versions)), _failed)
+    return _read(spark, objects, Packing(key_prefix, buckets, max_age), _failed)
 
 
 def _delivered(parser: MessageParser, path: str, source: BinaryIO) -> Tables:
@@ -120,13 +123,13 @@ class Packing:
 
     key_prefix: str
     buckets: int
-    versions: tuple[Version, ...]
+    max_age: timedelta = MAX_READING_AGE
 
 
 def _read(
     spark: SparkSession, objects: Sequence[ListedObject], how: Packing, read_object: ObjectReader
 ) -> DataFrame:
-    types = field_types(how.versions)
+    types = field_types(VERSIONS)
     total = sum(one.size for one in objects)
     tasks = max(spark.sparkContext.defaultParallelism, math.ceil(total / BYTES_PER_TASK))
     shares = shared_out(objects, tasks)
@@ -155,7 +158,8 @@ def rows_of_object(
     is_empty = True
 
     def rows(messages: pa.Table, thing: str | None) -> Iterator[pa.RecordBatch]:
-        table = validated(messages, how.versions, how.key_prefix + key, arrived, thing)
+        source = how.key_prefix + key
+        table = validated(messages, VERSIONS, source, arrived, thing, max_age=how.max_age)
         yield from packed(table, how.buckets)
 
     def rows_of_failed(text: str, error: Exception) -> pa.RecordBatch:

@@ -62,11 +62,11 @@ class Rule:
     complaint: Callable[[Row], str]
 
 
-def rules(versions: tuple[Version, ...]) -> tuple[Rule, ...]:
+def rules(versions: tuple[Version, ...], max_age: timedelta) -> tuple[Rule, ...]:
     """Return the rules for messages of some versions.
 
     Messages have the columns of a reading; ``timestamp`` is null if the text ``written`` is not a
-    time.
+    time, and ``arrived`` is the hour of their object.
     """
     known = {version.number: version for version in versions}
     numbers = [number for number in known if number is not None]
@@ -130,6 +130,19 @@ def rules(versions: tuple[Version, ...]) -> tuple[Rule, ...]:
                 pc.greater_equal(messages["timestamp"], pa.scalar(_EARLIEST, TIME))
             ),
             lambda row: f"expected timestamp from {EARLIEST} on; got {row['written']}",
+        ),
+        Rule(
+            "too_old",
+            "the clock was not set, or the reading waited for too long",
+            lambda messages: _true(
+                pc.less_equal(
+                    pc.subtract(messages["arrived"], messages["timestamp"]), pa.scalar(max_age)
+                )
+            ),
+            lambda row: (
+                f"expected timestamp at most {max_age.days} days before its arrival at "
+                f"{row['arrived']:%Y-%m-%dT%H:%M:%SZ}; got {row['written']}"
+            ),
         ),
         Rule(
             "in_the_future",

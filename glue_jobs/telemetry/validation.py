@@ -6,7 +6,7 @@ The rules check many messages at once; only the details of invalid ones are writ
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 
 import numpy as np
@@ -17,9 +17,10 @@ from contracts.lake.arrow_schemas import TIME, arrow_schema
 from contracts.lake.tables import QUARANTINE, TELEMETRY
 from contracts.messages.limits import CONCENTRATIONS
 from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version
+from glue_jobs.runs.arguments import MAX_READING_AGE
 from glue_jobs.telemetry.nets import ETL_ERROR
 from glue_jobs.telemetry.parsing import KEPT_TEXT
-from glue_jobs.telemetry.rules import rules, within
+from glue_jobs.telemetry.rules import Rule, rules, within
 
 _OF_THE_PARSER = {
     "damaged_object": "the object is truncated or damaged; its readable part was read",
@@ -31,13 +32,15 @@ _OF_THE_PARSER = {
     "bad_batch": "readings is not a list of objects",
     "wrong_type": "a field has a value of another type, such as text in a number",
 }
-REASONS = _OF_THE_PARSER | {rule.reason: rule.meaning for rule in rules(VERSIONS)}
+REASONS = _OF_THE_PARSER | {rule.reason: rule.meaning for rule in rules(VERSIONS, MAX_READING_AGE)}
 """Reasons for quarantine; a message with several faults has the first one."""
 
 KEPT_DETAIL = 2 * 1024
 """Characters of a detail that are kept."""
 
-_LAST_STAMP = 253_402_300_799_999  # end of the year 9999, the last one in Python
+STAMP_TOLERANCE = timedelta(days=2)
+"""Time after an object's hour within which the rule received its messages. Delivery takes up to 24
+hours; a later stamp is not the rule's, and the object's hour replaces it."""
 
 VALIDATED = pa.schema([*arrow_schema(TELEMETRY), *arrow_schema(QUARANTINE), ("arrived", TIME)])
 """Columns of a validated message: the reading, ``source`` (object key), ``reason`` (null for a
@@ -50,6 +53,8 @@ def validated(
     source: str,
     arrived: datetime,
     published_by: str | None,
+    *,
+    max_age: timedelta = MAX_READING_AGE,
 ) -> pa.Table:
     """Validate the messages of one object.
 
@@ -61,6 +66,8 @@ def validated(
         Key of the object, and the hour in it.
     published_by
         The publishing thing, if known from the topic; None if the rule has stamped the messages.
+    max_age
+        Age at arrival above which a reading is quarantined.
 
     Returns
     -------
@@ -73,7 +80,8 @@ def validated(
     received: pa.Array = pa.repeat(pa.scalar(arrived, TIME), count)
     if published_by is None:
         stamped = stamps.cast(pa.timestamp("ms", "UTC")).cast(TIME, safe=False)
-        received = pc.if_else(within(stamps, 0, _LAST_STAMP, null=False), stamped, received)
+        latest = int((arrived + STAMP_TOLERANCE).timestamp() * 1000)
+        received = pc.if_else(within(stamps, 0, latest, null=False), stamped, received)
     else:
         thing = pa.repeat(pa.scalar(published_by, pa.string()), count)
     found: dict[str, pa.Array] = {
@@ -85,10 +93,11 @@ def validated(
         "timestamp": messages["taken_at"],
         "thing_name": thing,
         "received_at": received,
+        "arrived": pa.repeat(pa.scalar(arrived, TIME), count),
         "reason": messages["fault"],
         "detail": messages["fault_detail"],
     }
-    found |= _verdicts(pa.table(found), versions)
+    found |= _verdicts(pa.table(found), rules(versions, max_age))
     found |= _rejected(found)
     refused = pc.is_valid(found["reason"])
     found |= {
@@ -97,7 +106,6 @@ def validated(
         "schema_version": pc.if_else(refused, None, found["schema_version"]).cast(pa.int32()),
         **(_bounded(found, refused) if pc.any(refused).as_py() else {"raw_line": pa.nulls(count)}),
         "source": pa.repeat(pa.scalar(source, pa.string()), count),
-        "arrived": pa.repeat(pa.scalar(arrived, TIME), count),
     }
     return pa.table([found[name] for name in VALIDATED.names], VALIDATED).combine_chunks()
 
@@ -144,9 +152,8 @@ def _rejected(found: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
     } | {"rejected": pa.array(texts, VALIDATED.field("rejected").type)}
 
 
-def _verdicts(messages: pa.Table, versions: tuple[Version, ...]) -> dict[str, pa.Array]:
+def _verdicts(messages: pa.Table, kept: tuple[Rule, ...]) -> dict[str, pa.Array]:
     """Return columns ``reason`` and ``detail``, including the parser's; none if all are valid."""
-    kept = rules(versions)
     holds = [rule.holds(messages) for rule in kept]
     sound = reduce(pc.and_, holds, pc.is_null(messages["reason"]))
     if pc.all(sound, min_count=0).as_py():  # without messages, the code below crashes pyarrow

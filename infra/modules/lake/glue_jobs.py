@@ -162,9 +162,20 @@ class GlueJobs(Construct):
                     f"--{name}": place.uri(names)
                     for name, place in locations.JOB_LOCATIONS[job].items()
                 },
-                **({"--channel_format": glue.channel_format} if job == BUILD_SERIES else {}),
+                **self._options(job),
             },
         )
+
+    def _options(self, job: str) -> dict[str, str]:
+        """Returns the settings that only one job has as arguments."""
+        if job == TELEMETRY_TO_PARQUET:
+            return {"--max_reading_age_days": str(self._quality.max_reading_age_days)}
+        if job == BUILD_SERIES:
+            return {
+                "--channel_format": self._glue.channel_format,
+                "--max_history_days": str(self._glue.max_history_days),
+            }
+        return {}
 
     def _nightly(self, compact: GlueJob, schedule: str) -> None:
         GlueTrigger(

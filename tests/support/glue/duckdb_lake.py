@@ -140,6 +140,7 @@ SELECT * REPLACE ({_KEPT}), CASE
     WHEN written IS NULL THEN 'missing_time'
     WHEN taken_at IS NULL THEN 'bad_time'
     WHEN taken_at < epoch_us('2000-01-01'::timestamp) THEN 'before_2000'
+    WHEN hour - taken_at > 400 * 24 * 3_600_000_000 THEN 'too_old'
     WHEN taken_at > received + 24 * 3_600_000_000 THEN 'in_the_future'
     WHEN longitude_ = 0 AND latitude_ = 0 THEN 'no_position'
     WHEN sequence < 0 OR abs(longitude_) > 180 OR abs(latitude_) > 90 THEN 'out_of_range'

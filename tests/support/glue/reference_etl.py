@@ -47,7 +47,9 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def judge(text: str, arrived: datetime) -> tuple[str | None, dict[str, Any]]:
+def judge(
+    text: str, arrived: datetime, max_age: timedelta = timedelta(days=400)
+) -> tuple[str | None, dict[str, Any]]:
     """Return the reason for quarantine, or None and the reading."""
     try:
         fields = json.loads(text, parse_constant=_no_constant)
@@ -97,6 +99,8 @@ def judge(text: str, arrived: datetime) -> tuple[str | None, dict[str, Any]]:
         return "bad_time", {}
     if taken < datetime(2000, 1, 1, tzinfo=UTC):
         return "before_2000", {}
+    if arrived - taken > max_age:
+        return "too_old", {}
     if taken > received + timedelta(days=1):
         return "in_the_future", {}
     longitude, latitude = fields.get("longitude"), fields.get("latitude")

@@ -235,3 +235,28 @@ def test_a_lake_without_a_value_has_no_series(tmp_path: Path) -> None:
     lake.arrive([("ash", START, None)])
     with pytest.raises(JobError, match="no reading in the lake has a value"):
         lake.run()
+
+
+def test_wrong_times_and_names_neither_stretch_the_grid_nor_leave_the_folder(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(tmp_path / "deep" / "er" / "lake")
+    lake.arrive(("ash", START + n * HOUR, 1.0) for n in range(48))
+    lake.arrive(
+        [
+            ("ash", START - timedelta(days=9_000), 5.0),
+            ("../../../escaped", START, 3.0),
+            ("x" * 300, START, 3.0),
+            ("beech", datetime.now(UTC) + timedelta(days=10), 7.0),
+        ]
+    )
+    counts = lake.run("--max_history_days", "30")
+    assert (counts["devices"], counts["devices_left_out"], counts["hours_left_out"]) == (1, 2, 4)
+    assert (counts["days_written"], counts["first"]) == (3, "2026-06-01T20:00:00Z")
+    assert {device for device, _, _ in lake.series()} == {"ash"}
+    assert [path.name for path in tmp_path.rglob("*.json") if path.parent.name == "recent"] == [
+        "ash.json"
+    ]
+    assert not [*tmp_path.rglob("*escaped*")]
+    assert lake.run("--max_history_days", "30")["days_written"] == 0
+    assert lake.run("--max_history_days", "1")["first"] == "2026-06-02T00:00:00Z"

@@ -21,7 +21,7 @@ from glue_jobs.telemetry.raw_objects import LongLine, blocks_of_lines
 
 GROWTH = 16
 PARSER = MessageParser(field_types(VERSIONS))
-HOW = Packing("telemetry/", 1, VERSIONS)
+HOW = Packing("telemetry/", 1)
 
 UNITS = (
     " ",

@@ -22,7 +22,7 @@ from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import unpacked
 from glue_jobs.telemetry.parsing import MessageParser
 
-HOW = Packing("telemetry/", 2, VERSIONS)
+HOW = Packing("telemetry/", 2)
 PARSER = MessageParser(field_types(VERSIONS))
 KEY = "2026/06/03/10/object"
 SOUND: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -105,6 +105,12 @@ REFUSED = [
     (changed(timestamp="2026-06-01"), "bad_time", ""),
     (changed(timestamp="1970-01-01T00:00:05Z"), "before_2000", "2000-01-01T00:00:00Z on; got 1970"),
     (
+        changed(timestamp="2000-01-01T00:00:05Z"),
+        "too_old",
+        "at most 400 days before its arrival at 2026-06-03T10:00:00Z; got 2000-01-01T00:00:05Z",
+    ),
+    (changed(timestamp="2025-04-29T09:59:59Z"), "too_old", ""),
+    (
         changed(timestamp="2026-06-05T10:00:00Z"),
         "in_the_future",
         "at most 24 h after its arrival at 2026-06-03T10:00:00Z; got 2026-06-05T10:00:00Z",
@@ -160,7 +166,7 @@ def test_a_valid_message_becomes_its_reading() -> None:
 AT_THE_LIMITS = (
     {"sequence": 0, "longitude": -180, "latitude": 90, "ozone": 0, "carbon_monoxide": 1_000_000},
     {"sequence": 2**63 - 1, "longitude": 180, "latitude": -90, "ozone": 5_000},
-    {"timestamp": "2000-01-01T00:00:00Z"},
+    {"timestamp": "2025-04-29T10:00:00Z"},  # 400 days before it arrived
     {"timestamp": "2026-06-04T10:00:00.017Z"},  # a day after it arrived
     {"longitude": 0, "latitude": None},
 )
@@ -220,6 +226,23 @@ def test_the_topic_overrides_the_message() -> None:
     assert rows[0]["received"] == ARRIVED.timestamp()
     (foreign,) = classified([changed()], published_by="south")
     assert foreign["reason"] == "foreign_device"
+
+
+def test_the_age_is_measured_from_the_objects_hour_and_its_limit_is_a_setting() -> None:
+    line = changed(timestamp="2016-06-03T10:00:00Z", received_at=1464948000000)
+    assert [row["reason"] for row in classified([line])] == ["too_old"]
+    messages = MessageParser(field_types(VERSIONS)).texts([line])
+    years = timedelta(days=3653)
+    (row,) = validated(messages, VERSIONS, "x", ARRIVED, None, max_age=years).to_pylist()
+    assert row["reason"] is None
+
+
+@pytest.mark.parametrize("stamp", [253_402_300_799_999, 2**62, -1, None])
+def test_a_stamp_that_is_not_the_rules_does_not_move_the_arrival(stamp: int | None) -> None:
+    (row,) = classified([changed(received_at=stamp)])
+    assert row["received"] == ARRIVED.timestamp()
+    (late,) = classified([changed(received_at=stamp, timestamp="9998-01-01T00:00:00Z")])
+    assert late["reason"] == "in_the_future"
 
 
 def test_lines_in_a_block_give_the_same_rows_as_single_lines() -> None:
