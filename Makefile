@@ -171,7 +171,7 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 
 # --- the data ---------------------------------------------------------------
 
-.PHONY: device allow revoke etl compact quality
+.PHONY: device allow revoke etl compact withdraw reinstate quality
 device: setup ## provision a fleet and replay it (DATA=, COLUMNS=, DAYS=60)
 	@$(IN_ENV) $(LAKECAST) device fleet --kits $(STATE)/devices $(WITH_DATA)
 	@echo 'next: make etl'
@@ -187,6 +187,12 @@ etl: setup ## turn raw messages into series (START=, END=, FULL=1)
 
 compact: setup ## merge small files of closed days into large ones
 	@$(IN_ENV) $(LAKECAST) lake compact
+
+withdraw: setup ## take wrong readings out of the lake (DEVICE=, START=)
+	@$(IN_ENV) $(LAKECAST) lake withdraw
+
+reinstate: setup ## restore withdrawn readings (WITHDRAWAL=)
+	@$(IN_ENV) $(LAKECAST) lake reinstate
 
 quality: setup ## check the tables against their expectations (DAYS=)
 	@$(IN_ENV) $(LAKECAST) lake quality

@@ -26,9 +26,10 @@ from glue_jobs.runs.outcome import reported, run_job
 from glue_jobs.runs.session import spark_session
 from glue_jobs.telemetry.identities import Counts
 from glue_jobs.telemetry.merging import Merged, merge
-from glue_jobs.telemetry.messages import arrived_at, read_messages, read_rule_errors
+from glue_jobs.telemetry.messages import Packing, arrived_at, read_messages, read_rule_errors
 from glue_jobs.telemetry.packing import refused_messages
 from glue_jobs.telemetry.quarantine import replace_quarantine
+from glue_jobs.telemetry.withdrawals import Withdrawals, apply, withdrawals_of
 
 BUCKET_BYTES = 64 * 1024 * 1024
 """Size of a day's gzip objects per bucket: about two million readings."""
@@ -58,14 +59,18 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
         ``rejected`` counts impossible values, which are null in the lake, and ``late`` the messages
         that arrived on a later day (UTC) than they were taken. ``objects`` is the number of objects
         of the window, of which each has at least one message or one row in quarantine;
-        ``misplaced_objects`` lie beside the folders of hours and are not read.
+        ``misplaced_objects`` lie beside the folders of hours and are not read. ``withdrawn`` counts
+        the readings that were removed from the lake.
     """
     arrivals = _arrivals(spark, arguments)
     objects = {
         "objects": len(arrivals.telemetry) + len(arrivals.errors),
         "misplaced_objects": arrivals.misplaced,
     }
-    messages = _messages(spark, arrivals, arguments)
+    withdrawals = withdrawals_of(arguments.telemetry)
+    withdrawn = apply(spark, withdrawals, arguments.telemetry, arguments.run_id)
+    objects["withdrawn"] = withdrawn
+    messages = _messages(spark, arrivals, arguments, withdrawals)
     if messages is None:
         return {**_result(0, 0, 0, Merged(0, Counts())), "quarantined": {}, **objects}
     # One pass over the text; its counts show what must be written. Persisted on disk only, because
@@ -131,7 +136,10 @@ def _arrivals(spark: SparkSession, arguments: TelemetryArguments) -> _Arrivals:
 
 
 def _messages(
-    spark: SparkSession, arrivals: _Arrivals, arguments: TelemetryArguments
+    spark: SparkSession,
+    arrivals: _Arrivals,
+    arguments: TelemetryArguments,
+    withdrawals: Withdrawals,
 ) -> DataFrame | None:
     sources = [
         (read_messages, arrivals.telemetry, RAW_TELEMETRY.prefix),
@@ -141,9 +149,7 @@ def _messages(
         read(
             spark,
             objects,
-            prefix,
-            buckets=_buckets(objects, arguments),
-            max_age=arguments.max_reading_age,
+            Packing(prefix, _buckets(objects, arguments), arguments.max_reading_age, withdrawals),
         )
         for read, objects, prefix in sources
         if objects

@@ -24,7 +24,7 @@ class ListedObject:
 
 
 def objects_below(folders: Iterable[str]) -> list[ListedObject]:
-    """Return all objects in existing folders and below them, in the order of their URIs.
+    """Return all objects in folders and below them, in the order of their URIs.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ def objects_below(folders: Iterable[str]) -> list[ListedObject]:
     for folder in folders:
         files, place = _located(folder)
         scheme = folder.partition("://")[0]
-        items = files.get_file_info(FileSelector(place.rstrip("/"), recursive=True))
+        below = FileSelector(place.rstrip("/"), recursive=True, allow_not_found=True)
+        items = files.get_file_info(below)
         found += [
             ListedObject(f"{scheme}://{item.path}", item.size)
             for item in items

@@ -7,6 +7,8 @@ from cyclopts import App
 VERBS = {
     "etl": "Turn raw messages into readings, series and channels.",
     "compact": "Merge small files of closed days into large ones.",
+    "withdraw": "Take wrong readings of a device out of the lake.",
+    "reinstate": "Let the readings of a withdrawal into the lake again.",
     "quality": "Measure whether the tables are as expected.",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import boto3
@@ -12,11 +12,13 @@ from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 from rich.console import Console
 
+from contracts.lake.withdrawals import Withdrawal
 from contracts.models.forecast_input import CHANNEL_FORMATS
 from contracts.names import BUILD_SERIES, COMPACT, ENVIRONMENTS, TELEMETRY_TO_PARQUET, Names
 from contracts.times import utc_time
 from glue_jobs.operator import etl as work
 from glue_jobs.operator import quality as measuring
+from glue_jobs.operator import withdrawals as withdrawing
 from glue_jobs.operator.backfill import Range
 from glue_jobs.operator.job_client import JobClient
 
@@ -129,6 +131,46 @@ def compact(
         {name: value for name, value in options.items() if value is not None},
     )
     return work.etl(_client(env), order, Console())
+
+
+def withdraw(
+    *,
+    device: str,
+    start: Time,
+    end: Time,
+    why: str,
+    boot_id: str | None = None,
+    env: Environment = "local",
+) -> int:
+    """Take wrong readings of a device out of the lake.
+
+    Parameters
+    ----------
+    device
+        Device of the readings.
+    start
+        Time of the first reading, such as 2026-01-31T12:00:00Z.
+    end
+        Time after the last reading.
+    why
+        Reason; it is kept with the withdrawal.
+    boot_id
+        Only the readings of this start of the device.
+    """
+    withdrawal = Withdrawal(device, start, end, why, datetime.now(UTC), boot_id)
+    client, s3 = _client(env), boto3.Session().client("s3")
+    return withdrawing.withdraw(client, s3, withdrawal, Console())
+
+
+def reinstate(*, withdrawal: str, env: Environment = "local") -> int:
+    """Let the readings of a withdrawal into the lake again.
+
+    Parameters
+    ----------
+    withdrawal
+        Id that ``withdraw`` printed.
+    """
+    return withdrawing.reinstate(_client(env), boto3.Session().client("s3"), withdrawal, Console())
 
 
 def quality(

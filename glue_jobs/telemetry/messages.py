@@ -27,6 +27,7 @@ from glue_jobs.telemetry.packing import COLUMNS, packed
 from glue_jobs.telemetry.parsing import MessageParser, is_too_deep, readings_of
 from glue_jobs.telemetry.raw_objects import DamagedObjectError, LongLine, blocks_of_lines
 from glue_jobs.telemetry.validation import validated
+from glue_jobs.telemetry.withdrawals import Withdrawals
 
 BYTES_PER_TASK = 128 * 1024 * 1024
 """Bytes of objects, mostly compressed, that one task reads."""
@@ -41,13 +42,32 @@ ObjectReader = Callable[[MessageParser, str, BinaryIO], Tables]
 """Reads the messages of an object from its path and its bytes."""
 
 
+@dataclass(frozen=True)
+class Packing:
+    """Options for validating and packing messages.
+
+    Parameters
+    ----------
+    key_prefix
+        Prefix before ``YYYY/`` in an object's key, for ``source``.
+    buckets
+        Number of parts into which a day's devices are split.
+    max_age
+        Age at arrival above which a reading is quarantined.
+    withdrawals
+        Readings to quarantine, although they are sound.
+    """
+
+    key_prefix: str
+    buckets: int = 1
+    max_age: timedelta = MAX_READING_AGE
+    withdrawals: Withdrawals = ()
+
+
 def read_messages(
     spark: SparkSession,
     objects: Sequence[ListedObject],
-    key_prefix: str,
-    *,
-    buckets: int = 1,
-    max_age: timedelta = MAX_READING_AGE,
+    how: Packing,
 ) -> DataFrame:
     """Read messages from Firehose's objects.
 
@@ -58,30 +78,21 @@ def read_messages(
     ----------
     objects
         At least one object in folders of ``YYYY/MM/DD/HH/``.
-    key_prefix
-        Prefix before ``YYYY/`` in an object's key, for ``source``.
-    buckets
-        Number of parts into which a day's devices are split.
-    max_age
-        Age at arrival above which a reading is quarantined.
     """
-    return _read(spark, objects, Packing(key_prefix, buckets, max_age), _delivered)
+    return _read(spark, objects, how, _delivered)
 
 
 def read_rule_errors(
     spark: SparkSession,
     objects: Sequence[ListedObject],
-    key_prefix: str,
-    *,
-    buckets: int = 1,
-    max_age: timedelta = MAX_READING_AGE,
+    how: Packing,
 ) -> DataFrame:
     """Read messages that the topic rule could not deliver, from its error documents.
 
     Most are not JSON. A valid message, whose rule action failed, becomes a reading: its thing is
     read from the topic, and its hour of arrival replaces the missing time stamp.
     """
-    return _read(spark, objects, Packing(key_prefix, buckets, max_age), _failed)
+    return _read(spark, objects, how, _failed)
 
 
 def _delivered(parser: MessageParser, path: str, source: BinaryIO) -> Tables:
@@ -117,15 +128,6 @@ def _failed(parser: MessageParser, path: str, source: BinaryIO) -> Tables:
         yield parser.texts(readings_of(text)), thing
 
 
-@dataclass(frozen=True)
-class Packing:
-    """Options for validating and packing messages."""
-
-    key_prefix: str
-    buckets: int
-    max_age: timedelta = MAX_READING_AGE
-
-
 def _read(
     spark: SparkSession, objects: Sequence[ListedObject], how: Packing, read_object: ObjectReader
 ) -> DataFrame:
@@ -159,7 +161,15 @@ def rows_of_object(
 
     def rows(messages: pa.Table, thing: str | None) -> Iterator[pa.RecordBatch]:
         source = how.key_prefix + key
-        table = validated(messages, VERSIONS, source, arrived, thing, max_age=how.max_age)
+        table = validated(
+            messages,
+            VERSIONS,
+            source,
+            arrived,
+            thing,
+            max_age=how.max_age,
+            withdrawals=how.withdrawals,
+        )
         yield from packed(table, how.buckets)
 
     def rows_of_failed(text: str, error: Exception) -> pa.RecordBatch:

@@ -31,6 +31,7 @@ from contracts.messages.telemetry import (
     Version,
 )
 from contracts.times import utc_time
+from glue_jobs.telemetry.withdrawals import Withdrawals, covers
 
 _EARLIEST = utc_time(EARLIEST)
 _TOLERANCE = timedelta(hours=CLOCK_TOLERANCE_HOURS)
@@ -62,7 +63,9 @@ class Rule:
     complaint: Callable[[Row], str]
 
 
-def rules(versions: tuple[Version, ...], max_age: timedelta) -> tuple[Rule, ...]:
+def rules(
+    versions: tuple[Version, ...], max_age: timedelta, withdrawals: Withdrawals = ()
+) -> tuple[Rule, ...]:
     """Return the rules for messages of some versions.
 
     Messages have the columns of a reading; ``timestamp`` is null if the text ``written`` is not a
@@ -157,6 +160,12 @@ def rules(versions: tuple[Version, ...], max_age: timedelta) -> tuple[Rule, ...]
                 f"expected timestamp at most {CLOCK_TOLERANCE_HOURS} h after its arrival at "
                 f"{row['received_at']:%Y-%m-%dT%H:%M:%SZ}; got {row['written']}"
             ),
+        ),
+        Rule(
+            "withdrawn",
+            "the reading was taken out of the lake",
+            lambda messages: pc.invert(covers(withdrawals, messages)),
+            lambda row: f"the readings of {row['thing_name']} at this time were withdrawn",
         ),
         Rule(
             "no_position",

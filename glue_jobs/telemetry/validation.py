@@ -21,6 +21,7 @@ from glue_jobs.runs.arguments import MAX_READING_AGE
 from glue_jobs.telemetry.nets import ETL_ERROR
 from glue_jobs.telemetry.parsing import KEPT_TEXT
 from glue_jobs.telemetry.rules import Rule, rules, within
+from glue_jobs.telemetry.withdrawals import Withdrawals
 
 _OF_THE_PARSER = {
     "damaged_object": "the object is truncated or damaged; its readable part was read",
@@ -55,6 +56,7 @@ def validated(
     published_by: str | None,
     *,
     max_age: timedelta = MAX_READING_AGE,
+    withdrawals: Withdrawals = (),
 ) -> pa.Table:
     """Validate the messages of one object.
 
@@ -68,6 +70,8 @@ def validated(
         The publishing thing, if known from the topic; None if the rule has stamped the messages.
     max_age
         Age at arrival above which a reading is quarantined.
+    withdrawals
+        Readings to quarantine, although they are sound.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def validated(
         "reason": messages["fault"],
         "detail": messages["fault_detail"],
     }
-    found |= _verdicts(pa.table(found), rules(versions, max_age))
+    found |= _verdicts(pa.table(found), rules(versions, max_age, withdrawals))
     found |= _rejected(found)
     refused = pc.is_valid(found["reason"])
     found |= {

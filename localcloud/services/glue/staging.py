@@ -109,7 +109,7 @@ class Staging:
         """
         now = {path: _signature(path) for path in self._files()}
         changed = [path for path, signature in now.items() if self._fetched.get(path) != signature]
-        deleted = [path for path in self._fetched if path not in now]
+        deleted = [path for path in self._fetched if not path.is_file()]
         entries = [path for path in changed if LOG_ENTRY.search(path.as_posix())]
         # Checkpoints refer to log entries, so they are uploaded after them.
         checkpoints = [p for p in changed if IN_LOG in p.as_posix() and p not in entries]

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -319,6 +320,26 @@ def test_compaction_leaves_few_files_and_the_same_rows(
     left = [key for key in estate.keys(locations.TELEMETRY) if "/_" not in key]
     assert set(left) == set(estate.files(locations.TELEMETRY)), "the small ones are gone"
     assert estate.run(TELEMETRY_TO_PARQUET, WINDOW)["kept"] == 0, "all are found again"
+
+
+def test_wrong_readings_are_withdrawn_and_reinstated(
+    estate: Estate, lake_twice: dict, cloud: LocalCloud
+) -> None:
+    before = len(estate.table(locations.TELEMETRY))
+    times = ["--start", "2026-05-31T05:00:00Z", "--end", "2026-05-31T08:00:00Z"]
+    verb = run_verb(cloud, "withdraw", "--device", "north", *times, "--why", "in a greenhouse")
+    assert verb.returncode == 0, verb.stderr
+    printed = re.fullmatch(r"3 readings withdrawn as (\S+)\nnext: make etl FULL=1.*\n", verb.stdout)
+    assert printed is not None, verb.stdout
+    rows = estate.table(locations.TELEMETRY)
+    assert len(rows) == before - 3
+    assert not {5, 6, 7} & {row["sequence"] for row in rows if row["device_id"] == "north"}
+    assert estate.run(TELEMETRY_TO_PARQUET)["quarantined"]["withdrawn"] >= 3
+    verb = run_verb(cloud, "reinstate", "--withdrawal", printed[1])
+    assert verb.returncode == 0, verb.stderr
+    assert estate.run(TELEMETRY_TO_PARQUET)["kept"] == 3
+    verb = run_verb(cloud, "reinstate", "--withdrawal", printed[1])
+    assert (verb.returncode, verb.stderr.count("\n")) == (1, 1)
 
 
 def test_series_without_readings_fail_with_one_clear_line(too_early: str) -> None:

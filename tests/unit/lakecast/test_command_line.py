@@ -142,7 +142,10 @@ def test_lists_and_other_names_of_an_option_come_as_variables_too(monkeypatch, n
     ("words", "line"),
     [
         (["lakes"], "lakecast: expected one of cloud, estate, device, lake, models; got 'lakes'"),
-        (["lake", "eat"], "lakecast lake: expected one of etl, compact, quality; got 'eat'"),
+        (
+            ["lake", "eat"],
+            "lakecast lake: expected one of etl, compact, withdraw, reinstate, quality; got 'eat'",
+        ),
         (["lake", "quality", "--day=3"], "lakecast lake quality: Unknown option: --day"),
         (["lake", "quality", "--days=no"], "lakecast lake quality: Invalid value for --days"),
         (["lake", "quality", "--env=q"], 'lakecast lake quality: Invalid value "q" for --env'),

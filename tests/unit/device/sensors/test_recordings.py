@@ -117,7 +117,7 @@ def test_what_cannot_be_read_is_left_out_and_noted(folder):
     assert readings[1].concentrations["ozone"] == 88
     assert recording.expected == 3
     assert recording.notes == (
-        f"left out: {path}, line 3, column CO: expected carbon_monoxide from 0 to 1,000,000; "
+        f"left out: {path}, line 3, column CO: expected carbon_monoxide from -600 to 1,000,000; "
         "got '-800'",
         f"left out: {path}, line 3, column SO2: expected a number (texts for a missing value stand "
         "in `missing`); got 'broken'",

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from contracts.lake.locations import arrival_prefix
+from contracts.lake.withdrawals import Withdrawal
+from glue_jobs.errors import JobError
 from glue_jobs.lake import delta
-from glue_jobs.lake.tables import QUARANTINE
+from glue_jobs.lake.objects import put_object
+from glue_jobs.lake.tables import QUARANTINE, READINGS
 from glue_jobs.runs.arguments import SeriesArguments, TelemetryArguments
 from glue_jobs.telemetry_to_parquet import run
 from tests.support.glue.spark import spark
@@ -24,6 +27,7 @@ NOTHING: dict[str, Any] = {
     "quarantined": {},
     "objects": 0,
     "misplaced_objects": 0,
+    "withdrawn": 0,
 }
 """Counts of a run without messages."""
 
@@ -201,3 +205,44 @@ def test_every_object_ends_in_a_count_whatever_its_name(lake: Lake) -> None:
     assert (counts["objects"], counts["misplaced_objects"]) == (9, 1)
     assert (counts["kept"], counts["duplicates"]) == (0, len(names) + 1)
     assert len(lake.quarantine()) == 3
+
+
+def test_withdrawn_readings_leave_the_lake_until_they_are_reinstated(lake: Lake) -> None:
+    def message(device: str, hour: int) -> str:
+        return json.dumps(
+            {
+                "schema_version": 1,
+                "device_id": device,
+                "boot_id": "b",
+                "sequence": hour,
+                "timestamp": f"2026-06-02T{hour:02}:00:00Z",
+                "ozone": 5,
+                "thing_name": device,
+            }
+        )
+
+    def hours(device: str) -> list[int]:
+        table = delta.snapshot(f"file://{lake.root}/telemetry/")
+        rows = delta.read(spark(), table.uri, table.files, READINGS)
+        return sorted(row["sequence"] for row in rows.where(f"device_id = '{device}'").collect())
+
+    lake.land("a", [message(device, hour) for device in "ab" for hour in range(6)], TEN)
+    assert lake.run(TEN, TEN + HOUR)["kept"] == 12
+    night = datetime(2026, 6, 2, 1, tzinfo=UTC)
+    one = Withdrawal("a", night, night + 3 * HOUR, "in a greenhouse", made=TEN)
+    elsewhere = Withdrawal("b", night, night + 9 * HOUR, "none", made=TEN, boot_id="other")
+    for withdrawal in (one, elsewhere):
+        put_object(f"file://{lake.root}/telemetry/{withdrawal.key}", withdrawal.to_json())
+    assert lake.run(TEN + HOUR, TEN + 2 * HOUR) == NOTHING | {"withdrawn": 3}
+    assert (hours("a"), hours("b")) == ([0, 4, 5], [*range(6)])
+    again = lake.run(TEN, TEN + HOUR)
+    assert (again["quarantined"], again["kept"], again["withdrawn"]) == ({"withdrawn": 3}, 0, 0)
+    (lake.root / "telemetry" / one.key).unlink()
+    assert lake.run(TEN, TEN + HOUR)["kept"] == 3
+    assert hours("a") == [*range(6)]
+
+
+def test_a_document_that_is_no_withdrawal_is_named(lake: Lake) -> None:
+    put_object(f"file://{lake.root}/telemetry/_withdrawn/x.json", "{}")
+    with pytest.raises(JobError, match=r"_withdrawn/x.json: expected a withdrawal with device_id"):
+        lake.run(TEN, TEN + HOUR)

@@ -209,10 +209,10 @@ def test_an_unexpected_error_after_parsing_quarantines_that_message_alone(
 ) -> None:
     original = getattr(messages, name)
 
-    def failing(table: pa.Table, *more: Any) -> Any:
+    def failing(table: pa.Table, *more: Any, **how: Any) -> Any:
         if any(row["sequence"] == 3 and not row.get("fault") for row in table.to_pylist()):
             raise Fault("broken")
-        return original(table, *more)
+        return original(table, *more, **how)
 
     monkeypatch.setattr(messages, name, failing)
     counts, _ = read("\n".join(line(sequence=n) for n in range(9)).encode())

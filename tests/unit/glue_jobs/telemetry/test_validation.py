@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from contracts.lake.withdrawals import Withdrawal
 from contracts.messages.limits import CONCENTRATIONS, Limit
 from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version, field_types, json_schema
 from glue_jobs.telemetry.parsing import MessageParser
@@ -39,8 +40,8 @@ LEGACY = {
     "thing_name": "old",
 }
 GONE = object()
-OF_OBJECTS = {"damaged_object", "empty_object", "etl_error"}
-"""Reasons that a single message does not have."""
+OF_OBJECTS = {"damaged_object", "empty_object", "etl_error", "withdrawn"}
+"""Reasons that a message does not have by itself."""
 
 
 def changed(**changes: Any) -> str:
@@ -243,6 +244,23 @@ def test_a_stamp_that_is_not_the_rules_does_not_move_the_arrival(stamp: int | No
     assert row["received"] == ARRIVED.timestamp()
     (late,) = classified([changed(received_at=stamp, timestamp="9998-01-01T00:00:00Z")])
     assert late["reason"] == "in_the_future"
+
+
+def test_a_withdrawn_reading_is_quarantined() -> None:
+    taken = datetime(2026, 6, 1, 12, 0, 0, 250_000, UTC)
+    messages = MessageParser(field_types(VERSIONS)).texts([changed()])
+
+    def reason(**changes: Any) -> str | None:
+        fields = {"device_id": "north", "start": taken, "end": taken + timedelta(microseconds=1)}
+        one = Withdrawal(**fields | {"why": "x", "made": taken} | changes)
+        table = validated(messages, VERSIONS, "x", ARRIVED, None, withdrawals=(one,))
+        found: str | None = table["reason"][0].as_py()
+        return found
+
+    assert reason() == reason(boot_id="b") == "withdrawn"
+    assert reason(boot_id="other") is None
+    assert reason(device_id="south") is None
+    assert reason(start=taken - timedelta(hours=1), end=taken) is None
 
 
 def test_lines_in_a_block_give_the_same_rows_as_single_lines() -> None:
