@@ -130,9 +130,10 @@ def _arrivals(spark: SparkSession, arguments: TelemetryArguments) -> _Arrivals:
     def listed(root: str) -> list[ListedObject]:
         return objects_below(arrival_folders(subfolders, root, arguments.start, arguments.end))
 
-    places = [listed(root) for root in (arguments.raw_telemetry, arguments.raw_errors)]
-    inside = [[one for one in place if arrived_at(one.uri) is not None] for place in places]
-    return _Arrivals(*inside, misplaced=sum(map(len, places)) - sum(map(len, inside)))
+    telemetry, errors = listed(arguments.raw_telemetry), listed(arguments.raw_errors)
+    inside = [[o for o in place if arrived_at(o.uri) is not None] for place in (telemetry, errors)]
+    misplaced = len(telemetry) + len(errors) - sum(map(len, inside))
+    return _Arrivals(inside[0], inside[1], misplaced)
 
 
 def _messages(

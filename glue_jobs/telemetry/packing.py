@@ -148,7 +148,7 @@ def _buckets(devices: pa.ChunkedArray, buckets: int) -> Positions:
 def _entries(maps: pa.ChunkedArray) -> int:
     """Return the number of entries of all maps."""
     offsets = maps.combine_chunks().offsets
-    return offsets[-1].as_py() - offsets[0].as_py()
+    return int(offsets[-1].as_py()) - int(offsets[0].as_py())
 
 
 def _row(

@@ -121,14 +121,15 @@ def test_every_message_ends_in_exactly_one_place(landed: dict) -> None:
     assert landed["kept"] == kept
     assert landed["duplicates"] == 3 + 1
     assert landed["quarantined"] == {
+        "empty_object": 1,
         "foreign_device": 1,
         "missing_time": 1,
         "not_json": 2,
         "wrong_type": 1,
     }
-    assert landed["read"] == kept + landed["duplicates"] + 5
+    assert landed["read"] == kept + landed["duplicates"] + 6
     assert len(landed["tables"][locations.TELEMETRY]) == kept
-    assert len(landed["tables"][locations.QUARANTINE]) == 5
+    assert len(landed["tables"][locations.QUARANTINE]) == 6
 
 
 def test_readings_lie_in_their_day_and_unknown_fields_are_kept(landed: dict) -> None:
@@ -217,7 +218,7 @@ def test_the_counts_of_runs_are_in_cloudwatch(estate: Estate, landed: dict) -> N
     assert published("Kept") == landed["kept"]
     assert published("Read") == landed["read"]
     assert published("Quarantined", reason="foreign_device") == 1
-    assert published("QuarantinedShare") >= 5 / landed["read"]
+    assert published("QuarantinedShare") >= 6 / landed["read"]
 
 
 def test_series_channels_and_histories_follow_from_the_readings(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
+from typing import Any
 
 from glue_jobs.runs.arguments import TelemetryArguments
 from glue_jobs.telemetry_to_parquet import run
@@ -23,7 +24,7 @@ def main(folder: str, windows: list[str]) -> None:
     print("ready", flush=True)
     for window in windows:
         start, end = map(datetime.fromisoformat, window.split("/"))
-        places = {name: f"file://{folder}/{name}/" for name in PLACES}
+        places: dict[str, Any] = {name: f"file://{folder}/{name}/" for name in PLACES}
         arguments = TelemetryArguments(**places, start=start, end=end, run_id="run")
         print(json.dumps(run(session, arguments)), flush=True)
 

@@ -178,7 +178,7 @@ def _write(root: Path, hour: int, name: str, content: bytes) -> None:
 def work_off(root: Path, window: tuple[int, int]) -> dict[str, Any]:
     start, end = (FIRST + timedelta(hours=hour) for hour in window)
     names = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
-    places = {name: f"file://{root}/{name}/" for name in names}
+    places: dict[str, Any] = {name: f"file://{root}/{name}/" for name in names}
     return run(spark(), TelemetryArguments(**places, start=start, end=end, run_id="r"))
 
 

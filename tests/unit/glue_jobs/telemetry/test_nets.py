@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -222,7 +223,7 @@ def test_an_unexpected_error_after_parsing_quarantines_that_message_alone(
 def test_an_unexpected_error_on_a_line_or_in_the_fast_parser_spares_the_other_lines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    original = parsing.pyarrow.json.read_json
+    original = pyarrow.json.read_json
 
     def failing(source: Any, *options: Any) -> Any:
         if b"bad" in bytes(source.read_buffer()):
@@ -230,7 +231,7 @@ def test_an_unexpected_error_on_a_line_or_in_the_fast_parser_spares_the_other_li
         source.seek(0)
         return original(source, *options)
 
-    monkeypatch.setattr(parsing.pyarrow.json, "read_json", failing)
+    monkeypatch.setattr(pyarrow.json, "read_json", failing)
     lines = [line(sequence=n, boot_id="bad" if n == 5 else "b") for n in range(300)]
     assert read("\n".join(lines).encode())[0] == {None: 299, "etl_error": 1}
 

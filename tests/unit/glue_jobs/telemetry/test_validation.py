@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -251,8 +252,8 @@ def test_a_withdrawn_reading_is_quarantined() -> None:
     messages = MessageParser(field_types(VERSIONS)).texts([changed()])
 
     def reason(**changes: Any) -> str | None:
-        fields = {"device_id": "north", "start": taken, "end": taken + timedelta(microseconds=1)}
-        one = Withdrawal(**fields | {"why": "x", "made": taken} | changes)
+        end = taken + timedelta(microseconds=1)
+        one = replace(Withdrawal("north", taken, end, "x", made=taken), **changes)
         table = validated(messages, VERSIONS, "x", ARRIVED, None, withdrawals=(one,))
         found: str | None = table["reason"][0].as_py()
         return found
