@@ -27,6 +27,8 @@ from glue_jobs.telemetry.packing import READING, READINGS_AT_ONCE, rows_at_once
 ROWS_PER_FILE = 2_000_000
 """About 40 MB of Parquet."""
 
+READINGS_PER_PART = 100_000
+
 _GONE, _ADDED, _COUNTED = "gone", "added", "counted"
 _STEPS = T.StructType(
     [
@@ -142,13 +144,16 @@ def _steps(
     rows = delta.read(spark, table, files, READINGS, with_name=True)
     # Mostly there are none, which the key columns alone can show.
     twice = rows.groupBy(*KEY).count().where("count > 1").persist()
-    if not files or twice.isEmpty():
+    found = twice.agg(F.sum("count").alias("rows")).collect()[0]["rows"] if files else None
+    if not found:
         return None
+    # Each part is a task of Python's, which holds its readings as objects.
+    parts = max(spark.sparkContext.defaultParallelism, math.ceil(found / READINGS_PER_PART))
     rows_at_once(spark, READINGS_AT_ONCE)
     return (
         _matching(rows, twice, KEY, "left_semi")
         .select("name", *READINGS.names)
-        .repartition("device_id", "timestamp")
+        .repartition(parts, "device_id", "timestamp")
         .mapInArrow(_reconciler(new), _STEPS)
         .persist(StorageLevel.MEMORY_AND_DISK)
     )
