@@ -15,13 +15,13 @@ from jsonschema import Draft202012Validator
 from contracts.messages.telemetry import (
     POLLUTANTS,
     VERSIONS,
-    batch_schema,
     field_types,
     json_schema,
 )
 from glue_jobs.telemetry.parsing import MessageParser
 from glue_jobs.telemetry.validation import validated
 from tests.support.glue.reference_etl import judge
+from tests.support.message_schemas import batch_schema
 
 ARRIVED = datetime(2999, 12, 31, 23, tzinfo=UTC)
 """After all times below, so that no time is in the future."""
