@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -115,7 +116,7 @@ def verdict(found: Mapping[str, ScoresBySeed]) -> list[str]:
     goals = GOALS.get(model, {})
     lines = []
     for name in baselines:
-        ratio = _loss(found[model], OVERALL) / _loss(found[name], OVERALL)
+        ratio = _ratio(_loss(found[model], OVERALL), _loss(found[name], OVERALL))
         lost = [
             group
             for group in found[model][0]
@@ -142,7 +143,9 @@ def hour_verdict(found: Mapping[str, HourScoresBySeed]) -> list[str]:
     goals = HOUR_GOALS.get(model, {})
     lines = []
     for name in baselines:
-        ratios = {hour: _loss(found[model], hour) / _loss(found[name], hour) for hour in hours}
+        ratios = {
+            hour: _ratio(_loss(found[model], hour), _loss(found[name], hour)) for hour in hours
+        }
         worst = max(ratios, key=lambda hour: ratios[hour])
         line = f"from {worst:02}:00, its worst hour, {model} has {ratios[worst]:.3f} times the loss"
         line += f" of {name}"
@@ -198,6 +201,13 @@ def _by_lead(seeds: LossesBySeed, group: str) -> Floats:
 
 def _loss(scores: Sequence[Mapping[Group, Score]], group: Group) -> float:
     return float(np.mean([one[group].errors.weighted_quantile_loss for one in scores]))
+
+
+def _ratio(loss: float, baseline: float) -> float:
+    """Return the ratio of two losses; to a baseline without any loss, 1 if equal, else infinity."""
+    if baseline == 0:
+        return 1.0 if loss == 0 else math.inf
+    return loss / baseline
 
 
 def _covered(scores: Sequence[Mapping[Group, Score]], group: Group) -> float:

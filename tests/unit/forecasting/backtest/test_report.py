@@ -94,6 +94,14 @@ def test_the_champion_is_judged_at_its_worst_hour_of_origin():
     assert "goal" not in lines[1]
 
 
+def test_a_baseline_without_any_loss_is_compared():
+    """Persistence has none where all series are constant."""
+    constant = {"boosting": [scored(0.1, 0.1, 0.1)], "persistence": [scored(0.0, 0.0, 0.0)]}
+    assert verdict(constant)[0].startswith("boosting has inf times the loss of persistence")
+    equal = {"boosting": [by_hour(0.0)], "persistence": [by_hour(0.0)]}
+    assert "boosting has 1.000 times the loss of persistence" in hour_verdict(equal)[0]
+
+
 def test_the_table_by_hour_has_means_over_seeds():
     written = io.StringIO()
     table = hour_table({"boosting": [by_hour(0.3, 0.4), by_hour(0.32, 0.4, covered=0.7)]})
