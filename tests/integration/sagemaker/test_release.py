@@ -110,12 +110,12 @@ def test_a_command_run_too_early_names_the_missing_step(too_early, command, step
     assert step in finished.stderr
 
 
-def test_the_lake_is_backtested_day_by_day(trained, run, tmp_path):
+def test_the_lake_is_backtested_from_four_hours_of_each_day(trained, run, tmp_path):
     out = tmp_path / "backtest.parquet"
     rivals = ("--model", "persistence", "--baselines", "naive-24", "--jobs", 1)
     finished = run("backtest", "--out", out, *rivals)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "00:00 UTC" in finished.stdout
+    assert "at 00:00, 06:00, 12:00, 18:00 UTC" in finished.stdout
     assert "persistence has" in finished.stdout
     rows = pd.read_parquet(out)
     assert set(rows["station"]) == set(lake.DEVICES)

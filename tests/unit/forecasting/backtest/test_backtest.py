@@ -206,7 +206,7 @@ def test_impossible_values_are_missing_and_noted(tmp_path):
     assert np.nanmax(history.values) == 1000
     path = next(tmp_path.iterdir())
     assert notes == [
-        f"left out: {path}, line 5, column O3: expected ozone from 0 to 5,000; got '-200.0' "
+        f"left out: {path}, line 5, column O3: expected ozone from -10 to 5,000; got '-200.0' "
         "(3 such)",
         f"left out: {path}, line 5, column TEMP: expected temperature from -90 to 60; got '-200.0' "
         "(3 such)",
@@ -358,7 +358,7 @@ def test_a_backtest_of_other_files_takes_their_last_days_and_reports_what_is_lef
 ):
     hours = pd.date_range("2024-01-01", periods=8 * 24, freq="h")
     values = np.random.default_rng(1).gamma(2, 9, len(hours)).round(1)
-    values[5] = -7
+    values[5] = -17
     rows = "".join(f"{hour},{value}\n" for hour, value in zip(hours, values, strict=True))
     (tmp_path / "my1.csv").write_text(f"date,no2\n{rows}")
     out = tmp_path / "out" / "x.parquet"
@@ -369,7 +369,7 @@ def test_a_backtest_of_other_files_takes_their_last_days_and_reports_what_is_lef
         "1 stations, 4 origins 2024-01-07 to 2024-01-07 at 00:00, 06:00, 12:00, 18:00 UTC"
         in printed
     )
-    note = "my1.csv, line 7, column no2: expected nitrogen_dioxide from 0 to 5,000; got"
+    note = "my1.csv, line 7, column no2: expected nitrogen_dioxide from -10 to 5,000; got"
     assert note in printed
     assert note in out.with_suffix(".html").read_text()
 
