@@ -21,7 +21,7 @@ def parsed(text: bytes) -> Any:
     Raises
     ------
     ValueError
-        The text is not such a document; the message says what was expected and what came.
+        The text is not such a document; the message gives the expected and the actual content.
     """
     try:
         decoded = text.decode()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.messages.provisioning import REQUEST_TOKEN, SERIAL_NUMBER
+from contracts.messages.telemetry import is_thing_name
 from contracts.names import Names
 from device.certificates.identity import forget_others, new_key, signing_request, write_identity
 from device.certificates.signing import Issued, NotAllowedError, confirm, request_certificate
@@ -26,7 +27,6 @@ from device.mqtt.kit import (
     SETTINGS,
     Broker,
     ConnectionKit,
-    is_thing_name,
     write_private,
 )
 

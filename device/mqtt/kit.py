@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -20,13 +19,6 @@ OUTBOX = "outbox.sqlite3"
 DESIRED_INTERVAL = "desired-interval.json"
 
 MQTT_PORT = 8883
-
-_THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
-
-
-def is_thing_name(text: str) -> bool:
-    """Return whether the text is a valid thing name of AWS IoT."""
-    return _THING_NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contracts.messages.telemetry import is_thing_name
 from device.errors import ProvisioningError
-from device.mqtt.kit import is_thing_name
 
 CLOSED = "nobody"
 """Value of ``used_by`` that lets no device claim the serial number again."""

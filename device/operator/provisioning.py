@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contracts.messages.telemetry import is_thing_name
 from contracts.names import Names
 from device.errors import KitError, ProvisioningError
 from device.mqtt.kit import (
@@ -21,7 +22,6 @@ from device.mqtt.kit import (
     SETTINGS,
     Broker,
     ConnectionKit,
-    is_thing_name,
     write_private,
 )
 

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from contracts.messages.limits import POSITION
+from contracts.messages.telemetry import is_thing_name
 from contracts.recordings.errors import RecordingError, UnreadableError
 from contracts.recordings.text_files import TextFile, fields, listed, normalised
 from device.sensors.readings import Station
 
 _COLUMNS = ("station", "longitude", "latitude")
 _THING = "thing_name"
-_THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
-"""Names of things: a part of an MQTT topic, and of the lake's paths."""
 
 
 def read_stations(path: Path, wanted: Iterable[str]) -> dict[str, Station]:
@@ -82,7 +81,7 @@ def thing_names(stations: Sequence[Station]) -> list[str]:
     found: dict[str, str] = {}
     for station in stations:
         name = station.thing_name or thing_name_of(station.name)
-        if not _THING_NAME.fullmatch(name):
+        if not is_thing_name(name):
             raise RecordingError(
                 f"station {station.name!r}: expected a thing name of 1 to 128 letters (a-z), "
                 f"digits and hyphens; got {name!r}: give one in a column {_THING} of stations.csv"

@@ -141,7 +141,7 @@ def answer_json_lines(model: ForecastModel, body: bytes, configuration: Configur
 
 
 Place = tuple[str, Any]
-"""Where an instance is in a request, for error messages, and the instance."""
+"""The place of an instance in the request, for error messages, and the instance."""
 
 
 def _predictions(

@@ -34,7 +34,7 @@ def train(
     job
         A job started earlier to wait for; no new one is started.
     """
-    algorithm = algorithm or settings.forecast.training.algorithm
+    algorithm = algorithm or settings.of(names.workload).training.algorithm
     name = job or training.start(session, names, settings, algorithm, datetime.now(UTC))
     console.print(f"training job {name}")
     with console.status("Starting") as status:

@@ -36,7 +36,7 @@ class Options:
 
 def run(options: Options, session: Any, names: Names, settings: Settings, console: Console) -> None:
     """Tunes the algorithm that the options or the settings name."""
-    algorithm = options.model or settings.forecast.training.algorithm
+    algorithm = options.model or settings.of(names.workload).training.algorithm
     search = search_settings.read(
         algorithm, options.search, jobs=options.jobs, parallel=options.parallel
     )
@@ -96,7 +96,10 @@ def tune(
     if state.status != "Completed":
         console.print("the job was stopped, so its best is left to you")
     elif gate:
-        given = {**settings.forecast.training.hyperparameters[algorithm], **state.best.values}
+        given = {
+            **settings.of(names.workload).training.hyperparameters[algorithm],
+            **state.best.values,
+        }
         run = retrain(session, names, algorithm, given, reason=f"tuning {name}")
         console.print(
             f"retraining run {run} trains with it, and its gate has the last word", soft_wrap=True

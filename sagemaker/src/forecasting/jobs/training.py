@@ -78,7 +78,7 @@ def request(
     job = TrainingJob(
         name=name,
         algorithm=ALGORITHMS[algorithm].specification(image),
-        hyperparameters=settings.forecast.training.hyperparameters[algorithm],
+        hyperparameters=settings.of(names.workload).training.hyperparameters[algorithm],
         channels={channel: f"{CHANNELS.uri(names)}{channel}/" for channel in channels},
         output=TRAINING_OUTPUT.uri(names),
     )
@@ -97,8 +97,9 @@ def owner(names: Names, settings: Settings) -> Owner:
 
 def instances(settings: Settings, algorithm: str) -> Instances:
     """Returns the instance of a training job."""
-    training, volume_gb = settings.forecast.training, ALGORITHMS[algorithm].volume_gb
-    return Instances(training.instance_type, volume_gb, training.max_runtime_seconds)
+    record = ALGORITHMS[algorithm]
+    training = settings.of(record.workload).training
+    return Instances(training.instance_type, record.volume_gb, training.max_runtime_seconds)
 
 
 def accepted(create: Callable[..., Any], **wanted: Any) -> None:

@@ -73,7 +73,7 @@ def request(
     job = TrainingJob(
         name=name,
         algorithm=ALGORITHMS[algorithm].specification(image),
-        hyperparameters=settings.forecast.training.hyperparameters[algorithm],
+        hyperparameters=settings.of(names.workload).training.hyperparameters[algorithm],
         channels={
             channel: tuning_channels.channel_uri(names, name, channel)
             for channel in training.CHANNEL_NAMES

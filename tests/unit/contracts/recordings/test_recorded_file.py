@@ -389,7 +389,7 @@ fields = st.sampled_from([*TIMES, *VALUES])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(st.lists(fields, max_size=5).map(",".join), max_size=6), st.randoms())
 def test_whatever_stands_in_a_file_its_good_rows_are_read(tmp_path, lines, dice):
-    """As long as they are the majority: otherwise the map is taken to be wrong."""
+    """The readable rows are the majority here; otherwise the map would count as wrong."""
     good = [f"2019-05-01 {hour:02}:00,{hour},{hour + 0.5}" for hour in range(12)]
     mixed = [*good, *lines]
     dice.shuffle(mixed)
