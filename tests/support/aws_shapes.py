@@ -6,13 +6,15 @@ enumerations are checked as well, so a request that AWS would refuse fails in a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import botocore.session
-from botocore.model import Shape
+from botocore.model import OperationModel, Shape
+
+from tests.support.java_patterns import compiled
 
 IsUnknown = Callable[[Any], bool]
 """Tells whether a value is known only at run time, such as an expression of a state machine."""
@@ -33,13 +35,46 @@ def complaints(
     service, operation
         Names in botocore, such as ``sagemaker`` and ``CreateModel``.
     """
-    shape = _model(service).operation_model(operation).input_shape
+    shape = operation_model(service, operation).input_shape
     assert shape is not None, f"{operation} takes no input"
-    return list(_of(shape, request, operation, is_unknown))
+    return [
+        *_of(shape, request, operation, is_unknown),
+        *_beyond_the_model(service, operation, request, is_unknown),
+    ]
+
+
+_DOCUMENTED = {("sns", "Publish", "Subject"): r"[\x21-\x7e][\x20-\x7e]{0,98}"}
+"""Patterns that only the documentation of a member states:
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
+
+
+def _beyond_the_model(
+    service: str, operation: str, request: Any, is_unknown: IsUnknown
+) -> Iterator[str]:
+    for (of_service, of_operation, member), pattern in _DOCUMENTED.items():
+        value = request.get(member)
+        if (service, operation) != (of_service, of_operation) or value is None:
+            continue
+        if not is_unknown(value) and not compiled(pattern).fullmatch(value):
+            yield f"{operation}.{member} must match {pattern}; got {value!r}"
+
+
+def faults_of_result(service: str, operation: str, result: Any) -> list[str]:
+    """Returns why AWS could not give a result that a test makes up; it may lack members."""
+    shape = operation_model(service, operation).output_shape
+    assert shape is not None, f"{operation} returns nothing"
+    found = _of(shape, result, operation, lambda _value: False)
+    return [one for one in found if not one.endswith(" is required")]
+
+
+def operation_model(service: str, operation: str) -> OperationModel:
+    """Returns botocore's model of an operation."""
+    return service_model(service).operation_model(operation)
 
 
 @cache
-def _model(service: str) -> Any:
+def service_model(service: str) -> Any:
+    """Returns botocore's model of a service."""
     return botocore.session.get_session().get_service_model(service)
 
 
@@ -79,6 +114,8 @@ def _of_structure(shape: Any, value: Any, place: str, is_unknown: IsUnknown) -> 
 
 def _within_limits(shape: Shape, value: Any, place: str) -> Iterator[str]:
     limits = shape.metadata
+    if isinstance(value, datetime | bool):
+        return
     is_number = isinstance(value, int | float)
     size = value if is_number else len(value)
     what = "" if is_number else "the length of "
@@ -88,29 +125,8 @@ def _within_limits(shape: Shape, value: Any, place: str) -> Iterator[str]:
         yield f"{what}{place} must be at most {limits['max']}; got {value!r}"
     if "enum" in limits and value not in limits["enum"]:
         yield f"{place} must be one of {', '.join(limits['enum'])}; got {value!r}"
-    if "pattern" in limits and not re.fullmatch(_python(limits["pattern"]), value):
+    if "pattern" in limits and not compiled(limits["pattern"]).fullmatch(value):
         yield f"{place} must match {limits['pattern']}; got {value!r}"
-
-
-_CLASSES = {
-    r"\uD800\uDC00-\uDBFF\uDFFF": "\U00010000-\U0010ffff",  # surrogate pairs of UTF-16
-    r"\p{Alnum}": "A-Za-z0-9",
-    r"\p{L}": "A-Za-z\u00c0-\u024f",
-    r"\p{M}": "\u0300-\u036f",
-    r"\p{N}": "0-9",
-    r"\p{P}": r"!-/:;?@\[-\]_{}\u2013-\u2026",
-    r"\p{S}": r"$+<=>^`|~\u00b0-\u00b4",
-    r"\p{Z}": " \u00a0",
-}
-"""Character classes that Python lacks, with the characters that our texts use."""
-
-
-def _python(pattern: str) -> str:
-    """Converts one of AWS's Java patterns to Python."""
-    for name, characters in _CLASSES.items():
-        pattern = pattern.replace(name, characters)
-    # two patterns have a quantifier after the end anchor
-    return re.sub(r"\$\{1,\d+\}$", "", pattern)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -124,4 +140,5 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "double": (int, float),
     "blob": (bytes, str),
+    "timestamp": (datetime, str, int, float),
 }

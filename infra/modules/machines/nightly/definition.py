@@ -143,7 +143,16 @@ def _model(inputs: NightlyInputs) -> dict[str, State]:
                 "categories": f"$exists({categories}) ? {categories} : ''",
                 "reference": f"$exists({reference}) ? {reference} : ''",
             },
-            then="Is only drift measured",
+            then="Are the categories known",
+        ),
+        "Are the categories known": choice(
+            "Is only drift measured", ("$categories = ''", "No categories")
+        ),
+        "No categories": failure(
+            "Version",
+            "'version ' & $version & ' has no index of categories, because it was not registered "
+            "by retrain, so its input cannot be made: run "
+            f"`make retrain ENV={names.environment}` and approve the new version'",
         ),
         "Is only drift measured": choice("Find model", ("$only_drift", "Does a reference exist")),
         "Find model": task(

@@ -12,15 +12,17 @@ _CONTENT_TYPES = ["application/json", "application/jsonlines"]
 _PENDING = "PendingManualApproval"
 _NOT_ALLOWED = r"/[^A-Za-z0-9 _.:\/=+@-]/"
 """Characters that are removed from metadata, among them all that SageMaker rejects."""
+_MOST_CHARACTERS = 256
+"""SageMaker's limit for a value of the metadata."""
 
 _METADATA = {
     "algorithm": "$algorithm",
     "training_job": "$training_job",
     "run": "$run",
-    "reason": f"$replace($reason, {_NOT_ALLOWED}, ' ')",
+    "reason": f"$substring($replace($reason, {_NOT_ALLOWED}, ' '), 0, {_MOST_CHARACTERS})",
     "data_start": "$held_out.data_start",
     "data_end": "$held_out.data_end",
-    "commit": "$commit",
+    "commit": f"$substring($replace($commit, {_NOT_ALLOWED}, ' '), 0, {_MOST_CHARACTERS})",
     "image": "$image",
     "report": "$place & 'report/report.html'",
     "verdict": "$verdict.verdict",
@@ -41,7 +43,9 @@ def registration(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> d
                 {
                     "ModelPackageGroupName": inputs.names.model_package_group,
                     "ModelPackageDescription": expression(
-                        "$algorithm & ' of run ' & $run & ' (' & $reason & ')'"
+                        # SageMaker refuses line breaks and more than 1,024 characters
+                        "$algorithm & ' of run ' & $run & "
+                        "' (' & $substring($replace($reason, /\\s+/, ' '), 0, 900) & ')'"
                     ),
                     # set by the next call: only an update can store the reasons
                     "ModelApprovalStatus": _PENDING,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
 
-from contracts.models.requests import serving
+from contracts.models.requests import processing, serving, training, transform, tuning
 from contracts.models.requests.parts import Instances, Owner
 from contracts.models.requests.processing import ProcessingJob, processing_job
 from contracts.models.requests.training import TrainingJob, training_job
@@ -60,6 +61,17 @@ REQUESTS = {
         OWNER,
     ),
 }
+
+
+def test_the_request_of_every_builder_is_checked():
+    builders = [
+        one
+        for module in (processing, serving, training, transform, tuning)
+        for one in vars(module).values()
+        if inspect.isfunction(one) and one.__module__ == module.__name__
+    ]
+    described = [re.match(r"Arguments of ``(\w+)``", one.__doc__ or "") for one in builders]
+    assert {found[1] for found in described if found} == set(REQUESTS)
 
 
 @pytest.mark.parametrize("operation", REQUESTS)

@@ -1,0 +1,117 @@
+"""Translates the regular expressions of AWS's service models, which are Java's, to Python's.
+
+Python has no classes by Unicode property such as ``\\p{L}``, and reads characters beyond the basic
+plane as one character, where Java writes the two of UTF-16.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import sys
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+from itertools import count, groupby
+
+_SURROGATES = r"\uD800\uDC00-\uDBFF\uDFFF"
+"""All characters beyond the basic plane, as Java writes them."""
+_POSIX = {
+    "Alnum": string.ascii_letters + string.digits,
+    "Alpha": string.ascii_letters,
+    "ASCII": "".join(map(chr, range(128))),
+    "Cntrl": "".join(map(chr, [*range(32), 127])),
+    "Digit": string.digits,
+    "Graph": string.ascii_letters + string.digits + string.punctuation,
+    "Lower": string.ascii_lowercase,
+    "Print": string.ascii_letters + string.digits + string.punctuation + " ",
+    "Punct": string.punctuation,
+    "Space": " \t\n\x0b\f\r",
+    "Upper": string.ascii_uppercase,
+    "XDigit": string.hexdigits,
+}
+_BINARY = {"IsAlphabetic": ("L", "Nl"), "IsDigit": ("Nd",), "IsLetter": ("L",)}
+"""Unicode's general categories that stand in for binary properties."""
+
+
+class PatternError(ValueError):
+    """A pattern uses something of Java's regular expressions that is not translated."""
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compiles one of AWS's patterns.
+
+    Raises
+    ------
+    PatternError
+        Python cannot read the pattern, so nothing can be said about a value.
+    """
+    try:
+        return re.compile(_translated(pattern))
+    except (re.error, KeyError) as error:
+        raise PatternError(f"the pattern {pattern!r} is not understood: {error}") from error
+
+
+def _translated(pattern: str) -> str:
+    # some patterns have a quantifier after the end anchor
+    pattern = re.sub(r"\$\{1,\d+\}$", "$", pattern)
+    pattern = pattern.replace(_SURROGATES, "\U00010000-\U0010ffff")
+    out, in_class, at = [], False, 0
+    while at < len(pattern):
+        escaped = re.compile(r"\\([pP])(?:\{(\w+)\}|(\w))").match(pattern, at)
+        if escaped:
+            out.append(_property(escaped[2] or escaped[3], escaped[1] == "P", in_class))
+            at = escaped.end()
+            continue
+        one = read = pattern[at : at + 2] if pattern[at] == "\\" else pattern[at]
+        if one == r"\z":  # the end of the text
+            one = r"\Z"
+        elif in_class and one == "-" and out[-1] in (r"\w", r"\d", r"\s"):
+            one = r"\-"  # a class has no range
+        elif in_class and (one == "[" or pattern.startswith("&&", at)):
+            raise PatternError(f"the pattern {pattern!r} has a class in a class")
+        in_class = one == "[" or (in_class and one != "]")
+        out.append(one)
+        at += len(read)
+    return "".join(out)
+
+
+def _property(name: str, is_negated: bool, in_class: bool) -> str:
+    if in_class and is_negated:
+        raise PatternError(f"the property \\P{{{name}}} is negated within a class")
+    ranges = _ranges(name)
+    return ranges if in_class else f"[{'^' if is_negated else ''}{ranges}]"
+
+
+@cache
+def _ranges(name: str) -> str:
+    """Returns the characters of a property as the content of a class."""
+    if name in _POSIX:
+        return _as_ranges(map(ord, _POSIX[name]))
+    wanted = _BINARY.get(name, (name.removeprefix("Is"),))
+    found = [
+        code for one, codes in _categories().items() if one.startswith(wanted) for code in codes
+    ]
+    if not found:
+        raise KeyError(name)
+    return _as_ranges(found)
+
+
+@cache
+def _categories() -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for code in range(sys.maxunicode + 1):
+        found.setdefault(unicodedata.category(chr(code)), []).append(code)
+    return found
+
+
+def _as_ranges(codes: Iterable[int]) -> str:
+    """Returns characters in their order, as ``first-last`` where several follow each other."""
+    counter = count()
+    runs = [list(run) for _, run in groupby(sorted(codes), lambda code: code - next(counter))]
+    return "".join(f"{_escaped(run[0])}-{_escaped(run[-1])}" for run in runs)
+
+
+def _escaped(code: int) -> str:
+    return f"\\U{code:08x}"
