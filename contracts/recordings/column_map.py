@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -36,7 +35,8 @@ class ColumnMap:
     Parameters
     ----------
     file_pattern
-        Regular expression of the whole file name; its group ``station`` is the station's name.
+        Regular expression of the whole file name; its group ``station`` is the station's name,
+        unless ``station`` names columns.
     columns
         Column of each pollutant, values in µg/m³. Pollutants without one are not measured. Case and
         surrounding blanks of column names do not matter.
@@ -51,7 +51,7 @@ class ColumnMap:
         Texts that mean a missing value; a number also matches in another notation (-200,0). An
         empty field is always missing.
     delimiter, decimal
-        Column delimiter and decimal separator.
+        Column delimiter and decimal separator; None is a point, unless the file hints at commas.
     factors
         Factors that convert a column to µg/m³ (drivers: to the unit of `DRIVER_LIMITS`).
     units
@@ -68,6 +68,11 @@ class ColumnMap:
         optionally its unit. ``columns`` then has the names of the pollutants.
     drivers
         Columns of `DRIVER_LIMITS`, which models may use; all are optional.
+    station
+        Columns of files with the rows of several stations that together are the station's name,
+        joined by hyphens.
+    where
+        Texts that a column must have; rows with another one are not read.
     """
 
     file_pattern: str
@@ -77,7 +82,7 @@ class ColumnMap:
     missing: tuple[str, ...] = ("", "NA")
     time_format: str | None = None
     delimiter: str = ","
-    decimal: str = "."
+    decimal: str | None = None
     factors: Mapping[str, float] = field(default_factory=dict)
     optional: bool = False
     time_zone: str | None = None
@@ -87,10 +92,18 @@ class ColumnMap:
     unit: str | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     drivers: Mapping[str, Names] = field(default_factory=dict)
+    station: tuple[str, ...] = ()
+    where: Mapping[str, Names] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if "station" not in re.compile(self.file_pattern).groupindex:
-            raise ValueError(f"file_pattern has no group (?P<station>…): {self.file_pattern!r}")
+        has_group = "station" in re.compile(self.file_pattern).groupindex
+        if not has_group and not self.station:
+            raise ValueError(
+                f"file_pattern has no group (?P<station>…): {self.file_pattern!r}; without one, "
+                "station must name the columns of the station"
+            )
+        if has_group and self.station:
+            raise ValueError("give a group (?P<station>…) in file_pattern or station, not both")
         for table, known in (
             ("columns", POLLUTANTS),
             ("units", POLLUTANTS),
@@ -104,6 +117,7 @@ class ColumnMap:
                     "(settings of the whole file stand above the tables)"
                 )
             object.__setattr__(self, table, MappingProxyType(dict(named)))
+        object.__setattr__(self, "where", MappingProxyType(dict(self.where)))
         if not self.columns:
             raise ValueError("[columns] must name the column of at least one pollutant; got none")
         self._check_time()
@@ -119,13 +133,7 @@ class ColumnMap:
         if not self.time:
             raise ValueError("time must name at least one column")
         if self.time_format is not None and self.time_format not in EPOCH_UNITS:
-            try:
-                datetime.strptime(datetime(2020, 1, 1).strftime(self.time_format), self.time_format)  # noqa: DTZ001, DTZ007 - only the format is checked
-            except (ValueError, re.error) as error:
-                raise ValueError(
-                    "time_format must be one of strptime, or %s (seconds since 1970), or %Q "
-                    f"(milliseconds); got {self.time_format!r}: {error}"
-                ) from None
+            _check_format(self.time_format)
         if not -24 < self.utc_offset_hours < 24:
             raise ValueError(
                 f"utc_offset_hours must be between -24 and 24; got {self.utc_offset_hours}"
@@ -144,14 +152,16 @@ class ColumnMap:
     def _check_numbers(self) -> None:
         if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
             raise ValueError(f"delimiter must be one character; got {self.delimiter!r}")
-        if self.decimal not in {".", ","} or self.decimal == self.delimiter:
+        if self.decimal not in {None, ".", ","} or self.decimal == self.delimiter:
             raise ValueError(
                 "decimal must be . or , and differ from the delimiter; "
                 f"got {self.decimal!r} with the delimiter {self.delimiter!r}"
             )
         for name, value in self.factors.items():
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"[factors] {name} must be a positive number; got {value}")
+            if not 0 < value < MOST:
+                raise ValueError(
+                    f"[factors] {name} must be a positive number below {MOST:g}; got {value!r:.40}"
+                )
             if name in self.units:
                 raise ValueError(f"{name} has a factor and a unit; give one of them")
         for name, unit in self.units.items():
@@ -176,9 +186,11 @@ class ColumnMap:
             The file is missing or does not describe a folder of CSV files.
         """
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
             return cls(**{key: _typed(key, value) for key, value in _complete(document).items()})
-        except (OSError, ValueError, re.error) as error:
+        except RecursionError:
+            raise RecordingError(f"column map {path}: nested too deeply") from None
+        except (OSError, ValueError, OverflowError, re.error) as error:
             raise RecordingError(f"column map {path}: {error}") from error
 
     @classmethod
@@ -218,17 +230,44 @@ class ColumnMap:
         if self.units:
             text += f" units {sorted(self.units.items())}"
         for name in _LATER:
-            if getattr(self, name) != getattr(ColumnMap, name):
+            if getattr(self, name) not in (getattr(ColumnMap, name), _SAME.get(name)):
                 text += f" {name} {getattr(self, name)!r}"
+        if self.where:
+            text += f" where {sorted(self.where.items())}"
         return text
 
 
 _LATER = (
     *("time_format", "delimiter", "decimal", "optional"),
-    *("time_zone", "hour_ending", "parameter", "value", "unit"),
+    *("time_zone", "hour_ending", "parameter", "value", "unit", "station"),
 )
+_SAME = {"decimal": "."}
+"""Values that read as the default does."""
+
+MOST = 1e12
+"""Upper bound of a factor."""
 
 _REQUIRED = ("file_pattern", "columns", "time")
+
+
+_SAMPLE = datetime(2021, 11, 23, 17, 45, tzinfo=UTC)
+
+
+def _check_format(form: str) -> None:
+    """Raises ValueError for a format that loses a part of the time, or is none."""
+    try:
+        read = datetime.strptime(_SAMPLE.strftime(form), form)  # noqa: DTZ007 - only the day is compared
+    except (ValueError, re.error) as error:
+        raise ValueError(
+            "time_format must be one of strptime, or %s (seconds since 1970), or %Q "
+            f"(milliseconds); got {form!r}: {error}"
+        ) from None
+    if read.date() != _SAMPLE.date():
+        raise ValueError(f"time_format must have year, month and day; got {form!r}")
+    if ("%I" in form) != ("%p" in form):
+        raise ValueError(
+            f"time_format must have %I and %p, of a clock with 12 hours, or %H alone; got {form!r}"
+        )
 
 
 def _complete(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -300,7 +339,8 @@ _TYPES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("parameter", "value", "unit"), _ONE_TEXT),
     **dict.fromkeys(("optional", "hour_ending"), _YES_OR_NO),
     **dict.fromkeys(("columns", "drivers"), _COLUMNS),
-    "time": ("a text or a list of texts", _texts),
+    **dict.fromkeys(("time", "station"), ("a text or a list of texts", _texts)),
+    "where": ("a table of texts, or lists of them", _table(_names)),
     "missing": ("a text, a number, or a list of them", _signs),
     "utc_offset_hours": ("a number", _number),
     "factors": ("a table of numbers", _table(_number)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ STATIONS_FILE = "stations.csv"
 """File in the folder with the columns station, longitude, latitude; needed to send readings."""
 
 _CSV_NAMES = (".csv", ".csv.gz")
+_EACH_ROWS = "the station of each row"
 _SHOWN = 3
 _TRIED = 20
 
@@ -28,9 +30,13 @@ def station_files(folder: Path, columns: ColumnMap) -> dict[str, list[Path]]:
     Raises
     ------
     RecordingError
-        There is no such folder, or no file in it has a name that the map describes.
+        There is no such folder, or no file in it has a name or a station that the map describes.
     """
     found = _matching(folder, columns)
+    if columns.station:
+        found, errors = _by_column(found.get(_EACH_ROWS, []), columns)
+        if errors and not found:
+            raise errors[0]
     if not found:
         there = ", ".join(path.name for path in _files(folder)[:5]) or "no file"
         raise RecordingError(
@@ -40,17 +46,25 @@ def station_files(folder: Path, columns: ColumnMap) -> dict[str, list[Path]]:
 
 
 def unmatched(folder: Path, columns: ColumnMap) -> list[str]:
-    """Returns a line about each CSV file of a folder whose name the map does not describe."""
-    used = {path for paths in _matching(folder, columns).values() for path in paths}
+    """Returns a line about each file of a folder that the map describes no station of.
+
+    These are CSV files with another name, and files without the columns of the station.
+    """
+    matching = _matching(folder, columns)
+    used = {path for paths in matching.values() for path in paths}
+    errors = _by_column(matching.get(_EACH_ROWS, []), columns)[1] if columns.station else []
     return [
-        f"left out, the whole file: {path}: expected a name like {columns.file_pattern}"
-        for path in _files(folder)
-        if path.name.endswith(_CSV_NAMES) and path not in used
+        *(
+            f"left out, the whole file: {path}: expected a name like {columns.file_pattern}"
+            for path in _files(folder)
+            if path.name.endswith(_CSV_NAMES) and path not in used
+        ),
+        *(f"left out, the whole file: {error}" for error in errors),
     ]
 
 
 def examined(
-    files: Mapping[str, Sequence[Path]], examine: Callable[[Path], T]
+    files: Mapping[str, Sequence[Path]], examine: Callable[[str, Path], T]
 ) -> tuple[dict[str, list[T]], list[str]]:
     """Examines the files of each station, and leaves out those that cannot be used.
 
@@ -68,7 +82,7 @@ def examined(
     for station, paths in files.items():
         for path in paths:
             try:
-                found.setdefault(station, []).append(examine(path))
+                found.setdefault(station, []).append(examine(station, path))
             except RecordingError as error:
                 errors.append(error)
     usable = {station: results for station, results in found.items() if results}
@@ -138,5 +152,23 @@ def _matching(folder: Path, columns: ColumnMap) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in _files(folder):
         if match := re.fullmatch(columns.file_pattern, path.name):
-            found.setdefault(match["station"], []).append(path)
+            # file systems write é in one character or in two
+            name = _EACH_ROWS if columns.station else match["station"] or ""
+            if name:
+                found.setdefault(unicodedata.normalize("NFC", name), []).append(path)
     return dict(sorted(found.items()))
+
+
+def _by_column(
+    paths: Sequence[Path], columns: ColumnMap
+) -> tuple[dict[str, list[Path]], list[RecordingError]]:
+    """Returns the files of each station by the columns of the station, and errors of the others."""
+    found: dict[str, list[Path]] = {}
+    errors: list[RecordingError] = []
+    for path in paths:
+        try:
+            for name in RecordedFile.open(path, columns).stations():
+                found.setdefault(unicodedata.normalize("NFC", name), []).append(path)
+        except RecordingError as error:
+            errors.append(error)
+    return dict(sorted(found.items())), errors

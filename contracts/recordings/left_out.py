@@ -13,12 +13,17 @@ class LeftOut:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._kinds: dict[tuple[str | None, str], tuple[str, int]] = {}
+        self._remarks: list[str] = []
 
     def add(self, line: int, error: UnreadableError) -> None:
         """Counts one case."""
         kind = (error.column, error.expected)
         first, count = self._kinds.get(kind) or (error.at(self._path, line), 0)
         self._kinds[kind] = (first, count + 1)
+
+    def remark(self, text: str) -> None:
+        """Adds a line about the file that is no fault of a row."""
+        self._remarks.append(f"{self._path}: {text}")
 
     @property
     def count(self) -> int:
@@ -30,8 +35,8 @@ class LeftOut:
         return next((first for first, _ in self._kinds.values()), None)
 
     def notes(self) -> list[str]:
-        """Returns one line per kind: its first case and the number of cases."""
-        return [
+        """Returns one line per kind, with its first case and the number of cases, and remarks."""
+        return self._remarks + [
             f"left out: {first}" + (f" ({count:,} such)" if count > 1 else "")
             for first, count in self._kinds.values()
         ]

@@ -6,22 +6,25 @@ that does not fit the map at all is an error that names what was expected and wh
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contracts.recordings.column_map import ColumnMap, Names
-from contracts.recordings.errors import NoHeaderError, RecordingError, UnreadableError
+from contracts.recordings.column_map import ColumnMap
+from contracts.recordings.errors import RecordingError, UnreadableError
+from contracts.recordings.header import Header, either, find_header
 from contracts.recordings.left_out import LeftOut
-from contracts.recordings.text_files import TextFile, fields, listed, normalised
-from contracts.recordings.times import TimeParser
+from contracts.recordings.records import Record, records
+from contracts.recordings.text_files import TextFile, listed, normalised
+from contracts.recordings.times import SwappedError, TimeParser
 from contracts.recordings.values import NotANumberError, ValueParser
 
-HEADER_LINES = 50
-"""Number of lines in which the header is looked for; files of networks begin with a preamble."""
+_LISTED = 50
+"""Maximum number of names of a long file's parameters that are kept for messages."""
+
+STATION_JOINT = "-"
 
 
 @dataclass(frozen=True)
@@ -44,47 +47,23 @@ class Row:
 
 
 @dataclass(frozen=True)
-class _Header:
-    """The header of a file: the number of its line, and its columns' names."""
-
-    line: int
-    names: tuple[str, ...]
-
-    @property
-    def width(self) -> int:
-        """The number of columns up to the last one with a name."""
-        named = [number for number, name in enumerate(self.names, start=1) if name]
-        return named[-1] if named else 0
-
-    def column(self, names: Names) -> int | None:
-        """Returns the index of a column, by the first of its names that the file has.
-
-        Raises
-        ------
-        ValueError
-            Several columns have the name.
-        """
-        for name in (names,) if isinstance(names, str) else names:
-            wanted = normalised(name)
-            found = [at for at, one in enumerate(self.names) if normalised(one) == wanted]
-            if len(found) > 1:
-                raise ValueError(f"expected the column {name} once; got it {len(found)} times")
-            if found:
-                return found[0]
-        return None
-
-
-@dataclass(frozen=True)
 class RecordedFile:
-    """A CSV file whose header fits a column map."""
+    """A CSV file whose header fits a column map.
+
+    Parameters
+    ----------
+    station
+        Station whose rows are read, of a map with columns of the station; None reads all.
+    """
 
     text: TextFile
     columns: ColumnMap
-    _header: _Header
+    station: str | None
+    _header: Header
     _positions: Mapping[str, int]
 
     @classmethod
-    def open(cls, path: Path, columns: ColumnMap) -> RecordedFile:
+    def open(cls, path: Path, columns: ColumnMap, station: str | None = None) -> RecordedFile:
         """Examines a file and its header.
 
         Raises
@@ -93,14 +72,8 @@ class RecordedFile:
             The file cannot be read, or lacks the header or columns of the map.
         """
         text = TextFile.examine(path)
-        header = _header(text, columns)
-        try:
-            positions = _positions(header, columns)
-        except ValueError as error:
-            raise RecordingError(
-                f"{path}, line {header.line}: {error}; the columns are {listed(header.names)}"
-            ) from None
-        return cls(text, columns, header, positions)
+        header, positions = find_header(text, columns)
+        return cls(text, columns, station if columns.station else None, header, positions)
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -147,6 +120,23 @@ class RecordedFile:
         if left_out is not None and within is None:
             reading.judge()
 
+    def stations(self) -> list[str]:
+        """Returns the names of the stations of a file with columns of the station, sorted."""
+        at = [self._positions[f"station {number}"] for number in range(len(self.columns.station))]
+        found: set[str] = set()
+        for record in self._records():
+            if len(record.fields) > max(at) and not self._header.is_repeated_by(record.fields, at):
+                found.add(STATION_JOINT.join(record.fields[one].strip() for one in at))
+        return sorted(found - {""})
+
+    def _records(self) -> Iterator[Record]:
+        """Yields the records after the header."""
+        width = self._header.width
+        found = records(
+            self.text.lines(), self.columns.delimiter, lambda fields: len(fields) >= width
+        )
+        return (record for record in found if record.line > self._header.last)
+
 
 class _Reading:
     """One pass over the rows of a file."""
@@ -159,14 +149,21 @@ class _Reading:
         drivers: bool,
         within: tuple[datetime, datetime] | None,
     ) -> None:
-        columns, names, at = file.columns, file._header.names, file._positions
+        columns, names, at = file.columns, file.header, file._positions
         self._file = file
         self._left_out = left_out
         self._within = within
         self._times = TimeParser(columns, datetime.now(UTC))
         self._time_at = [at[f"time {number}"] for number in range(len(columns.time))]
+        self._station_at = [at[f"station {number}"] for number in range(len(columns.station))]
+        self._where = {
+            at[f"where {name}"]: {
+                normalised(one) for one in ((texts,) if isinstance(texts, str) else texts)
+            }
+            for name, texts in columns.where.items()
+        }
         self._long = columns.parameter is not None
-        self._width, self._named = file._header.width, len(names)
+        self._width = file._header.width
         if self._long:
             value = names[at["value"]]
             self._parsers = {name: ValueParser(name, value, columns) for name in columns.columns}
@@ -182,50 +179,90 @@ class _Reading:
             }
         self._value_at = {name: at["value" if self._long else name] for name in self._parsers}
         self._unit_at = at.get("unit")
-        self._seen: defaultdict[str, dict[datetime, int]] = defaultdict(dict)
+        self._seen: defaultdict[str, dict[datetime, tuple[int, int]]] = defaultdict(dict)
         self._parameters: dict[str, None] = {}
         self._not_numbers: dict[str, str] = {}
-        self._good = self._bad = 0
+        self._good = self._bad = self._again = self._elsewhere = 0
+        self._swapped: str | None = None
+        self._more: int | None = None
+        self._first = 0
 
     def rows(self) -> Iterator[Row]:
-        header = self._file._header
         place = -1
-        for line, text in self._file.text.lines():
-            if line <= header.line:
-                continue
+        for record in self._file._records():
             place += 1
             try:
-                row = self._fields(text)
+                row = self._fields(record)
                 if row is None:
                     continue
-                found = self._row(place, line, row)
+                found = self._row(place, record.line, row)
             except UnreadableError as error:
                 self._bad += 1
-                self._left_out.add(line, error)
+                self._left_out.add(record.line, error)
+                if isinstance(error, SwappedError) and self._swapped is None:
+                    self._swapped = error.at(self._file.path, record.line)
                 continue
             if found is not None:
                 yield found
 
-    def _fields(self, text: str) -> list[str] | None:
-        """Returns the fields of a line; None if all are blank."""
-        row = fields(text, self._file.columns.delimiter)
+    def _fields(self, record: Record) -> list[str] | None:
+        """Returns the fields of a record; None if all are blank."""
+        header, row = self._file._header, record.fields
+        if record.error:
+            raise record.error
         if not "".join(row).strip():
             return None
-        if len(row) < self._width or "".join(row[self._named :]).strip():
-            expected = f"{self._named} fields, as in line {self._file._header.line}"
+        more = max(0, len(row) - len(header.names))
+        if self._more is None:
+            self._more, self._first = more, record.line
+        if (
+            len(row) < self._width
+            or "".join(row[self._width :]).strip()
+            or more not in (0, self._more)
+        ):
+            expected = f"{self._width} fields, as in line {header.line}"
             raise UnreadableError(None, expected, len(row))
         return row
 
+    def _check_no_header(self, line: int, row: Sequence[str]) -> None:
+        """Raises an error for a row that is a header.
+
+        Raises
+        ------
+        UnreadableError
+            It is the file's own, again.
+        RecordingError
+            It has other columns, so the rows after it do, too.
+        """
+        header = self._file._header
+        if header.is_repeated_by(row, range(self._width)):
+            raise UnreadableError(None, "one header", f"that of line {header.line} again")
+        if header.is_repeated_by(row, self._time_at):
+            raise RecordingError(
+                f"{self._file.path}, line {line}: expected the header of line {header.line} again; "
+                f"got {listed(row)}: divide the file there"
+            )
+
     def _row(self, place: int, line: int, row: Sequence[str]) -> Row | None:
-        series = self._series(row) if self._long else ""
+        if not self._is_wanted(row):
+            self._check_no_header(line, row)
+            self._elsewhere += 1
+            return None
+        series = self._series(line, row) if self._long else ""
         if series is None:
             return None
-        moment = self._times.moment([row[at] for at in self._time_at], series)
-        first = self._seen[series].setdefault(moment, line)
+        try:
+            moment = self._times.moment([row[at] for at in self._time_at], series)
+        except UnreadableError:
+            self._check_no_header(line, row)
+            raise
+        content = hash(tuple(row))
+        first, before = self._seen[series].setdefault(moment, (line, content))
         if first != line:
+            self._again += before != content
             expected = (
                 "each time once (an hour that occurs twice in autumn needs time_zone, a file of "
-                "several stations one file per station)"
+                "several stations their column as station)"
             )
             raise UnreadableError(self._times.column, expected, f"that of line {first} again")
         self._good += 1
@@ -235,12 +272,23 @@ class _Reading:
             return Row(place, moment, {series: self._value(line, series, row)})
         return Row(place, moment, {name: self._value(line, name, row) for name in self._parsers})
 
-    def _series(self, row: Sequence[str]) -> str | None:
+    def _is_wanted(self, row: Sequence[str]) -> bool:
+        """Returns whether a row is of the file's station and has the map's texts."""
+        if self._file.station is not None:
+            name = STATION_JOINT.join(row[at].strip() for at in self._station_at)
+            if name != self._file.station:
+                return False
+        return all(normalised(row[at]) in texts for at, texts in self._where.items())
+
+    def _series(self, line: int, row: Sequence[str]) -> str | None:
         """Returns the pollutant of a row in long format; None if the map does not name it."""
         parameter = row[self._file._positions["parameter"]]
-        if len(self._parameters) < HEADER_LINES:
-            self._parameters[parameter] = None
-        return self._pollutants.get(normalised(parameter))
+        found = self._pollutants.get(normalised(parameter))
+        if found is None:
+            self._check_no_header(line, row)
+            if len(self._parameters) < _LISTED:
+                self._parameters[parameter] = None
+        return found
 
     def _value(self, line: int, name: str, row: Sequence[str]) -> float | None:
         unit = None if self._unit_at is None else row[self._unit_at]
@@ -253,25 +301,29 @@ class _Reading:
             return None
 
     def judge(self) -> None:
-        """Checks at the end of a file that the map fits it."""
-        path, first = self._file.path, self._left_out.first()
+        """Checks at the end of a file that the map fits it.
+
+        Raises
+        ------
+        RecordingError
+            It does not; the message has the first case.
+        """
+        first, columns = self._left_out.first(), self._file.columns
         if not self._good:
-            if self._parameters and not first:
-                raise RecordingError(
-                    f"{path}, column {self._file.columns.parameter}: expected one of "
-                    f"{', '.join(map(_either, self._file.columns.columns.values()))}; "
-                    f"got {listed(list(self._parameters))}"
-                )
-            raise RecordingError(
-                first or f"{path} holds no rows after its header, line {self._file._header.line}"
-            )
+            self._refuse_empty(first)
         if first and not any(parser.kept for parser in self._parsers.values()):
             raise RecordingError(f"{first}; no value of the file can be used: check the column map")
-        if self._bad > self._good:
+        if self._bad > self._good or self._again >= self._good:
             raise RecordingError(
                 f"{first}; {self._bad:,} of {self._bad + self._good:,} rows cannot be read: check "
                 "the column map"
             )
+        if self._swapped and not self._times.is_day_proven:
+            raise RecordingError(
+                f"{self._swapped}; the day may stand before the month, or after it: check "
+                "time_format"
+            )
+        self._check_decimal_point()
         for name, parser in self._parsers.items():
             readable = parser.kept + parser.missing + parser.impossible
             if parser.others > readable:
@@ -280,62 +332,46 @@ class _Reading:
                     f"{self._not_numbers[name]}; {parser.others:,} of {values:,} values are no "
                     "numbers: check the column map"
                 )
+        if self._parameters:
+            names = listed(list(self._parameters))
+            self._left_out.remark(f"not measured, of the column {columns.parameter}: {names}")
 
+    def _refuse_empty(self, first: str | None) -> None:
+        path, columns = self._file.path, self._file.columns
+        if self._parameters and not first:
+            raise RecordingError(
+                f"{path}, column {columns.parameter}: expected one of "
+                f"{', '.join(map(either, columns.columns.values()))}; "
+                f"got {listed(list(self._parameters))}"
+            )
+        if self._elsewhere and not first:
+            wanted = [f"{name} {either(texts)}" for name, texts in columns.where.items()]
+            raise RecordingError(
+                f"{path}: expected rows with {' and '.join(wanted)}; got {self._elsewhere:,} others"
+            )
+        raise RecordingError(
+            first or f"{path} holds no rows after its header, line {self._file._header.line}"
+        )
 
-def _header(text: TextFile, columns: ColumnMap) -> _Header:
-    """Finds the header: the first line with all columns of the time."""
-    first: _Header | None = None
-    for line, content in itertools.islice(text.lines(), HEADER_LINES):
-        try:
-            names = tuple(name.strip() for name in fields(content, columns.delimiter))
-        except UnreadableError:
-            continue
-        header = _Header(line, names)
-        first = first or header
-        if all(_has(header, name) for name in columns.time):
-            return header
-    if first is None:
-        raise RecordingError(f"{text.path}: expected a header and rows of CSV; got neither")
-    raise NoHeaderError(
-        f"{text.path}: expected a header with the time's columns ({', '.join(columns.time)}), "
-        f"divided by {columns.delimiter!r}, in the first {HEADER_LINES} lines; line {first.line} "
-        f"has {listed(first.names)}"
-    )
+    def _check_decimal_point(self) -> None:
+        """Refuses a file that may have decimal commas, which a delimiter of commas splits.
 
-
-def _has(header: _Header, name: str) -> bool:
-    wanted = normalised(name)
-    return any(normalised(one) == wanted for one in header.names)
-
-
-def _positions(header: _Header, columns: ColumnMap) -> dict[str, int]:
-    """Returns the indices of the map's columns.
-
-    Raises
-    ------
-    ValueError
-        A column is missing or occurs twice.
-    """
-    wanted: dict[str, Names] = {f"time {at}": name for at, name in enumerate(columns.time)}
-    if columns.parameter is not None:
-        for role in ("parameter", "value", "unit"):
-            if name := getattr(columns, role):
-                wanted[role] = name
-    else:
-        wanted |= columns.columns
-    optional = set(columns.columns) if columns.optional else set()
-    positions = {}
-    for role, names in {**wanted, **columns.drivers}.items():
-        at = header.column(names)
-        if at is not None:
-            positions[role] = at
-        elif role not in optional and role not in columns.drivers:
-            raise ValueError(f"expected the column {_either(names)}; got none")
-    if columns.parameter is None and not set(columns.columns) & set(positions):
-        known = ", ".join(map(_either, columns.columns.values()))
-        raise ValueError(f"expected at least one of the columns {known}; got none")
-    return positions
-
-
-def _either(names: Names) -> str:
-    return names if isinstance(names, str) else " or ".join(names)
+        Its rows may then have as many fields as the header has, if they lack the last ones.
+        """
+        columns, header = self._file.columns, self._file._header
+        if columns.delimiter != "," or columns.decimal is not None:
+            return
+        if any(parser.has_point for parser in self._parsers.values()):
+            return
+        if self._more:
+            hint = f"more fields than in line {header.line}"
+        elif "%H.%M" in (columns.time_format or ""):
+            hint = f"times as {columns.time_format}, as in countries with decimal commas"
+        else:
+            return
+        raise RecordingError(
+            f"{self._file.path}, line {self._first}: expected a number with a decimal "
+            f"point in {listed([one.column for one in self._parsers.values()])}; got none, and "
+            f"{hint}: decimal commas between commas divide a value. Divide the columns by another "
+            'character, or give decimal = "." if all numbers are whole'
+        )

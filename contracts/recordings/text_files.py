@@ -7,6 +7,7 @@ import contextlib
 import csv
 import gzip
 import hashlib
+import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import IO, BinaryIO, cast
 from contracts.recordings.errors import RecordingError, UnreadableError
 
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CHUNK_BYTES = 1 << 20
 LINE_LIMIT = 1 << 16
@@ -51,8 +53,13 @@ class TextFile:
         decoder = codecs.getincrementaldecoder("utf-8")()
         encoding = "utf-8-sig"
         with _readable(path), _bytes(path) as content:
-            start = content.read(2)
-            if start in _UTF_16:
+            start = content.read(len(_ZIP))
+            if start == _ZIP:
+                raise RecordingError(
+                    f"{path}: expected a text file; got a zip archive or a workbook (.xlsx): "
+                    "unpack it, or save the sheet as CSV"
+                )
+            if start.startswith(_UTF_16):
                 encoding = "utf-16"
             chunk = start
             while chunk:
@@ -73,45 +80,46 @@ class TextFile:
     def lines(self) -> Iterator[tuple[int, str]]:
         """Yields the lines that are not empty, with their numbers from 1.
 
+        Of a line beyond `LINE_LIMIT` only the start is returned, which `fields` refuses.
+
         Raises
         ------
         RecordingError
-            The file cannot be read, or has a line beyond `LINE_LIMIT`.
+            The file cannot be read.
         """
         with _readable(self.path), _text(self.path, self.encoding) as lines:
             number = 0
             while line := lines.readline(LINE_LIMIT + 1):
                 number += 1
-                if len(line) > LINE_LIMIT:
-                    raise RecordingError(
-                        f"{self.path}, line {number}: expected at most {LINE_LIMIT:,} characters; "
-                        "got more: is it a CSV file?"
-                    )
                 if line != "\n":
                     yield number, line
+                while len(line) > LINE_LIMIT and not line.endswith("\n"):
+                    line = lines.readline(LINE_LIMIT + 1)
 
 
 def fields(line: str, delimiter: str) -> list[str]:
-    """Splits one line of a CSV file.
-
-    Each line is split alone: a quotation mark without its partner costs one row, not all that
-    follow up to the next mark.
+    """Splits one record of a CSV file.
 
     Raises
     ------
     UnreadableError
-        A quotation mark has no partner, or the line has a NUL.
+        A quotation mark has no partner, the line has a NUL, or exceeds `LINE_LIMIT`.
     """
+    if len(line) > LINE_LIMIT:
+        raise UnreadableError(None, f"at most {LINE_LIMIT:,} characters", f"{line[:20]}…")
+    shown = line.rstrip("\n")
+    if line.count('"') % 2:
+        raise UnreadableError(None, "a row of CSV (each quotation mark with its partner)", shown)
     try:
         found = next(csv.reader((line,), delimiter=delimiter, skipinitialspace=True, strict=True))
     except (csv.Error, StopIteration) as error:
-        raise UnreadableError(None, f"a row of CSV ({error})", line.rstrip("\n")) from None
+        raise UnreadableError(None, f"a row of CSV ({error})", shown) from None
     return found
 
 
 def normalised(name: str) -> str:
-    """Returns a column's name for comparison: without regard to case and surrounding blanks."""
-    return " ".join(name.split()).casefold()
+    """Returns a column's name for comparison: without regard to case, blanks and superscripts."""
+    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
 def listed(names: Sequence[str]) -> str:

@@ -18,8 +18,19 @@ _UTC_NAME = re.compile(r"\s*(UTC|GMT)$", re.IGNORECASE)
 _APART = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 _EARLIEST = datetime.fromisoformat(EARLIEST)
 _CACHED_TEXTS = 1 << 16
+_NEAR = timedelta(hours=3)
+"""Distance from the hours that occur twice within which a row tells the order of a file."""
+
+_NUMBER = re.compile(r"\s*-?\d+(\.\d*)?\s*", re.ASCII)
+_DATE = re.compile(r"\d{4}[-\dW]{3,6}([Tt ]|$)", re.ASCII)
+_ADJACENT = re.compile(r"%[YymdHIMSj]%[YymdHIMSj]")
+_UTC_NAMES = ("UTC", "GMT")
 _LONGEST = 100
 """Maximum length of a time in characters; longer texts are not parsed, or kept in the cache."""
+
+
+class SwappedError(UnreadableError):
+    """A date that only exists if day and month are exchanged."""
 
 
 class TimeParser:
@@ -29,6 +40,11 @@ class TimeParser:
     ----------
     now
         The present: no row was recorded later.
+
+    Attributes
+    ----------
+    is_day_proven
+        Whether a day beyond the 12th was read, which cannot be a month.
     """
 
     def __init__(self, columns: ColumnMap, now: datetime) -> None:
@@ -37,6 +53,9 @@ class TimeParser:
         self._offset = timezone(timedelta(hours=columns.utc_offset_hours))
         self._zone = ZoneInfo(columns.time_zone) if columns.time_zone else None
         self._before: dict[str, datetime] = {}
+        self._backwards: dict[str, bool] = {}
+        self._swapped = _swapped(columns.time_format)
+        self.is_day_proven = False
         self._shift = _HOUR if columns.hour_ending else timedelta(0)
         self._expected, parse = _format(columns)
         self._parse = functools.lru_cache(maxsize=_CACHED_TEXTS)(parse)
@@ -64,7 +83,10 @@ class TimeParser:
         except UnreadableError:
             raise
         except (ValueError, OverflowError):
-            raise UnreadableError(self.column, self._expected, " ".join(texts)) from None
+            text = " ".join(text.strip() for text in texts)
+            kind = SwappedError if self._is_swapped(text) else UnreadableError
+            raise kind(self.column, self._expected, text) from None
+        self.is_day_proven |= local.day > 12
         if not _EARLIEST <= moment <= self._latest:
             expected = f"a time from {_EARLIEST:%Y-%m-%d} to {self._latest:%Y-%m-%d}"
             raise UnreadableError(self.column, expected, " ".join(texts))
@@ -83,11 +105,38 @@ class TimeParser:
                 "utc_offset_hours instead)"
             )
             raise UnreadableError(self.column, expected, local.isoformat(" "))
-        moment = first
-        if first < second and (before := self._before.get(series)):
-            moment = second if first <= before <= second else first
+        moment = first if first == second else self._of_two(first, second, series, local)
+        before = self._before.get(series)
+        if before is not None and before != moment:
+            self._backwards[series] = moment < before
         self._before[series] = moment
         return moment
+
+    def _of_two(self, first: datetime, second: datetime, series: str, local: datetime) -> datetime:
+        """Returns which of two hours is meant, by the order of the rows before."""
+        before = self._before.get(series)
+        if before is None or not first - _NEAR <= before <= second + _NEAR:
+            expected = f"a time that occurs once in {self._zone}, or rows before it that tell which"
+            raise UnreadableError(self.column, expected, local.isoformat(" "))
+        if first <= before <= second:
+            return first if self._backwards.get(series) else second
+        return first if before < first else second
+
+    def _is_swapped(self, text: str) -> bool:
+        if self._swapped is None:
+            return False
+        try:
+            datetime.strptime(text, self._swapped)  # noqa: DTZ007 - only whether it exists
+        except ValueError:
+            return False
+        return True
+
+
+def _swapped(form: str | None) -> str | None:
+    """Returns a format with day and month exchanged; None if it has not both as numbers."""
+    if form is None or "%d" not in form or "%m" not in form:
+        return None
+    return form.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m")
 
 
 def _format(columns: ColumnMap) -> tuple[str, Callable[..., datetime]]:
@@ -99,13 +148,12 @@ def _format(columns: ColumnMap) -> tuple[str, Callable[..., datetime]]:
         return f"{unit} since 1970", lambda *texts: _epoch(" ".join(texts), scale)
     if form is not None:
         return f"a time in the format {form}", lambda *texts: _with_hour_24(
-            lambda text: datetime.strptime(text, form),  # noqa: DTZ007 - the offset follows
-            " ".join(text.strip() for text in texts),
+            lambda text: _by_format(text, form), " ".join(text.strip() for text in texts)
         )
     if len(columns.time) == 4:
         return "whole numbers of an existing year, month, day and hour", _from_parts
     expected = "an ISO 8601 time such as 2020-01-31 13:00 (others need time_format)"
-    return expected, lambda *texts: _with_hour_24(datetime.fromisoformat, _iso(texts))
+    return expected, lambda *texts: _with_hour_24(_by_iso, _iso(texts))
 
 
 def _iso(texts: Sequence[str]) -> str:
@@ -114,7 +162,27 @@ def _iso(texts: Sequence[str]) -> str:
     return _APART.sub("", _UTC_NAME.sub("+00:00", text))
 
 
+def _by_iso(text: str) -> datetime:
+    if _DATE.match(text) is None:  # Python takes any character between day and hour
+        raise ValueError
+    return datetime.fromisoformat(text)
+
+
+def _by_format(text: str, form: str) -> datetime:
+    moment = datetime.strptime(text, form)  # noqa: DTZ007 - the offset follows
+    # Numbers without a character between them have all their digits: 100 is no hour and minute.
+    if _ADJACENT.search(form) and "%f" not in form and len(text) != len(moment.strftime(form)):
+        raise ValueError
+    if "%Z" in form:  # Python also takes the names of the machine's own zone, and forgets them
+        if not any(name in text.upper() for name in _UTC_NAMES):
+            raise ValueError
+        return moment.replace(tzinfo=UTC)
+    return moment
+
+
 def _epoch(text: str, scale: float) -> datetime:
+    if _NUMBER.fullmatch(text) is None:  # 1.67E+09 has lost the minutes
+        raise ValueError
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(text) * scale)
 
 

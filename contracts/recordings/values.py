@@ -31,6 +31,8 @@ class ValueParser:
     kept, missing, impossible, others
         Counts of numbers that can be used, of missing values, of numbers that cannot be used, and
         of fields that are none of these.
+    has_point
+        Whether a number had a decimal point.
     """
 
     name: str
@@ -40,12 +42,13 @@ class ValueParser:
     missing: int = 0
     impossible: int = 0
     others: int = 0
+    has_point: bool = False
     _known: dict[str, float | None] = field(default_factory=dict)
     _missing: frozenset[str] = field(init=False)
     _missing_numbers: frozenset[float] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._missing = frozenset(self.columns.missing) | {""}
+        self._missing = frozenset(text.strip().casefold() for text in self.columns.missing) | {""}
         self._missing_numbers = frozenset(
             number for text in self._missing if (number := self._number(text)) is not None
         )
@@ -81,12 +84,13 @@ class ValueParser:
         return value
 
     def _parsed(self, text: str, unit: str | None) -> float | None:
-        if text in self._missing:
+        if text.casefold() in self._missing:
             return None
         number = self._number(text)
         if number is None:
             self.others += 1
             raise NotANumberError(self.column, self._expected_number(), text)
+        self.has_point |= "." in text
         if number in self._missing_numbers:
             return None
         by = self._factor
@@ -109,10 +113,10 @@ class ValueParser:
     def _number(self, text: str) -> float | None:
         if self.name == WIND_DIRECTION and text in _DEGREES:
             return _DEGREES[text]
-        if self.columns.decimal != ".":
+        if self.columns.decimal == ",":
             if "." in text:
                 return None
-            text = text.replace(self.columns.decimal, ".")
+            text = text.replace(",", ".")
         try:
             number = float(text)
         except ValueError:

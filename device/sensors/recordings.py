@@ -100,7 +100,7 @@ def find_recordings(
     """
     chosen = dict(list(station_files(folder, columns).items())[:limit])
     stations = read_stations(folder / STATIONS_FILE, chosen)
-    surveys, notes = examined(chosen, lambda path: _survey(path, columns))
+    surveys, notes = examined(chosen, lambda station, path: _survey(path, columns, station))
     notes += unmatched(folder, columns)
     for one_station in surveys.values():
         _check_distinct(one_station)
@@ -124,8 +124,8 @@ def find_recordings(
     ]
 
 
-def _survey(path: Path, columns: ColumnMap) -> _Survey:
-    file = RecordedFile.open(path, columns)
+def _survey(path: Path, columns: ColumnMap, station: str) -> _Survey:
+    file = RecordedFile.open(path, columns, station)
     left_out = LeftOut(path)
     times = array("q", (int(row.moment.timestamp()) for row in file.rows(left_out)))
     notes = left_out.notes()

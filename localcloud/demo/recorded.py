@@ -45,8 +45,8 @@ class Recorded:
                 "(columns station, longitude, latitude)"
             )
 
-        def span(path: Path) -> tuple[datetime, datetime]:
-            file = RecordedFile.open(path, columns)
+        def span(station: str, path: Path) -> tuple[datetime, datetime]:
+            file = RecordedFile.open(path, columns, station)
             moments = [row.moment for row in file.rows(LeftOut(path))]
             return min(moments), max(moments)
 

@@ -74,9 +74,9 @@ def read(
         total = sum(map(len, files.values()))
         done = itertools.count(1)
 
-        def rows(path: Path) -> pd.DataFrame:
+        def rows(station: str, path: Path) -> pd.DataFrame:
             report(next(done) / total)
-            return _rows(path, chosen, tell)
+            return _rows(path, chosen, station, tell)
 
         read_files, notes = examined(files, rows)
         for note in [*notes, *unmatched(folder, chosen)]:
@@ -104,9 +104,11 @@ def read(
     )
 
 
-def _rows(path: Path, columns: ColumnMap, tell: Callable[[str], None]) -> pd.DataFrame:
-    """Return the rows of one file, by hour in local time."""
-    file, left_out = RecordedFile.open(path, columns), LeftOut(path)
+def _rows(
+    path: Path, columns: ColumnMap, station: str, tell: Callable[[str], None]
+) -> pd.DataFrame:
+    """Return the rows of one station in a file, by hour in local time."""
+    file, left_out = RecordedFile.open(path, columns, station), LeftOut(path)
     offset = columns.standard_offset()
     hours: list[datetime] = []
     values = {name: array("d") for name in _READ}

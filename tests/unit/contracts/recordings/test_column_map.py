@@ -31,6 +31,9 @@ def read(tmp_path, text: str) -> ColumnMap:
         ("file_pattern = '(?P<station>.'\ntime = 'x'\ncolumns = {ozone = 'o'}", "unterminated"),
         (f"{MAP}columns = {{ozone = 'o'}}\ncolour = 1", "got colour"),
         ("not toml", "columns.toml"),
+        ("x = " + "[" * 9000, "nested too deeply"),
+        ("file_pattern = 'a{4294967299}'\ntime = 'x'\ncolumns = {ozone = 'o'}", "too large"),
+        ("file_pattern = '" + "(" * 900 + "'\ntime = 'x'\ncolumns = {ozone = 'o'}", "columns.toml"),
         (f"{MAP}[columns]\nozone = 'o'\nmissing = '-9'", "got missing .*stand above the tables"),
     ],
 )
@@ -54,6 +57,9 @@ def test_an_invalid_map_is_an_error_that_names_the_setting(tmp_path, toml, messa
         ("decimal = ','", "differ from the delimiter"),
         ("decimal = 'x'", "decimal must be"),
         ("time_format = '%k:%M'", "time_format must be one of strptime"),
+        ("time_format = '%H:%M'", "must have year, month and day"),
+        ("time_format = '%d/%m/%Y %H:%M %p'", "must have %I and %p"),
+        ("time_format = '%d/%m/%Y %I:%M'", "must have %I and %p"),
         ("time_zone = 'Europe/Paradise'", "a name of the IANA database"),
         ("time_zone = '../etc'", "a name of the IANA database"),
         ("time_zone = 'Europe/Berlin'\nutc_offset_hours = 1", "not both"),
@@ -66,6 +72,9 @@ def test_an_invalid_map_is_an_error_that_names_the_setting(tmp_path, toml, messa
         ("parameter = 'p'", "both parameter and value"),
         ("unit = 'u'", "of the long format"),
         ("drivers = {humidity = 'h'}", r"\[drivers\] may name .*got humidity"),
+        ("station = 's'", "a group .* or station, not both"),
+        ("where = 'ok'", "where must be a table of texts, or lists of them; got 'ok'"),
+        ("factors = {ozone = 1" + "0" * 400 + "}", "a positive number below"),
     ],
 )
 def test_each_setting_is_checked(tmp_path, setting, message):
@@ -128,15 +137,15 @@ def test_the_identity_of_a_beijing_replay_never_changes():
 
 
 def test_each_setting_that_changes_readings_changes_their_identity():
-    def described(**settings: object) -> str:
-        return ColumnMap("(?P<station>.)", {"ozone": "O3"}, ("t",), **settings).describe()
+    def described(pattern: str = "(?P<station>.)", **settings: object) -> str:
+        return ColumnMap(pattern, {"ozone": "O3"}, ("t",), **settings).describe()
 
     others = [
         {"factors": {"ozone": 2.0}},
         {"units": {"ozone": "ppb"}},
         {"decimal": ",", "delimiter": ";"},
         {"delimiter": ";"},
-        {"time_format": "%Y"},
+        {"time_format": "%Y-%m-%d"},
         {"optional": True},
         {"missing": ("x",)},
         {"utc_offset_hours": 1},
@@ -144,15 +153,24 @@ def test_each_setting_that_changes_readings_changes_their_identity():
         {"hour_ending": True},
         {"parameter": "p", "value": "v"},
         {"parameter": "p", "value": "v", "unit": "u"},
+        {"pattern": ".*", "station": ("s",)},
+        {"where": {"status": "ok"}},
     ]
     assert len({described(), *(described(**other) for other in others)}) == len(others) + 1
-    assert described(drivers={"rain": "R"}) == described()
+    assert described(drivers={"rain": "R"}) == described(decimal=".") == described()
 
 
 @pytest.mark.parametrize(
     ("unit", "pollutant", "expected"),
     [
         ("µg/m³", "ozone", 1),
+        ("ug.m-3", "ozone", 1),
+        ("µg m-3", "ozone", 1),
+        ("ug/m**3", "ozone", 1),
+        ("mg.m-3", "carbon_monoxide", 1000),
+        ("Micrograms/cubic meter (LC)", "particulate_matter", 1),
+        ("Parts per billion", "nitrogen_dioxide", 1.9127),
+        ("ug/Nm3", "ozone", None),
         ("μg/m3", "ozone", 1),
         ("ugm-3", "particulate_matter", 1),
         ("mg/m³", "carbon_monoxide", 1000),

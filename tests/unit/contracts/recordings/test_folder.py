@@ -71,7 +71,7 @@ def test_files_are_those_of_each_station_by_name_and_others_are_listed(tmp_path)
 
 
 def test_a_file_that_cannot_be_used_is_left_out_unless_it_is_the_only_one():
-    def examine(path: Path) -> str:
+    def examine(_: str, path: Path) -> str:
         if path.name == "bad":
             raise RecordingError("bad: expected better")
         return path.name

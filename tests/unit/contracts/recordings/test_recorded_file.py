@@ -210,10 +210,11 @@ def test_openaqs_long_format_has_one_value_and_its_unit_per_row(tmp_path):
         Row(3, at("2022-06-01 08:00"), {"particulate_matter": None}),
         Row(4, at("2022-06-01 08:00"), {"ozone": None}),
     ]
-    assert [note.split(":")[0] for note in notes] == [
+    assert [note.split(":")[0] for note in notes[1:]] == [
         "line 5, column value",
         "line 6, column units",
     ]
+    assert notes[0].endswith("my1.csv: not measured, of the column parameter: temperature")
 
 
 def test_a_long_file_without_the_maps_parameters_is_an_error_that_names_those_found(tmp_path):
