@@ -35,3 +35,7 @@ class SensorError(DeviceError):
 
 class ProvisioningError(DeviceError):
     """AWS IoT rejected a request, or a required resource does not exist."""
+
+
+class AnswerError(DeviceError):
+    """A response of AWS IoT does not have its documented form."""

@@ -29,6 +29,7 @@ from device.mqtt.kit import (
     ConnectionKit,
     write_private,
 )
+from device.settings_files import read_settings
 
 CLAIM_SETTINGS = "claim.json"
 DRAFTS = ".claims"
@@ -79,8 +80,8 @@ class ClaimKit:
         """
         path = folder / CLAIM_SETTINGS
         try:
-            kit = cls(folder=folder, **json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            kit = cls(folder=folder, **read_settings(path, cls))
+        except (OSError, ValueError) as error:
             raise KitError(
                 f"no claim kit in {folder} ({error}); an operator makes one by `claim-kit`"
             ) from error
@@ -150,8 +151,8 @@ class Draft:
             if not path.exists():
                 made = {"private_key": new_key(), "token": secrets.token_hex(32)}
                 write_private(path, json.dumps(made, allow_nan=False))
-            return cls(path=path, **json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            return cls(path=path, **read_settings(path, cls))
+        except (OSError, ValueError) as error:
             raise KitError(f"{path}: {error}") from error
 
 
@@ -208,7 +209,8 @@ def claim(
 
 def _write(kits: Path, issued: Issued, draft: Draft, broker: Broker) -> ConnectionKit:
     configuration = issued.configuration
-    if missing := [name for name in ("environment", "account_id") if name not in configuration]:
+    names = ("environment", "account_id")
+    if missing := [name for name in names if not isinstance(configuration.get(name), str)]:
         raise ProvisioningError(
             f"the provisioning template's device configuration lacks {' and '.join(missing)}"
         )

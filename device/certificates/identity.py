@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -36,8 +37,16 @@ def signing_request(private_key: str, common_name: str, template: str) -> str:
     template
         Provisioning template of the certificate, in the subject's organization. Only this
         identifies a certificate that no template was applied to.
+
+    Raises
+    ------
+    KitError
+        The text is no key.
     """
-    key = serialization.load_pem_private_key(private_key.encode(), password=None)
+    try:
+        key = serialization.load_pem_private_key(private_key.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KitError(f"expected a private key in PEM; got another text ({error})") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise KitError(f"expected a private key on an elliptic curve; got {type(key).__name__}")
     name = x509.Name(

@@ -15,9 +15,10 @@ from contracts.messages.provisioning import (
     confirmed_topic,
     register_topic,
 )
+from contracts.messages.telemetry import THING_NAME
 from device.certificates.identity import signing_request
-from device.errors import ProvisioningError
-from device.mqtt.exchange import Exchange
+from device.errors import AnswerError, ProvisioningError
+from device.mqtt.exchange import Answer, Exchange
 from device.mqtt.kit import ConnectionKit
 
 
@@ -58,6 +59,8 @@ def request_certificate(
         AWS IoT rejected the request for another reason, such as a template that does not exist.
     RefusedError, UnreachableError
         The broker did not allow the request, or did not answer.
+    AnswerError
+        A response lacks a member, or has an invalid one.
     """
     made = _answered(
         exchange,
@@ -68,15 +71,21 @@ def request_certificate(
         exchange,
         register_topic(template),
         {
-            "certificateOwnershipToken": made["certificateOwnershipToken"],
+            "certificateOwnershipToken": made.text("certificateOwnershipToken"),
             "parameters": dict(parameters),
         },
     )
+    configuration = registered.document.get("deviceConfiguration") or {}
+    if not isinstance(configuration, dict):
+        raise AnswerError(
+            f"{registered.topic}: expected an object, deviceConfiguration; got "
+            f"{configuration!r:.40}"
+        )
     return Issued(
-        registered["thingName"],
-        made["certificateId"],
-        made["certificatePem"],
-        registered.get("deviceConfiguration") or {},
+        registered.text("thingName", THING_NAME),
+        made.text("certificateId", "[a-zA-Z0-9]{16,64}"),  # names a folder of the kit
+        made.text("certificatePem"),
+        configuration,
     )
 
 
@@ -92,18 +101,24 @@ def confirm(kit: ConnectionKit) -> list[str]:
     ------
     RefusedError, UnreachableError
         The broker did not accept the certificate, or there was no response. Safe to repeat.
+    AnswerError
+        The response has no list of ids.
     """
     with Exchange(kit, kit.thing_name) as exchange:
         answer = exchange.ask(confirm_topic(kit.thing_name), {}, [confirmed_topic(kit.thing_name)])
-    switched_off: list[str] = answer.document["switched_off"]
+    switched_off = answer.document.get("switched_off")
+    if not isinstance(switched_off, list) or not all(isinstance(one, str) for one in switched_off):
+        raise AnswerError(
+            f"{answer.topic}: expected switched_off, a list of ids; got {switched_off!r:.40}"
+        )
     return switched_off
 
 
-def _answered(exchange: Exchange, topic: str, request: Mapping[str, object]) -> dict[str, Any]:
+def _answered(exchange: Exchange, topic: str, request: Mapping[str, object]) -> Answer:
     accepted, rejected = f"{topic}/accepted", f"{topic}/rejected"
     answer = exchange.ask(topic, request, [accepted, rejected])
     if answer.topic == accepted:
-        return answer.document
+        return answer
     code, message = answer.document.get("errorCode"), answer.document.get("errorMessage")
     reason = f"{topic}: {code}: {message}"
     raise NotAllowedError(reason) if code == "AccessDenied" else ProvisioningError(reason)

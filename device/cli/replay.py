@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,13 +91,25 @@ def replay(
     """
     kit = ConnectionKit.load(kits / thing)
     recordings = _recordings(source)
-    wanted = station or thing
-    for recording in recordings:
-        station_thing = recording.station.thing_name or thing_name_of(recording.station.name)
-        if wanted in (recording.station.name, station_thing):
-            return _replay([_replay_of(kit, recording, sending)], source, sending)
-    known = ", ".join(recording.station.name for recording in recordings)
-    raise RecordingError(f"no station {wanted!r}; name one with --station: {known}")
+    return _replay(
+        [_replay_of(kit, _chosen(recordings, station or thing), sending)], source, sending
+    )
+
+
+def _chosen(recordings: Sequence[Recording], wanted: str) -> Recording:
+    """Return the recording of a station's name, or of its thing's."""
+    by_name = {one.station.name: one for one in recordings}
+    if wanted in by_name:
+        return by_name[wanted]
+    things = [one.station.thing_name or thing_name_of(one.station.name) for one in recordings]
+    found = [one for one, thing in zip(recordings, things, strict=True) if thing == wanted]
+    if len(found) == 1:
+        return found[0]
+    problem = f"no station {wanted!r}"
+    if found:
+        problem = f"several stations have the thing name {wanted!r}"
+    known = ", ".join(one.station.name for one in found or recordings)
+    raise RecordingError(f"{problem}; name one with --station: {known}")
 
 
 def fleet(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import ssl
 import threading
 import time
@@ -19,7 +20,8 @@ from typing import Any, Protocol, TypeVar
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device.errors import DeviceError, KitError, RefusedError, UnreachableError
+from contracts.messages.json_text import parsed
+from device.errors import AnswerError, DeviceError, KitError, RefusedError, UnreachableError
 
 TIMEOUT_SECONDS = 15.0
 """AWS IoT waits five seconds for a provisioning hook."""
@@ -52,6 +54,43 @@ class Answer:
     topic: str
     document: dict[str, Any]
 
+    @classmethod
+    def of(cls, topic: str, payload: bytes) -> Answer:
+        """Read a response.
+
+        Raises
+        ------
+        AnswerError
+            The payload is not a JSON object.
+        """
+        try:
+            document = parsed(payload)
+        except ValueError as error:
+            raise AnswerError(f"{topic}: {error}") from None
+        if not isinstance(document, dict):
+            raise AnswerError(f"{topic}: expected a JSON object; got {document!r:.40}")
+        return cls(topic, document)
+
+    def text(self, name: str, pattern: str = r".+") -> str:
+        """Return a member that is a text.
+
+        Parameters
+        ----------
+        pattern
+            Regular expression of the whole text.
+
+        Raises
+        ------
+        AnswerError
+            It is missing, no text, or another text.
+        """
+        value = self.document.get(name)
+        if not isinstance(value, str) or re.fullmatch(pattern, value, re.DOTALL) is None:
+            raise AnswerError(
+                f"{self.topic}: expected {name}, a text like {pattern}; got {value!r:.40}"
+            )
+        return value
+
 
 class Exchange:
     """One MQTT session for requests; a context manager.
@@ -67,7 +106,7 @@ class Exchange:
         self._client_id = client_id
         self._timeout = timeout
         self._acknowledged: queue.Queue[list[int]] = queue.Queue()
-        self._answers: queue.Queue[Answer] = queue.Queue()
+        self._answers: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self._over = threading.Event()
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -100,7 +139,7 @@ class Exchange:
             self._client.connect(self._credentials.host, self._credentials.port)
         except ssl.SSLError as error:
             raise RefusedError(f"no TLS session with {where}: {error}") from error
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a host or port that can't exist is a ValueError
             raise UnreachableError(f"{where} can't be reached: {error}") from error
         self._client.loop_start()
         try:
@@ -125,15 +164,17 @@ class Exchange:
             The client is not authorized to subscribe or publish, or the session ended.
         UnreachableError
             There was no response before the timeout.
+        AnswerError
+            The response is not a JSON object.
         """
         self._client.subscribe([(one, 1) for one in response_topics])
         self._acknowledgement(f"subscribing to {', '.join(response_topics)}")
         self._client.publish(topic, json.dumps(request, allow_nan=False), qos=1)
         self._acknowledgement(f"publishing on {topic}")
         while True:
-            answer = self._next(self._answers, f"response to {topic}")
-            if answer.topic in response_topics:
-                return answer
+            answered_on, payload = self._next(self._answers, f"response to {topic}")
+            if answered_on in response_topics:
+                return Answer.of(answered_on, payload)
 
     def _acknowledgement(self, what: str) -> None:
         for code in self._next(self._acknowledged, f"acknowledgement of {what}"):
@@ -159,4 +200,5 @@ class Exchange:
                 raise UnreachableError(f"timed out after {self._timeout:.0f} s: no {what}")
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        self._answers.put(Answer(message.topic, json.loads(message.payload)))
+        # Paho's thread would end at an error; the caller reads the response.
+        self._answers.put((message.topic, message.payload))

@@ -10,6 +10,7 @@ from pathlib import Path
 from contracts.messages.telemetry import basic_ingest_topic, topic
 from contracts.names import topic_rule
 from device.errors import KitError
+from device.settings_files import read_settings
 
 SETTINGS = "device.json"
 CERTIFICATE = "certificate.pem"
@@ -103,9 +104,8 @@ class ConnectionKit:
                 f"no connection kit in {folder}; run `lakecast device provision`, or `claim`, first"
             )
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            kit = cls(folder=folder, **document)
-        except (OSError, ValueError, TypeError) as error:
+            kit = cls(folder=folder, **read_settings(path, cls))
+        except (OSError, ValueError) as error:
             raise KitError(f"{path}: {error}; delete the folder and provision again") from error
         needed = [kit.certificate, kit.private_key, *([kit.ca_file] if kit.ca_file else [])]
         if missing := [file.name for file in needed if not file.is_file()]:

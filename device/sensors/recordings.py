@@ -118,6 +118,7 @@ def find_recordings(
             notes=(
                 *(notes if number == 0 else ()),
                 *(note for one in one_station for note in one.notes),
+                *_apart(name, one_station, start, end),
             ),
         )
         for number, (name, one_station) in enumerate(surveys.items())
@@ -133,6 +134,20 @@ def _survey(path: Path, columns: ColumnMap, station: str) -> _Survey:
         header = ", ".join(name for name in file.header if name)
         notes.insert(0, f"{path}: no column of {', '.join(lacking)} among {header:.200}")
     return _Survey(file, times, tuple(notes))
+
+
+def _apart(station: str, surveys: list[_Survey], start: datetime, end: datetime) -> Iterator[str]:
+    """Yield a line about readings before a gap that hides them: one row may have a wrong time."""
+    times = sorted(at for one in surveys for at in one.times)
+    before = [at for at in times if at < int(start.timestamp())]
+    sent = times[len(before) :]
+    if before and (not sent or sent[0] - before[-1] > (end - start).total_seconds()):
+        yield (
+            f"station {station}: {len(before):,} of {len(times):,} readings, to "
+            f"{_moment(before[-1]):%Y-%m-%d}, lie before the days that are sent, "
+            f"{start:%Y-%m-%d} to {end:%Y-%m-%d}: if the time of a last row is wrong, remove it, "
+            "or give more --days"
+        )
 
 
 def _check_distinct(surveys: list[_Survey]) -> None:

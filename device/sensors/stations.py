@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from device.sensors.readings import Station
 
 _COLUMNS = ("station", "longitude", "latitude")
 _THING = "thing_name"
+_DELIMITERS = (",", ";", "\t")
 
 
 def read_stations(path: Path, wanted: Iterable[str]) -> dict[str, Station]:
@@ -31,7 +33,7 @@ def read_stations(path: Path, wanted: Iterable[str]) -> dict[str, Station]:
             f"{path} is missing: it gives the stations' coordinates "
             f"(columns {', '.join(_COLUMNS)}, and optionally {_THING})"
         )
-    names = set(wanted)
+    names = {_composed(name) for name in wanted}
     stations: dict[str, Station] = {}
     for line, row in _rows(path):
         if row["station"] not in names:
@@ -53,16 +55,27 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield line numbers and fields by column; a row that is cut off lacks the last ones."""
     lines = TextFile.examine(path).lines()
     line, header = next(lines, (1, ""))
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    names = [normalised(name) for name in header.split(delimiter)]
+    delimiter = max(_DELIMITERS, key=header.count)
+    try:
+        names = [normalised(name) for name in fields(header, delimiter)]
+    except UnreadableError as error:
+        raise RecordingError(error.at(path, line)) from None
     if lacking := [name for name in _COLUMNS if name not in names]:
         raise RecordingError(
             f"{path}, line {line}: expected the column {lacking[0]}; got {listed(names)}"
         )
     for number, text in lines:
         with contextlib.suppress(UnreadableError):  # its station, if it is wanted, will be missing
-            row = (field.strip() for field in fields(text, delimiter))
-            yield number, {"station": "", **dict(zip(names, row, strict=False))}
+            row = (_composed(field.strip()) for field in fields(text, delimiter))
+            found = {"station": "", **dict(zip(names, row, strict=False))}
+            if delimiter != ",":  # then degrees may have a decimal comma
+                found |= {one.field: found.get(one.field, "").replace(",", ".") for one in POSITION}
+            yield number, found
+
+
+def _composed(name: str) -> str:
+    """Return a name as `contracts.recordings.folder` spells it: é in one character."""
+    return unicodedata.normalize("NFC", name)
 
 
 def thing_name_of(station: str) -> str:

@@ -159,3 +159,18 @@ def test_a_kit_is_written_for_its_owner_only(tmp_path):
 def test_a_missing_ca_file_is_reported(tmp_path):
     with pytest.raises(KitError, match=r"absent\.pem"):
         kit(tmp_path / "harbour").save(Broker("host", 8883, tmp_path / "absent.pem"))
+
+
+def test_a_replay_of_a_thing_name_that_two_stations_have_is_refused(capsys, tmp_path):
+    made = kit(tmp_path / "kits" / "harbour").save(Broker("host"))
+    for file in (made.certificate, made.private_key):
+        file.touch()
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "stations.csv").write_text("station,longitude,latitude\nHarbour,1,2\nHarbour.,3,4\n")
+    for station, value in (("Harbour", 1), ("Harbour.", 2)):
+        (data / f"{station}.csv").write_text(f"date,no2\n2020-01-01,{value}\n")
+    words = ["replay", "--thing=harbour", f"--data={data}", f"--kits={tmp_path / 'kits'}"]
+    assert main(words) == 1
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert "several stations have the thing name 'harbour'; name one with --station" in printed

@@ -92,6 +92,20 @@ def test_days_end_with_the_last_reading_of_any_station(folder):
     assert (gucheng.expected, dongsi.expected) == (3, 1)
 
 
+def test_readings_before_a_gap_that_are_not_sent_are_noted(folder):
+    """One row with a wrong time at the end would otherwise hide all others."""
+    path = write(folder, "Gucheng", "".join(row(day, 0) for day in range(1, 4)))
+    path.write_text(path.read_text() + row(1, 0).replace("2016", "2019"))
+    write(folder, "Dongsi", row(1, 0))
+    dongsi, gucheng = find_recordings(folder, days=120)
+    assert [reading.taken_at.year for reading in gucheng.readings()] == [2019]
+    assert gucheng.notes[-1].startswith(
+        "station Gucheng: 3 of 4 readings, to 2016-03-02, lie before the days that are sent"
+    )
+    assert dongsi.notes[-1].startswith("station Dongsi: 1 of 1 readings")
+    assert all(not recording.notes for recording in find_recordings(folder))
+
+
 def test_a_reading_has_the_same_place_in_any_window(folder):
     write(folder, "Gucheng", "".join(row(day, 0) for day in range(1, 11)))
     [short], [long] = find_recordings(folder, days=2), find_recordings(folder, days=5)
@@ -192,6 +206,22 @@ def test_a_station_without_a_pollutants_column_says_so(tmp_path):
         f"{tmp_path / 'my1.csv'}: no column of ozone, particulate_matter, carbon_monoxide, "
         "sulfur_dioxide among date, no2, wind",
     )
+
+
+def test_the_stations_of_a_file_are_recordings_with_an_identity_each(folder):
+    (folder / "all.csv").write_text(
+        "date,site,no2\n2020-01-01,Gucheng,1\n2020-01-01,Dongsi,2\n2020-01-02,Gucheng,3\n"
+    )
+    (folder / "map.toml").write_text(
+        "file_pattern = 'all\\.csv'\ntime = 'date'\nstation = 'site'\n"
+        "[columns]\nnitrogen_dioxide = 'no2'\n"
+    )
+    columns = ColumnMap.from_toml(folder / "map.toml")
+    dongsi, gucheng = find_recordings(folder, columns)
+    read = [(r.place, r.concentrations["nitrogen_dioxide"]) for r in gucheng.readings()]
+    assert read == [(0, 1), (2, 3)]
+    assert [reading.place for reading in dongsi.readings()] == [1]
+    assert dongsi.parts[0].source != gucheng.parts[0].source
 
 
 @pytest.mark.real_data

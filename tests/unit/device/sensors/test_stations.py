@@ -20,6 +20,9 @@ from device.sensors.stations import read_stations, thing_name_of, thing_names
         " Station, LATITUDE, Longitude\nmy1, 51.52, -0.15\n",
         "\ufeffstation;longitude;latitude;note\r\nmy1;-0.15;51.52;x\r\n",
         'station,longitude,latitude\nmy1,-0.15,51.52\nnowhere,x,\n"cut',
+        '"station","longitude","latitude"\n"my1","-0.15","51.52"\n',
+        "station;longitude;latitude\nmy1;-0,15;51,52\n",
+        "station\tlongitude\tlatitude\nmy1\t-0.15\t51.52\n",
     ],
 )
 def test_coordinates_are_read(tmp_path, text):
@@ -78,6 +81,12 @@ def test_a_thing_name_is_derived_from_its_stations(station, thing):
 def test_a_name_that_vanishes_or_collides_is_an_error(names, message):
     with pytest.raises(RecordingError, match=message):
         thing_names([Station(name, 1, 2) for name in names])
+
+
+def test_a_stations_name_may_be_spelt_in_two_ways(tmp_path):
+    path = tmp_path / "stations.csv"
+    path.write_text("station,longitude,latitude\nZu\u0308rich,8.5,47.4\n")
+    assert list(read_stations(path, ["Z\u00fcrich"])) == ["Z\u00fcrich"]
 
 
 def test_thing_names_can_be_given(tmp_path):
