@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.models import training_metrics
+from contracts.models.numbers import MOST, number_of
 from contracts.names import FORECAST, Workload
 
 
@@ -39,12 +40,9 @@ class Hyperparameter:
     def takes(self, text: str) -> bool:
         """Returns whether a value is valid."""
         if self.kind == "text":
-            return not self.values or text in self.values
-        try:
-            number = int(text) if self.kind == "integer" else float(text)
-        except ValueError:
-            return False
-        return self.lowest <= number <= self.highest
+            return not self.values or text.casefold() in map(str.casefold, self.values)
+        number = number_of(text, int if self.kind == "integer" else float)
+        return number is not None and self.lowest <= number <= self.highest
 
 
 @dataclass(frozen=True)
@@ -99,15 +97,15 @@ _BOOSTING = Algorithm(
     hyperparameters={
         "time_freq": Hyperparameter("text", required=True),
         "prediction_length": Hyperparameter("integer", 1, 168, required=True),
-        "origin_hours": Hyperparameter("integer", 1),
+        "origin_hours": Hyperparameter("integer", 1, MOST),
         "folds": Hyperparameter("integer", 2, 20),
-        "block_days": Hyperparameter("integer", 1),
+        "block_days": Hyperparameter("integer", 1, MOST),
         "rounds": Hyperparameter("integer", 1, 10_000),
         "learning_rate": Hyperparameter("continuous", 1e-8, 1),
         "num_leaves": Hyperparameter("integer", 2, 131_072),
-        "min_data_in_leaf": Hyperparameter("integer", 1),
+        "min_data_in_leaf": Hyperparameter("integer", 1, MOST),
         "outer_num_leaves": Hyperparameter("integer", 2, 131_072),
-        "outer_min_data_in_leaf": Hyperparameter("integer", 1),
+        "outer_min_data_in_leaf": Hyperparameter("integer", 1, MOST),
         "feature_fraction": Hyperparameter("continuous", 1e-3, 1),
         "bagging_fraction": Hyperparameter("continuous", 1e-3, 1),
         "max_bin": Hyperparameter("integer", 2, 65_535),
@@ -121,23 +119,23 @@ _DEEPAR = Algorithm(
     built_in="forecasting-deepar",
     hyperparameters={
         "time_freq": Hyperparameter("text", required=True),
-        "prediction_length": Hyperparameter("integer", 1, required=True),
-        "context_length": Hyperparameter("integer", 1, required=True),
-        "epochs": Hyperparameter("integer", 1, required=True),
+        "prediction_length": Hyperparameter("integer", 1, MOST, required=True),
+        "context_length": Hyperparameter("integer", 1, MOST, required=True),
+        "epochs": Hyperparameter("integer", 1, MOST, required=True),
         "cardinality": Hyperparameter("text"),
         "dropout_rate": Hyperparameter("continuous", 0, 1),
-        "early_stopping_patience": Hyperparameter("integer", 1),
-        "embedding_dimension": Hyperparameter("integer", 1),
+        "early_stopping_patience": Hyperparameter("integer", 1, MOST),
+        "embedding_dimension": Hyperparameter("integer", 1, MOST),
         "learning_rate": Hyperparameter("continuous", 1e-8, 1),
         "likelihood": Hyperparameter(
             "text",
             values=("student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1"),
         ),
-        "mini_batch_size": Hyperparameter("integer", 1),
-        "num_cells": Hyperparameter("integer", 1),
+        "mini_batch_size": Hyperparameter("integer", 1, MOST),
+        "num_cells": Hyperparameter("integer", 1, MOST),
         "num_dynamic_feat": Hyperparameter("text"),
-        "num_eval_samples": Hyperparameter("integer", 1),
-        "num_layers": Hyperparameter("integer", 1),
+        "num_eval_samples": Hyperparameter("integer", 1, MOST),
+        "num_layers": Hyperparameter("integer", 1, MOST),
         "test_quantiles": Hyperparameter("text"),
     },
     metrics=training_metrics.DEEPAR_LINES,

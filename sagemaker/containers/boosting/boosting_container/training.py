@@ -52,6 +52,9 @@ LEAST_LEAVES = 40
 """The minimum number of rows in a leaf is at most a fold's rows divided by this: a short history
 gets small leaves."""
 
+LEAST_MEAN = 1e-15
+"""Smallest mean of a series that its values are divided by: others would exceed 32 bits."""
+
 STAGES = 10
 """Number of stages of the boosting rounds; the loss after each shows whether more would help."""
 
@@ -359,7 +362,7 @@ def _scales(series: Series) -> dict[str, float]:
         observed = values[np.isfinite(values)]
         if len(observed):
             mean = float(observed.mean(dtype=np.float64))
-            found[name] = mean if observed.min() >= 0 and mean > 0 else 1.0
+            found[name] = mean if observed.min() >= 0 and mean > LEAST_MEAN else 1.0
     return found
 
 

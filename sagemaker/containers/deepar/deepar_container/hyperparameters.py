@@ -12,6 +12,7 @@ from typing import Any
 from container_runtime import parameters
 
 from contracts.messages.json_text import parsed
+from contracts.models.numbers import MOST
 
 LIKELIHOODS = ("student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1")
 
@@ -112,7 +113,8 @@ def _cardinality(text: str) -> str | tuple[int, ...]:
         return IGNORED
     expected = "auto, ignore, an empty string or a list of positive integers such as [6, 5]"
     sizes = _json_list(text, expected)
-    if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
+    whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
+    if not whole or not all(0 < size <= MOST for size in sizes):
         raise ValueError(expected)
     return tuple(sizes)
 

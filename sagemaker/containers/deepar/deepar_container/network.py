@@ -14,6 +14,13 @@ from gluonts.torch.model.deepar import DeepARModel
 from deepar_container.hyperparameters import AUTO, IGNORED, Hyperparameters
 from deepar_container.likelihoods import distribution_output, is_scaled
 
+MOST_WEIGHTS = 50_000_000
+"""Largest number of weights of the embeddings: 200 MB per network."""
+
+LEAST_DEVIATION = 1e-6
+"""Smallest standard deviation of a dynamic feature, as a share of its mean, that is no rounding of
+32-bit numbers."""
+
 
 @dataclass(frozen=True)
 class FeatureShape:
@@ -52,6 +59,7 @@ class FeatureShape:
             Series disagree with each other or with the hyperparameters.
         """
         cardinality = _cardinality(hyperparameters.cardinality, series)
+        _check_size(cardinality, hyperparameters.embedding_dimension)
         count = _num_dynamic_feat(hyperparameters.num_dynamic_feat, series)
         shape = cls(cardinality, tuple(_scale(series, feature) for feature in range(count)))
         for number, one in enumerate(series, start=1):
@@ -149,9 +157,21 @@ def _cardinality(requested: str | tuple[int, ...], series: Sequence[Series]) -> 
     return tuple(int(size) for size in requested)
 
 
+def _check_size(cardinality: Sequence[int], dimension: int) -> None:
+    """Raise an error for embeddings that would exhaust the memory."""
+    if sum(cardinality) * dimension > MOST_WEIGHTS:
+        raise DataError(
+            f"train channel: cat must be numbered from 0 without gaps, and have at most "
+            f"{MOST_WEIGHTS // dimension:,} values with embedding_dimension {dimension}; got "
+            f"{list(cardinality)}"
+        )
+
+
 def _scale(series: Sequence[Series], feature: int) -> tuple[float, float]:
     values = np.concatenate([one.dynamic_feat[feature] for one in series]).astype(np.float64)
-    return float(values.mean()), float(values.std()) or 1.0  # a constant feature is only centred
+    mean, deviation = float(values.mean()), float(values.std())
+    # a constant feature is only centred; rounding gives it a tiny deviation
+    return mean, deviation if deviation > LEAST_DEVIATION * abs(mean) else 1.0
 
 
 def _num_dynamic_feat(requested: str | int, series: Sequence[Series]) -> int:

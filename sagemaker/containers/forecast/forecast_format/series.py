@@ -28,13 +28,14 @@ looks back before the start and forecasts beyond the end."""
 LARGEST = 1e15
 """Largest magnitude of a value: squares and sums of larger ones overflow in 32 bits."""
 
-LARGEST_CATEGORY = 2**31 - 1
+LARGEST_CATEGORY = 2**24 - 1
+"""Largest category: models hold it as a number of 32 bits, which has no larger ones exactly."""
 
 _LISTS = (list, tuple, np.ndarray)
 _NAN = "NaN"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", re.ASCII)
 """DeepAR's format, with T as in ISO 8601, and without what follows the day or the minutes."""
-_ZONE = re.compile(r"(Z|[+-]\d\d(:?\d\d)?)$")
+_ZONE = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)\Z", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _start(value: Any, frequency: str, steps: int) -> pd.Period:
     if not isinstance(value, str | date):  # Parquet may hold times, JSON only text
         raise SeriesError(f"{expected}; got {shown(value)}")
     if isinstance(value, str) and _TIME.fullmatch(value) is None:
-        if _TIME.match(value) and _ZONE.search(value):
+        if _ZONE.search(value):
             raise SeriesError(f"start must have no time zone; got {shown(value)}")
         raise SeriesError(f"{expected}; got {shown(value)}")
     try:

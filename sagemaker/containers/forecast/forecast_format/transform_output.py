@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from container_runtime.errors import DataError, shown
+
+from contracts.messages.json_text import parsed
 
 
 def answers(path: Path, name: str) -> Iterator[dict[str, Any]]:
@@ -34,8 +35,8 @@ def answers(path: Path, name: str) -> Iterator[dict[str, Any]]:
 
 def _answer(line: bytes, place: str) -> dict[str, Any]:
     try:
-        answer = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        answer = parsed(line)
+    except ValueError as error:
         raise DataError(f"{place}: not JSON: {error}") from None
     if not isinstance(answer, dict):
         raise DataError(f"{place}: expected an object with a prediction; got {shown(answer)}")

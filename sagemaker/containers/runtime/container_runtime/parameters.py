@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from container_runtime.errors import HyperparameterError
+from contracts.models.numbers import MOST, number_of
 
 Parser = Callable[[str], Any]
 """A function that parses one value; its ValueError says what was expected."""
@@ -69,20 +69,15 @@ def pandas_frequency(time_freq: str) -> str:
     return f"{multiple if multiple > 1 else ''}{_PANDAS_FREQUENCY[unit]}"
 
 
-def integer(lowest: int, highest: int | None = None) -> Parser:
-    """Return a parser of integers from the lowest to the highest, if one is given."""
-    expected = f"an integer of at least {lowest}"
-    if highest is not None:
-        expected = f"an integer from {lowest} to {highest}"
+def integer(lowest: int, highest: int = MOST) -> Parser:
+    """Return a parser of integers from the lowest to the highest."""
+    expected = f"an integer from {lowest} to {highest}"
 
     def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = lowest - 1
-        if value < lowest or (highest is not None and value > highest):
+        value = number_of(text, int)
+        if value is None or not lowest <= value <= highest:
             raise ValueError(expected)
-        return value
+        return int(value)
 
     return read
 
@@ -91,11 +86,8 @@ def number(lowest: float, highest: float, expected: str) -> Parser:
     """Return a parser of numbers from the lowest to below the highest."""
 
     def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not lowest <= value < highest:
+        value = number_of(text, float)
+        if value is None or not lowest <= value < highest:
             raise ValueError(expected)
         return value
 
@@ -103,7 +95,7 @@ def number(lowest: float, highest: float, expected: str) -> Parser:
 
 
 def _split_frequency(time_freq: str) -> tuple[int, str]:
-    match = re.fullmatch(r"([1-9]\d*)?\s*(M|W|D|H|min)", time_freq)
+    match = re.fullmatch(r"([1-9][0-9]{0,3})? *(M|W|D|H|min)", time_freq)
     if match is None:
         raise ValueError("M, W, D, H or min, with an optional multiple such as 5min")
     return int(match[1] or 1), match[2]

@@ -17,7 +17,10 @@ REQUIRED = {
     "boosting": {"time_freq": "H", "prediction_length": "24"},
     "deepar": {"time_freq": "H", "prediction_length": "24", "context_length": "24", "epochs": "1"},
 }
-TRIED = ("0", "1", "2", "0.5", "1e-9", "-1", "20", "21", "131072", "131073", "x", "gaussian")
+TRIED = (
+    *("0", "1", "2", "0.5", "1e-9", "-1", "20", "21", "131072", "131073", "x", "gaussian"),
+    *("1000000", "1000001", "1" + "0" * 400, "1_0", "\u0663", "student-t", "STUDENT-T", "1e400"),
+)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
