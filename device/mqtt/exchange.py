@@ -201,4 +201,4 @@ class Exchange:
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         # Paho's thread would end at an error; the caller reads the response.
-        self._answers.put((message.topic, message.payload))
+        self._answers.put((message.topic, bytes(message.payload)))
