@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 from contracts.messages.telemetry import is_thing_name
 
 _HOST = re.compile(r"[A-Za-z0-9:-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?", re.ASCII)

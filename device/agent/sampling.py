@@ -17,8 +17,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from contracts.json_text import parsed
 from contracts.messages.device_shadow import REFUSED, SAMPLING_INTERVAL, shadow_topic
-from contracts.messages.json_text import parsed
 from device.agent.pace import MAX_DELAY, MIN_DELAY
 from device.mqtt.kit import write_private
 from device.mqtt.link import FIRST_ERROR, Link

@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 from device.errors import AnswerError, DeviceError, KitError, RefusedError, UnreachableError
 
 TIMEOUT_SECONDS = 15.0

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from contracts.errors import LakecastError
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 from contracts.messages.telemetry import EARLIEST, POLLUTANTS
 from contracts.recordings.folder import column_map
 from device.clock import Clock

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 from rest_api.problems import body_too_large, invalid_request
 from rest_api.schema import Fault, Schema, Validator
 

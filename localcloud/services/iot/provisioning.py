@@ -17,7 +17,7 @@ from ministack.core.responses import request_scope
 from ministack.core.x509_utils import get_certificate_id, sign_certificate_request
 from ministack.services import iot
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 from contracts.messages.provisioning import CREATE_CERTIFICATE_TOPIC
 
 logger = logging.getLogger("localcloud.iot")

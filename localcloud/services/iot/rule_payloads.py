@@ -8,7 +8,7 @@ from typing import Any
 
 from ministack.services import iot
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 
 
 def payload_problem(rule: dict[str, Any], payload: bytes) -> str | None:
@@ -16,8 +16,8 @@ def payload_problem(rule: dict[str, Any], payload: bytes) -> str | None:
 
     A rule with only ``SELECT *`` forwards any payload unchanged; a rule that only encodes the
     payload accepts any payload, too. AWS documents the error action, not which JSON it parses.
-    Here, a rule reads what `contracts.messages.json_text` describes, so no result has a number that
-    JSON lacks, and no payload ends the process.
+    Here, a rule reads what `contracts.json_text` describes, so no result has a number that JSON
+    lacks, and no payload ends the process.
     """
     if not rule or rule.get("ruleDisabled") or not _reads_attributes(rule.get("sql", "")):
         return None

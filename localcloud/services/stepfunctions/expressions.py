@@ -6,7 +6,7 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 
 
 def install() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from container_runtime import parameters
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 from contracts.models.numbers import MOST
 
 LIKELIHOODS = ("student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1")

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from container_runtime.errors import DataError, SeriesError
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 from forecast_format.series import Series
 
 FIELDS = ("start", "target", "cat", "dynamic_feat", "related")

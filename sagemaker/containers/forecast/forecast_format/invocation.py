@@ -14,7 +14,7 @@ from typing import Any
 
 from container_runtime.errors import RequestError, SeriesError, shown
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 from forecast_format.forecasts import Forecast, ForecastModel
 from forecast_format.series import Series
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 from forecast_format.forecasts import ForecastModel
 from forecast_format.invocation import Configuration, answer_json, answer_json_lines
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from container_runtime.errors import DataError, shown
 
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 
 
 def answers(path: Path, name: str) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from container_runtime import metric_lines
 from container_runtime.errors import CustomerError, HyperparameterError, shown
 from container_runtime.metric_lines import logger
 from container_runtime.paths import ContainerPaths
-from contracts.messages.json_text import parsed
+from contracts.json_text import parsed
 
 
 def train(run: Callable[[ContainerPaths, Mapping[str, str]], None]) -> int:

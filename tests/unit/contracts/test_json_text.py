@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.messages.json_text import MAX_DEPTH, parsed
+from contracts.json_text import MAX_DEPTH, parsed
 
 values = st.recursive(
     st.one_of(
