@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
-MAX_DEPTH = 100
+MAX_DEPTH = 128
 """Levels of arrays and objects that a document may nest. Parsers and serialisers recurse per level:
-without a limit, one message of a few kilobytes ends the process that reads it."""
+without a limit, one message of a few kilobytes ends the process that reads it. Those of Python,
+Arrow and Spark have limits of their own, which are higher."""
+
+STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+"""Pattern of a string, or of the rest of a text that has no end of the string. It is possessive: it
+never goes back, so the time is linear for any text."""
+
+_TOKEN = re.compile(rf"{STRING}|[{{}}\[\]]", re.DOTALL)
+_TOO_DEEP = f"expected at most {MAX_DEPTH} nested arrays and objects; got more"
 
 
 def parsed(text: bytes) -> Any:
@@ -29,31 +39,32 @@ def parsed(text: bytes) -> Any:
         raise ValueError(f"expected JSON in UTF-8; got {text[:20]!r} ({error.reason})") from None
     if decoded.startswith("\ufeff"):
         raise ValueError("expected JSON without a byte order mark; got one")
-    try:
-        value = json.loads(decoded, parse_float=_finite, parse_constant=_refused)
-    except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
-    if decoded.count("[") + decoded.count("{") > MAX_DEPTH:
-        _check_depth(value)
-    return value
+    if is_too_deep(decoded):
+        raise ValueError(_TOO_DEEP)
+    return json.loads(decoded, parse_float=_finite, parse_constant=_refused)
 
 
-_TOO_DEEP = f"expected at most {MAX_DEPTH} nested arrays and objects; got more"
+def is_too_deep(text: str) -> bool:
+    """Returns whether arrays and objects of a text are nested deeper than `MAX_DEPTH`."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    return any(depth > MAX_DEPTH for _, depth in brackets(text))
 
 
-def _check_depth(value: Any) -> None:
-    """Checks the depth without recursion: level by level."""
-    level = [value] if isinstance(value, list | dict) else []
-    for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, list | dict)
-        ]
-        if not level:
-            return
-    raise ValueError(_TOO_DEEP)
+def brackets(text: str) -> Iterator[tuple[re.Match[str], int]]:
+    """Yields the brackets outside strings, each with the number of those open behind it.
+
+    The text need not be JSON: the number is negative behind brackets that close nothing.
+    """
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+        elif token[0] in "]}":
+            depth -= 1
+        else:
+            continue
+        yield token, depth
 
 
 def _finite(text: str) -> float:

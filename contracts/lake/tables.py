@@ -129,7 +129,7 @@ RUNS = Table(
         Column("duplicates", Type.INT64, "readings that arrived twice or were in the lake already"),
         Column("merged", Type.INT64, "readings joined with others of their device and time"),
         Column("conflicts", Type.INT64, "kept readings that contradict another of their identity"),
-        Column("rejected", Type.INT64, "impossible values that are null in readings"),
+        Column("rejected", Type.INT64, "values of readings that are not in the lake"),
         Column("late", Type.INT64, "readings that came after the day they were taken"),
         Column("quarantined", Type.INT64, "messages that could not be read"),
         Column("quarantined_by_reason", Type.COUNTS, "the same by reason"),

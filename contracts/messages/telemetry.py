@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,13 +50,13 @@ class Version:
     ----------
     number
         Value of ``schema_version``; None if messages have no such field.
-        fields
-            Types of the fields that the ETL reads. It keeps all others as text.
-        identity
-            Required fields.
-        spellings
-            Fields stored in a column with another name. An empty column takes the value of any of
-            these fields, in every version, because senders mix them.
+    fields
+        Types of the fields that the ETL reads. It keeps all others as text.
+    identity
+        Required fields.
+    spellings
+        Fields stored in a column with another name, in every version, because senders mix them.
+        If a message has values under both names, the one under the column's name is stored.
     """
 
     number: int | None
@@ -126,26 +127,31 @@ CONCENTRATION_FLOORS = {
     "ozone": -10,
     "particulate_matter": -15,
     "carbon_monoxide": -600,
-    "sulfur_dioxide": -11,
+    "sulfur_dioxide": -14,
     "nitrogen_dioxide": -10,
 }
-"""µg/m³ below which a value comes from a faulty sensor.
+"""µg/m³ below which a value comes from a faulty sensor. A choice of this project, not a standard's.
 
-A reference instrument in clean air reports values around zero, half of them below it; without
-these, means would be too high. Gases: the zero drift that Europe's standards named above allow, 5
-nmol/mol (ozone, NO₂), 4 nmol/mol (SO₂) and 0.5 µmol/mol (CO). PM2.5: three times 5, the noise of
-hourly values of beta attenuation monitors.
+An instrument in clean air reports values around zero, half of them below it; without these, means
+would be too high, so EPA's database takes them down to the detection limit of each instrument.
+Here, one limit must fit all instruments of a pollutant. Ozone, SO₂ and NO₂: 5 nmol/mol, from which
+on British Columbia discards hourly values. CO: a hundred times that, as the ranges of its analysers
+are a hundred times as large or more. PM2.5: beta attenuation monitors reported hourly values down
+to -13 in air without particles.
+https://rdrr.io/github/bcgov/rcaaqs/man/clean_neg.html
+https://doi.org/10.5194/amt-10-2477-2017
 """
 
 EARLIEST = "2000-01-01T00:00:00Z"
 """Earliest valid time: a clock that was never set starts in 1970 or 1980."""
 
+MAX_READING_AGE = timedelta(days=400)
+"""Age at arrival above which a reading is of a clock that was not set, unless the settings say
+otherwise: the chip of a clock starts in 2000."""
+
 CLOCK_TOLERANCE_HOURS = 24
 """Limit by which a reading's time may be ahead of its arrival: clocks are not exact, and a device
 that mistakes local time for UTC is wrong by up to 14 hours."""
-
-MAX_DEPTH = 128
-"""Limit of objects and lists in each other in one message; deeper messages are quarantined."""
 
 MESSAGE_LIMIT_BYTES = 128 * 1024
 """AWS IoT's size limit per message.

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 from awsglue.utils import getResolvedOptions
 
+from contracts.messages.telemetry import MAX_READING_AGE
 from contracts.models.forecast_input import CHANNEL_FORMATS
 from contracts.times import utc_time
 
 HOUR = timedelta(hours=1)
 CLOSED_AFTER = timedelta(days=2)
-MAX_READING_AGE = timedelta(days=400)
 MAX_HISTORY = timedelta(days=1100)
 SAFE_RETENTION = timedelta(days=7)
 """Longer than any run or query takes; also Delta's own limit."""

@@ -19,12 +19,12 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from contracts.messages.telemetry import VERSIONS, field_types
+from contracts.json_text import is_too_deep
+from contracts.messages.telemetry import MAX_READING_AGE, VERSIONS, field_types
 from glue_jobs.lake.listing import ListedObject, opened, shared_out
-from glue_jobs.runs.arguments import MAX_READING_AGE
 from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import COLUMNS, packed
-from glue_jobs.telemetry.parsing import MessageParser, is_too_deep, readings_of
+from glue_jobs.telemetry.parsing import MessageParser, readings_of
 from glue_jobs.telemetry.raw_objects import DamagedObjectError, LongLine, blocks_of_lines
 from glue_jobs.telemetry.validation import validated
 from glue_jobs.telemetry.withdrawals import Withdrawals

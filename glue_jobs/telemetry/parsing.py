@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from contracts.json_text import MAX_DEPTH, STRING, brackets, is_too_deep
 from contracts.lake.arrow_schemas import TIME
 from contracts.messages.telemetry import (
     MAX_BATCH_TEXT,
-    MAX_DEPTH,
     MAX_TEXT,
     MESSAGE_LIMIT_BYTES,
     STAMPS,
@@ -43,11 +43,9 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
 }
 _SEPARATORS = ", \t\r\n\ufeff"  # between messages; some texts start with a byte order mark
-# Possessive, as all patterns here: none goes back, so the time is linear for any text.
+# Possessive, as all patterns here, so the time is linear for any text.
 _END_OF_OBJECT = re.compile(r"\}\s*+,?+\s*+(?=\{)")
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
-_TOKEN = re.compile(rf"{_STRING}|[{{}}\[\]]", re.DOTALL)
-_INFINITY = re.compile(rf"{_STRING}|-?Infinity", re.DOTALL)
+_INFINITY = re.compile(rf"{STRING}|-?Infinity", re.DOTALL)
 _NUMBERS = {"Infinity": "1e999", "-Infinity": "-1e999"}
 
 LONGEST_INTEGER = 640
@@ -66,32 +64,15 @@ def objects_on(line: str) -> Iterator[str]:
     Firehose writes no delimiter between records unless it is configured to. Text with unbalanced
     braces stays one text, for validation later.
     """
-    start, depth = 0, 0
+    start, outside = 0, 0
     if _END_OF_OBJECT.search(line):
-        for token in _TOKEN.finditer(line):
-            bracket = token[0]
-            depth += (bracket in "{[") - (bracket in "}]")
-            if depth <= 0 and bracket == "}" and _END_OF_OBJECT.match(line, token.start()):
-                yield line[start : token.end()].strip(_SEPARATORS)
-                start, depth = token.end(), 0
+        for bracket, depth in brackets(line):
+            closes = bracket[0] == "}" and depth <= outside
+            if closes and _END_OF_OBJECT.match(line, bracket.start()):
+                yield line[start : bracket.end()].strip(_SEPARATORS)
+                start, outside = bracket.end(), depth
     if rest := line[start:].strip(_SEPARATORS):
         yield rest
-
-
-def is_too_deep(text: str) -> bool:
-    """Return whether objects and lists of a text are nested deeper than `MAX_DEPTH`.
-
-    Parsers and writers of JSON recurse, each with another limit. This limit is below all of them.
-    """
-    if text.count("{") + text.count("[") <= MAX_DEPTH:
-        return False
-    depth = 0
-    for token in _TOKEN.finditer(text):
-        bracket = token[0]
-        depth += (bracket in "{[") - (bracket in "}]")
-        if depth > MAX_DEPTH:
-            return True
-    return False
 
 
 def readings_of(text: str) -> list[str]:

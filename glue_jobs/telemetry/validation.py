@@ -5,7 +5,7 @@ The rules check many messages at once; only the details of invalid ones are writ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import reduce
 
@@ -16,8 +16,7 @@ import pyarrow.compute as pc
 from contracts.lake.arrow_schemas import TIME, arrow_schema
 from contracts.lake.tables import QUARANTINE, TELEMETRY
 from contracts.messages.limits import CONCENTRATIONS
-from contracts.messages.telemetry import POLLUTANTS, VERSIONS, Version
-from glue_jobs.runs.arguments import MAX_READING_AGE
+from contracts.messages.telemetry import MAX_READING_AGE, POLLUTANTS, VERSIONS, Version
 from glue_jobs.telemetry.nets import ETL_ERROR
 from glue_jobs.telemetry.parsing import KEPT_TEXT
 from glue_jobs.telemetry.rules import Rule, rules, within
@@ -102,7 +101,7 @@ def validated(
         "detail": messages["fault_detail"],
     }
     found |= _verdicts(pa.table(found), rules(versions, max_age, withdrawals))
-    found |= _rejected(found)
+    found |= _rejected(found, messages, versions)
     refused = pc.is_valid(found["reason"])
     found |= {
         "device_id": pc.coalesce(found["device_id"], thing),
@@ -132,28 +131,52 @@ def _bounded(found: Mapping[str, pa.Array], refused: pa.Array) -> dict[str, pa.A
 
 
 def _pollutant(messages: pa.Table, name: str, versions: tuple[Version, ...]) -> pa.Array:
-    spelled = dict.fromkeys((name, *_spellings(name, versions)))
-    return pc.coalesce(*(messages[field] for field in spelled if field in messages.column_names))
+    old = (old for old, column in _spellings(messages, versions).items() if column == name)
+    return pc.coalesce(messages[name], *(messages[field] for field in old))
 
 
-def _spellings(name: str, versions: tuple[Version, ...]) -> Iterator[str]:
-    for version in versions:
-        yield from (old for old, column in version.spellings.items() if column == name)
+def _spellings(messages: pa.Table, versions: tuple[Version, ...]) -> dict[str, str]:
+    """Return the columns of fields with another name, by that name."""
+    return {
+        old: column
+        for version in versions
+        for old, column in version.spellings.items()
+        if old in messages.column_names
+    }
 
 
-def _rejected(found: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-    """Return the concentrations, null if impossible, and the column ``rejected`` that says why."""
+def _rejected(
+    found: Mapping[str, pa.Array], messages: pa.Table, versions: tuple[Version, ...]
+) -> dict[str, pa.Array]:
+    """Return the concentrations, null if impossible, and the column ``rejected`` that says why.
+
+    A value under an old name is rejected if the message has one under the present name too.
+    """
     admitted = {one.field: within(found[one.field], one.low, one.high) for one in CONCENTRATIONS}
-    count = len(found["reason"])
-    refused = pc.invert(reduce(pc.and_, admitted.values())) if count else pa.array([], pa.bool_())
-    texts: list[list[tuple[str, str]]] = [[]] * count
-    for place in pc.indices_nonzero(refused).to_pylist():
+    besides = {
+        old: pc.and_(pc.is_valid(messages[old]), pc.is_valid(messages[column]))
+        for old, column in _spellings(messages, versions).items()
+    }
+    refused = reduce(pc.or_, (*map(pc.invert, admitted.values()), *besides.values()))
+    texts: list[list[tuple[str, str]]] = [[]] * messages.num_rows
+    for place in _places(refused):
         values = ((one, found[one.field][place].as_py()) for one in CONCENTRATIONS)
         texts[place] = [(one.field, one.complaint(it)) for one, it in values if not one.admits(it)]
+    for old, column in _spellings(messages, versions).items():
+        for place in _places(besides[old]):
+            complaint = f"expected {column} under one name; got {messages[old][place]} as {old} too"
+            texts[place].append((old, complaint))
     return {
         name: pc.if_else(holds, found[name], pa.scalar(None, pa.float64()))
         for name, holds in admitted.items()
     } | {"rejected": pa.array(texts, VALIDATED.field("rejected").type)}
+
+
+def _places(condition: pa.ChunkedArray) -> list[int]:
+    if not len(condition):  # pyarrow crashes
+        return []
+    found: list[int] = pc.indices_nonzero(condition).to_pylist()
+    return found
 
 
 def _verdicts(messages: pa.Table, kept: tuple[Rule, ...]) -> dict[str, pa.Array]:

@@ -22,23 +22,15 @@ from glue_jobs.telemetry.messages import Packing, rows_of_object
 from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import unpacked
 from glue_jobs.telemetry.parsing import MessageParser
+from tests.support.glue.sound_message import DELIVERED
 
 HOW = Packing("telemetry/", 2)
 PARSER = MessageParser(field_types(VERSIONS))
 KEY = "2026/06/03/10/object"
-SOUND: dict[str, Any] = {
-    "schema_version": 1,
-    "device_id": "north",
-    "boot_id": "b",
-    "sequence": 7,
-    "timestamp": "2026-06-01T12:00:00Z",
-    "ozone": 61.5,
-    "thing_name": "north",
-}
 
 
 def line(**changes: Any) -> str:
-    return json.dumps(SOUND | changes)
+    return json.dumps(DELIVERED | changes)
 
 
 def read(content: bytes, name: str = "object") -> tuple[Counter[str | None], list[dict[str, Any]]]:
@@ -132,7 +124,7 @@ sizes = st.builds(
     st.sampled_from(["x", " ", "}", "{", '"', '\\"', '"}', "} ", "},{", "\x00", "é", "9"]),
     st.integers(0, 20_000),
 )
-names = st.sampled_from([*SOUND, "received_at", "longitude", "readings", "note"])
+names = st.sampled_from([*DELIVERED, "received_at", "longitude", "readings", "note"])
 fields = st.dictionaries(names, nested, max_size=4)
 texts = st.one_of(
     times.map(lambda time: line(timestamp=time)),
@@ -143,7 +135,7 @@ texts = st.one_of(
     sizes,
     depths,
     st.tuples(fields, st.lists(fields | nested, max_size=3)).map(
-        lambda pair: json.dumps({**SOUND, **pair[0], "readings": pair[1]})
+        lambda pair: json.dumps({**DELIVERED, **pair[0], "readings": pair[1]})
     ),
     st.text(max_size=60),
 )

@@ -21,6 +21,7 @@ from contracts.messages.telemetry import (
 from glue_jobs.telemetry.parsing import MessageParser
 from glue_jobs.telemetry.validation import validated
 from tests.support.glue.reference_etl import judge
+from tests.support.glue.sound_message import SOUND
 from tests.support.message_schemas import batch_schema
 
 ARRIVED = datetime(2999, 12, 31, 23, tzinfo=UTC)
@@ -30,14 +31,6 @@ AGES = timedelta(days=999_999)
 
 SCHEMA = Draft202012Validator(json_schema())
 PARSER = MessageParser(field_types(VERSIONS))
-SOUND: dict[str, Any] = {
-    "schema_version": 1,
-    "device_id": "north",
-    "boot_id": "b",
-    "sequence": 7,
-    "timestamp": "2026-06-01T12:00:00Z",
-    "ozone": 61.5,
-}
 SHARED = ("schema_version", "device_id", "boot_id")
 BEYOND = 1.5e300
 """A placeholder for 1e400, which Python can read but not write."""
@@ -95,7 +88,8 @@ messages = st.tuples(
             "sequence": numbers | others,
             "timestamp": times | st.sampled_from(["x", "2026-06-01T12:00:00z", 5]),
             **dict.fromkeys(POLLUTANTS, numbers | others),
-            "particullate_matter": numbers,
+            "particullate_matter": numbers | others,
+            "sulfure_dioxide": numbers | others,
             "longitude": numbers | others,
             "latitude": numbers | others,
             "note": numbers | others | st.text(max_size=3),
@@ -115,6 +109,9 @@ messages = st.tuples(
 @example(SOUND | {"note": BEYOND})
 @example(SOUND | {"ozone": BEYOND})
 @example(SOUND | {"ozone": BEYOND, "particulate_matter": 5})
+@example(SOUND | {"particulate_matter": 5, "particullate_matter": 5})
+@example(SOUND | {"particulate_matter": 5, "particullate_matter": 10_001})
+@example(SOUND | {"sulfur_dioxide": None, "sulfure_dioxide": 6})
 def test_the_schema_and_every_way_of_a_message_agree(fields: dict[str, Any]) -> None:
     text = text_of(fields)
     loaded = json.loads(text)

@@ -127,9 +127,9 @@ REFUSED = [
         "expected nitrogen_dioxide from -10 to 5,000; got 5001.0",
     ),
     (
-        changed(ozone=None, sulfure_dioxide=-13),
+        changed(ozone=None, sulfure_dioxide=-15),
         "impossible_concentration",
-        "sulfur_dioxide from -11 to 10,000",
+        "sulfur_dioxide from -14 to 10,000",
     ),
     (
         changed(ozone=GONE)[:-1] + ', "ozone": 1e999}',
@@ -209,6 +209,13 @@ def test_messages_from_before_version_1_are_understood() -> None:
     assert (row["device_id"], row["boot_id"], row["sequence"]) == ("old", None, None)
     assert (row["particulate_matter"], row["sulfur_dioxide"]) == (7.0, 2.5)
     assert row["seconds"] == datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp()
+
+
+def test_a_value_under_an_old_name_beside_the_present_one_is_reported() -> None:
+    (row,) = classified([changed(particulate_matter=5, particullate_matter=90)])
+    assert (row["reason"], row["particulate_matter"]) == (None, 5)
+    complaint = "expected particulate_matter under one name; got 90.0 as particullate_matter too"
+    assert row["rejected"] == [("particullate_matter", complaint)]
 
 
 def test_unknown_fields_are_kept_as_text() -> None:
@@ -339,7 +346,7 @@ fields = st.fixed_dictionaries(
         ),
         "ozone": st.sampled_from([None, 1, 2.5, -1, -11, 9_000, "2.5", True, [], {}]),
         "carbon_monoxide": st.sampled_from([None, 5, 2_000_000]),
-        "sulfure_dioxide": st.sampled_from([None, 1, -12, "x"]),
+        "sulfure_dioxide": st.sampled_from([None, 1, -15, "x"]),
         "longitude": st.sampled_from([None, 11.5, 0]),
         "latitude": st.sampled_from([None, 48.1, -91, 0.0]),
         "thing_name": st.sampled_from([None, "a", "b", ""]),
