@@ -19,6 +19,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.lake.locations import RAW_RULE_ERRORS, RAW_TELEMETRY
 from contracts.names import TELEMETRY_TO_PARQUET
+from glue_jobs.errors import JobError
 from glue_jobs.lake.folders import arrival_folders, subfolders_of
 from glue_jobs.lake.listing import ListedObject, objects_below
 from glue_jobs.runs.arguments import ReportArguments, TelemetryArguments
@@ -29,10 +30,16 @@ from glue_jobs.telemetry.merging import Merged, merge
 from glue_jobs.telemetry.messages import Packing, arrived_at, read_messages, read_rule_errors
 from glue_jobs.telemetry.packing import refused_messages
 from glue_jobs.telemetry.quarantine import replace_quarantine
-from glue_jobs.telemetry.withdrawals import Withdrawals, apply, withdrawals_of
+from glue_jobs.telemetry.withdrawals import (
+    NewWithdrawalError,
+    Withdrawals,
+    apply,
+    withdrawals_of,
+)
 
 BUCKET_BYTES = 64 * 1024 * 1024
 """Size of a day's gzip objects per bucket: about two million readings."""
+ATTEMPTS = 3
 
 
 def main(argv: list[str]) -> None:
@@ -56,49 +63,78 @@ def run(spark: SparkSession, arguments: TelemetryArguments) -> dict[str, Any]:
         others of the same time in one reading, ``duplicates`` were already there or arrived twice,
         and ``quarantined`` counts the others by reason. ``conflicts`` counts the kept ones that
         contradict another one with the same identity and time. Of all that are not quarantined,
-        ``rejected`` counts impossible values, which are null in the lake, and ``late`` the messages
-        that arrived on a later day (UTC) than they were taken. ``objects`` is the number of objects
-        of the window, of which each has at least one message or one row in quarantine;
+        ``rejected`` counts values that are not in the lake, and ``late`` the messages that arrived
+        on a later day (UTC) than they were taken. ``objects`` is the number of objects of the
+        window, of which each has at least one message or one row in quarantine;
         ``misplaced_objects`` lie beside the folders of hours and are not read. ``withdrawn`` counts
         the readings that were removed from the lake.
+
+    Raises
+    ------
+    JobError
+        A document of a withdrawal is invalid, or other runs keep changing the tables.
     """
     arrivals = _arrivals(spark, arguments)
-    objects = {
-        "objects": len(arrivals.telemetry) + len(arrivals.errors),
-        "misplaced_objects": arrivals.misplaced,
-    }
-    withdrawals = withdrawals_of(arguments.telemetry)
-    withdrawn = apply(spark, withdrawals, arguments.telemetry, arguments.run_id)
-    objects["withdrawn"] = withdrawn
+    withdrawn = 0
+    for _ in range(ATTEMPTS):
+        withdrawals = withdrawals_of(arguments.telemetry)
+        withdrawn += apply(spark, withdrawals, arguments.telemetry, arguments.run_id)
+        try:
+            counts = _add(spark, arrivals, arguments, withdrawals)
+        except NewWithdrawalError as error:
+            print(f"reading the window again, because of withdrawals {error}", flush=True)
+            continue
+        return {
+            **counts,
+            "objects": len(arrivals.telemetry) + len(arrivals.errors),
+            "misplaced_objects": arrivals.misplaced,
+            "withdrawn": withdrawn,
+        }
+    raise JobError(
+        f"withdrawals were made during each of {ATTEMPTS} attempts; nothing was added: start the "
+        "job again when nobody withdraws readings"
+    )
+
+
+def _add(
+    spark: SparkSession,
+    arrivals: _Arrivals,
+    arguments: TelemetryArguments,
+    withdrawals: Withdrawals,
+) -> dict[str, Any]:
+    """Add the messages of a window to the tables, and return their counts."""
     messages = _messages(spark, arrivals, arguments, withdrawals)
     if messages is None:
-        return {**_result(0, 0, 0, Merged(0, Counts())), "quarantined": {}, **objects}
+        return {**_result(0, 0, 0, Merged(0, Counts())), "quarantined": {}}
     # One pass over the text; its counts show what must be written. Persisted on disk only, because
     # packed rows are large and would fill the heap.
     packed = messages.persist(StorageLevel.DISK_ONLY)
-    sums = (F.sum(name).alias(name) for name in ("rows", "late", "rejected"))
-    counted = packed.groupBy("reason").agg(*sums)
-    by_reason: Counter[str] = Counter()
-    sound = late = rejected = 0
-    merged = Merged(0, Counts())
-    for row in counted.collect():
-        if row["reason"] is None:
-            sound, late, rejected = row["rows"], row["late"], row["rejected"]
-        else:
-            by_reason[row["reason"]] = row["rows"]
-    if sound:
-        merged = merge(packed.where("reason IS NULL"), arguments.telemetry, arguments.run_id)
-    replace_quarantine(
-        refused_messages(packed),
-        by_reason.total(),
-        arguments.quarantine,
-        (arguments.start, arguments.end),
-        arguments.run_id,
-    )
-    packed.unpersist()
+    try:
+        sums = (F.sum(name).alias(name) for name in ("rows", "late", "rejected"))
+        counted = packed.groupBy("reason").agg(*sums)
+        by_reason: Counter[str] = Counter()
+        sound = late = rejected = 0
+        merged = Merged(0, Counts())
+        for row in counted.collect():
+            if row["reason"] is None:
+                sound, late, rejected = row["rows"], row["late"], row["rejected"]
+            else:
+                by_reason[row["reason"]] = row["rows"]
+        if sound:
+            readings = packed.where("reason IS NULL")
+            merged = merge(readings, arguments.telemetry, arguments.run_id, withdrawals)
+        replace_quarantine(
+            refused_messages(packed),
+            by_reason.total(),
+            arguments.quarantine,
+            (arguments.start, arguments.end),
+            arguments.run_id,
+        )
+    finally:
+        packed.unpersist()
     counts = _result(sound, late, rejected, merged)
     counts["read"] += by_reason.total()
-    return {**counts, "quarantined": dict(sorted(by_reason.items())), **objects}
+    return {**counts, "quarantined": dict(sorted(by_reason.items()))}
 
 
 def _result(sound: int, late: int, rejected: int, merged: Merged) -> dict[str, int]:

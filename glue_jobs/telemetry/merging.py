@@ -23,6 +23,7 @@ from glue_jobs.lake.tables import READINGS
 from glue_jobs.telemetry.day_files import write_days
 from glue_jobs.telemetry.identities import KEY, Counts, Row, key_of, reconciled
 from glue_jobs.telemetry.packing import READING, READINGS_AT_ONCE, rows_at_once
+from glue_jobs.telemetry.withdrawals import Withdrawals, check_known
 
 ROWS_PER_FILE = 2_000_000
 """About 40 MB of Parquet."""
@@ -56,7 +57,7 @@ class Merged:
     counts: Counts
 
 
-def merge(packed: DataFrame, table: str, run: str) -> Merged:
+def merge(packed: DataFrame, table: str, run: str, withdrawals: Withdrawals = ()) -> Merged:
     """Add readings to the table.
 
     Parameters
@@ -67,6 +68,13 @@ def merge(packed: DataFrame, table: str, run: str) -> Merged:
         URI of the table of readings.
     run
         Id of the run.
+    withdrawals
+        Withdrawals whose readings are not among them.
+
+    Raises
+    ------
+    NewWithdrawalError
+        There is another withdrawal; nothing was added.
     """
     spark = packed.sparkSession
     new = write_days(packed, table, run)
@@ -77,13 +85,17 @@ def merge(packed: DataFrame, table: str, run: str) -> Merged:
 
     def work_out(base: delta.Snapshot) -> delta.Change:
         nonlocal counts
+        check_known(withdrawals, table)
         change, more = _change(spark, base, new.files, run)
         written.update(change.adds)
         counts = new.counts + more
         return change
 
-    change = delta.update(table, READINGS, work_out, run)
-    delta.discard(spark, table, written.difference(change.adds))
+    change = delta.Change()
+    try:
+        change = delta.update(table, READINGS, work_out, run)
+    finally:
+        delta.discard(spark, table, written.difference(change.adds))
     return Merged(change.rows, counts)
 
 

@@ -20,6 +20,10 @@ from glue_jobs.lake.tables import READINGS
 Withdrawals = tuple[Withdrawal, ...]
 
 
+class NewWithdrawalError(Exception):
+    """A withdrawal was made after a run had read the withdrawals."""
+
+
 def withdrawals_of(table: str) -> Withdrawals:
     """Return the withdrawals of a table of readings.
 
@@ -66,6 +70,23 @@ def apply(spark: SparkSession, withdrawals: Withdrawals, table: str, run: str) -
         f"other runs committed to {table} during each of {delta.ATTEMPTS} attempts; start the job "
         "again when fewer runs are active"
     )
+
+
+def check_known(withdrawals: Withdrawals, table: str) -> None:
+    """Check that a run which knows these withdrawals may still add readings to the table.
+
+    The document of a withdrawal is written before its readings are removed. So if this check
+    passes for the version of the table that a commit replaces, every withdrawal is either known,
+    or its readings will be removed from that commit too.
+
+    Raises
+    ------
+    NewWithdrawalError
+        There is another withdrawal.
+    """
+    new = set(withdrawals_of(table)).difference(withdrawals)
+    if new:
+        raise NewWithdrawalError(f"made meanwhile: {', '.join(sorted(one.id for one in new))}")
 
 
 def covers(withdrawals: Iterable[Withdrawal], messages: pa.Table) -> pa.Array:

@@ -17,6 +17,7 @@ from glue_jobs.lake import delta
 from glue_jobs.lake.objects import put_object
 from glue_jobs.lake.tables import QUARANTINE, READINGS
 from glue_jobs.runs.arguments import SeriesArguments, TelemetryArguments
+from glue_jobs.telemetry import merging
 from glue_jobs.telemetry_to_parquet import run
 from tests.support.glue.spark import spark
 
@@ -241,6 +242,30 @@ def test_withdrawn_readings_leave_the_lake_until_they_are_reinstated(lake: Lake)
     (lake.root / "telemetry" / one.key).unlink()
     assert lake.run(TEN, TEN + HOUR)["kept"] == 3
     assert hours("a") == [*range(6)]
+
+
+def test_a_run_that_a_withdrawal_overtakes_does_not_add_its_readings(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The withdrawal is made and applied after the run has read the messages."""
+    lake.land("a", [message(number) for number in range(3)], TEN)
+    day = datetime(2026, 6, 1, tzinfo=UTC)
+    one = Withdrawal("a", day, day + HOUR, "in a greenhouse", made=TEN)
+    original, overtaken = merging.write_days, []
+
+    def overtake(*arguments: Any) -> Any:
+        found = original(*arguments)
+        if not overtaken:
+            put_object(f"file://{lake.root}/telemetry/{one.key}", one.to_json())
+            overtaken.append(lake.run(TEN + HOUR, TEN + 2 * HOUR))
+        return found
+
+    monkeypatch.setattr(merging, "write_days", overtake)
+    counts = lake.run(TEN, TEN + HOUR)
+    assert overtaken == [NOTHING]
+    assert (counts["quarantined"], counts["kept"]) == ({"withdrawn": 3}, 0)
+    assert delta.snapshot(f"file://{lake.root}/telemetry/").files == ()
+    assert not [*(lake.root / "telemetry").glob("r-*/**/*.parquet")]
 
 
 def test_a_document_that_is_no_withdrawal_is_named(lake: Lake) -> None:
