@@ -260,3 +260,23 @@ def test_wrong_times_and_names_neither_stretch_the_grid_nor_leave_the_folder(
     assert not [*tmp_path.rglob("*escaped*")]
     assert lake.run("--max_history_days", "30")["days_written"] == 0
     assert lake.run("--max_history_days", "1")["first"] == "2026-06-02T00:00:00Z"
+
+
+def test_readings_of_clocks_that_were_not_set_add_no_hour_and_no_file(tmp_path: Path) -> None:
+    """A clock's chip starts in 2000; tables from before `MAX_READING_AGE` have such readings."""
+    size: list[tuple[int, dict[str, int]]] = []
+    for number, days in enumerate((0, 1, 40)):
+        lake = Lake(tmp_path / str(number))
+        lake.arrive(("ash", START + n * HOUR, 1.0) for n in range(48))
+        reset = datetime(2000, 1, 1, 0, 0, 5, tzinfo=UTC)
+        if days:
+            lake.arrive(("ash", reset + n * timedelta(days=1), 9.0) for n in range(days))
+        counts = lake.run()
+        assert counts["hours_left_out"] == days
+        folders = ("series", "channels", "recent")
+        files = {
+            name: sum(path.is_file() for path in (lake.folder / name).rglob("*"))
+            for name in folders
+        }
+        size.append((counts["values"] + counts["gaps"], files))
+    assert size[0] == size[1] == size[2]
