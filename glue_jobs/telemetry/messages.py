@@ -24,7 +24,7 @@ from contracts.messages.telemetry import MAX_READING_AGE, VERSIONS, field_types
 from glue_jobs.lake.listing import ListedObject, opened, shared_out
 from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import COLUMNS, packed
-from glue_jobs.telemetry.parsing import MessageParser, readings_of
+from glue_jobs.telemetry.parsing import MessageParser, decoded, messages_on
 from glue_jobs.telemetry.raw_objects import DamagedObjectError, LongLine, blocks_of_lines
 from glue_jobs.telemetry.validation import validated
 from glue_jobs.telemetry.withdrawals import Withdrawals
@@ -124,8 +124,7 @@ def _failed(parser: MessageParser, path: str, source: BinaryIO) -> Tables:
             thing = str(error["topic"]).rpartition("telemetry/")[2]
     except (ValueError, KeyError, TypeError, binascii.Error):
         pass  # a document of another kind is quarantined itself
-    if text := document.decode("utf-8", "replace").strip():
-        yield parser.texts(readings_of(text)), thing
+    yield parser.texts(messages_on(decoded(document))), thing
 
 
 def _read(

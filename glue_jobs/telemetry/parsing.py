@@ -42,9 +42,10 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int, float),  # 7.0 is 7
     "number": (int, float),
 }
-_SEPARATORS = ", \t\r\n\ufeff"  # between messages; some texts start with a byte order mark
+_SEPARATORS = ", \t\r\n\f\v\ufeff"  # between messages; some texts start with a byte order mark
 # Possessive, as all patterns here, so the time is linear for any text.
-_END_OF_OBJECT = re.compile(r"\}\s*+,?+\s*+(?=\{)")
+_BLANK = r"[ \t\r\n\f\v\ufeff]*+"
+_END_OF_OBJECT = re.compile(rf"\}}{_BLANK},?+{_BLANK}(?=\{{)")
 _INFINITY = re.compile(rf"{STRING}|-?Infinity", re.DOTALL)
 _NUMBERS = {"Infinity": "1e999", "-Infinity": "-1e999"}
 
@@ -145,7 +146,7 @@ class MessageParser:
                 apart(
                     lines,
                     lambda part: [self._block(b"\n".join((*part, b"")))],
-                    lambda part, error: self.failed(part[0].decode("utf-8", "replace"), error),
+                    lambda part, error: self.failed(decoded(part[0]), error),
                 )
             )
 
@@ -162,13 +163,13 @@ class MessageParser:
                 tables.append(sound)
             else:
                 for line in piece:
-                    others.extend(messages_on(line.decode("utf-8", "replace")))
+                    others.extend(messages_on(decoded(line)))
         return pa.concat_tables((*tables, self.texts(others)))
 
     def texts(self, texts: Iterable[str]) -> pa.Table:
         """Parse messages, one per text."""
         some = list(texts)
-        sound = self._sound("".join(f"{text}\n" for text in some).encode("utf-8", "replace"))
+        sound = self._sound("".join(f"{text}\n" for text in some).encode("utf-8", "surrogatepass"))
         if sound is not None and sound.num_rows == len(some):
             return sound
         return self._joined(
@@ -185,7 +186,7 @@ class MessageParser:
 
     def long_line(self, start: bytes, length: int) -> pa.Table:
         """Return the row of a line that was too long to be read."""
-        return self._table([_too_large(start.decode("utf-8", "replace"), f"{length:,} bytes")])
+        return self._table([_too_large(decoded(start), f"{length:,} bytes")])
 
     def empty(self) -> pa.Table:
         """Return the row that represents an object without any message."""
@@ -354,9 +355,18 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else _text(value)
 
 
+def decoded(text: bytes) -> str:
+    """Return the text of bytes; each byte that is not UTF-8 is an unpaired surrogate."""
+    return text.decode("utf-8", "surrogateescape")
+
+
 def _valid(text: str) -> str:
-    """Replace unpaired surrogates in a text, so that it can be encoded as UTF-8."""
-    return text.encode("utf-8", "replace").decode()
+    """Return a text that can be encoded as UTF-8.
+
+    Unpaired surrogates become their escape sequences: with one character for all of them, values
+    that differ would be equal, and a reading would be taken for a repeat of another.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -170,6 +170,15 @@ def test_no_bytes_stop_the_reader_of_objects_nor_need_the_net(
         assert "etl_error" not in counts, rows
 
 
+@given(st.lists(st.sampled_from([b"\\ud800", b"\\udfff", b"\xff", b"\xfe", b"\xed\xa0\x80", b"?"])))
+def test_texts_that_differ_stay_different(boot_ids: list[bytes]) -> None:
+    """Otherwise a reading would be taken for a repeat of another device start's."""
+    lines = [line().encode().replace(b'"b"', b'"%s"' % one) for one in boot_ids]
+    counts, rows = read(b"\n".join(lines))
+    assert set(counts) <= ({None} if lines else {"empty_object"})
+    assert len({row.get("boot_id") for row in rows}) == max(1, len(set(boot_ids)))
+
+
 class Fault(Exception):
     """An error that nobody expects."""
 
