@@ -1,4 +1,4 @@
-"""Features use only past values, and bands cover their nominal share."""
+"""Features use only past values."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from boosting_container import first_hours
-from boosting_container.calibration import LEVELS, Calibration
-from boosting_container.features import AREA, Columns, table
+from boosting_container.features import AREA, LEAST_SIZE, SIZE, Columns, table
 from forecast_format.series import Series
 
 HOURS = 70 * 24
@@ -49,7 +47,7 @@ def test_an_instance_that_ends_at_the_origin_gives_the_same_features(series):
 
 
 def test_the_hour_before_the_origin_is_the_last_value(series):
-    assert (features(series)[:, first_hours.COLUMNS] == series.target[POSITION - 1]).all()
+    assert (features(series)[:, SIZE + 1] == series.target[POSITION - 1]).all()
 
 
 @pytest.mark.parametrize("name", ["target", AREA])
@@ -82,7 +80,7 @@ def test_recent_changes_are_features(series):
 
 def test_hours_before_the_data_are_missing_values(series):
     early = features(series, 30)[0]
-    assert np.isfinite(early[first_hours.COLUMNS])
+    assert np.isfinite(early[SIZE + 1])
     assert np.isnan(early).any()
 
 
@@ -102,24 +100,18 @@ def test_related_series_that_are_shorter_end_with_the_target(series):
     assert (last == series.related["wind"][-1]).any()
 
 
-def test_bands_that_are_too_narrow_are_widened_to_their_share():
-    random = np.random.default_rng(2)
-    median = random.uniform(10, 20, 20_000)
-    base = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
-    forecast = median[:, None] + np.array([-0.5, -0.2, 0, 0.2, 0.5])
-    leads = random.integers(1, 25, len(median))
-    actual = median + random.normal(0, 1 + leads / 24, len(median))
-    half = len(median) // 2
-    calibration = Calibration.learn(base, forecast[:half], actual[:half], leads[:half])
-    kept = Calibration.from_json(calibration.to_json())
-    found = kept.apply(forecast[half:], leads[half:])
-    share = (actual[half:, None] <= found).mean(axis=0)
-    np.testing.assert_allclose(share, LEVELS, atol=0.02)
+def test_the_size_of_the_values_is_their_level_as_far_as_it_is_known(series):
+    def size(target: np.ndarray) -> float:
+        return float(features(replace(series, target=target), HOURS)[0, SIZE])
 
-
-def test_quantiles_do_not_change_with_too_few_values_for_calibration():
-    base = np.array([0.1, 0.5, 0.9])
-    forecast = np.array([[1.0, 2.0, 4.0]])
-    calibration = Calibration.learn(base, forecast, np.array([9.0]), np.array([1]))
-    found = calibration.apply(forecast, np.array([1]))[0]
-    np.testing.assert_allclose(found[np.isin(LEVELS, base)], forecast[0])
+    twos = np.full(HOURS, 2.0, dtype=np.float32)
+    new, silent = twos.copy(), twos.copy()
+    new[:-48] = np.nan
+    silent[-48:] = np.nan
+    for target in (twos, -twos, new, silent):
+        assert size(target) == pytest.approx(2 + LEAST_SIZE)
+    assert size(0 * twos) == pytest.approx(LEAST_SIZE)
+    assert size(np.nan * twos) == pytest.approx(1 + LEAST_SIZE)
+    higher = twos.copy()
+    higher[-24:] = 4
+    assert size(twos) < size(higher) < size(2 * twos)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from boosting_container import first_hours
-from boosting_container.features import AREA, Columns, table
+from boosting_container.features import AREA, SIZE, Columns, table
 from boosting_container.hyperparameters import Hyperparameters
 from boosting_container.model import BASE_LEVELS, FIRST_HOURS, LATER, Frame, leads_of
-from boosting_container.rows import FIRST_HOURS_STEP, rows_to_learn
+from boosting_container.rows import rows_to_learn
 from boosting_container.training import fit
 from forecast_format.series import Series
 from hypothesis import given
@@ -108,17 +108,18 @@ def test_rows_of_a_segment_have_its_leads_from_all_hours_of_the_day():
             hour for column in features.T if set(column) == set(range(24)) for hour in set(column)
         }
         assert hours == set(range(24))
-    assert np.gcd(FIRST_HOURS_STEP, 24) == np.gcd(SMALL.origin_hours, 24) == 1
+    assert np.gcd(SMALL.origin_hours, 24) == 1
 
 
-def test_a_frame_turns_differences_into_values():
+def test_a_frame_turns_differences_and_shares_into_values():
     rows = np.zeros((2, first_hours.COLUMNS + 3), dtype=np.float32)
     rows[:, first_hours.LAST], rows[:, first_hours.SIZE] = [10, 20], [2, 4]
+    rows[:, SIZE] = [3, 5]
     predicted = np.tile([1.0, -1.0], (2, 1))
     np.testing.assert_array_equal(
         Frame.of(FIRST_HOURS, rows).values(predicted), [[8, 12], [16, 24]]
     )
-    np.testing.assert_array_equal(Frame.of(LATER, rows).values(predicted), [[-1, 1]] * 2)
+    np.testing.assert_array_equal(Frame.of(LATER, rows).values(predicted), [[-3, 3], [-5, 5]])
     assert Frame.of(LATER, rows).features.shape == (2, 3)
 
 

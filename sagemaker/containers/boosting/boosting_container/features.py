@@ -17,6 +17,7 @@ from forecast_format.series import Series
 from boosting_container import first_hours
 from boosting_container.windows import (
     DAY,
+    LOOK_BACK,
     WEEK,
     Positions,
     Table,
@@ -38,6 +39,13 @@ AREA_MEANS = (3, 6, 24, 72, 168)
 
 AHEAD = 6
 """Number of features per series that is known in advance."""
+
+SIZE = first_hours.COLUMNS
+"""Column of the recent size of the values; finite. The trees of the later hours learn values in
+this unit: most of a year's differences are those of its episodes, and a tree has few leaves."""
+
+LEAST_SIZE = 0.05
+"""Smallest size of values, in units of the series' mean: that of a series which is zero."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ def table(
 ) -> Table:
     """Compute features, shape (origins, horizon, features).
 
-    The first `first_hours.COLUMNS` are those of the first hours ahead.
+    The first `first_hours.COLUMNS` are those of the first hours ahead; `SIZE` follows.
 
     Parameters
     ----------
@@ -114,7 +122,7 @@ _NOTHING = np.empty(0, dtype=np.float32)
 
 
 def _at_origin(own: Table, related: Mapping[str, Table]) -> Table:
-    found = [last(own), *(own[:, -lag] for lag in LAGS)]
+    found = [_size(own), last(own), *(own[:, -lag] for lag in LAGS)]
     found += [mean(own[:, -hours:]) for hours in MEANS]
     for hours in (DAY, WEEK):
         found += [f(own[:, -hours:]) for f in (deviation, lowest, highest)]
@@ -125,6 +133,20 @@ def _at_origin(own: Table, related: Mapping[str, Table]) -> Table:
     for windows in (own, *related.values()):
         found += _changes(windows)
     return np.stack(found, axis=-1)
+
+
+def _size(own: Table) -> Table:
+    """Return the recent size of the values: half their mean of a day, half that of a month."""
+    day, week, month = (np.abs(mean(own[:, -hours:])) for hours in (DAY, WEEK, LOOK_BACK))
+    return np.asarray(_first([day, week, month]) / 2 + _first([month, week, day]) / 2 + LEAST_SIZE)
+
+
+def _first(values: Sequence[Table]) -> Table:
+    """Return the first of several values that is known; the series' mean, 1, if none is."""
+    found = np.ones_like(values[0])
+    for one in reversed(values):
+        found = np.where(np.isfinite(one), one, found)
+    return found
 
 
 def _changes(windows: Table) -> list[Table]:

@@ -8,6 +8,9 @@ from typing import Any
 
 from container_runtime import parameters
 
+LATER_BAGGING = 0.5
+"""Share of `Hyperparameters.bagging_fraction` in the trees of the later hours."""
+
 
 @dataclass(frozen=True)
 class Hyperparameters:
@@ -20,8 +23,8 @@ class Hyperparameters:
     prediction_length
         Number of steps to forecast.
     origin_hours
-        Hours between training origins, counted back from the end of a series. The default is an
-        hour more than a day, so that origins at all hours of the day occur: a model that is
+        Hours between training origins, counted back from the end of a series. The default has no
+        factor in common with a day, so that origins at all hours of the day occur: a model that is
         trained on one hour only is much worse at others, and its bands are too narrow there.
     folds
         Number of groups of days; each is held out from one of the models.
@@ -31,13 +34,16 @@ class Hyperparameters:
     outer_num_leaves, outer_min_data_in_leaf
         Settings of the quantiles below 0.25 and above 0.75, which few values determine: trees
         that suit the median overfit there.
+    bagging_fraction
+        Share of the rows of the first hours that a tree is trained on. Of the later hours, which
+        have several times as many rows per origin, it is `LATER_BAGGING` of that.
     seed
         Random seed; the same seed and data give the same model.
     """
 
     time_freq: str
     prediction_length: int
-    origin_hours: int = 25
+    origin_hours: int = 13
     folds: int = 4
     block_days: int = 14
     rounds: int = 130

@@ -19,14 +19,14 @@ import numpy.typing as npt
 from container_runtime.errors import SeriesError
 from forecast_format.series import Series
 
-from boosting_container import first_hours
+from boosting_container import features, first_hours
 from boosting_container.calibration import LEVELS, Calibration
 from boosting_container.features import Columns, table
 from boosting_container.hyperparameters import Hyperparameters
 from boosting_container.windows import Table
 
 SETTINGS_FILE = "model.json"
-FORMAT = 4
+FORMAT = 5
 """Version of the artefact's format; raise it when the artefact or the features change."""
 
 FIRST_HOURS, LATER = "first", "later"
@@ -90,8 +90,8 @@ class Frame:
         if segment == FIRST_HOURS:
             last, size = (rows[:, [place]] for place in (first_hours.LAST, first_hours.SIZE))
             return cls(rows, last.astype(np.float64), size.astype(np.float64))
-        zeros = np.zeros((len(rows), 1))
-        return cls(rows[:, first_hours.COLUMNS :], zeros, zeros + 1)
+        level = rows[:, [features.SIZE]].astype(np.float64)
+        return cls(rows[:, first_hours.COLUMNS :], np.zeros_like(level), level)
 
     def quantiles(self, boosters: Sequence[lgb.Booster]) -> Floats:
         """Predict quantiles of the values, shape (rows, boosters), ascending."""

@@ -12,7 +12,7 @@ from forecast_format.series import Series
 
 from boosting_container.features import Columns
 from boosting_container.hyperparameters import Hyperparameters
-from boosting_container.model import FIRST_HOURS, TARGET, Cat, Floats, Leads, leads_of, rows_of
+from boosting_container.model import TARGET, Cat, Floats, Leads, leads_of, rows_of
 from boosting_container.windows import DAY, LOOK_BACK, WEEK, Positions, Table
 from contracts.models.forecast_input import AREA
 
@@ -27,10 +27,6 @@ never seen a missing value treats it as zero."""
 LEAST_GAPS = 8
 """Number of origins of each kind of gap that a short history has, so that the hours of the day
 occur among them."""
-
-FIRST_HOURS_STEP = 13
-"""Hours between the training origins of the first hours, at most: they have few rows per origin,
-so more origins are affordable. Like 25, it has no factor in common with 24."""
 
 SILENCES = (12, 72, 2 * WEEK, LOOK_BACK)
 """Hours of device silence before an origin with removed history."""
@@ -71,8 +67,6 @@ def rows_to_learn(
 ) -> Rows:
     """Build a segment's rows at origins `Hyperparameters.origin_hours` apart, back from the end.
 
-    Origins of the first hours are at most `FIRST_HOURS_STEP` apart.
-
     Raises
     ------
     DataError
@@ -80,8 +74,6 @@ def rows_to_learn(
     """
     horizon, step = hyperparameters.prediction_length, hyperparameters.origin_hours
     leads = leads_of(segment, horizon)
-    if segment == FIRST_HOURS:
-        step = min(step, FIRST_HOURS_STEP)
     found: list[Rows] = []
     for one in series:
         positions = np.arange(len(one.target) - horizon, LEAST_HISTORY - 1, -step)[::-1]
