@@ -125,8 +125,14 @@ def _value(kind: str | None, text: str) -> Any:
 
 
 def _body(event: Event) -> bytes:
-    body = event.get("body") or ""
-    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    body: str = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return body.encode(errors="surrogatepass")  # half a surrogate pair is no UTF-8: refused
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        detail = "must be base64, as the event says; got another text"
+        raise invalid_request([{"at": "body", "detail": detail}]) from None
 
 
 def _json(body: bytes) -> Any:

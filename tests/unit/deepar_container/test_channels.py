@@ -10,7 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from container_runtime.errors import DataError
+from deepar_container.hyperparameters import Hyperparameters
+from deepar_container.network import FeatureShape
 from forecast_format.channels import read_channel
+from forecast_format.series import Series
+
+from tests.support.models.deepar_bench import TINY
 
 ROWS = [
     {
@@ -123,3 +128,24 @@ def test_a_file_of_another_format_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_channel(tmp_path, "h")
+
+
+def hyperparameters(**given: str) -> Hyperparameters:
+    return Hyperparameters.parse({**TINY, **given})
+
+
+def test_categories_that_would_exhaust_the_memory_are_refused():
+    series = [Series.parse({**ROWS[0], "cat": [0, 16_000_000]}, "h")]
+    with pytest.raises(DataError, match=r"cat must be numbered from 0 without gaps, .*16000001"):
+        FeatureShape.of(hyperparameters(embedding_dimension="10"), series)
+
+
+def test_a_dynamic_feature_that_never_changes_is_only_centred():
+    """Rounding gives a constant in 32 bits a tiny deviation, which is no divisor."""
+    values = [[0.1 + 1e9] * 3001]
+    series = [
+        Series.parse({"start": "2024-01-01", "target": [1.0] * 3001, "dynamic_feat": values}, "h")
+    ]
+    shape = FeatureShape.of(hyperparameters(), series)
+    assert shape.dynamic_scales[0][1] == 1.0
+    assert abs(shape.standardised(np.float32([[values[0][0] + 64]]))).max() < 1e3

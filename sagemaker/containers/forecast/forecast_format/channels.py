@@ -7,6 +7,7 @@ same meaning as the fields of a JSON line; other columns are ignored.
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from container_runtime.errors import DataError, SeriesError
 
-from contracts.json_text import parsed
 from forecast_format.series import Series
 
 FIELDS = ("start", "target", "cat", "dynamic_feat", "related")
@@ -74,8 +74,8 @@ def _documents(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _json_line(line: str, place: str) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = parsed(line.encode())
-    except ValueError as error:
+        document: dict[str, Any] = json.loads(line)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{place}: not a JSON object: {error}") from None
     return document
 
