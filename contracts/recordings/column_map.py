@@ -74,6 +74,10 @@ class ColumnMap:
         joined by hyphens.
     where
         Texts that a column must have; rows with another one are not read.
+    hours
+        Columns of files with one row per day: a name, and the columns of the day's 24 hours, such
+        as ``H01..H24``. Each row is read as 24 rows with the column ``hour``, the number in the
+        columns' names, and the named columns.
     """
 
     file_pattern: str
@@ -95,6 +99,7 @@ class ColumnMap:
     drivers: Mapping[str, Names] = field(default_factory=dict)
     station: tuple[str, ...] = ()
     where: Mapping[str, Names] = field(default_factory=dict)
+    hours: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         has_group = "station" in re.compile(self.file_pattern).groupindex
@@ -118,7 +123,10 @@ class ColumnMap:
                     "(settings of the whole file stand above the tables)"
                 )
             object.__setattr__(self, table, MappingProxyType(dict(named)))
-        object.__setattr__(self, "where", MappingProxyType(dict(self.where)))
+        for table in ("where", "hours"):
+            object.__setattr__(self, table, MappingProxyType(dict(getattr(self, table))))
+        if len({tuple(map(_digits, hour_columns(text))) for text in self.hours.values()}) > 1:
+            raise ValueError("[hours] must have the same hours in each line")
         if not self.columns:
             raise ValueError("[columns] must name the column of at least one pollutant; got none")
         self._check_time()
@@ -233,9 +241,31 @@ class ColumnMap:
         for name in _LATER:
             if getattr(self, name) not in (getattr(ColumnMap, name), _SAME.get(name)):
                 text += f" {name} {getattr(self, name)!r}"
-        if self.where:
-            text += f" where {sorted(self.where.items())}"
+        for table in (name for name in ("where", "hours") if getattr(self, name)):
+            text += f" {table} {sorted(getattr(self, table).items())}"
         return text
+
+
+def hour_columns(text: str) -> list[str]:
+    """Returns the 24 columns of a day's hours, such as those of ``H01..H24`` or ``00..23``.
+
+    Raises
+    ------
+    ValueError
+        The text is no such range.
+    """
+    match = re.fullmatch(r"(\D*)(\d\d?)\.\.(\D*)(\d\d?)", text, re.ASCII)
+    numbers = range(int(match[2]), int(match[4]) + 1) if match and match[1] == match[3] else ()
+    if match is None or list(numbers) not in ([*range(24)], [*range(1, 25)]):
+        raise ValueError(
+            f"[hours] must be like H01..H24, of hours 0 to 23 or 1 to 24; got {text!r}"
+        )
+    return [f"{match[1]}{number:0{len(match[2])}}" for number in numbers]
+
+
+def _digits(column: str) -> str:
+    """Returns the number of an hour's column."""
+    return re.sub(r"\D", "", column).lstrip("0")
 
 
 _LATER = (
@@ -345,7 +375,7 @@ _TYPES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "missing": ("a text, a number, or a list of them", _signs),
     "utc_offset_hours": ("a number", _number),
     "factors": ("a table of numbers", _table(_number)),
-    "units": ("a table of texts", _table(_text)),
+    **dict.fromkeys(("units", "hours"), ("a table of texts", _table(_text))),
 }
 
 UCI_BEIJING = ColumnMap.named("uci-beijing")

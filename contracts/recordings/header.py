@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from contracts.recordings.column_map import ColumnMap, Names
+from contracts.recordings.column_map import ColumnMap, Names, hour_columns
 from contracts.recordings.errors import NoHeaderError, RecordingError
 from contracts.recordings.records import records
 from contracts.recordings.text_files import TextFile, listed, normalised
@@ -16,6 +17,10 @@ HEADER_LINES = 50
 """Number of records in which the header is looked for; files of networks begin with a preamble."""
 
 
+HOUR = "hour"
+"""Column that rows get if a row of the file has all hours of a day."""
+
+
 @dataclass(frozen=True)
 class Header:
     """The header of a file: the numbers of its first and last line, and its columns' names."""
@@ -23,6 +28,22 @@ class Header:
     line: int
     last: int
     names: tuple[str, ...]
+    hours: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    numbers: Sequence[str] = ()
+
+    @property
+    def every_name(self) -> tuple[str, ...]:
+        """The names of the columns, and of those that `rows` adds."""
+        return (*self.names, HOUR, *self.hours) if self.hours else self.names
+
+    def rows(self, row: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Yields a row of the file, or one for each hour if it has those of a day."""
+        if not self.hours:
+            yield row
+            return
+        own = [*row, *([""] * len(self.names))][: len(self.names)]
+        for place, number in enumerate(self.numbers):
+            yield [*own, number, *(own[at[place]] for at in self.hours.values())]
 
     @property
     def width(self) -> int:
@@ -40,7 +61,7 @@ class Header:
         """
         for name in (names,) if isinstance(names, str) else names:
             wanted = normalised(name)
-            found = [at for at, one in enumerate(self.names) if normalised(one) == wanted]
+            found = [at for at, one in enumerate(self.every_name) if normalised(one) == wanted]
             if len(found) > 1:
                 raise ValueError(f"expected the column {name} once; got it {len(found)} times")
             if found:
@@ -49,7 +70,7 @@ class Header:
 
     def is_repeated_by(self, row: Sequence[str], columns: Sequence[int]) -> bool:
         """Returns whether a row has the header's names in the given columns."""
-        return all(_same(row[at], self.names[at]) for at in columns)
+        return all(_same(row[at], self.names[at]) for at in columns if at < len(self.names))
 
 
 def _same(text: str, name: str) -> bool:
@@ -67,7 +88,8 @@ def find_header(text: TextFile, columns: ColumnMap) -> tuple[Header, dict[str, i
     RecordingError
         No record is a header of the map; the message names the columns that were found.
     """
-    time = [normalised(name) for name in columns.time]
+    added = {HOUR} if columns.hours else set()
+    time = [normalised(name) for name in columns.time if name not in added]
 
     def has_time(fields: Sequence[str]) -> bool:
         return set(time) <= set(map(normalised, fields))
@@ -85,6 +107,7 @@ def find_header(text: TextFile, columns: ColumnMap) -> tuple[Header, dict[str, i
         first = first or header
         if has_time(names):
             try:
+                header = _with_hours(header, columns)
                 return header, _positions(header, columns)
             except ValueError as error:
                 refused = refused or RecordingError(
@@ -101,6 +124,25 @@ def find_header(text: TextFile, columns: ColumnMap) -> tuple[Header, dict[str, i
     raise unreadable or RecordingError(
         f"{text.path}: expected a header and rows of CSV; got neither"
     )
+
+
+def _with_hours(header: Header, columns: ColumnMap) -> Header:
+    """Returns the header with the columns of the map's hours.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or occurs twice.
+    """
+    hours: dict[str, list[int]] = {}
+    names: list[str] = []
+    for name, text in columns.hours.items():
+        names = hour_columns(text)
+        found = [header.column(one) for one in names]
+        if None in found:
+            raise ValueError(f"expected the column {names[found.index(None)]}; got none")
+        hours[name] = [at for at in found if at is not None]
+    return replace(header, hours=hours, numbers=[re.sub(r"\D", "", name) for name in names])
 
 
 def _positions(header: Header, columns: ColumnMap) -> dict[str, int]:
@@ -133,7 +175,7 @@ def _positions(header: Header, columns: ColumnMap) -> dict[str, int]:
             known = ", ".join(map(either, columns.columns.values()))
             raise ValueError(f"expected at least one of the columns {known}; got none")
         for pollutant in set(columns.columns) & set(positions):
-            _check_unit(header.names[positions[pollutant]], pollutant, columns)
+            _check_unit(header.every_name[positions[pollutant]], pollutant, columns)
     return positions
 
 

@@ -149,7 +149,7 @@ class _Reading:
         drivers: bool,
         within: tuple[datetime, datetime] | None,
     ) -> None:
-        columns, names, at = file.columns, file.header, file._positions
+        columns, names, at = file.columns, file._header.every_name, file._positions
         self._file = file
         self._left_out = left_out
         self._within = within
@@ -188,22 +188,28 @@ class _Reading:
         self._first = 0
 
     def rows(self) -> Iterator[Row]:
-        place = -1
-        for record in self._file._records():
-            place += 1
+        header = self._file._header
+        per_record = len(header.numbers) or 1
+        for number, record in enumerate(self._file._records()):
             try:
-                row = self._fields(record)
-                if row is None:
-                    continue
-                found = self._row(place, record.line, row)
+                fields = self._fields(record)
             except UnreadableError as error:
-                self._bad += 1
-                self._left_out.add(record.line, error)
-                if isinstance(error, SwappedError) and self._swapped is None:
-                    self._swapped = error.at(self._file.path, record.line)
+                self._leave_out(record.line, error)
                 continue
-            if found is not None:
-                yield found
+            for place, row in enumerate(header.rows(fields) if fields else ()):
+                try:
+                    found = self._row(number * per_record + place, record.line, row)
+                except UnreadableError as error:
+                    self._leave_out(record.line, error)
+                    continue
+                if found is not None:
+                    yield found
+
+    def _leave_out(self, line: int, error: UnreadableError) -> None:
+        self._bad += 1
+        self._left_out.add(line, error)
+        if isinstance(error, SwappedError) and self._swapped is None:
+            self._swapped = error.at(self._file.path, line)
 
     def _fields(self, record: Record) -> list[str] | None:
         """Returns the fields of a record; None if all are blank."""

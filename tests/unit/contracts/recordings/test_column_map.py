@@ -73,6 +73,9 @@ def test_an_invalid_map_is_an_error_that_names_the_setting(tmp_path, toml, messa
         ("unit = 'u'", "of the long format"),
         ("drivers = {humidity = 'h'}", r"\[drivers\] may name .*got humidity"),
         ("station = 's'", "a group .* or station, not both"),
+        ("hours = {value = 'H01..H12'}", "must be like H01..H24, .*got 'H01..H12'"),
+        ("hours = {value = 'H01..K24'}", "must be like H01..H24"),
+        ("hours = {value = 'H01..H24', flag = 'V00..V23'}", "the same hours in each line"),
         ("where = 'ok'", "where must be a table of texts, or lists of them; got 'ok'"),
         ("factors = {ozone = 1" + "0" * 400 + "}", "a positive number below"),
     ],
@@ -155,6 +158,7 @@ def test_each_setting_that_changes_readings_changes_their_identity():
         {"parameter": "p", "value": "v", "unit": "u"},
         {"pattern": ".*", "station": ("s",)},
         {"where": {"status": "ok"}},
+        {"hours": {"value": "00..23"}},
     ]
     assert len({described(), *(described(**other) for other in others)}) == len(others) + 1
     assert described(drivers={"rain": "R"}) == described(decimal=".") == described()
