@@ -141,7 +141,7 @@ tools: setup ## find Terraform, or fetch the pinned release
 synth: setup ## write the Terraform of all stacks
 	@$(LAKECAST) estate synth
 
-plan: setup ## show what would change and save the plan
+plan: setup ## show what would change and save the plan (LOCK=0)
 	@$(IN_ENV) $(LAKECAST) estate plan
 
 apply: setup ## apply the saved plan

@@ -318,8 +318,17 @@ class Names:
     # logs
     @property
     def jobs_log_prefix(self) -> str:
-        """Prefix of the Glue jobs' log groups; Glue appends ``/output`` and ``/error``."""
+        """Prefix of the Glue jobs' log groups, as the jobs' argument gives it."""
         return f"/aws-glue/{self.part('jobs')}"
+
+    @property
+    def jobs_log_groups(self) -> str:
+        """Start of the Glue jobs' log groups; Glue appends ``/output`` and ``/error``.
+
+        Under a security configuration, Glue puts its name and the role's after the prefix.
+        """
+        configuration, role = self.security_configuration, self.role("glue")
+        return f"{self.jobs_log_prefix}/{configuration}-role/{role}"
 
     def machine_log_group(self, machine: str) -> str:
         """Returns the log group of a state machine; its prefix keeps the resource policy short."""
@@ -330,8 +339,8 @@ class Names:
         """Log groups of the estate, apart from those of its workloads."""
         return LogGroups(
             delivery=f"/aws/kinesisfirehose/{self.delivery_stream}",
-            jobs_output=f"{self.jobs_log_prefix}/output",
-            jobs_error=f"{self.jobs_log_prefix}/error",
+            jobs_output=f"{self.jobs_log_groups}/output",
+            jobs_error=f"{self.jobs_log_groups}/error",
             provisioning_hook=f"/aws/lambda/{self.provisioning_hook}",
             certificate_confirmation=f"/aws/lambda/{self.certificate_confirmation}",
             nightly=self.machine_log_group(self.nightly_machine),

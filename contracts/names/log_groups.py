@@ -27,7 +27,7 @@ class LogGroups:
     delivery
         Firehose's errors.
     jobs_output, jobs_error
-        The groups that Glue names below the jobs' log prefix.
+        The groups that Glue names after the jobs' log prefix, security configuration and role.
     provisioning_hook
         Devices that were admitted or refused, and why.
     certificate_confirmation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -41,7 +42,7 @@ def terraform_for(home: Path) -> Terraform:
     return Terraform(binary, configuration, cache)
 
 
-def plan(place: Place, *, save: bool) -> tuple[StackPlan, ...]:
+def plan(place: Place, *, save: bool, lock: bool = True) -> tuple[StackPlan, ...]:
     """Synthesises once, plans all stacks in parallel, and prints the changes."""
     terraform = terraform_for(place.home)
     saved_plan.spend(place)  # the previous plan must not be applied if this one fails halfway
@@ -50,7 +51,8 @@ def plan(place: Place, *, save: bool) -> tuple[StackPlan, ...]:
     for stack in STACKS:  # sequential, because the stacks share a cache of providers
         terraform.init(place.stack_folder(stack), place.data_folder(stack))
     with shown() as progress, ThreadPoolExecutor(len(STACKS)) as pool:
-        work = partial(_plan_stack, terraform, place, progress, save)
+        planning = partial(terraform.plan, save=save, lock=lock)
+        work = partial(_plan_stack, planning, place, progress)
         plans = tuple(pool.map(work, STACKS))
     _keep_used_artifacts(place)
     saved = str(saved_plan.save(place, plans)) if save else None
@@ -59,10 +61,10 @@ def plan(place: Place, *, save: bool) -> tuple[StackPlan, ...]:
 
 
 def _plan_stack(
-    terraform: Terraform, place: Place, progress: Progress, save: bool, stack: str
+    planning: Callable[..., StackPlan], place: Place, progress: Progress, stack: str
 ) -> StackPlan:
     line = StackProgress(progress, f"plan {stack}", None)
-    result = terraform.plan(place.stack_folder(stack), place.data_folder(stack), line, save=save)
+    result = planning(place.stack_folder(stack), place.data_folder(stack), line)
     line.finish()
     return result
 

@@ -62,9 +62,21 @@ def synth(
     print(f"wrote {output / env}/<stack>/cdk.tf.json")
 
 
-def plan(*, env: Environment = "local", backend: Backend = None, state: State = STATE) -> None:
-    """Show what would change and save the plan."""
-    lifecycle.plan(_place(env, backend, state), save=True)
+def plan(
+    *,
+    env: Environment = "local",
+    lock: bool = True,
+    backend: Backend = None,
+    state: State = STATE,
+) -> None:
+    """Show what would change and save the plan.
+
+    Parameters
+    ----------
+    lock
+        Hold the state's lock; without, reading the state is enough, as for a read-only role.
+    """
+    lifecycle.plan(_place(env, backend, state), save=True, lock=lock)
 
 
 def apply(*, env: Environment = "local", backend: Backend = None, state: State = STATE) -> None:

@@ -152,7 +152,7 @@ class DataStack(EstateStack):
                 BucketInputs(
                     name=names.bucket(purpose),
                     key_arn=key_arn,
-                    access_logs=logs.bucket.bucket,
+                    access_logs=logs,
                     noncurrent_days=(
                         retention.noncurrent_days if settings.storage.lifecycle else None
                     ),

@@ -81,9 +81,21 @@ class Terraform:
         done.write_text(digest)
 
     def plan(
-        self, folder: Path, data: Path, on_message: OnMessage, *, save: bool = True
+        self,
+        folder: Path,
+        data: Path,
+        on_message: OnMessage,
+        *,
+        save: bool = True,
+        lock: bool = True,
     ) -> StackPlan:
         """Plans a stack and, with ``save``, saves the plan.
+
+        Parameters
+        ----------
+        lock
+            Whether to hold the state's lock, a file beside it. Who may only read can't write it:
+            https://developer.hashicorp.com/terraform/language/backend/s3
 
         Raises
         ------
@@ -91,6 +103,7 @@ class Terraform:
             Terraform failed; the message holds its first error.
         """
         arguments = [f"-out={PLAN_FILE}"] if save else []
+        arguments += [] if lock else ["-lock=false"]
         messages = self._run(folder, data, on_message, "plan", *arguments)
         return read(folder.name, messages)
 

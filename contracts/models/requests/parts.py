@@ -14,7 +14,7 @@ Arguments = dict[str, Any]
 
 @dataclass(frozen=True)
 class Owner:
-    """Role, key and tags of a job, model or endpoint configuration.
+    """Role, key, tags and region of a job, model or endpoint configuration.
 
     Parameters
     ----------
@@ -28,11 +28,12 @@ class Owner:
     role: str
     key: str
     tags: Mapping[str, str]
+    region: str
 
     @classmethod
     def of(cls, names: Names, tags: Mapping[str, str], role: str = "sagemaker") -> Owner:
         """Builds the owner in an environment, with one of its service roles."""
-        return cls(names.role_arn(role), names.key_alias, tags)
+        return cls(names.role_arn(role), names.key_alias, tags, names.region)
 
     @property
     def tag_list(self) -> list[dict[str, str]]:

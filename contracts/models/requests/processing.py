@@ -40,6 +40,8 @@ def processing_job(job: ProcessingJob, owner: Owner, instances: Instances) -> Ar
             "ImageUri": job.image,
             "ContainerArguments": [*job.arguments, *options],
         },
+        # SageMaker sets AWS_REGION, which boto3 does not read
+        "Environment": {"AWS_DEFAULT_REGION": owner.region},
         "ProcessingInputs": [
             {
                 "InputName": part,

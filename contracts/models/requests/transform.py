@@ -1,4 +1,8 @@
-"""Transform jobs: batch inference on every line of files in S3."""
+"""Transform jobs: batch inference on every line of files in S3.
+
+A request to the container has one line, because the built-in DeepAR fails with several:
+https://docs.aws.amazon.com/sagemaker/latest/dg/deepar-in-formats.html
+"""
 
 from __future__ import annotations
 
@@ -32,8 +36,8 @@ def transform_job(job: TransformJob, owner: Owner, instance_type: str) -> Argume
     return {
         "TransformJobName": job.name,
         "ModelName": job.model,
-        "BatchStrategy": "MultiRecord",
-        "MaxPayloadInMB": 1,  # limits a request to as many lines as one call can answer
+        "BatchStrategy": "SingleRecord",
+        "MaxPayloadInMB": 1,  # a line holds one series
         "Environment": dict(job.environment),
         "TransformInput": {
             "ContentType": _LINES,

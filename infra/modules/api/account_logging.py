@@ -25,7 +25,7 @@ class AccountLogging(Construct):
                     Statement(
                         "DescribeLogGroups",
                         ("logs:DescribeLogGroups",),
-                        (names.log_group_arn("*"),),
+                        ("*",),  # the action supports no narrower resource
                     ),
                     Statement(
                         "WriteLogs",

@@ -68,7 +68,8 @@ class BucketInputs:
     key_arn
         KMS key that encrypts the objects; None for S3's own keys (SSE-S3).
     access_logs
-        Bucket that receives the access logs; None disables access logging.
+        Bucket that receives the access logs, and whose policy permits their delivery; None
+        disables access logging.
     noncurrent_days
         Days that overwritten and deleted versions are kept; None disables all lifecycle rules.
     statements
@@ -77,7 +78,7 @@ class BucketInputs:
 
     name: str
     key_arn: str | None
-    access_logs: str | None
+    access_logs: Bucket | None
     noncurrent_days: int | None
     prevent_destroy: bool
     force_destroy: bool
@@ -125,7 +126,7 @@ class Bucket(Construct):
             bucket=name,
             rule=S3BucketOwnershipControlsRule(object_ownership="BucketOwnerEnforced"),
         )
-        S3BucketPolicy(
+        self.policy = S3BucketPolicy(
             self,
             "policy",
             bucket=name,
@@ -137,8 +138,9 @@ class Bucket(Construct):
                 self,
                 "access_log",
                 bucket=name,
-                target_bucket=inputs.access_logs,
+                target_bucket=inputs.access_logs.bucket.bucket,
                 target_prefix=f"s3/{inputs.name}/",
+                depends_on=[inputs.access_logs.policy],  # S3 refuses a target without permission
             )
         if inputs.noncurrent_days is None:
             skip(

@@ -49,7 +49,6 @@ class DataKey(Construct):
                 "kms:Decrypt",
                 "kms:ReEncrypt*",
                 "kms:GenerateDataKey*",
-                "kms:DescribeKey",
             ),
             ("*",),  # in a key policy, * is the key itself
             principals={"Service": f"logs.{names.region}.amazonaws.com"},

@@ -73,6 +73,15 @@ def use_of_data_key(names: Names, *actions: str) -> Statement:
     )
 
 
+def use_of_output_key(names: Names) -> Statement:
+    """Returns the permission to encrypt the output of SageMaker's jobs.
+
+    SageMaker calls Encrypt for a key that a request names by its alias:
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_OutputDataConfig.html
+    """
+    return use_of_data_key(names, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey")
+
+
 def writing_to_log_group(names: Names, group: str) -> Statement:
     """Returns the permission to write to one log group."""
     streams = names.log_group_arn(f"{group}:*")

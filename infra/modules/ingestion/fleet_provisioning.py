@@ -223,7 +223,7 @@ class FleetProvisioning(Construct):
                     ),
                     Statement(
                         "UseThingType",
-                        ("iot:CreateThing", "iot:DescribeThingType"),
+                        ("iot:DescribeThingType",),
                         (self._iot(f"thingtype/{names.thing_type}"),),
                     ),
                     Statement(

@@ -1,4 +1,8 @@
-"""Reports executions that were stopped or timed out, which can't report themselves."""
+"""Reports executions that did not succeed.
+
+An execution that was stopped or timed out can't report itself. One that failed does, with the
+cause, unless it failed at once or its own report was refused; so it is reported here as well.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +37,13 @@ class StoppedExecutions(Construct):
             self,
             "rule",
             name=names.part("stopped-executions"),
-            description="An execution of a state machine was stopped or timed out",
+            description="An execution of a state machine failed, was stopped or timed out",
             event_pattern=json.dumps(
                 {
                     "source": ["aws.states"],
                     "detail-type": ["Step Functions Execution Status Change"],
                     "detail": {
-                        "status": ["ABORTED", "TIMED_OUT"],
+                        "status": ["ABORTED", "FAILED", "TIMED_OUT"],
                         "stateMachineArn": [names.state_machine_arn(one) for one in machines],
                     },
                 },

@@ -10,7 +10,7 @@ from contracts.lake.locations import CHANNELS, EVALUATIONS, NIGHTLY, TRAINING_OU
 from contracts.models.algorithms import ALGORITHMS
 from contracts.models.container_images import OWN_IMAGES
 from contracts.names import MODEL_ROLE, Names, arn
-from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_output_key
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ModelRole(Construct):
                             "StringLike": {"cloudwatch:namespace": "*aws/sagemaker/*"}
                         },
                     ),
-                    use_of_data_key(names),
+                    use_of_output_key(names),
                 ),
             ),
         )  # fmt: skip

@@ -84,12 +84,13 @@ class Account:
         return role
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables that point boto3 in a container to this cloud, no credentials."""
-        region = self.context.region
+        """Returns the variables that point boto3 in a container to this cloud, no credentials.
+
+        As on AWS, boto3 does not learn the region from them: it reads AWS_DEFAULT_REGION only.
+        """
         return {
             "AWS_ENDPOINT_URL": self.context.endpoint_url,
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
+            "AWS_REGION": self.context.region,
         }
 
 

@@ -77,7 +77,9 @@ def test_arns_have_the_parts_that_their_service_has(names, arn, expected) -> Non
 
 def test_log_groups_are_named_after_who_writes_into_them(names: Names) -> None:
     assert names.workload_log_groups.function == f"/aws/lambda/{names.api}"
-    assert names.log_groups.jobs_error == f"{names.jobs_log_prefix}/error"
+    assert names.log_groups.jobs_error == (
+        "/aws-glue/lakecast-dev-jobs/lakecast-dev-glue-role/lakecast-dev-glue/error"
+    )
     assert names.workload_log_groups.rollout == names.machine_log_group(names.rollout_machine)
 
 

@@ -340,6 +340,14 @@ def test_names_are_those_that_clients_derive(estate):
     }
 
 
+def test_access_is_logged_once_the_log_bucket_permits_it(estate):
+    loggings = estate.resources("aws_s3_bucket_logging").values()
+    assert len(loggings) == 4
+    for one in loggings:
+        assert one["target_bucket"] == "${aws_s3_bucket.logs.bucket}"
+        assert one["depends_on"] == ["aws_s3_bucket_policy.logs_policy"]
+
+
 def test_days_are_compacted_on_the_schedule_in_the_settings(estate):
     schedule = estate.settings.glue.compaction_schedule
     triggers = list(estate.resources("aws_glue_trigger").values())

@@ -49,6 +49,18 @@ def test_no_step_that_changes_an_estate_runs_without_its_protected_environment()
                 assert job["environment"] == "${{ inputs.environment }}"
 
 
+def test_a_plan_with_a_read_only_role_takes_no_lock():
+    planned = [
+        step["run"].split("2>&1")[0]
+        for path in WORKFLOWS
+        for job in yaml.safe_load(path.read_text())["jobs"].values()
+        if any("PLAN_ROLE_ARN" in str(one.get("with", {})) for one in job.get("steps", []))
+        for step in job["steps"]
+        if "make plan" in step.get("run", "")
+    ]
+    assert planned == ["make plan LOCK=0 "] * 2
+
+
 def test_programs_that_ci_runs_are_executable_and_end_with_the_tests():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert _ci_run().rstrip().endswith("exec make test")

@@ -7,7 +7,7 @@ from constructs import Construct
 from contracts.lake.locations import EVALUATIONS, FORECASTS, NIGHTLY, RECENT, TRAINING_OUTPUT
 from contracts.lake.runs import NAMESPACE
 from contracts.names import Names, job_log_group
-from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_output_key
 from infra.modules.machines.machine_rule import MachineRule, MachineRuleInputs
 from infra.modules.machines.nightly.definition import JOBS_ROLE, NightlyInputs, definition
 from infra.modules.machines.state_machine import StateMachine, StateMachineInputs
@@ -88,5 +88,5 @@ def _jobs(names: Names) -> tuple[Statement, ...]:
             ("*",),  # metrics have no ARN; the condition names the namespace
             conditions={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
         ),
-        use_of_data_key(names),
+        use_of_output_key(names),
     )  # fmt: skip

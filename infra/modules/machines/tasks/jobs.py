@@ -37,8 +37,8 @@ def run(
         (
             Statement(
                 f"Run{kind}Jobs",
-                ("sagemaker:AddTags", *(f"sagemaker:{verb}{kind}Job"
-                                        for verb in ("Create", "Describe", "Stop"))),
+                ("sagemaker:AddTags", "sagemaker:ListTags",
+                 *(f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop"))),
                 (jobs,),
             ),
             Statement(

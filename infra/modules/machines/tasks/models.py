@@ -77,8 +77,9 @@ def describe_versions(names: Names, group: str, packages: str) -> Call:
 
 
 def register_version(names: Names, group: str, request: Mapping[str, Any]) -> Call:
-    """Registers a version."""
-    return _version(names, group, "createModelPackage", request)
+    """Registers a version; it has no number yet, so the permission names its group as well."""
+    of_group = names.arn("sagemaker", f"model-package-group/{group}")
+    return _version(names, group, "createModelPackage", request, of_group)
 
 
 def judge_version(names: Names, group: str, package: str, status: str, reason: str) -> Call:
@@ -95,7 +96,9 @@ def judge_version(names: Names, group: str, package: str, status: str, reason: s
     )
 
 
-def _version(names: Names, group: str, operation: str, arguments: Mapping[str, Any]) -> Call:
+def _version(
+    names: Names, group: str, operation: str, arguments: Mapping[str, Any], *more: str
+) -> Call:
     verb = operation[0].upper() + operation[1:]
     return Call(
         f"aws-sdk:sagemaker:{operation}",
@@ -104,10 +107,7 @@ def _version(names: Names, group: str, operation: str, arguments: Mapping[str, A
             Statement(
                 "UseVersions",
                 (f"sagemaker:{verb}",),
-                (
-                    names.arn("sagemaker", f"model-package-group/{group}"),
-                    names.arn("sagemaker", f"model-package/{group}/*"),
-                ),
+                (*more, names.arn("sagemaker", f"model-package/{group}/*")),
             ),
         ),
     )

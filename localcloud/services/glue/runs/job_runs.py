@@ -170,7 +170,7 @@ def _record(job: Record, request: Request, previous: Record | None) -> Record:
         "ExecutionTime": 0,
         "Timeout": request.get("Timeout", job["Timeout"]),
         "GlueVersion": job["GlueVersion"],
-        "LogGroupName": log_group_prefix(job),
+        "LogGroupName": log_groups(job, request),
     }
     if previous:
         record["PreviousRunId"] = previous["Id"]
@@ -182,7 +182,11 @@ def _record(job: Record, request: Request, previous: Record | None) -> Record:
     return record
 
 
-def log_group_prefix(job: Record) -> str:
-    """Returns the prefix of the log groups ``<prefix>/output`` and ``<prefix>/error``."""
+def log_groups(job: Record, request: Record) -> str:
+    """Returns the start of the log groups ``<start>/output`` and ``<start>/error``."""
     prefix: str = job.get("DefaultArguments", {}).get("--custom-logGroup-prefix", "/aws-glue/jobs")
-    return prefix
+    configuration = request.get("SecurityConfiguration", job.get("SecurityConfiguration"))
+    if configuration is None:
+        return prefix
+    role = job["Role"].rpartition("/")[2]
+    return f"{prefix}/{configuration}-role/{role}"

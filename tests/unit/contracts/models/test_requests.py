@@ -93,6 +93,18 @@ def test_every_request_is_tagged_and_what_it_writes_encrypted(operation):
         assert "'KmsKeyId': 'alias/lakecast-prod-data'" in str(request)
 
 
+def test_boto3_in_a_processing_job_knows_its_region():
+    assert REQUESTS["CreateProcessingJob"]["Environment"] == {"AWS_DEFAULT_REGION": "eu-west-1"}
+
+
+def test_a_line_of_a_transform_job_is_a_request_of_its_own():
+    request = REQUESTS["CreateTransformJob"]  # DeepAR's container fails with several lines
+    assert (request["BatchStrategy"], request["TransformInput"]["SplitType"]) == (
+        "SingleRecord",
+        "Line",
+    )
+
+
 def test_expressions_go_where_values_do():
     job = TrainingJob(
         "{% $name %}", "{% $how %}", "{% $hyper %}", {"train": "{% $uri %}"}, "s3://m/"

@@ -161,6 +161,7 @@ def actions(resource: str) -> set[str]:
     elif name.endswith(".sync"):
         job = verb.removeprefix("Create")
         found |= {f"{service}:{what}{job}" for what in ("Describe", "Stop")}
+        found.add(f"{service}:ListTags")
     return found
 
 
