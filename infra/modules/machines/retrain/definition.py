@@ -43,7 +43,7 @@ def definition(inputs: RetrainInputs, fragments: Fragments) -> Machine:
             inputs.names,
             inputs.names.retrain_machine,
             hours=LOCK_HOURS,
-            then="Find champion",
+            then="Find champion version",
             error="RetrainingUnderWay",
         ),
         **champion(inputs, then="Find hold out"),

@@ -60,7 +60,7 @@ def champion(inputs: RetrainInputs, *, then: str) -> dict[str, State]:
     found = "$states.result.ModelPackageSummaryList[0].ModelPackageArn"
     kept = "$states.result.CustomerMetadataProperties"
     return {
-        "Find champion": task(
+        "Find champion version": task(
             "Champion",
             newest_approved_version(inputs.names.model_package_group),
             assign={
