@@ -128,7 +128,7 @@ test-glue-5: setup $(GLUE_6)/.ready ## test the jobs and the local Glue with Spa
 # tests/conftest.py is for what needs the local cloud, which this environment has not.
 test-glue-6: $(GLUE_6)/.ready ## test the jobs with Spark 4.1
 	@echo '== tests of the Glue jobs, in the lane of Glue 6.0'
-	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit $(GLUE_6_TESTS)
+	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit $(PROCESSES) $(GLUE_6_TESTS)
 
 chaos: setup ## kill devices, broker, Firehose and Spark; count the readings
 	@$(PY) -m tests.chaos

@@ -14,10 +14,12 @@ from pyspark.sql import SparkSession
 from glue_jobs.runs.session import spark_session
 
 JAVA_HOME = Path(__file__).parents[3] / "localcloud/services/glue/runs/java"
+# Tables here have a few rows, and most of a test's time is spent on plans: they are not made again
+# after each stage. Adaptive plans, Glue's default, run in the tests on the local cloud.
 SUBMIT_ARGUMENTS = (
     "--master local[1] --driver-memory 1g --conf spark.ui.enabled=false "
     "--conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 "
-    "--conf spark.sql.shuffle.partitions=2 "
+    "--conf spark.sql.shuffle.partitions=2 --conf spark.sql.adaptive.enabled=false "
     '--conf "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" '
     "pyspark-shell"
 )

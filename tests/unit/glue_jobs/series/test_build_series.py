@@ -1,155 +1,23 @@
-"""Tests that any arrivals and any order of runs give the result of one full run."""
+"""Tests of what a run of build_series reads, writes and refuses, and of runs that die."""
 
 from __future__ import annotations
 
-import json
-import random
-from collections import defaultdict
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-import pyarrow.dataset as pads
 import pytest
-from pyspark.sql import types as T
 
-from contracts.messages.telemetry import POLLUTANTS
 from glue_jobs import build_series
 from glue_jobs.errors import JobError
-from glue_jobs.lake.delta import Snapshot, commit, read, snapshot, write
-from glue_jobs.lake.tables import READINGS, SERIES
-from glue_jobs.runs.arguments import SeriesArguments
-from tests.support.glue.spark import spark
-
-START = datetime(2026, 6, 1, 20, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-DEVICES = ("ash", "beech", "cedar")
-Reading = tuple[str, datetime, float | None]
-Series = dict[tuple[str, str, datetime], float | None]
-
-
-class Lake:
-    """Tables in a folder, with arrivals committed as by `telemetry_to_parquet`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.readings: list[Reading] = []
-
-    def uri(self, table: str) -> str:
-        return f"file://{self.folder}/{table}/"
-
-    def arrive(self, readings: Iterable[Reading]) -> None:
-        new = list(readings)
-        self.readings += new
-        self._commit(new)
-
-    def _commit(self, readings: list[Reading], removes: Iterable[Any] = (), **how: Any) -> None:
-        base = snapshot(self.uri("telemetry"))
-        adds = write(rows_of(readings), base.uri, READINGS, "arrival")
-        commit(base, READINGS, adds, list(removes), run="arrival", **how)
-
-    def compact(self) -> None:
-        files = snapshot(self.uri("telemetry")).files
-        self._commit(self.readings, files, same_rows=True)
-
-    def run(self, *options: str, into: str = "") -> dict[str, Any]:
-        """Run the job once; ``into`` selects a separate output folder."""
-        words = ["job", "--telemetry", self.uri("telemetry")]
-        for table in ("series", "channels", "recent"):
-            words += [f"--{table}", self.uri(f"{into}{table}")]
-        return build_series.run(spark(), SeriesArguments.of([*words, *options]))
-
-    def series(self, into: str = "") -> Series:
-        table = snapshot(self.uri(f"{into}series"))
-        rows = read(spark(), table.uri, table.files, SERIES).collect()
-        found = {
-            (row["device_id"], row["pollutant"], row["hour"].astimezone(UTC)): row["value"]
-            for row in rows
-        }
-        assert len(found) == len(rows), "no hour is there twice"
-        return found
-
-    def written(self, table: str) -> Any:
-        """Return the contents of channels or histories."""
-        folder = self.folder / table
-        objects = {path.name: json.loads(path.read_text()) for path in folder.rglob("[!.]*.json")}
-        channels = [
-            sorted(map(repr, pads.dataset(part, format="parquet").to_table().to_pylist()))
-            for part in sorted(folder.iterdir())
-            if part.is_dir()
-        ]
-        return objects, channels
-
-
-def rows_of(readings: list[Reading]) -> Any:
-    columns = {"device_id": 0, "timestamp": 1, "ozone": 2}
-    rows = [
-        (
-            *(r[columns[f.name]] if f.name in columns else None for f in READINGS.fields),
-            f"{r[1]:%F}",
-        )
-        for r in readings
-    ]
-    return spark().createDataFrame(rows, T.StructType([*READINGS.fields, _DATE]))
-
-
-_DATE = T.StructField("date", T.StringType())
-
-
-def reference(readings: list[Reading]) -> Series:
-    """Compute the regular grid in plain Python."""
-    means: dict[tuple[str, datetime], list[float]] = defaultdict(list)
-    for device, taken, ozone in readings:
-        if ozone is not None:
-            means[device, taken.replace(minute=0)].append(ozone)
-    last = max(hour for _, hour in means)
-    series: Series = {}
-    for device in {device for device, _ in means}:
-        hour = min(hour for other, hour in means if other == device)
-        while hour <= last:
-            values = means.get((device, hour))
-            series |= {(device, pollutant, hour): None for pollutant in POLLUTANTS}
-            series[device, "ozone", hour] = fmean(values) if values else None
-            hour += HOUR
-    return series
-
-
-def some_readings(chance: random.Random, days: range) -> list[Reading]:
-    """Return a few hours of one device, with values whose means are exact."""
-    device = chance.choice(DEVICES)
-    first = START + timedelta(days=chance.choice(days), hours=chance.randrange(24))
-    return [
-        (device, first + n * timedelta(minutes=30), chance.choice([None, 1.0, 2.0, 4.0, 8.0]))
-        for n in range(chance.randint(1, 6))
-    ]
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_any_sequence_of_runs_gives_the_result_of_a_full_run(tmp_path: Path, seed: int) -> None:
-    """Arrivals in any order of days, with repeated and omitted runs, and after a compaction."""
-    lake, chance = Lake(tmp_path), random.Random(seed)
-    lake.arrive([("ash", START + n * HOUR, 2.0) for n in range(40)])
-    for step in range(3):
-        for _ in range(chance.randint(0 if step else 1, 2)):
-            lake.arrive(some_readings(chance, range(0 if step else 2, 7)))
-        if chance.random() < 0.3:
-            lake.compact()
-        lake.run()
-        assert lake.series() == reference(lake.readings), step
-    index = tmp_path / "full-channels/categories.json"
-    index.parent.mkdir()
-    index.write_text((tmp_path / "channels/categories.json").read_text())  # the index only grows
-    lake.run("--full", "true", into="full-")
-    assert lake.series("full-") == lake.series()
-    for table in ("channels", "recent"):
-        assert lake.written(table) == lake.written(f"full-{table}")
+from glue_jobs.lake.delta import Snapshot, commit, snapshot
+from glue_jobs.lake.tables import SERIES
+from tests.support.glue.series_lake import DEVICES, HOUR, START, Lake, reference
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Build a lake with four days of two devices, after one run."""
+    """Build a lake with four days of two devices, after one run; each test ends with a run."""
     lake = Lake(tmp_path_factory.mktemp("lake"))
     lake.arrive([(device, START + n * HOUR, 2.0) for device in DEVICES[:2] for n in range(80)])
     first = lake.run()
@@ -174,7 +42,6 @@ def test_only_days_with_new_readings_are_read_and_written(lake: Lake) -> None:
 
 
 def test_a_run_without_new_readings_or_after_a_compaction_writes_nothing(lake: Lake) -> None:
-    lake.run()
     before, version = files(lake), snapshot(lake.uri("series")).version
     counts = lake.run()
     assert (counts["days_read"], counts["days_written"], counts["histories_written"]) == (0, 0, 0)
