@@ -24,7 +24,7 @@ from contracts.messages.telemetry import MAX_READING_AGE, VERSIONS, field_types
 from glue_jobs.lake.listing import ListedObject, opened, shared_out
 from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import COLUMNS, packed
-from glue_jobs.telemetry.parsing import MessageParser, decoded, messages_on
+from glue_jobs.telemetry.parsing import MESSAGES_AT_ONCE, MessageParser
 from glue_jobs.telemetry.raw_objects import DamagedObjectError, LongLine, blocks_of_lines
 from glue_jobs.telemetry.validation import validated
 from glue_jobs.telemetry.withdrawals import Withdrawals
@@ -89,8 +89,9 @@ def read_rule_errors(
 ) -> DataFrame:
     """Read messages that the topic rule could not deliver, from its error documents.
 
-    Most are not JSON. A valid message, whose rule action failed, becomes a reading: its thing is
-    read from the topic, and its hour of arrival replaces the missing time stamp.
+    Most are not JSON. They are read as lines of Firehose's objects are. A valid message, whose rule
+    action failed, becomes a reading: its thing is read from the topic, and its hour of arrival
+    replaces the missing time stamp.
     """
     return _read(spark, objects, how, _failed)
 
@@ -101,7 +102,8 @@ def _delivered(parser: MessageParser, path: str, source: BinaryIO) -> Tables:
             if isinstance(block, LongLine):
                 yield parser.long_line(block.start, block.length), None
             else:
-                yield parser.block(block), None
+                for table in parser.tables(block):
+                    yield table, None
     except DamagedObjectError as damage:
         yield parser.damaged(str(damage)), None
 
@@ -124,7 +126,8 @@ def _failed(parser: MessageParser, path: str, source: BinaryIO) -> Tables:
             thing = str(error["topic"]).rpartition("telemetry/")[2]
     except (ValueError, KeyError, TypeError, binascii.Error):
         pass  # a document of another kind is quarantined itself
-    yield parser.texts(messages_on(decoded(document))), thing
+    for table in parser.irregular([document]):
+        yield table, thing
 
 
 def _read(
@@ -178,11 +181,12 @@ def rows_of_object(
     try:
         for messages, thing in read_object(parser, path, source):
             is_empty = is_empty and not messages.num_rows
-            yield from apart(
-                messages,
-                lambda part: rows(part, thing),  # noqa: B023 - used before the next one
-                lambda part, error: rows_of_failed(part["raw_line"][0].as_py(), error),
-            )
+            for start in range(0, messages.num_rows, MESSAGES_AT_ONCE):
+                yield from apart(
+                    messages.slice(start, MESSAGES_AT_ONCE),
+                    lambda part: rows(part, thing),  # noqa: B023 - used before the next one
+                    lambda part, error: rows_of_failed(part["raw_line"][0].as_py(), error),
+                )
         if is_empty:
             yield from rows(parser.empty(), None)
     except OSError:  # of the connection: Spark repeats the task

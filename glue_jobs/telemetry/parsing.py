@@ -31,6 +31,8 @@ from glue_jobs.telemetry.nets import ETL_ERROR, apart, described
 from glue_jobs.telemetry.timestamps import time_of, times
 
 LINES_PER_PIECE = 64
+MESSAGES_AT_ONCE = 50_000
+"""Messages that Python holds as objects, about 1 kB each."""
 KEPT_TEXT = MESSAGE_LIMIT_BYTES
 """Characters of a quarantined text that are kept; the raw object has all."""
 READINGS = "readings"
@@ -138,47 +140,72 @@ class MessageParser:
 
     def block(self, block: bytes) -> pa.Table:
         """Parse a block of lines."""
-        try:
-            return self._block(block)
-        except Exception:  # of one line at least: found by halves, and described there
-            lines = block.split(b"\n")
-            return self._joined(
-                apart(
-                    lines,
-                    lambda part: [self._block(b"\n".join((*part, b"")))],
-                    lambda part, error: self.failed(decoded(part[0]), error),
-                )
-            )
+        return self._joined(self.tables(block))
 
-    def _block(self, block: bytes) -> pa.Table:
-        sound = self._sound(block)
+    def tables(self, block: bytes) -> Iterator[pa.Table]:
+        """Parse a block of lines, irregular ones `MESSAGES_AT_ONCE` messages at a time."""
+        try:
+            sound = self._sound(block)
+        except Exception:  # of one line at least, which is found below
+            sound = None
         if sound is not None:
-            return sound
+            yield sound
+            return
+        irregular: list[bytes] = []
+        for tables, lines in apart(
+            block.split(b"\n"),
+            lambda part: [self._sorted_out(part)],
+            lambda part, error: ([self.failed(decoded(part[0]), error)], []),
+        ):
+            yield from tables
+            irregular += lines
+        yield from self.irregular(irregular)
+
+    def irregular(self, lines: Iterable[bytes]) -> Iterator[pa.Table]:
+        """Parse lines message by message, `MESSAGES_AT_ONCE` at a time.
+
+        A short line may have millions of messages, each of which needs more memory than its text.
+        """
+        texts: list[str] = []
+        for line in lines:
+            try:
+                for text in messages_on(decoded(line)):
+                    texts.append(text)
+                    if len(texts) >= MESSAGES_AT_ONCE:
+                        yield self._texts(texts)
+                        texts = []
+            except Exception as error:
+                yield self.failed(decoded(line), error)
+        yield self._texts(texts)
+
+    def _sorted_out(self, lines: list[bytes]) -> tuple[list[pa.Table], list[bytes]]:
+        """Return the tables of regular lines, and the other lines."""
         tables: list[pa.Table] = []
-        others: list[str] = []
-        lines = block.split(b"\n")
+        others: list[bytes] = []
         for start in range(0, len(lines), LINES_PER_PIECE):
             piece = lines[start : start + LINES_PER_PIECE]
             if (sound := self._sound(b"\n".join((*piece, b"")))) is not None:
                 tables.append(sound)
             else:
-                for line in piece:
-                    others.extend(messages_on(decoded(line)))
-        return pa.concat_tables((*tables, self.texts(others)))
+                others += piece
+        return tables, others
 
-    def texts(self, texts: Iterable[str]) -> pa.Table:
+    def _texts(self, texts: list[str]) -> pa.Table:
         """Parse messages, one per text."""
-        some = list(texts)
-        sound = self._sound("".join(f"{text}\n" for text in some).encode("utf-8", "surrogatepass"))
-        if sound is not None and sound.num_rows == len(some):
-            return sound
         return self._joined(
             apart(
-                some,
-                lambda part: [self._table([self._message(text) for text in part])],
+                texts,
+                lambda part: [self._together(part)],
                 lambda part, error: self.failed(part[0], error),
             )
         )
+
+    def _together(self, texts: list[str]) -> pa.Table:
+        lines = "".join(f"{text}\n" for text in texts)
+        sound = self._sound(lines.encode("utf-8", "surrogatepass"))
+        if sound is not None and sound.num_rows == len(texts):
+            return sound
+        return self._table([self._message(text) for text in texts])
 
     def failed(self, text: str, error: Exception) -> pa.Table:
         """Return the row of a message or an object on which this program failed."""

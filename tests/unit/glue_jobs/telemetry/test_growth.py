@@ -125,6 +125,31 @@ def test_a_line_of_200_megabytes_needs_no_such_memory() -> None:
     assert refused["raw_line"] == "x" * parsing.KEPT_TEXT
 
 
+@pytest.mark.parametrize("text", [b"{}", b"{}\n", b'{"readings":[1]}'])
+@pytest.mark.parametrize("is_error", [False, True])
+def test_many_tiny_messages_need_memory_for_some_at_a_time(
+    text: bytes, is_error: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of two bytes takes a thousand as a row of Python's."""
+    for module in (messages, parsing):
+        monkeypatch.setattr(module, "MESSAGES_AT_ONCE", 50)
+    reader = messages._failed if is_error else messages._delivered
+
+    def peak(number: int) -> int:
+        source = io.BytesIO(text * number)
+        tracemalloc.start()
+        batches = rows_of_object(PARSER, HOW, reader, "/2026/06/03/10/object", source)
+        rows = sum(sum(batch["rows"].to_pylist()) for batch in batches)
+        assert rows == number
+        try:
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10)  # what is made once
+    assert peak(100 * GROWTH) < 4 * peak(100)
+
+
 @pytest.mark.parametrize("compressed", [True, False])
 def test_joining_a_line_of_many_pieces_takes_linear_time(
     compressed: bool, monkeypatch: pytest.MonkeyPatch

@@ -240,7 +240,7 @@ def test_the_topic_overrides_the_message() -> None:
 def test_the_age_is_measured_from_the_objects_hour_and_its_limit_is_a_setting() -> None:
     line = changed(timestamp="2016-06-03T10:00:00Z", received_at=1464948000000)
     assert [row["reason"] for row in classified([line])] == ["too_old"]
-    messages = MessageParser(field_types(VERSIONS)).texts([line])
+    messages = MessageParser(field_types(VERSIONS)).block(f"{line}\n".encode())
     years = timedelta(days=3653)
     (row,) = validated(messages, VERSIONS, "x", ARRIVED, None, max_age=years).to_pylist()
     assert row["reason"] is None
@@ -256,7 +256,7 @@ def test_a_stamp_that_is_not_the_rules_does_not_move_the_arrival(stamp: int | No
 
 def test_a_withdrawn_reading_is_quarantined() -> None:
     taken = datetime(2026, 6, 1, 12, 0, 0, 250_000, UTC)
-    messages = MessageParser(field_types(VERSIONS)).texts([changed()])
+    messages = MessageParser(field_types(VERSIONS)).block(f"{changed()}\n".encode())
 
     def reason(**changes: Any) -> str | None:
         end = taken + timedelta(microseconds=1)
@@ -277,7 +277,7 @@ def test_lines_in_a_block_give_the_same_rows_as_single_lines() -> None:
     lines = [changed(sequence=number, firmware="1.2" if number % 97 == 0 else GONE)
              for number in range(300)]  # fmt: skip
     together = parser.block("\n".join(lines).encode()).sort_by("sequence")
-    alone = pa.concat_tables(parser.texts([line]) for line in lines)
+    alone = pa.concat_tables(parser.block(f"{line}\n".encode()) for line in lines)
     names = [name for name in together.column_names if name != "raw_line"]
     assert together.select(names).to_pylist() == alone.select(names).to_pylist()
     texts = [text.rstrip("\n") for text in together["raw_line"].to_pylist()]
