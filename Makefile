@@ -130,7 +130,7 @@ test-glue-6: $(GLUE_6)/.ready ## test the jobs with Spark 4.1
 	@echo '== tests of the Glue jobs, in the lane of Glue 6.0'
 	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit $(PROCESSES) $(GLUE_6_TESTS)
 
-chaos: setup ## kill devices, broker, Firehose and Spark; count the readings
+chaos: setup ## kill devices, broker and Spark, send bad messages; count all
 	@$(PY) -m tests.chaos
 
 test-glue-docker: ## test the jobs in AWS's image (needs Docker)

@@ -2,16 +2,20 @@
 
 Agents replay recordings over MQTT through the estate that Terraform has applied. Meanwhile agents,
 connections, the local cloud (broker, rule and Firehose) and the ETL's Spark are killed, in an order
-that the seed determines, and Firehose refuses, duplicates, delays and joins records. At the end,
-the recorded identities are compared with those in the lake, as Athena reads it.
+that the seed determines, and Firehose refuses, duplicates, delays and joins records. Another device
+sends hostile messages, and hostile objects are in the raw bucket. At the end, the recorded
+identities are compared with those in the lake, as Athena reads it, and the hostile ones with lake
+and quarantine.
 
-The exit code is 1 if a reading is lost, duplicated, changed or invented::
+The exit code is 1 if a reading is lost, duplicated, changed or invented, or if a hostile message is
+not counted under its reason::
 
     make chaos [READINGS=200000] [DEVICES=20] [SEED=1]
 """
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
@@ -34,6 +38,17 @@ from localcloud.cloud.launch import LocalCloudError
 from localcloud.demo.checks import CheckError
 from localcloud.services.firehose.faults import Faults
 from tests.chaos.fleet import AgentFailedError, Fleet
+from tests.chaos.hostile import (
+    FOUND,
+    IS_HOSTILE,
+    READINGS_PER_ROUND,
+    THING_NAME,
+    HostileDevice,
+    HostileVerdict,
+    RefusedError,
+    judge_hostile,
+    put_objects,
+)
 from tests.chaos.recordings import record
 from tests.chaos.trial import Trial, TrialError
 from tests.chaos.verdict import Verdict, judge
@@ -43,6 +58,7 @@ FAULTS = Faults(refuse=0.1, deliver_twice=0.2, delay_seconds=3, join_records=0.2
 MESSAGE = 350  # bytes of the smallest message on the wire
 POLL = 0.05
 KINDS = ("device", "connections", "cloud", "Spark")
+LISTED = 20  # hostile messages that were not counted
 
 
 @dataclass(frozen=True)
@@ -72,15 +88,17 @@ class Kills:
 def send(
     trial: Trial,
     fleet: Fleet,
+    hostile: HostileDevice,
     wire: Wire,
     readings: int,
     order: list[str],
     dice: random.Random,
     console: Console,
 ) -> Counter[str]:
-    """Run the fleet to its end, with the kills spread over the messages that it sends."""
+    """Run the devices to their end, with the kills spread over the messages that they send."""
     killed: Counter[str] = Counter()
     over = threading.Event()  # the fleet is done
+    stopped = threading.Event()  # the hostile device must not go on
     marks = sorted(dice.uniform(0.03, 0.9) * readings * MESSAGE for _ in order)
 
     def disturb(progress: Progress) -> None:
@@ -112,22 +130,30 @@ def send(
             console=console,
             disable=not console.is_terminal,
         ) as progress,
-        ThreadPoolExecutor(max_workers=2) as pool,
+        ThreadPoolExecutor(max_workers=3) as pool,
     ):
         sending = pool.submit(fleet.run)
+
+        def wait_for(share: float) -> None:
+            while wire.carried < share * readings * MESSAGE and not sending.done():
+                stopped.wait(POLL)
+
+        attacking = pool.submit(hostile.run, wait_for, stopped)
         disturbing = pool.submit(disturb, progress)
         bar = progress.add_task("devices done", total=fleet.size)
         try:
-            while not sending.done():
+            while not (sending.done() and attacking.done()):
                 progress.update(bar, completed=fleet.done)
-                if disturbing.done() and disturbing.exception():
+                if any(one.done() and one.exception() for one in (disturbing, sending, attacking)):
                     break
                 time.sleep(POLL)
         finally:  # also after an interrupt
             over.set()
+            stopped.set()
             fleet.stop()
         disturbing.result()
         sending.result()
+        attacking.result()
     return killed
 
 
@@ -145,39 +171,58 @@ def run(home: Path, readings: int, devices: int, seed: int, console: Console) ->
         with console.status("applying the estate"):
             trial.apply()
             wire = Wire(trial.mqtt_port)
-            trial.provision([one.thing_name for one in recorded], kits, wire.port)
+            things = [*(one.thing_name for one in recorded), THING_NAME]
+            trial.provision(things, kits, wire.port)
             trial.restart()
         console.print(f"· the estate is applied  [dim]{time.monotonic() - started:.0f} s[/]")
         FAULTS.order(trial.home)
         started = time.monotonic()
         fleet = Fleet(recorded, kits, logs)
-        killed = send(trial, fleet, wire, readings, kills.order(dice), dice, console)
+        device = HostileDevice(kits / THING_NAME, math.ceil(readings / READINGS_PER_ROUND))
+        killed = send(trial, fleet, device, wire, readings, kills.order(dice), dice, console)
         sending = time.monotonic() - started
         console.print(f"· all readings are sent  [dim]{sending:.0f} s[/]")
         started = time.monotonic()
         with console.status("transforming, while Spark is killed"):
             trial.await_delivery()
+            delivered = trial.estate.raw_messages()
+            objects = put_objects(trial.estate.client("s3"), trial.estate.names)
             for _ in range(kills.spark_at_the_end):
                 killed["Spark"] += trial.kill_spark(dice, dice.uniform(2, 12))
             trial.etl()
         console.print(f"· all readings are transformed  [dim]{time.monotonic() - started:.0f} s[/]")
         expected = {key: value for one in recorded for key, value in one.ozone.items()}
         columns = "device_id, boot_id, sequence, ozone"
-        verdict = judge(expected, trial.estate.query(f"SELECT {columns} FROM telemetry"))
-        console.print(report(trial, verdict, killed, wire.carried, sending, seed))
+        verdict = judge(
+            expected,
+            trial.estate.query(f"SELECT {columns} FROM telemetry WHERE NOT {IS_HOSTILE}"),
+        )
+        found = [row for sql in FOUND for row in trial.estate.query(sql)]
+        counted = judge_hostile(device.sent | objects, found)
+        console.print(
+            report(trial, verdict, counted, killed, wire.carried, delivered, sending, seed)
+        )
+        for one in counted.astray[:LISTED]:
+            console.print(f"not counted: {one}", markup=False)
     finally:
         if wire is not None:
             wire.close()
         trial.close()
     console.print(f"{verdict.lost} lost, {verdict.doubled} doubled")
-    return 0 if verdict.is_clean else 1
+    return 0 if verdict.is_clean and not counted.astray else 1
 
 
 def report(
-    trial: Trial, verdict: Verdict, killed: Counter[str], carried: int, seconds: float, seed: int
+    trial: Trial,
+    verdict: Verdict,
+    hostile: HostileVerdict,
+    killed: Counter[str],
+    carried: int,
+    delivered: int,
+    seconds: float,
+    seed: int,
 ) -> Table:
     """Build the table of the trial's faults and results."""
-    (quarantined,) = trial.estate.query("SELECT count(*) AS n FROM quarantine")
     table = Table(title=f"Chaos, seed {seed}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -189,9 +234,14 @@ def report(
         "connections cut": f"{killed['connections']}",
         "broker and Firehose killed": f"{killed['cloud']}",
         "Spark killed": f"{killed['Spark']}",
-        "lines delivered by Firehose": f"{trial.estate.raw_messages():,}",
+        "lines delivered by Firehose": f"{delivered:,}",
         "messages stored only by the error action": f"{trial.estate.rule_errors():,}",
-        "quarantined": quarantined["n"],
+        "hostile messages and objects": f"{hostile.sent:,}",
+        **{
+            f"  {reason or 'kept'}": f"{number:,}"
+            for reason, number in sorted(hostile.counted.items(), key=lambda item: item[0] or "")
+        },
+        "  not counted": f"{len(hostile.astray):,}",
         "lost": f"{verdict.lost:,}",
         "duplicated": f"{verdict.doubled:,}",
         "with another value": f"{verdict.changed:,}",
@@ -236,7 +286,7 @@ def main(
             return run(keep, readings, devices, seed, console)
         with tempfile.TemporaryDirectory(prefix="lakecast-chaos-") as home:
             return run(Path(home), readings, devices, seed, console)
-    except (AgentFailedError, CheckError, LocalCloudError, TrialError) as error:
+    except (AgentFailedError, CheckError, LocalCloudError, RefusedError, TrialError) as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 1
 

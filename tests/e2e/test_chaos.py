@@ -1,4 +1,4 @@
-"""`make chaos`, small: devices, connections, the cloud and Spark are killed; all arrives once."""
+"""`make chaos`, small: all readings arrive once, and each hostile message is counted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.glue.hostile_messages import HOSTILE
+from tests.support.glue.hostile_objects import HOSTILE_OBJECTS
 from tests.support.processes import assert_ended
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +42,12 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(tmp_path: Path) -> None:
     assert figure("broker and Firehose killed") == 1
     assert figure("Spark killed") == 1
     assert figure("messages stored only by the error action") >= 0
+    assert figure("hostile messages and objects") == len(HOSTILE) + len(HOSTILE_OBJECTS)
+    assert figure("  not counted") == 0
+    reasons = {reason for one in (*HOSTILE, *HOSTILE_OBJECTS) for reason in one.outcome}
+    for reason in reasons:
+        many = sum(reason in one.outcome for one in (*HOSTILE, *HOSTILE_OBJECTS))
+        assert figure(f"  {reason or 'kept'}") == many
     assert_ended(
         process.pid
         for process in psutil.process_iter(["cmdline"])
