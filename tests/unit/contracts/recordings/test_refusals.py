@@ -9,23 +9,11 @@ import pytest
 from contracts.recordings.column_map import ColumnMap
 from contracts.recordings.errors import RecordingError
 from contracts.recordings.folder import examined, station_files, unmatched
-from contracts.recordings.left_out import LeftOut
-from contracts.recordings.recorded_file import RecordedFile, Row
+from tests.support.recorded import read
 
 MAP = "file_pattern = '(?P<station>.+)\\.csv'\n"
 DATE = f"{MAP}time = 'date'\n"
 NO2 = "[columns]\nnitrogen_dioxide = 'no2'\n"
-
-
-def read(folder: Path, content: str | bytes, columns: str) -> tuple[list[Row], list[str]]:
-    path = folder / "my1.csv"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    (folder / "map.toml").write_text(columns)
-    left_out = LeftOut(path)
-    file = RecordedFile.open(path, ColumnMap.from_toml(folder / "map.toml"))
-    return list(file.rows(left_out)), [note.partition("my1.csv, ")[2] for note in left_out.notes()]
-
-
 ITALY = (
     f"{MAP}time = ['Date', 'Time']\ntime_format = '%d/%m/%Y %H.%M.%S'\n"
     "[columns]\ncarbon_monoxide = 'CO(GT)'\n"

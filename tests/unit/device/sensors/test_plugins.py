@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.json_text import MAX_DEPTH
 from contracts.messages.telemetry import POLLUTANTS, json_schema
 from device.agent.loop import Agent
 from device.agent.pace import Pace
@@ -152,8 +153,8 @@ def test_json_lines_become_readings_with_their_own_or_the_current_time():
         ('{"ozone": ' + "9" * 400 + "}", "ozone: expected a number or null; got 999"),
         ('{"ozone": ' + "9" * 5000 + "}", "digits"),
         ("[" * 60_000 + "]" * 60_000, "expected at most 65,536 bytes"),
-        ("[" * 30_000 + "]" * 30_000, "expected at most 100 nested"),
-        ('{"ozone":' * 900 + "1" + "}" * 900, "expected at most 100 nested"),
+        ("[" * 30_000 + "]" * 30_000, f"expected at most {MAX_DEPTH} nested"),
+        ('{"ozone":' * 900 + "1" + "}" * 900, f"expected at most {MAX_DEPTH} nested"),
         ('{"ozone": ' + "[" * 99 + "]" * 99 + "}", "ozone: expected a number or null; got [["),
         ('{"\\n": 1}', "got '\\n'"),
     ],
