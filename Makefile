@@ -84,6 +84,12 @@ $(VENV)/node/.ready: requirements/node/package-lock.json $(VENV)/.ready
 	@$(NPM) ci --prefix $(VENV)/node $(NPM_OPTIONS)
 	@touch $@
 
+# Everything else comes from an index of Python packages; where there is no npm registry, the tests
+# that need these validators are skipped, and `make verify` fails.
+.PHONY: try-node
+try-node: setup
+	@$(MAKE) $(VENV)/node/.ready || echo '· npm reaches no registry: state machines are not validated'
+
 .PHONY: lock
 lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml into requirements/
 	@requirements/lock $(VENV)/uv/bin/uv
@@ -116,7 +122,7 @@ verify: setup $(VENV)/node/.ready ## check offline what AWS would refuse
 
 # Two processes, each with files of its own; the longest files come first, as they are collected.
 PROCESSES := -n 2 --dist loadfile --no-loadscope-reorder
-test: setup $(GLUE_6)/.ready $(VENV)/node/.ready $(if $(TESTS),,test-glue-6) ## run all tests, the Glue jobs' in both lanes (TESTS=)
+test: setup $(GLUE_6)/.ready try-node $(if $(TESTS),,test-glue-6) ## run all tests, the Glue jobs' in both lanes (TESTS=)
 	@echo '== tests, in the lane of Glue 5.1'
 	@$(VENV)/bin/pytest $(PROCESSES) $(TESTS)
 

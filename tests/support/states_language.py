@@ -17,17 +17,12 @@ from infra.estate.synthesis import node
 
 _MODULES = Path(sys.prefix) / "node"
 
+IS_INSTALLED = (_MODULES / ".ready").exists()
+"""Whether the validators are installed."""
+
 
 def faults(machines: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Returns the faults of each definition, with their places.
-
-    Raises
-    ------
-    FileNotFoundError
-        The validators are not installed.
-    """
-    if not (_MODULES / "node_modules").exists():
-        raise FileNotFoundError(f"{_MODULES} has no validators of state machines: run make verify")
+    """Returns the faults of each definition, with their places."""
     answer = subprocess.run(
         [str(node()), str(Path(__file__).with_suffix(".mjs")), str(_MODULES)],
         input=json.dumps(machines),
