@@ -145,7 +145,7 @@ def test_readings_lie_in_their_day_and_unknown_fields_are_kept(landed: dict) -> 
 def test_quarantine_names_reason_and_object(landed: dict) -> None:
     rows = {row["raw_line"]: row for row in landed["tables"][locations.QUARANTINE]}
     assert rows["not json"]["source"] == "telemetry/2026/06/03/10/d.gz"
-    assert rows["\ufffd not text"]["source"] == "errors/rule/2026/06/03/10/one.json"
+    assert rows["\\udcff not text"]["source"] == "errors/rule/2026/06/03/10/one.json"
     (wrong,) = (row for row in rows.values() if row["reason"] == "wrong_type")
     assert wrong["detail"] == 'expected ozone to be a number; got ozone: "12.5"'
     assert {row["date"] for row in rows.values()} == {"2026-06-03"}
