@@ -144,7 +144,11 @@ def test_forecasting_an_origin_again_replaces_its_rows(folders: Folders) -> None
         ([], "expected one result for each of 1 series; got 0"),
         ([{"mean": [1.0] * HORIZON}], "no forecast of ozone at a"),
         ([{**answer(1.0), "mean": [1.0]}], "no forecast of ozone at a"),
-        ([answer(float("nan"))], "no forecast of 24 finite hours of ozone at a"),
+        (
+            [{**answer(1.0), "mean": [None] * HORIZON}],
+            "no forecast of 24 finite hours of ozone at a",
+        ),
+        ([answer(float("nan"))], r"\.out, line 1: not JSON: expected JSON, which has no NaN"),
     ],
 )
 def test_invalid_results_are_rejected(
