@@ -22,6 +22,7 @@ from boosting_container.windows import (
     Positions,
     Table,
     deviation,
+    first_known,
     highest,
     hours_before,
     last,
@@ -122,8 +123,8 @@ _NOTHING = np.empty(0, dtype=np.float32)
 
 
 def _at_origin(own: Table, related: Mapping[str, Table]) -> Table:
-    found = [_size(own), last(own), *(own[:, -lag] for lag in LAGS)]
-    found += [mean(own[:, -hours:]) for hours in MEANS]
+    own_means = {hours: mean(own[:, -hours:]) for hours in MEANS}
+    found = [_size(own_means), last(own), *(own[:, -lag] for lag in LAGS), *own_means.values()]
     for hours in (DAY, WEEK):
         found += [f(own[:, -hours:]) for f in (deviation, lowest, highest)]
     for name, windows in related.items():
@@ -135,18 +136,14 @@ def _at_origin(own: Table, related: Mapping[str, Table]) -> Table:
     return np.stack(found, axis=-1)
 
 
-def _size(own: Table) -> Table:
-    """Return the recent size of the values: half their mean of a day, half that of a month."""
-    day, week, month = (np.abs(mean(own[:, -hours:])) for hours in (DAY, WEEK, LOOK_BACK))
-    return np.asarray(_first([day, week, month]) / 2 + _first([month, week, day]) / 2 + LEAST_SIZE)
+def _size(means: Mapping[int, Table]) -> Table:
+    """Return the recent size of the values: half their mean of a day, half that of a month.
 
-
-def _first(values: Sequence[Table]) -> Table:
-    """Return the first of several values that is known; the series' mean, 1, if none is."""
-    found = np.ones_like(values[0])
-    for one in reversed(values):
-        found = np.where(np.isfinite(one), one, found)
-    return found
+    If neither a day nor a month nor the week between is known, it is the series' mean, 1.
+    """
+    day, week, month = (np.abs(means[hours]) for hours in (DAY, WEEK, LOOK_BACK))
+    halves = first_known([day, week, month], 1) / 2, first_known([month, week, day], 1) / 2
+    return np.asarray(halves[0] + halves[1] + LEAST_SIZE)
 
 
 def _changes(windows: Table) -> list[Table]:

@@ -15,6 +15,7 @@ from boosting_container.windows import (
     DAY,
     WEEK,
     Table,
+    first_known,
     hourly_change,
     last,
     mean,
@@ -49,7 +50,7 @@ def columns(own: Table, area: Table | None, usual: float, horizon: int) -> Table
     """
     around = np.full_like(own, np.nan) if area is None else area
     newest, day = last(own), mean(own[:, -DAY:])
-    level = np.where(np.isfinite(newest), newest, np.where(np.isfinite(day), day, usual))
+    level = first_known([newest, day], usual)
     at_origin = [
         level,
         _size(own, level, day),

@@ -5,6 +5,8 @@ A window is the last axis of a table: `LOOK_BACK` hours, or the end of them; NaN
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -35,6 +37,14 @@ def last(windows: Table) -> Table:
     found = windows[..., -1]
     for back in range(2, LAST_WITHIN + 1):
         found = np.where(np.isfinite(found), found, windows[..., -back])
+    return found
+
+
+def first_known(values: Sequence[Table], otherwise: float) -> Table:
+    """Return, place by place, the first of several values that is not missing."""
+    found = np.full_like(values[0], otherwise)
+    for one in reversed(values):
+        found = np.where(np.isfinite(one), one, found)
     return found
 
 
