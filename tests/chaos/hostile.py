@@ -145,7 +145,7 @@ def put_objects(s3: Any, names: Names) -> dict[str, Sent]:
 
 @dataclass(frozen=True)
 class HostileVerdict:
-    """What became of the hostile messages and objects.
+    """Outcomes of the hostile messages and objects.
 
     Parameters
     ----------

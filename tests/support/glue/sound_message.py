@@ -12,7 +12,7 @@ SOUND: dict[str, Any] = {
     "timestamp": "2026-06-01T12:00:00Z",
     "ozone": 61.5,
 }
-"""As the device sends it."""
+"""The message as the device sends it."""
 
 DELIVERED = SOUND | {"thing_name": "north"}
-"""As the topic rule delivers it, without the time of its arrival."""
+"""The message as the topic rule delivers it, without the time of its arrival."""
