@@ -114,7 +114,7 @@ type: setup ## run mypy
 	@$(VENV)/bin/mypy
 
 # What AWS would refuse, without AWS: docs/reference/verify.md
-VERIFY_TESTS := tests/unit/infra/machines tests/unit/infra/test_policies.py \
+VERIFY_TESTS := tests/unit/infra/machines tests/unit/infra/acceptance tests/unit/infra/test_policies.py \
   tests/unit/contracts/models/test_requests.py tests/unit/support
 
 verify: setup $(VENV)/node/.ready ## check offline what AWS would refuse

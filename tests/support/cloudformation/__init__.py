@@ -1,0 +1,1 @@
+"""Translates resources of Terraform to CloudFormation's, and checks them with cfn-lint."""
