@@ -194,6 +194,18 @@ $(VENV)/scan/.ready: requirements/scan.lock $(VENV)/uv/bin/uv
 	@$(VENV)/uv/bin/uv pip sync --quiet --python $(VENV)/scan/bin/python requirements/scan.lock
 	@touch $@
 
+# --- a whole estate ------------------------------------------------------------
+
+.PHONY: smoke smoke-clean verification
+smoke: setup ## send two devices' readings through it, and remove them
+	@$(IN_ENV) $(LAKECAST) smoke run
+
+smoke-clean: setup ## remove what a killed smoke test left behind
+	@$(IN_ENV) $(LAKECAST) smoke clean
+
+verification: setup ## keep a smoke test's report and generate the status (ENV=)
+	@$(LAKECAST) smoke status
+
 # --- the data ---------------------------------------------------------------
 
 .PHONY: device allow revoke etl compact withdraw reinstate quality

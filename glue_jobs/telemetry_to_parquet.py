@@ -186,7 +186,13 @@ def _messages(
         read(
             spark,
             objects,
-            Packing(prefix, _buckets(objects, arguments), arguments.max_reading_age, withdrawals),
+            Packing(
+                prefix,
+                _buckets(objects, arguments),
+                arguments.max_reading_age,
+                withdrawals,
+                arguments.only_devices,
+            ),
         )
         for read, objects, prefix in sources
         if objects

@@ -26,6 +26,7 @@ GROUPS = {
     "device": ("device.cli:app", "Publish sensor readings over MQTT, and manage devices."),
     "lake": ("glue_jobs.operator.cli:app", "Turn raw messages into tables and training data."),
     "models": ("forecasting.cli:app", "Train, judge, release, query and monitor models."),
+    "smoke": ("smoke.cli:app", "Test an applied estate from device to forecast."),
 }
 """Import path and help text of each group."""
 

@@ -17,6 +17,7 @@
                                        for a tuning job, its channels and its trials' models
 ``models/nightly/<run>/``              intermediate files of a run of nightly forecasts
 ``models/experiments/``                artefacts of SageMaker's managed MLflow
+``{curated,models}/smoke/<run>/``      tables, channels and models of a smoke test, until its end
 =====================================  =========================================================
 """
 
@@ -65,6 +66,8 @@ TRAINING_OUTPUT = Location("models", "training/")
 EVALUATIONS = Location("models", "evaluations/")
 NIGHTLY = Location("models", "nightly/")
 EXPERIMENTS = Location("models", "experiments/")
+SMOKE_TABLES = Location("curated", "smoke/")
+SMOKE_MODELS = Location("models", "smoke/")
 
 JOB_LOCATIONS = {
     TELEMETRY_TO_PARQUET: {

@@ -38,6 +38,10 @@ THING_NAME = "[a-zA-Z0-9:_-]{1,128}"
 https://docs.aws.amazon.com/iot/latest/apireference/API_CreateThing.html
 """
 
+SMOKE_DEVICES = "lakecast-smoke-"
+"""Start of the names of a smoke test's devices. Runs of ``telemetry_to_parquet`` leave their
+messages out, except the smoke test's own run, which reads no others."""
+
 STAMPS: Mapping[str, FieldType] = {"thing_name": "text", "received_at": "integer"}
 """Fields that the topic rule adds: the publisher and the arrival time (ms since 1970)."""
 

@@ -91,13 +91,17 @@ class ClaimKit:
         return kit
 
     @classmethod
-    def make(cls, iot: Any, names: Names, broker: Broker, folder: Path) -> ClaimKit:
+    def make(
+        cls, iot: Any, names: Names, broker: Broker, folder: Path, label: str = "claim"
+    ) -> ClaimKit:
         """Register a new claim certificate, and write a kit with it.
 
         Parameters
         ----------
         iot
             boto3 client of AWS IoT.
+        label
+            Common name of the certificate's subject.
 
         Raises
         ------
@@ -106,7 +110,7 @@ class ClaimKit:
         """
         key = new_key()
         made = iot.create_certificate_from_csr(
-            certificateSigningRequest=signing_request(key, "claim", names.claim_template),
+            certificateSigningRequest=signing_request(key, label, names.claim_template),
             setAsActive=True,
         )
         iot.attach_policy(policyName=names.claim_policy, target=made["certificateArn"])

@@ -71,17 +71,21 @@ def interval(
     print(f"{thing}: {sampling_state(iot_data, thing)}")
 
 
-def claim_kit(*, broker: BrokerOptions = BrokerOptions(), out: Path = CLAIM_KIT) -> None:
+def claim_kit(
+    *, broker: BrokerOptions = BrokerOptions(), out: Path = CLAIM_KIT, label: str = "claim"
+) -> None:
     """Make a claim kit for new devices (operator).
 
     Parameters
     ----------
     out
         Folder to write.
+    label
+        Common name of the certificate's subject, to recognise it by.
     """
     session, names = _account(broker.env)
     iot = session.client("iot")
-    kit = ClaimKit.make(iot, names, _broker(iot, broker), out)
+    kit = ClaimKit.make(iot, names, _broker(iot, broker), out, label)
     print(
         f"claim kit {kit.folder}: copy it to the device\n"
         "next: lakecast device allow --serial SERIAL"

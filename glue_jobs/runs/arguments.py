@@ -94,6 +94,8 @@ class TelemetryArguments:
         AWS Glue's id of the run.
     max_reading_age
         Age at arrival above which a reading is of a clock that was not set.
+    only_devices
+        Prefix of the names of the devices to read; None reads all but those of smoke tests.
     """
 
     raw_telemetry: str
@@ -104,6 +106,7 @@ class TelemetryArguments:
     end: datetime
     run_id: str
     max_reading_age: timedelta = MAX_READING_AGE
+    only_devices: str | None = None
 
     @classmethod
     def of(cls, argv: list[str]) -> TelemetryArguments:
@@ -115,7 +118,9 @@ class TelemetryArguments:
             A time is not ISO 8601, the window is empty, or a number of days is invalid.
         """
         folders = ("raw_telemetry", "raw_errors", "telemetry", "quarantine")
-        options = _options(argv, [*folders, "start", "end"], ["max_reading_age_days"])
+        options = _options(
+            argv, [*folders, "start", "end"], ["max_reading_age_days", "only_devices"]
+        )
         start, end = (_time(options, name) for name in ("start", "end"))
         if start >= end:
             raise ValueError(f"expected --start before --end; got {start} and {end}")
@@ -125,6 +130,7 @@ class TelemetryArguments:
             end=end,
             run_id=_run_id(options),
             max_reading_age=_days(options, "max_reading_age_days", MAX_READING_AGE),
+            only_devices=options.get("only_devices"),
         )
 
 

@@ -17,10 +17,16 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from contracts.json_text import is_too_deep
-from contracts.messages.telemetry import MAX_READING_AGE, VERSIONS, field_types
+from contracts.messages.telemetry import (
+    MAX_READING_AGE,
+    SMOKE_DEVICES,
+    VERSIONS,
+    field_types,
+)
 from glue_jobs.lake.listing import ListedObject, opened, shared_out
 from glue_jobs.telemetry.nets import apart
 from glue_jobs.telemetry.packing import COLUMNS, packed
@@ -56,12 +62,34 @@ class Packing:
         Age at arrival above which a reading is quarantined.
     withdrawals
         Readings to quarantine, although they are sound.
+    only_devices
+        Prefix of the names of the devices to read; None reads all but those of smoke tests.
     """
 
     key_prefix: str
     buckets: int = 1
     max_age: timedelta = MAX_READING_AGE
     withdrawals: Withdrawals = ()
+    only_devices: str | None = None
+
+    def selected(self, messages: pa.Table, thing: str | None) -> pa.Table:
+        """Return the messages of the devices to read; ordinary runs also read texts without one.
+
+        Parameters
+        ----------
+        thing
+            Device that published the messages; None means that they name it.
+        """
+        things = messages["thing_name"] if thing is None else pa.scalar(thing)
+        if self.only_devices is not None:
+            wanted = pc.starts_with(things, pattern=self.only_devices)
+        else:
+            wanted = pc.invert(pc.starts_with(things, pattern=SMOKE_DEVICES))
+        if isinstance(wanted, pa.Scalar):
+            return messages if wanted.as_py() else messages.slice(0, 0)
+        if pc.all(wanted, skip_nulls=False).as_py():
+            return messages
+        return messages.filter(pc.fill_null(wanted, self.only_devices is None))
 
 
 def read_messages(
@@ -179,8 +207,9 @@ def rows_of_object(
         return row
 
     try:
-        for messages, thing in read_object(parser, path, source):
-            is_empty = is_empty and not messages.num_rows
+        for found, thing in read_object(parser, path, source):
+            is_empty = is_empty and not found.num_rows
+            messages = how.selected(found, thing)
             for start in range(0, messages.num_rows, MESSAGES_AT_ONCE):
                 yield from apart(
                     messages.slice(start, MESSAGES_AT_ONCE),

@@ -75,7 +75,10 @@ class GlueJobs(Construct):
 
     def _service_role(self) -> ServiceRole:
         names = self._names
-        channels = names.bucket_arn("models", f"{locations.CHANNELS.prefix}*")
+        channels = tuple(
+            names.bucket_arn("models", f"{place.prefix}*")
+            for place in (locations.CHANNELS, locations.SMOKE_MODELS)
+        )
         curated = tuple(
             names.bucket_arn("curated", f"{place.prefix}*")
             for place in (
@@ -84,6 +87,7 @@ class GlueJobs(Construct):
                 locations.SERIES_HOURLY,
                 locations.RUNS,
                 locations.RECENT,
+                locations.SMOKE_TABLES,
             )
         )
         catalogue = ("catalog", f"database/{names.database}", f"table/{names.database}/*")
@@ -104,7 +108,7 @@ class GlueJobs(Construct):
                     Statement("ReadAndWrite",
                               ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject",
                                "s3:ListMultipartUploadParts", "s3:PutObject"),
-                              (*curated, channels)),
+                              (*curated, *channels)),
                     Statement("UseCatalog",
                               ("glue:BatchCreatePartition", "glue:BatchGetPartition",
                                "glue:CreatePartition", "glue:CreateTable", "glue:GetDatabase",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from constructs import Construct
 
-from contracts.lake.locations import CHANNELS, EVALUATIONS, NIGHTLY, TRAINING_OUTPUT
+from contracts.lake.locations import CHANNELS, EVALUATIONS, NIGHTLY, SMOKE_MODELS, TRAINING_OUTPUT
 from contracts.models.algorithms import ALGORITHMS
 from contracts.models.container_images import OWN_IMAGES
 from contracts.names import MODEL_ROLE, Names, arn
@@ -26,7 +26,7 @@ class ModelRole(Construct):
     def __init__(self, scope: Construct, id_: str, inputs: ModelRoleInputs) -> None:
         super().__init__(scope, id_)
         names = inputs.names
-        places = (TRAINING_OUTPUT, EVALUATIONS, NIGHTLY)
+        places = (TRAINING_OUTPUT, EVALUATIONS, NIGHTLY, SMOKE_MODELS)
         groups = (
             "ProcessingJobs*",
             "TrainingJobs*",

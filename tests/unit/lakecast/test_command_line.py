@@ -141,7 +141,10 @@ def test_lists_and_other_names_of_an_option_come_as_variables_too(monkeypatch, n
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["lakes"], "lakecast: expected one of cloud, estate, device, lake, models; got 'lakes'"),
+        (
+            ["lakes"],
+            "lakecast: expected one of cloud, estate, device, lake, models, smoke; got 'lakes'",
+        ),
         (
             ["lake", "eat"],
             "lakecast lake: expected one of etl, compact, withdraw, reinstate, quality; got 'eat'",
