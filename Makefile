@@ -51,11 +51,14 @@ $(VENV)/uv/bin/uv:
 	@$(PYTHON) -m venv $(VENV)/uv
 	@$(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
+CLASS_ARCHIVE := localcloud/services/glue/runs/class_archive.py
 $(VENV)/.ready: requirements/lakecast.lock pyproject.toml $(VENV)/uv/bin/uv
 	@test -x $(PY) || $(VENV)/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	@echo "· installing locked dependencies (about 2.5 GB, a few minutes the first time)"
 	@$(VENV)/uv/bin/uv pip sync --quiet --compile-bytecode $(UV_TORCH) --python $(PY) requirements/lakecast.lock
 	@$(VENV)/uv/bin/uv pip install --quiet --no-deps --python $(PY) --editable .
+	@echo "· archiving Spark's classes, so that jobs start faster"
+	@$(PY) $(CLASS_ARCHIVE) 2> $(VENV)/class-archive.log || echo "· failed: see $(VENV)/class-archive.log"
 	@touch $@
 
 # A second lane for the jobs. Its Python is 3.13 where there is one; pyenv's shims need the variable.

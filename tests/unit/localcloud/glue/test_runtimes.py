@@ -52,3 +52,28 @@ def test_java_starts_although_it_lacks_a_module_that_spark_4_requests() -> None:
     )
     assert 'version "17.' in started.stderr
     assert "said = one word" in started.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [("org.apache.spark.deploy.SparkSubmit", True), ("org.apache.spark.launcher.Main", False)],
+)
+def test_only_sparks_driver_takes_its_classes_from_an_archive(
+    tmp_path: Path, program: str, expected: bool
+) -> None:
+    shell = tmp_path / "bin/java"  # stands for Java, which would not start without the archives
+    shell.parent.mkdir()
+    shell.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    shell.chmod(0o755)
+    places = {"JDK_HOME": str(tmp_path), "SPARK_HOME": str(tmp_path)}
+    command = [f"{JAVA['JAVA_HOME']}/bin/java", "-Xmx1g", program, "two words"]
+
+    def arguments() -> list[str]:
+        ran = subprocess.run(command, env=places, capture_output=True, text=True, check=True)
+        return ran.stdout.splitlines()
+
+    assert arguments() == command[1:]
+    (tmp_path / "spark.jsa").touch()
+    archives = f"-XX:SharedArchiveFile={tmp_path}/java.jsa:{tmp_path}/spark.jsa"
+    assert (archives in arguments()) is expected
+    assert arguments()[-3:] == command[1:]
