@@ -1,0 +1,1 @@
+"""Holds rules of EventBridge against the events that AWS documents."""
