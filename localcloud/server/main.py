@@ -30,7 +30,7 @@ from localcloud.cloud.home import (
     write_environment,
 )
 from localcloud.ministack import answers, api_gateway, athena_delta, mqtt
-from localcloud.server import access
+from localcloud.server import access, admission
 from localcloud.server.application import Application
 from localcloud.services import glue, sagemaker
 from localcloud.services.cloudwatch.alarms import Alarms
@@ -90,6 +90,7 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     ]
     for service in services:
         ministack.SERVICE_HANDLERS.update(service.handlers)
+    admission.install(ministack.SERVICE_HANDLERS)
 
     async def started() -> None:
         access.create_administrator(config, credentials)

@@ -19,6 +19,11 @@ _ADDED = {
 """https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html"""
 
 
+def is_expression(value: Any) -> bool:
+    """Returns whether a value is a JSONata expression of a state machine."""
+    return isinstance(value, str) and value.startswith("{%")
+
+
 def evaluate(expression: str, /, **variables: Any) -> Any:
     """Returns the value of an expression, with or without a state's ``{% %}`` around it."""
     text = expression.removeprefix("{%").removesuffix("%}").strip()

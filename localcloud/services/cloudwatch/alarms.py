@@ -22,7 +22,8 @@ from botocore.model import ListShape, Shape, StructureShape
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch
 
-from localcloud.cloud.aws_api import Handler, Response, service_model
+from localcloud.cloud.aws_api import Handler, Response
+from localcloud.cloud.aws_shapes import service_model
 from localcloud.services.eventbridge import events
 
 logger = logging.getLogger("localcloud.services.cloudwatch.alarms")

@@ -37,7 +37,6 @@ class Glue:
         self._api = JsonApi(
             "glue",
             (self._runs, self._crawlers, definitions, DataQuality(self._store)),
-            validation_error="InvalidInputException",
             fallback=ministack_glue.handle_request,
         )
 

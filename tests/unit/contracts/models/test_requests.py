@@ -14,8 +14,8 @@ from contracts.models.requests.training import TrainingJob, training_job
 from contracts.models.requests.transform import TransformJob, transform_job
 from contracts.models.requests.tuning import Limits, Range, tuning_job
 from contracts.names import Names
-from tests.support.aws_shapes import complaints
-from tests.support.expressions import evaluate
+from localcloud.cloud.aws_shapes import request_violations
+from tests.support.expressions import evaluate, is_expression
 
 NAMES = Names("prod", "123456789012", "eu-west-1")
 OWNER = Owner.of(NAMES, {"project": "lakecast", "cost-centre": "air"})
@@ -76,13 +76,13 @@ def test_the_request_of_every_builder_is_checked():
 
 @pytest.mark.parametrize("operation", REQUESTS)
 def test_aws_would_accept_the_request(operation):
-    assert complaints("sagemaker", operation, REQUESTS[operation]) == []
+    assert request_violations("sagemaker", operation, REQUESTS[operation]) == []
 
 
 def test_a_version_of_the_registry_is_a_model_too():
     arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/lakecast-prod-forecast/3"
     request = serving.model("model", serving.of_version(arn), OWNER)
-    assert complaints("sagemaker", "CreateModel", request) == []
+    assert request_violations("sagemaker", "CreateModel", request) == []
 
 
 @pytest.mark.parametrize("operation", REQUESTS)
@@ -112,7 +112,7 @@ def test_expressions_go_where_values_do():
     request = training_job(job, OWNER, INSTANCES)
     assert request["AlgorithmSpecification"] == "{% $how %}"
     assert request["HyperParameters"] == "{% $hyper %}"
-    assert complaints("sagemaker", "CreateTrainingJob", request) == []
+    assert request_violations("sagemaker", "CreateTrainingJob", request, is_expression) == []
 
 
 def test_a_hyperparameter_is_either_searched_or_the_same_in_each_trial():
@@ -124,18 +124,18 @@ def test_a_hyperparameter_is_either_searched_or_the_same_in_each_trial():
 
 
 @pytest.mark.parametrize(
-    ("operation", "changed", "complaint"),
+    ("operation", "changed", "violation"),
     [
-        ("CreateModel", {"ModelName": "-a"}, "ModelName must match"),
-        ("CreateModel", {"ModelName": "a" * 64}, "the length of CreateModel.ModelName must be"),
-        ("CreateModel", {"ExecutionRoleArn": None}, "ExecutionRoleArn must be a string; got None"),
-        ("CreateModel", {"Colour": "red"}, "CreateModel.Colour is unknown"),
-        ("CreateModel", {"Tags": [{"Key": "a"}]}, r"Tags\[0\].Value is required"),
-        ("CreateTransformJob", {"BatchStrategy": "Many"}, "BatchStrategy must be one of"),
-        ("CreateTransformJob", {"MaxPayloadInMB": -1}, "MaxPayloadInMB must be at least 0; got -1"),
-        ("CreateTransformJob", {"MaxPayloadInMB": True}, "MaxPayloadInMB must be a integer"),
+        ("CreateModel", {"ModelName": "-a"}, "'modelName' .* regular expression pattern"),
+        ("CreateModel", {"ModelName": "a" * 64}, "'modelName' .* length less than or equal to 63"),
+        ("CreateModel", {"ExecutionRoleArn": None}, "null at 'executionRoleArn' .* be a string"),
+        ("CreateModel", {"Colour": "red"}, "'red' at 'colour' .* be known to the service"),
+        ("CreateModel", {"Tags": [{"Key": "a"}]}, r"null at 'tags.1.member.value' .* not be null"),
+        ("CreateTransformJob", {"BatchStrategy": "Many"}, "'batchStrategy' .* enum value set"),
+        ("CreateTransformJob", {"MaxPayloadInMB": -1}, "'-1' .* greater than or equal to 0"),
+        ("CreateTransformJob", {"MaxPayloadInMB": True}, "'True' .* Member must be an integer"),
     ],
 )
-def test_requests_that_aws_would_refuse_are_found(operation, changed, complaint):
-    (found,) = complaints("sagemaker", operation, {**REQUESTS[operation], **changed})
-    assert re.search(complaint, found), found
+def test_requests_that_aws_would_refuse_are_found(operation, changed, violation):
+    (found,) = request_violations("sagemaker", operation, {**REQUESTS[operation], **changed})
+    assert re.search(violation, found), found

@@ -17,7 +17,7 @@ from forecasting.jobs.tuning import Trial, TuningState
 from contracts.models.algorithms import ALGORITHMS
 from contracts.names import ENVIRONMENTS, Names
 from contracts.settings.load import load
-from tests.support.aws_shapes import complaints
+from localcloud.cloud.aws_shapes import request_violations
 
 NAMES = Names("staging", "000000000000", "eu-west-1")
 NOW = datetime(2024, 5, 1, 12, 30, 59, tzinfo=UTC)
@@ -36,7 +36,7 @@ def settings():
 
 
 def valid(operation, request):
-    assert complaints("sagemaker", operation, request) == []
+    assert request_violations("sagemaker", operation, request) == []
 
 
 def read(tmp_path, text, **options):

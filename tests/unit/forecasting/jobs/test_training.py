@@ -18,7 +18,7 @@ from contracts.models.algorithms import ALGORITHMS
 from contracts.models.container_images import tag
 from contracts.names import ENVIRONMENTS, Names
 from contracts.settings.load import load
-from tests.support.aws_shapes import complaints
+from localcloud.cloud.aws_shapes import request_violations
 from tests.support.settings import changed
 
 NAMES = Names("local", "000000000000", "eu-west-1")
@@ -51,7 +51,7 @@ def test_the_request_fits_sagemakers_model(algorithm):
     request = training.request(
         NAMES, SETTINGS, algorithm, name="job", image="image", channels=("train", "test")
     )
-    assert complaints("sagemaker", "CreateTrainingJob", request) == []
+    assert request_violations("sagemaker", "CreateTrainingJob", request) == []
 
 
 def test_the_request_names_channels_output_key_and_tags():

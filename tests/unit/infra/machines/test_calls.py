@@ -15,7 +15,8 @@ import pytest
 from contracts.names import ENVIRONMENTS
 from infra.modules.core.policy import Statement
 from infra.modules.machines.permissions import united
-from tests.support.aws_shapes import complaints, faults_of_result, operation_model
+from localcloud.cloud.aws_shapes import operation_model, request_violations, result_violations
+from tests.support.expressions import is_expression
 from tests.support.machine_paths import Paths
 from tests.support.machine_results import RESULTS, Results
 from tests.unit.infra.machines.test_retrain import states
@@ -51,7 +52,9 @@ def test_aws_would_accept_every_call(estate):
     called = 0
     for name, state in calls(estate):
         service, operation = operation_of(state["Resource"])
-        found = complaints(service, operation, spelled(service, state["Arguments"]))
+        found = request_violations(
+            service, operation, spelled(service, state["Arguments"]), is_expression
+        )
         assert found == [], f"{name}: {found}"
         called += 1
     assert called > 30
@@ -100,9 +103,7 @@ def faults(paths: Paths) -> list[str]:
     for name, seen in paths.calls.items():
         for resource, arguments in seen:
             service, operation = operation_of(resource)
-            refused = complaints(
-                service, operation, spelled(service, arguments), is_unknown=lambda _value: False
-            )
+            refused = request_violations(service, operation, spelled(service, arguments))
             found += [f"{name}: {one}" for one in refused]
     return found
 
@@ -112,10 +113,10 @@ def faults(paths: Paths) -> list[str]:
     [
         # sixty-four characters with the numbers of the retries
         ("Drift", "ProcessingJobName", "{% 'lakecast-staging-nightly-' & $run & '-look-for-drift-"
-         "once-more-' & $states.context.State.RetryCount %}", "must be at most 63"),
+         "once-more-' & $states.context.State.RetryCount %}", "less than or equal to 63"),
         ("Version", "ModelPackageName", "{% $packages %}", "has no value"),
-        ("Publish failure", "Subject", "{% $why & '\n' %}", "must match"),
-        ("Forecast", "BatchStrategy", "{% 'Single' & 'Records' %}", "must be one of"),
+        ("Publish failure", "Subject", "{% $why & '\n' %}", "regular expression pattern"),
+        ("Forecast", "BatchStrategy", "{% 'Single' & 'Records' %}", "satisfy enum value set"),
         ("Lock", "TableName", "{% $uppercase( %}", "fails"),
     ],
 )  # fmt: skip
@@ -150,7 +151,7 @@ def test_aws_could_give_the_results_that_are_followed(resource, paths, results):
         return
     for arguments in seen[:20]:
         for result in RESULTS[resource](results, arguments):
-            assert faults_of_result(service, operation, spelled(service, result)) == []
+            assert result_violations(service, operation, spelled(service, result)) == []
 
 
 DESCRIPTIONS = {

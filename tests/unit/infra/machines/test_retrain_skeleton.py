@@ -11,7 +11,8 @@ from infra.modules.machines.retrain.definition import definition
 from infra.modules.machines.retrain.inputs import Fragments, RetrainInputs, RunJob
 from infra.modules.machines.retrain.run_jobs import job_name
 from infra.modules.machines.states_language import Part, assignment
-from tests.support.aws_shapes import complaints
+from localcloud.cloud.aws_shapes import request_violations
+from tests.support.expressions import is_expression
 from tests.unit.infra.machines.test_calls import operation_of, spelled
 from tests.unit.infra.machines.test_retrain import evaluated, states, targets
 from tests.unit.infra.test_stacks import Estate
@@ -70,7 +71,9 @@ def test_aws_would_accept_every_call(machine):
     for name, state in states(machine.definition):
         if state["Type"] == "Task":
             service, operation = operation_of(state["Resource"])
-            found = complaints(service, operation, spelled(service, state["Arguments"]))
+            found = request_violations(
+                service, operation, spelled(service, state["Arguments"]), is_expression
+            )
             assert found == [], f"{name}: {found}"
 
 

@@ -53,22 +53,6 @@ def test_error_has_the_shape_of_awss_errors() -> None:
     )
 
 
-def test_violated_constraints_are_reported_in_awss_wording() -> None:
-    status, answer = call("DescribeModel", {"ModelName": "-"})
-    assert status == 400
-    assert answer["message"].startswith(
-        "1 validation error detected: Value '-' at 'modelName' failed to satisfy constraint: "
-        "Member must satisfy regular expression pattern: "
-    )
-
-
-def test_missing_member_is_named() -> None:
-    assert (
-        'Missing required parameter in input: "ModelName"'
-        in call("DescribeModel", {})[1]["message"]
-    )
-
-
 def test_body_that_is_not_json_is_refused() -> None:
     assert call("DescribeModel", b"{")[1]["__type"] == "SerializationException"
 

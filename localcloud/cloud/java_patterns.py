@@ -57,8 +57,16 @@ def _translated(pattern: str) -> str:
     # some patterns have a quantifier after the end anchor
     pattern = re.sub(r"\$\{1,\d+\}$", "$", pattern)
     pattern = pattern.replace(_SURROGATES, "\U00010000-\U0010ffff")
-    out, in_class, at = [], False, 0
+    out: list[str] = []
+    in_class, at = False, 0
+    flagged = [0]  # per open group, the groups that its flags have opened
     while at < len(pattern):
+        if not in_class and at and pattern.startswith("(?i)", at) and out[-1] in "(|":
+            # Java's flag holds to the end of the group around it
+            out.append("(?i:")
+            flagged[-1] += 1
+            at += len("(?i)")
+            continue
         escaped = re.compile(r"\\([pP])(?:\{(\w+)\}|(\w))").match(pattern, at)
         if escaped:
             out.append(_property(escaped[2] or escaped[3], escaped[1] == "P", in_class))
@@ -71,10 +79,14 @@ def _translated(pattern: str) -> str:
             one = r"\-"  # a class has no range
         elif in_class and (one == "[" or pattern.startswith("&&", at)):
             raise PatternError(f"the pattern {pattern!r} has a class in a class")
+        elif not in_class and one == "(":
+            flagged.append(0)
+        elif not in_class and one == ")":
+            out.append(")" * flagged.pop())
         in_class = one == "[" or (in_class and one != "]")
         out.append(one)
         at += len(read)
-    return "".join(out)
+    return "".join(out) + ")" * flagged.pop()
 
 
 def _property(name: str, is_negated: bool, in_class: bool) -> str:

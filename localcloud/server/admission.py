@@ -1,0 +1,132 @@
+"""Refuses requests that AWS would refuse: those that violate botocore's model of the operation.
+
+boto3 checks less than AWS does, and ministack checks little, so a request that only works here
+would not be noticed. Requests are validated at the entry of every service, after the check of the
+signature and the permission, whoever sends them: boto3, Terraform, a state machine.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from localcloud.cloud.aws_api import AwsError, Handler, Response
+from localcloud.cloud.aws_shapes import request_violations
+from localcloud.cloud.java_patterns import PatternError
+from localcloud.server.wire import UNREAD, Call, HttpRequest, call_of
+
+logger = logging.getLogger(__name__)
+
+MODELS: dict[str, tuple[str, ...]] = {
+    "apigateway": ("apigateway",),
+    "athena": ("athena",),
+    "budgets": ("budgets",),
+    "dynamodb": ("dynamodb",),
+    "ecr": ("ecr",),
+    "events": ("events",),
+    "firehose": ("firehose",),
+    "glue": ("glue",),
+    "iam": ("iam",),
+    "iot": ("iot",),
+    "iot-data": ("iot-data",),
+    "kms": ("kms",),
+    "lambda": ("lambda",),
+    "logs": ("logs",),
+    "monitoring": ("cloudwatch",),
+    "s3": ("s3",),
+    "sagemaker": ("sagemaker", "sagemaker-runtime"),
+    "sns": ("sns",),
+    "sqs": ("sqs",),
+    "states": ("stepfunctions",),
+    "sts": ("sts",),
+}
+"""botocore's models by ministack's name of the service: the services that Lakecast uses."""
+
+CODES = {
+    "glue": "InvalidInputException",
+    "iot": "InvalidRequestException",
+    "iot-data": "InvalidRequestException",
+    "sns": "InvalidParameter",
+}
+"""Error codes of services other than ValidationException (JSON) and ValidationError (XML)."""
+
+ACCEPTED: dict[tuple[str, str, str], str] = {}
+"""Violations that the service accepts, with the reason: service, operation and a pattern of the
+violation."""
+
+
+def install(handlers: MutableMapping[str, Handler]) -> None:
+    """Puts the validation in front of the handlers of the services in `MODELS`."""
+    for name, services in MODELS.items():
+        handlers[name] = _validated(services, handlers[name])
+
+
+def _validated(services: tuple[str, ...], handler: Handler) -> Handler:
+    async def validated(
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query_params: Mapping[str, Any],
+    ) -> Response:
+        lower = {name.lower(): value for name, value in headers.items()}
+        refused = refusal(services, HttpRequest(method, path, lower, body, query_params))
+        if refused is not None:
+            return refused
+        return await handler(method, path, headers, body, query_params)
+
+    return validated
+
+
+def refusal(services: tuple[str, ...], request: HttpRequest) -> Response | None:
+    """Returns AWS's answer to a request that it would refuse, else None.
+
+    A request that calls none of the services' operations is left to the service.
+    """
+    try:
+        call = call_of(services, request)
+    except (ValueError, RecursionError) as error:
+        message = f"the body is not what its protocol requires: {error}"
+        return AwsError("SerializationException", message).response()
+    if call is None:
+        return None
+    found = faults(call)
+    if not found:
+        return None
+    errors = "error" if len(found) == 1 else "errors"
+    message = f"{len(found)} validation {errors} detected: {'; '.join(found)}"
+    logger.warning("refused %s:%s: %s", call.service, call.operation, message)
+    return _response(call, message)
+
+
+def faults(call: Call) -> list[str]:
+    """Returns the violations of a call that AWS would not accept."""
+    try:
+        found = request_violations(
+            call.service, call.operation, call.members, lambda value: value is UNREAD
+        )
+    except PatternError as error:
+        logger.warning("%s:%s is not validated: %s", call.service, call.operation, error)
+        return []
+    accepted = [
+        pattern
+        for service, operation, pattern in ACCEPTED
+        if (service, operation) == (call.service, call.operation)
+    ]
+    return [one for one in found if not any(re.search(pattern, one) for pattern in accepted)]
+
+
+def _response(call: Call, message: str) -> Response:
+    is_xml = call.protocol in ("query", "rest-xml")
+    code = CODES.get(call.service, "ValidationError" if is_xml else "ValidationException")
+    if not is_xml:
+        return AwsError(code, message).response()
+    error = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    if call.protocol == "query":
+        body = f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>"
+    else:
+        body = f"<Error>{error}</Error>"
+    return 400, {"Content-Type": "text/xml"}, body.encode()
