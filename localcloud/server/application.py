@@ -16,15 +16,12 @@ from typing import Any
 
 from ministack import app as ministack
 
+from localcloud.server.doors import is_closed
 from localcloud.server.repeats import Repeats
 
 logger = logging.getLogger("localcloud")
 
 SAVE_INTERVAL = 15.0  # seconds
-# ministack serves these paths without a signature, so a web page in the user's browser could
-# delete the estate.
-ADMIN_PATHS = ("/_ministack/reset", "/_ministack/config")
-
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -56,14 +53,15 @@ class Application:
             await self._lifespan(scope, receive, send)
             return
         if scope["type"] == "http":
-            if scope["path"] in ADMIN_PATHS:
+            if is_closed(scope["path"], scope["method"]):
                 await _forbid(scope["path"], send)
                 return
             if scope["method"] not in ("GET", "HEAD"):
                 self.note_change()
             await self._deduplicated(scope, receive, send)
             return
-        await ministack.app(scope, receive, send)
+        # no part of the estate uses WebSockets, which ministack opens to anyone
+        await send({"type": "websocket.close", "code": 1008})
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_after_starting(message: Message) -> None:
@@ -90,7 +88,7 @@ class Application:
 
 
 async def _forbid(path: str, send: Send) -> None:
-    message = f"{path} is disabled; to reset the cloud, stop it and remove its home folder"
+    message = f"{path} is closed; call AWS's API, or stop the cloud and remove its home folder"
     body = json.dumps({"message": message}, allow_nan=False)
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 403, "headers": headers})

@@ -30,7 +30,7 @@ from localcloud.cloud.home import (
     write_environment,
 )
 from localcloud.ministack import answers, api_gateway, athena_delta, mqtt
-from localcloud.server import access, admission
+from localcloud.server import access, admission, doors
 from localcloud.server.application import Application
 from localcloud.services import glue, sagemaker
 from localcloud.services.cloudwatch.alarms import Alarms
@@ -63,16 +63,21 @@ def _context(config: CloudConfig) -> CloudContext:
     )
 
 
-async def _serve(config: CloudConfig, credentials: Credentials) -> None:
-    listener = socket.create_server((LOOPBACK, config.port))  # fails before anything starts
-    ready = asyncio.Event()
+def _correct_ministack(config: CloudConfig) -> None:
     access.require_signatures()
+    doors.install(config.region)
     answers.install()
     api_gateway.install()
     athena_delta.install()
     events.install()
     mqtt.listen_on_loopback_only()
     provisioning.install()
+
+
+async def _serve(config: CloudConfig, credentials: Credentials) -> None:
+    listener = socket.create_server((LOOPBACK, config.port))  # fails before anything starts
+    ready = asyncio.Event()
+    _correct_ministack(config)
     context = _context(config)
     meter = Meter()
     streams = firehose.register(context, meter)
