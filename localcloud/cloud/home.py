@@ -46,6 +46,11 @@ class CloudConfig:
         return self.home / "local.env"
 
     @property
+    def sdk_config_file(self) -> Path:
+        """Configuration of the SageMaker Python SDK for this cloud."""
+        return self.home / "sagemaker.yaml"
+
+    @property
     def ca_file(self) -> Path:
         """Certificate authority of the MQTT broker in PEM."""
         return self.home / "mqtt-ca.pem"
@@ -109,6 +114,7 @@ def client_environment(config: CloudConfig, credentials: Credentials) -> dict[st
         "AWS_DEFAULT_REGION": config.region,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(config.sdk_config_file.absolute()),
         "LAKECAST_MQTT_HOST": LOOPBACK,
         "LAKECAST_MQTT_PORT": str(config.mqtt_port),
         "LAKECAST_MQTT_CA_FILE": str(config.ca_file.absolute()),
@@ -117,12 +123,36 @@ def client_environment(config: CloudConfig, credentials: Credentials) -> dict[st
 
 
 def write_environment(config: CloudConfig, variables: dict[str, str]) -> None:
-    """Writes ``local.env``, readable only by its owner."""
+    """Writes ``local.env``, readable only by its owner, and the SageMaker SDK's configuration."""
+    config.sdk_config_file.write_text(sdk_config(config))
     path = config.environment_file
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     path.write_text("".join(lines))
+
+
+def remove_environment(config: CloudConfig) -> None:
+    """Removes the files of `write_environment`, if any."""
+    config.environment_file.unlink(missing_ok=True)
+    config.sdk_config_file.unlink(missing_ok=True)
+
+
+def sdk_config(config: CloudConfig) -> str:
+    """Returns the configuration of the SageMaker Python SDK, version 3.
+
+    Without a default bucket, the SDK asks STS for the account at ``https://sts.REGION.amazonaws.com``
+    whatever ``AWS_ENDPOINT_URL`` says; telemetry would leave this machine.
+    https://sagemaker.readthedocs.io/en/stable/overview.html#configuring-and-using-defaults-with-the-sagemaker-python-sdk
+    """
+    return f"""SchemaVersion: "1.0"
+SageMaker:
+  PythonSDK:
+    Modules:
+      Session:
+        DefaultS3Bucket: sagemaker-{config.region}-{config.account_id}
+      TelemetryOptOut: true
+"""
 
 
 def read_environment(path: Path) -> dict[str, str]:

@@ -10,7 +10,13 @@ import time
 from typing import IO
 
 from contracts.errors import LakecastError
-from localcloud.cloud.home import LOOPBACK, CloudConfig, Credentials, client_environment
+from localcloud.cloud.home import (
+    LOOPBACK,
+    CloudConfig,
+    Credentials,
+    client_environment,
+    remove_environment,
+)
 
 # A process that looks for the cloud holds the lock for an instant (`launch.serving_pid`), so one
 # refusal does not mean that another process serves.
@@ -39,7 +45,7 @@ def serve(config: CloudConfig) -> None:
             importlib.import_module("localcloud.server.main").run(config, credentials)
         finally:
             config.record_file.unlink(missing_ok=True)
-            config.environment_file.unlink(missing_ok=True)
+            remove_environment(config)
 
 
 def exclusive(config: CloudConfig) -> IO[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -28,7 +29,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     ):
         for name, value in cloud.env.items():
             environment.setenv(name, value)
-        environment.setenv("SAGEMAKER_TELEMETRY_OPT_OUT", "true")
         studio = Studio(cloud).prepare()
         # ModelTrainer requires more permissions than a job needs, such as for network interfaces.
         studio.role = studio.new_role("data-scientist", allow("*"))
@@ -84,6 +84,18 @@ def test_model_trainer_trains_waits_and_shows_the_log(
     assert job.hyper_parameters == {"time_freq": "H", "epochs": "3"}
     (metric,) = job.final_metric_data_list
     assert (metric.metric_name, metric.value) == ("train:final_loss", 0.25)
+
+
+def test_default_bucket_needs_no_call_to_the_fixed_address_of_sts(
+    sdk: SimpleNamespace, studio: Studio, tmp_path: Path
+) -> None:
+    session = sdk.Session()
+    assert session.default_bucket() == "sagemaker-eu-west-1-000000000000"
+    (tmp_path / "train.json").write_text('{"a": 1}')
+    address = session.upload_data(str(tmp_path / "train.json"), key_prefix="data")
+    assert address == "s3://sagemaker-eu-west-1-000000000000/data/train.json"
+    body = studio.s3.get_object(Bucket=session.default_bucket(), Key="data/train.json")["Body"]
+    assert body.read() == b'{"a": 1}'
 
 
 def test_model_trainer_raises_the_containers_error(sdk: SimpleNamespace, studio: Studio) -> None:

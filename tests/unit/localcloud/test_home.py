@@ -6,12 +6,14 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
 from localcloud.cloud.home import (
     CloudConfig,
     Credentials,
     client_environment,
     read_environment,
+    remove_environment,
     write_environment,
 )
 
@@ -44,3 +46,9 @@ def test_the_environment_file_is_read_as_written(tmp_path: Path, folder: str) ->
     assert variables["LAKECAST_MQTT_PORT"] == "2345"
     assert variables["LAKECAST_UNTHROTTLED"] == "1"
     assert Path(variables["LAKECAST_MQTT_CA_FILE"]).is_absolute()
+    sdk_config = yaml.safe_load(Path(variables["SAGEMAKER_USER_CONFIG_OVERRIDE"]).read_text())
+    modules = sdk_config["SageMaker"]["PythonSDK"]["Modules"]
+    assert modules["Session"]["DefaultS3Bucket"] == "sagemaker-eu-west-1-000000000000"
+    remove_environment(config)
+    assert not config.environment_file.exists()
+    assert not config.sdk_config_file.exists()

@@ -131,11 +131,12 @@ class ModelPackages:
 
         def change(package: Record) -> None:
             package |= {member: request[member] for member in _UPDATED if member in request}
-            properties = package.get("CustomerMetadataProperties", {})
+            properties = package.pop("CustomerMetadataProperties", {})
             properties |= request.get("CustomerMetadataProperties", {})
             for name in request.get("CustomerMetadataPropertiesToRemove", []):
                 properties.pop(name, None)
-            package["CustomerMetadataProperties"] = properties
+            if properties:
+                package["CustomerMetadataProperties"] = properties
             package["LastModifiedTime"] = time.time()
 
         package = self._store.update(KIND, arn, change)
