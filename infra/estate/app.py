@@ -12,9 +12,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import infra.estate.bindings  # noqa: F401 -- before the stacks, which import bindings
-
-# isort: split
 from cdktf import App
 
 from contracts.names import Names

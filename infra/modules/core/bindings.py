@@ -1,7 +1,8 @@
 """Loads the bindings of the AWS provider on demand, module by module.
 
 The package's own ``__init__`` imports all of its more than a thousand modules, which takes half a
-minute; the stacks need forty. Import this module before any of the bindings.
+minute; the stacks need forty. `infra.modules` and `infra.stacks` import this module before any of
+the bindings.
 """
 
 from __future__ import annotations
