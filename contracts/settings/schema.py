@@ -46,6 +46,12 @@ class Environment(Table):
         return name
 
 
+class Account(Table):
+    """Properties of the AWS account that the environment is applied to."""
+
+    closed_services: list[str]
+
+
 class Tags(Table):
     """Tags of every resource, in addition to project and environment."""
 
@@ -281,6 +287,7 @@ class Settings(Table):
     """All settings of one environment."""
 
     environment: Environment
+    account: Account
     tags: Tags
     provider: Provider
     state: State

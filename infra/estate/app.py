@@ -17,6 +17,7 @@ from cdktf import App
 from contracts.names import Names
 from contracts.settings.layers import SettingsError
 from contracts.settings.load import load
+from infra.estate.closed_services import ClosedServiceError, refuse_closed_services
 from infra.estate.place import STACKS
 from infra.stacks.base import Target
 from infra.stacks.data import DataStack
@@ -32,12 +33,17 @@ def synthesise(target: Target, output: Path) -> None:
     for name, stack in zip(STACKS, (DataStack, PipelineStack, ServingStack), strict=True):
         stack(app, name, target)
     app.synth()
-    for name in STACKS:
-        written = (raw / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8")
+    stacks = {
+        name: json.loads((raw / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8"))
+        for name in STACKS
+    }
+    environment, available = target.names.environment, target.settings.account.closed_services
+    refuse_closed_services(environment, stacks, available)
+    for name, document in stacks.items():
         folder = output / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "cdk.tf.json").write_text(
-            json.dumps(json.loads(written), indent=2, sort_keys=True, allow_nan=False) + "\n",
+            json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n",
             encoding="utf-8",
         )
     shutil.rmtree(raw)
@@ -59,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
             names = Names(environment, options.account, options.region)
             backend = options.backend or settings.state.backend
             synthesise(Target(names, settings, output / "artifacts", backend), output)
-    except (SettingsError, FileNotFoundError) as error:
+    except (ClosedServiceError, SettingsError, FileNotFoundError) as error:
         # the parent process reports the last line
         print("; ".join(str(error).splitlines()), file=sys.stderr)
         return 1
