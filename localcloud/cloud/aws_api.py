@@ -70,6 +70,11 @@ class JsonApi:
         that has the method is used.
     fallback
         Handler of all other operations; without one they are refused.
+    check
+        Function of operation, input shape and request that raises `AwsError` for what the service
+        does not support although the model allows it.
+    omitted
+        Members that AWS omits from the responses of an operation although its model requires them.
     """
 
     def __init__(
@@ -78,10 +83,14 @@ class JsonApi:
         operations: object,
         *,
         fallback: Handler | None = None,
+        check: Callable[[str, Shape, dict[str, Any]], None] | None = None,
+        omitted: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._model = service_model(service)
         self._operations = operations if isinstance(operations, tuple) else (operations,)
         self._fallback = fallback
+        self._check = check
+        self._omitted = omitted or {}
         # Not asyncio's shared pool: Lambda functions that wait for this service could occupy every
         # thread, leaving none to serve them.
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix=f"{service}-api")
@@ -106,6 +115,8 @@ class JsonApi:
         operation = self._model.operation_model(name)
         try:
             request = _request(body)
+            if self._check is not None and operation.input_shape is not None:
+                self._check(name, operation.input_shape, request)
             context = contextvars.copy_context()
             answer = await asyncio.get_running_loop().run_in_executor(
                 self._threads, context.run, call, request
@@ -128,7 +139,8 @@ class JsonApi:
         members = answer or {}
         shape = operation.output_shape
         if shape is not None:
-            found = violations(shape, members)
+            omitted = dict.fromkeys(self._omitted.get(operation.name, ()), "omitted")
+            found = violations(shape, {**omitted, **members})
             if found:
                 raise RuntimeError(f"the response violates the model: {'; '.join(found)}")
         body = json.dumps(members, default=_to_json, allow_nan=False).encode()

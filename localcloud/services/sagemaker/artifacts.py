@@ -6,7 +6,8 @@ import json
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -34,14 +35,9 @@ def download_channel(role: Role, channel: Mapping[str, Any], tree: Tree) -> int:
     Raises
     ------
     ArtifactError
-        If there are no objects, they cannot be read, or the kind of channel is not supported.
+        If there are no objects or they cannot be read.
     """
-    source = channel["DataSource"].get("S3DataSource")
-    if source is None or channel.get("InputMode", "File") == "Pipe":
-        raise ArtifactError(
-            f"channel {channel['ChannelName']}: the local cloud supports S3 in File mode only"
-        )
-    return download(role, source, tree.data / channel["ChannelName"])
+    return download(role, channel["DataSource"]["S3DataSource"], tree.data / channel["ChannelName"])
 
 
 def download(role: Role, source: Mapping[str, Any], target: Path) -> int:
@@ -67,8 +63,16 @@ def upload(role: Role, folder: Path, uri: str) -> int:
     ArtifactError
         If the role cannot write.
     """
-    bucket, prefix = split(uri)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
+    upload_files(role, folder, files, uri)
+    return len(files)
+
+
+def upload_files(role: Role, folder: Path, files: Sequence[Path], uri: str) -> None:
+    """Uploads some files of a folder below an S3 URI; raises as `upload`."""
+    if not files:
+        return
+    bucket, prefix = split(uri)
     s3 = role.client("s3")
     try:
         for path in files:
@@ -76,7 +80,17 @@ def upload(role: Role, folder: Path, uri: str) -> int:
             s3.upload_file(str(path), bucket, str(key))
     except Exception as error:  # boto3's S3UploadFailedError is not a botocore error
         raise ArtifactError(f"{error} ({uri}, as {role.arn})") from error
-    return len(files)
+
+
+def download_if_any(role: Role, uri: str, target: Path) -> None:
+    """Downloads all objects below an S3 URI; raises `ArtifactError` if they cannot be read."""
+    bucket, prefix = split(uri)
+    s3 = role.client("s3")
+    try:
+        for key in _keys(s3, bucket, prefix.rstrip("/") + "/" if prefix else ""):
+            _download(s3, bucket, key, _below(key, prefix), target)
+    except (ClientError, BotoCoreError) as error:
+        raise ArtifactError(f"{error} ({uri}, as {role.arn})") from error
 
 
 def _objects(
@@ -155,24 +169,47 @@ def upload_archive(role: Role, folder: Path, uri: str) -> None:
             raise ArtifactError(f"{error} ({uri}, as {role.arn})") from error
 
 
-def model_source(container: Mapping[str, Any]) -> tuple[str, bool] | None:
-    """Returns the URI of a model's data and whether it is an archive; None if it has no data."""
+@dataclass(frozen=True)
+class ModelSource:
+    """Place of a model's data in S3: an archive, an object or all objects below a prefix."""
+
+    uri: str
+    kind: str
+
+
+def model_source(container: Mapping[str, Any]) -> ModelSource | None:
+    """Returns the place of a model's data; None if it has no data.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3ModelDataSource.html
+
+    Raises
+    ------
+    ArtifactError
+        If the kind of data does not allow the URI or the compression.
+    """
     if "ModelDataUrl" in container:
-        return container["ModelDataUrl"], True
+        return ModelSource(container["ModelDataUrl"], "archive")
     source = container.get("ModelDataSource", {}).get("S3DataSource")
     if source is None:
         return None
-    return source["S3Uri"], source["CompressionType"] == "Gzip"
+    uri, is_prefix = source["S3Uri"], source["S3DataType"] == "S3Prefix"
+    if is_prefix and source["CompressionType"] != "None":
+        raise ArtifactError(f"a prefix has no CompressionType Gzip; use S3Object for {uri}")
+    if is_prefix and not uri.endswith("/"):
+        raise ArtifactError(f"expected a prefix that ends with a slash; got {uri}")
+    if is_prefix:
+        return ModelSource(uri, "prefix")
+    return ModelSource(uri, "archive" if source["CompressionType"] == "Gzip" else "object")
 
 
-def exists(s3: Any, uri: str, archived: bool) -> bool:
-    """Whether a client can see a model's archive, or any object below its prefix."""
-    bucket, key = split(uri)
+def exists(s3: Any, source: ModelSource) -> bool:
+    """Whether a client can see a model's object, or any object below its prefix."""
+    bucket, key = split(source.uri)
     try:
         first = next(_keys(s3, bucket, key), None)
     except ClientError:
         return False
-    return first == key if archived else first is not None
+    return first is not None if source.kind == "prefix" else first == key
 
 
 def fetch_model(s3: Any, container: Mapping[str, Any], tree: Tree) -> None:
@@ -188,12 +225,14 @@ def fetch_model(s3: Any, container: Mapping[str, Any], tree: Tree) -> None:
     source = model_source(container)
     if source is None:
         return
-    uri, archived = source
-    bucket, key = split(uri)
+    bucket, key = split(source.uri)
     try:
-        if not archived:
+        if source.kind == "prefix":
             for found in _keys(s3, bucket, key):
                 _download(s3, bucket, found, _below(found, key), tree.model)
+            return
+        if source.kind == "object":
+            _download(s3, bucket, key, PurePosixPath(PurePosixPath(key).name), tree.model)
             return
         with tempfile.TemporaryDirectory(dir=tree.base) as scratch:
             archive = Path(scratch) / "model.tar.gz"
@@ -201,6 +240,7 @@ def fetch_model(s3: Any, container: Mapping[str, Any], tree: Tree) -> None:
             with tarfile.open(archive) as tar:
                 tar.extractall(tree.model, filter="data")
     except (ClientError, BotoCoreError) as error:
-        raise ArtifactError(f"Failed to download model data from {uri}: {error}") from error
+        raise ArtifactError(f"Failed to download model data from {source.uri}: {error}") from error
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise ArtifactError(f"Failed to extract model data archive {uri}: {error}") from error
+        message = f"Failed to extract model data archive {source.uri}: {error}"
+        raise ArtifactError(message) from error

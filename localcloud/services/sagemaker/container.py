@@ -1,4 +1,4 @@
-"""Implements SageMaker's container contract: folders below ``/opt/ml``, environment, process.
+"""Implements SageMaker's container contract: folders below ``/opt/ml`` and environment.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html and
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
@@ -11,20 +11,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import threading
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localcloud.cloud import leash
-
-_LEASH = Path(leash.__file__)
-_LAST_LINES = 15
 _FAILURE_CHARACTERS = 1024  # SageMaker's limit for a FailureReason
 _ROOT = "/opt/ml"
 # Variables of the local cloud's environment that a container inherits.
@@ -64,12 +55,13 @@ class Tree:
         hyperparameters: Mapping[str, str],
         channels: Sequence[Mapping[str, Any]],
         instance_type: str,
+        input_mode: str,
     ) -> None:
         """Writes the three JSON files that describe the job to a training container."""
         self._write("hyperparameters", dict(hyperparameters))
         self._write(
             "inputdataconfig",
-            {channel["ChannelName"]: _channel_configuration(channel) for channel in channels},
+            {one["ChannelName"]: _channel_configuration(one, input_mode) for one in channels},
         )
         self._write(
             "resourceconfig",
@@ -126,10 +118,19 @@ class Tree:
         )
 
 
-def _channel_configuration(channel: Mapping[str, Any]) -> dict[str, str]:
+def is_local_path(path: str) -> bool:
+    """Whether a path of the container is one in its ``/opt/ml``."""
+    try:
+        Tree(Path(_ROOT)).local_path(path)
+    except ValueError:
+        return False
+    return True
+
+
+def _channel_configuration(channel: Mapping[str, Any], input_mode: str) -> dict[str, str]:
     source = channel.get("DataSource", {}).get("S3DataSource", {})
     configuration = {
-        "TrainingInputMode": channel.get("InputMode", "File"),
+        "TrainingInputMode": channel.get("InputMode", input_mode),
         "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
         "RecordWrapperType": channel.get("RecordWrapperType", "None"),
     }
@@ -190,6 +191,32 @@ def processing_environment(
     }
 
 
+def command_environment(
+    python: Path, family: str, job: Mapping[str, Any], cloud: Mapping[str, str]
+) -> dict[str, str]:
+    """Builds the environment of a request's ContainerEntrypoint, which sees ``/opt/ml`` itself.
+
+    It has what SageMaker sets. Variables such as SM_MODEL_DIR are the work of training toolkits,
+    which an entrypoint of its own replaces.
+
+    Parameters
+    ----------
+    python
+        Interpreter that the command finds as ``python`` and ``python3``.
+    family
+        ``Training`` or ``Processing``.
+    """
+    inherited = _inherited()
+    return {
+        **inherited,
+        "PATH": os.pathsep.join((str(python.parent), inherited.get("PATH", os.defpath))),
+        **cloud,
+        f"{family.upper()}_JOB_NAME": job[f"{family}JobName"],
+        f"{family.upper()}_JOB_ARN": job[f"{family}JobArn"],
+        **job.get("Environment", {}),
+    }
+
+
 def serving_environment(
     tree: Tree, port: int, model: Mapping[str, str], cloud: Mapping[str, str]
 ) -> dict[str, str]:
@@ -213,82 +240,3 @@ def serving_environment(
 def _inherited() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**kept, "PYTHONUNBUFFERED": "1"}
-
-
-class Process:
-    """A running script of a container and all processes that it starts.
-
-    Parameters
-    ----------
-    python
-        Interpreter of the script.
-    on_line
-        Function called in a separate thread with each line of output.
-    on_end
-        Function called in a separate thread after the process ended and its output was read.
-    """
-
-    def __init__(
-        self,
-        python: str,
-        script: Path,
-        tree: Tree,
-        environment: Mapping[str, str],
-        *,
-        on_line: Callable[[str], None],
-        on_end: Callable[[], None],
-        arguments: Sequence[str] = (),
-    ) -> None:
-        self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
-        self._on_line = on_line
-        self._on_end = on_end
-        self._ended = threading.Event()
-        self._code = 0
-        self._popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_LEASH), python, str(script), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(environment),
-            cwd=tree.base,
-            start_new_session=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        threading.Thread(target=self._await_end, daemon=True).start()
-
-    @property
-    def exit_code(self) -> int | None:
-        """Exit code: None while it runs, 128 + N if signal N killed it, as in Docker."""
-        return self._code if self._ended.is_set() else None
-
-    def stop(self, grace: float) -> int:
-        """Sends SIGTERM and, after ``grace`` seconds, SIGKILL, as SageMaker does."""
-        if not self._ended.is_set():
-            self._signal(signal.SIGTERM)
-            if not self._ended.wait(grace):
-                self._signal(signal.SIGKILL)
-                self._ended.wait()
-        return self._code
-
-    def _await_end(self) -> None:
-        code = self._popen.wait()
-        self._signal(signal.SIGKILL)  # remaining child processes would keep the output open
-        self._reader.join()
-        if self._popen.stdin:
-            self._popen.stdin.close()
-        self._code = code if code >= 0 else 128 - code
-        self._ended.set()
-        self._on_end()
-
-    def _signal(self, number: signal.Signals) -> None:
-        try:
-            os.killpg(self._popen.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return  # all processes have ended; macOS reports this as PermissionError
-
-    def _read(self) -> None:
-        for raw in self._popen.stdout or ():
-            line = raw.decode(errors="replace").rstrip("\r\n")
-            self.last_lines.append(line)
-            self._on_line(line)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +17,36 @@ from localcloud.services.sagemaker.refusals import validation
 PAGE_SIZE = 10  # SageMaker's default; the maximum of MaxResults is 100
 
 
+@dataclass(frozen=True)
+class Order:
+    """Defaults and rules of a List operation, which differ between operations.
+
+    Parameters
+    ----------
+    name, status
+        Members of the records that hold the name and the status.
+    sort_by, sort_order
+        Defaults of SortBy and SortOrder.
+    includes_after
+        Whether CreationTimeAfter includes records created at that time.
+    status_filters_page
+        Whether a request with MaxResults gets that number of records of any status, of which
+        StatusEquals then chooses.
+    """
+
+    name: str
+    status: str | None = None
+    sort_by: str = "CreationTime"
+    sort_order: str = "Ascending"
+    includes_after: bool = False
+    status_filters_page: bool = False
+
+
 def page(
     records: Iterable[Record],
     request: dict[str, Any],
-    *,
-    name: str,
-    status: str | None = None,
+    order: Order,
+    **keys: Callable[[Record], Any],
 ) -> tuple[list[Record], dict[str, Any]]:
     """Returns the records of one page and the response members that lead to the next page.
 
@@ -31,33 +56,46 @@ def page(
         Records with ``CreationTime`` and, optionally, ``LastModifiedTime`` in epoch seconds.
     request
         List request.
-    name, status
-        Members of the records that hold the name and the status.
+    keys
+        Functions of a record for further values of SortBy.
     """
-    found = [record for record in records if _matches(record, request, name, status)]
-    by = {"Name": name, "Status": status or name}.get(
-        request.get("SortBy", "CreationTime"), "CreationTime"
-    )
-    descending = request.get("SortOrder", "Descending") == "Descending"
-    found.sort(key=lambda record: (record[by], record[name]), reverse=descending)
+    found = [one for one in records if _matches(one, request, order)]
+    if not (order.status_filters_page and "MaxResults" in request):
+        found = _of_status(found, request, order)
+    known = {
+        "Name": lambda one: one[order.name],
+        "Status": lambda one: one[order.status or order.name],
+        "CreationTime": lambda one: one["CreationTime"],
+        **keys,
+    }
+    key = known[request.get("SortBy", order.sort_by)]
+    descending = request.get("SortOrder", order.sort_order) == "Descending"
+    found.sort(key=lambda one: (key(one), one["CreationTime"], one[order.name]), reverse=descending)
     start = _offset(request.get("NextToken"))
     end = start + request.get("MaxResults", PAGE_SIZE)
     following = {"NextToken": _token(end)} if end < len(found) else {}
-    return found[start:end], following
+    return _of_status(found[start:end], request, order), following
 
 
-def _matches(record: Record, request: dict[str, Any], name: str, status: str | None) -> bool:
-    if request.get("NameContains", "").lower() not in record[name].lower():
-        return False
-    if status and "StatusEquals" in request and record[status] != request["StatusEquals"]:
+def _matches(record: Record, request: dict[str, Any], order: Order) -> bool:
+    if request.get("NameContains", "").lower() not in record[order.name].lower():
         return False
     for member in ("CreationTime", "LastModifiedTime"):
         moment = record.get(member, 0.0)
-        if f"{member}After" in request and moment <= _epoch(request[f"{member}After"]):
-            return False
+        if f"{member}After" in request:
+            start = _epoch(request[f"{member}After"])
+            includes = order.includes_after and member == "CreationTime"
+            if moment < start or (moment == start and not includes):
+                return False
         if f"{member}Before" in request and moment >= _epoch(request[f"{member}Before"]):
             return False
     return True
+
+
+def _of_status(records: list[Record], request: dict[str, Any], order: Order) -> list[Record]:
+    if order.status is None or "StatusEquals" not in request:
+        return records
+    return [one for one in records if one[order.status] == request["StatusEquals"]]
 
 
 def _epoch(moment: Any) -> float:

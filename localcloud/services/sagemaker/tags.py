@@ -38,7 +38,8 @@ class Tags:
             self._store.put(_KIND, request["ResourceArn"], {"Tags": kept})
 
     def list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"Tags": self._get(request["ResourceArn"])}
+        # MaxResults is at least the maximum number of tags, so there is no further page
+        return {"Tags": self._get(request["ResourceArn"])[: request.get("MaxResults", _MAX_TAGS)]}
 
     def _get(self, arn: str) -> list[dict[str, str]]:
         document = self._store.get(_KIND, arn)

@@ -67,7 +67,10 @@ def describe_training(names: Names, name: str, *, prefix: str) -> Call:
 
 
 def newest_completed(kind: str, prefix: str) -> Call:
-    """Finds the newest completed job.
+    """Finds the newest completed job, the first of the list.
+
+    Without MaxResults: with it, AWS looks for completed ones among that many of any status.
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListTrainingJobs.html
 
     Parameters
     ----------
@@ -81,7 +84,6 @@ def newest_completed(kind: str, prefix: str) -> Call:
             "StatusEquals": "Completed",
             "SortBy": "CreationTime",
             "SortOrder": "Descending",
-            "MaxResults": 1,
         },
         (Statement("List", (f"sagemaker:List{kind}Jobs",), ("*",)),),  # lists have no resource
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker.endpoints.models import Models
-from localcloud.services.sagemaker.listing import page
+from localcloud.services.sagemaker.listing import Order, page
 from localcloud.services.sagemaker.parts import Parts
 from localcloud.services.sagemaker.refusals import (
     already_exists,
@@ -17,14 +17,9 @@ from localcloud.services.sagemaker.refusals import (
 )
 
 KIND = "endpoint-config"
-_ECHOED = (
-    "EndpointConfigName",
-    "ProductionVariants",
-    "KmsKeyId",
-    "DataCaptureConfig",
-    "ExecutionRoleArn",
-    "VpcConfig",
-)
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListEndpointConfigs.html
+_ORDER = Order("EndpointConfigName", sort_order="Descending", includes_after=True)
+_ECHOED = ("EndpointConfigName", "ProductionVariants", "KmsKeyId", "DataCaptureConfig")
 
 
 class EndpointConfigs:
@@ -54,7 +49,7 @@ class EndpointConfigs:
                 {
                     **{member: request[member] for member in _ECHOED if member in request},
                     "ProductionVariants": [
-                        {"InitialVariantWeight": 1.0, "InitialInstanceCount": 1, **variant}
+                        {"InitialVariantWeight": 1.0, **variant}
                         for variant in request["ProductionVariants"]
                     ],
                     "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
@@ -69,7 +64,7 @@ class EndpointConfigs:
         return self.get(request["EndpointConfigName"])
 
     def list_endpoint_configs(self, request: dict[str, Any]) -> dict[str, Any]:
-        found, following = page(self._store.all(KIND), request, name="EndpointConfigName")
+        found, following = page(self._store.all(KIND), request, _ORDER)
         members = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
         summaries = [{member: one[member] for member in members} for one in found]
         return {"EndpointConfigs": summaries, **following}
@@ -88,17 +83,9 @@ class EndpointConfigs:
 
 
 def _check_supported(request: dict[str, Any]) -> None:
-    for member, feature in (
-        ("ShadowProductionVariants", "shadow variants"),
-        ("AsyncInferenceConfig", "asynchronous inference"),
-        ("ExplainerConfig", "explainers"),
-    ):
-        if request.get(member):
-            raise not_supported(feature)
-    if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-        raise not_supported("data capture")
     for variant in request["ProductionVariants"]:
-        if "ServerlessConfig" in variant:
-            raise not_supported("serverless variants")
         if "ModelName" not in variant:
             raise not_supported("variants without a ModelName (inference components)")
+        for member in ("InstanceType", "InitialInstanceCount"):  # optional if serverless
+            if member not in variant:
+                raise validation(f"Variant {variant['VariantName']} needs {member}.")

@@ -13,15 +13,16 @@ from localcloud.services.sagemaker.endpoints.endpoint_configs import EndpointCon
 from localcloud.services.sagemaker.endpoints.endpoint_records import DEPLOYMENT, EndpointRecords
 from localcloud.services.sagemaker.endpoints.models import Models
 from localcloud.services.sagemaker.endpoints.variants import deployed_images, describe, retained
-from localcloud.services.sagemaker.listing import page
+from localcloud.services.sagemaker.listing import Order, page
 from localcloud.services.sagemaker.parts import Parts
 from localcloud.services.sagemaker.refusals import (
     in_progress,
     limit_exceeded,
-    not_supported,
     validation,
 )
 
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListEndpoints.html
+_ORDER = Order("EndpointName", "EndpointStatus", sort_order="Descending", includes_after=True)
 _SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
 
 
@@ -45,7 +46,6 @@ class Endpoints:
 
     def create_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["EndpointName"]
-        _check_supported(request)
         with self._store.lock:
             deployment = self._deployment(request["EndpointConfigName"])
             self._check_quota(name, deployment)
@@ -68,15 +68,12 @@ class Endpoints:
         return record
 
     def list_endpoints(self, request: dict[str, Any]) -> dict[str, Any]:
-        found, following = page(
-            self._records.all(), request, name="EndpointName", status="EndpointStatus"
-        )
+        found, following = page(self._records.all(), request, _ORDER)
         summaries = [{member: one[member] for member in _SUMMARY} for one in found]
         return {"Endpoints": summaries, **following}
 
     def update_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["EndpointName"]
-        _check_supported(request)
         with self._store.lock:
             record = self._records.settled(name)
             deployment = self._deployment(request["EndpointConfigName"])
@@ -158,7 +155,7 @@ class Endpoints:
             "count": variant["InitialInstanceCount"],
             "startup_timeout": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", timeout),
             "images": deployed_images(model["PrimaryContainer"]["Image"]),
-            "instance_type": variant.get("InstanceType", "ml.m5.large"),
+            "instance_type": variant["InstanceType"],
         }
 
     def _check_quota(self, name: str, deployment: Record) -> None:
@@ -181,14 +178,3 @@ def _last_deployment_config(request: dict[str, Any], record: Record) -> dict[str
     if request.get("RetainDeploymentConfig") or "LastDeploymentConfig" not in record:
         return {}
     return {"LastDeploymentConfig": None}
-
-
-def _check_supported(request: dict[str, Any]) -> None:
-    config = request.get("DeploymentConfig", {})
-    routing = config.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
-    if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
-        raise not_supported(f"{routing['Type']} traffic shifting")
-    if "RollingUpdatePolicy" in config:
-        raise not_supported("rolling updates")
-    if config.get("AutoRollbackConfiguration", {}).get("Alarms"):
-        raise not_supported("rollback on alarms")

@@ -16,8 +16,9 @@ from pathlib import Path
 from localcloud.cloud.aws_api import AwsError
 from localcloud.services.sagemaker.account import Account, Role
 from localcloud.services.sagemaker.cloudwatch import Telemetry
-from localcloud.services.sagemaker.container import Process, Tree, serving_environment
+from localcloud.services.sagemaker.container import Tree, serving_environment
 from localcloud.services.sagemaker.options import Settings
+from localcloud.services.sagemaker.process import Process
 
 logger = logging.getLogger(__name__)
 
@@ -165,9 +166,8 @@ class Instance:
             self._log(f"[local cloud] {error.message}")
             return False
         self._process = Process(
-            serving.python,
-            serving.script,
-            serving.tree,
+            [serving.python, str(serving.script)],
+            serving.tree.base,
             serving_environment(serving.tree, self.port, serving.model_environment, identity),
             on_line=self._log,
             on_end=self._changed.set,

@@ -7,7 +7,7 @@ from typing import Any
 
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker import artifacts
-from localcloud.services.sagemaker.listing import page
+from localcloud.services.sagemaker.listing import Order, page
 from localcloud.services.sagemaker.parts import Parts
 from localcloud.services.sagemaker.refusals import (
     already_exists,
@@ -18,7 +18,9 @@ from localcloud.services.sagemaker.refusals import (
 from localcloud.services.sagemaker.registry.model_packages import ModelPackages
 
 KIND = "model"
-_ECHOED = ("ModelName", "ExecutionRoleArn", "VpcConfig", "InferenceExecutionConfig")
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListModels.html
+_ORDER = Order("ModelName", sort_order="Descending", includes_after=True)
+_ECHOED = ("ModelName", "ExecutionRoleArn", "VpcConfig")
 
 
 class Models:
@@ -58,7 +60,7 @@ class Models:
         return self.get(request["ModelName"])
 
     def list_models(self, request: dict[str, Any]) -> dict[str, Any]:
-        found, following = page(self._store.all(KIND), request, name="ModelName")
+        found, following = page(self._store.all(KIND), request, _ORDER)
         members = ("ModelName", "ModelArn", "CreationTime")
         return {"Models": [{key: one[key] for key in members} for one in found], **following}
 
@@ -81,12 +83,14 @@ class Models:
         container: Record | None = containers[0]
         if container is None:
             raise validation("Model must have a PrimaryContainer or Containers.")
+        specification = container.get("InferenceSpecificationName")
         if "ModelPackageName" in container:
-            container = {**self._packages.container(container["ModelPackageName"]), **container}
+            package = self._packages.container(container["ModelPackageName"], specification)
+            container = {**package, **container}
+        elif specification is not None:
+            raise validation("InferenceSpecificationName needs a ModelPackageName.")
         if "Image" not in container:
             raise validation("A container needs an Image or a ModelPackageName.")
-        if container.get("Mode") == "MultiModel":
-            raise not_supported("multi-model containers")
         return {"Mode": "SingleModel", **container}
 
     def _check_model_data(self, container: Record, role_arn: str | None) -> None:
@@ -97,7 +101,7 @@ class Models:
             if source is None:
                 return
             s3 = (role or self._account).client("s3")
-            if not artifacts.exists(s3, *source):
-                raise validation(f"Could not find model data at {source[0]}.")
+            if not artifacts.exists(s3, source):
+                raise validation(f"Could not find model data at {source.uri}.")
         except artifacts.ArtifactError as error:
             raise validation(str(error)) from error

@@ -21,16 +21,26 @@ from localcloud.services.sagemaker.parts import Parts
 _PATH = re.compile(r"^/endpoints/([^/]+)/invocations$")
 _MAX_BODY = 25 * 1024**2  # SageMaker's limit for a real-time endpoint
 _FORWARDED_HEADERS = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes")
+# Without data capture, AWS does nothing with these:
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+_WITHOUT_EFFECT = ("x-amzn-sagemaker-inference-id",)
+_TARGET_VARIANT = "x-amzn-sagemaker-target-variant"
 _NOT_SUPPORTED = {
     "x-amzn-sagemaker-target-model": "TargetModel",
     "x-amzn-sagemaker-target-container-hostname": "TargetContainerHostname",
     "x-amzn-sagemaker-inference-component": "InferenceComponentName",
     "x-amzn-sagemaker-session-id": "SessionId",
+    "x-amzn-sagemaker-enable-explanations": "EnableExplanations",
+    "x-amzn-sagemaker-prefix-aware-id": "PrefixAwareId",
 }
 _TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container primary. Review the "
     "latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
 )
+
+
+HEADERS = frozenset({*_FORWARDED_HEADERS, *_WITHOUT_EFFECT, _TARGET_VARIANT, *_NOT_SUPPORTED})
+"""Headers of a request that are members of InvokeEndpoint: served or refused, none ignored."""
 
 
 class InvocationError(Exception):
@@ -99,7 +109,7 @@ class Runtime:
         fleet = self._deployments.fleet(name)
         if fleet is None:
             raise self._not_in_service(name)
-        target = headers.get("x-amzn-sagemaker-target-variant")
+        target = headers.get(_TARGET_VARIANT)
         variant = fleet.pick(target)
         if variant is None:
             message = (

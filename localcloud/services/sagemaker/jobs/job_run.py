@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker import artifacts, images
 from localcloud.services.sagemaker.account import Role
-from localcloud.services.sagemaker.container import Process, Tree
+from localcloud.services.sagemaker.container import Tree, command_environment
+from localcloud.services.sagemaker.jobs import mounted
 from localcloud.services.sagemaker.parts import Parts
+from localcloud.services.sagemaker.process import Process
+from localcloud.services.sagemaker.refusals import not_supported
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +111,32 @@ class JobRun(ABC):
 
         self.parts.store.update(self._kind, self.name, change)
 
+    def run_script(
+        self, script: Path, environment: Mapping[str, str], arguments: Sequence[str] = ()
+    ) -> Process:
+        """Starts a script of the image, with the job's folder in SAGEMAKER_BASE_DIR."""
+        command = [str(self.role.account.context.python), str(script), *arguments]
+        return self._start_process(command, environment)
+
+    def run_command(self, job: Record, words: Sequence[str]) -> Process:
+        """Starts a command of the request, which sees the job's folder as ``/opt/ml``."""
+        python = self.role.account.context.python
+        environment = command_environment(python, self.word, job, self.role.environment())
+        return self._start_process(mounted.command(self.tree.base, words), environment)
+
+    def on_line(self, line: str) -> None:
+        """Called with each line of the process's output."""
+        self.log(line)
+
+    def _start_process(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
+        return Process(
+            command,
+            self.tree.base,
+            environment,
+            on_line=self.on_line,
+            on_end=self.changed.set,
+        )
+
     def await_end(self, process: Process, seconds: float) -> tuple[int, bool]:
         """Waits for the process; returns its exit code and whether it exceeded its time limit."""
         in_time = self.changed.wait(seconds)
@@ -174,6 +204,13 @@ def finish(job: Record, word: str, status: str, reason: str | None) -> None:
     job[f"{word}EndTime"] = job["LastModifiedTime"] = now
     if reason:
         job["FailureReason"] = reason[:_REASON_CHARACTERS]
+
+
+def check_entrypoint(member: str, entrypoint: Sequence[str]) -> None:
+    """Refuses a ContainerEntrypoint if this system cannot run it."""
+    problem = mounted.problem() if entrypoint else None
+    if problem is not None:
+        raise not_supported(f"{member} on this system ({problem})")
 
 
 def failure(code: int, written: str, process: Process) -> str:

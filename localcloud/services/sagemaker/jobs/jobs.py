@@ -14,7 +14,7 @@ from typing import Any
 
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker.jobs.job_run import JobRun, finish, kind_of
-from localcloud.services.sagemaker.listing import page
+from localcloud.services.sagemaker.listing import Order, page
 from localcloud.services.sagemaker.parts import Parts
 from localcloud.services.sagemaker.refusals import already_exists, not_found, validation
 
@@ -35,10 +35,13 @@ class Family:
         ``Training``, ``Processing``, ``Transform`` or ``HyperParameterTuning``.
     echoed
         Members of the Create request that Describe returns unchanged.
+    order
+        Order of the List operation.
     """
 
     word: str
     echoed: Sequence[str]
+    order: Order
 
     @property
     def kind(self) -> str:
@@ -127,7 +130,7 @@ class Jobs:
         """
         family = self._family
         name, status = family.member("Name"), family.member("Status")
-        found, following = page(self._store.all(family.kind), request, name=name, status=status)
+        found, following = page(self._store.all(family.kind), request, family.order)
         members = (
             name,
             family.member("Arn"),

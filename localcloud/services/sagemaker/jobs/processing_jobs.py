@@ -6,22 +6,28 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-contai
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker import artifacts, images
 from localcloud.services.sagemaker.account import Role
-from localcloud.services.sagemaker.container import Process, processing_environment
-from localcloud.services.sagemaker.jobs.job_run import ABANDONED, JobRun, Outcome, failure
+from localcloud.services.sagemaker.container import is_local_path, processing_environment
+from localcloud.services.sagemaker.jobs.job_run import (
+    ABANDONED,
+    JobRun,
+    Outcome,
+    check_entrypoint,
+    failure,
+)
 from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
+from localcloud.services.sagemaker.listing import Order
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import limit_exceeded, not_supported
+from localcloud.services.sagemaker.process import Process
+from localcloud.services.sagemaker.refusals import limit_exceeded, validation
 
 FAMILY = Family(
     "Processing",
@@ -34,11 +40,12 @@ FAMILY = Family(
         "Environment",
         "NetworkConfig",
         "RoleArn",
-        "ExperimentConfig",
     ),
+    # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListProcessingJobs.html
+    Order("ProcessingJobName", "ProcessingJobStatus"),
 )
+_FOLDER = "/opt/ml/processing/"
 _MAX_SECONDS = 86400
-_PYTHON = re.compile(r"^(/usr/bin/|/usr/local/bin/)?python3?$")
 
 
 class ProcessingJobs:
@@ -79,19 +86,10 @@ class ProcessingRun(JobRun):
     def work(self, job: Record) -> Outcome:
         image = images.find(job["AppSpecification"]["ImageUri"], self.parts.settings.containers)
         self._prepare(job)
-        script, arguments = self._command(job["AppSpecification"], image)
         if self.stopping.is_set():
             return "Stopped", None
         self.update(ProcessingStartTime=time.time())
-        process = Process(
-            str(self.role.account.context.python),
-            script,
-            self.tree,
-            processing_environment(self.tree, job, self.role.environment()),
-            on_line=self.log,
-            on_end=self.changed.set,
-            arguments=arguments,
-        )
+        process = self._start(job, image)
         seconds = job.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _MAX_SECONDS)
         code, too_long = self.await_end(process, seconds)
         if self.abandoned:
@@ -128,20 +126,16 @@ class ProcessingRun(JobRun):
         for output in _outputs(job):
             self._local_path(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
 
-    def _command(
-        self, application: Mapping[str, Any], image: images.Image
-    ) -> tuple[Path, list[str]]:
-        """Returns the request's entrypoint, else the image's ``process``, and the arguments."""
-        localise = self.tree.to_local_paths
-        arguments = [localise(text) for text in application.get("ContainerArguments", [])]
+    def _start(self, job: Record, image: images.Image) -> Process:
+        """Starts the request's entrypoint, else the image's ``process``, with the arguments."""
+        application = job["AppSpecification"]
+        arguments = application.get("ContainerArguments", [])
         entrypoint = application.get("ContainerEntrypoint")
-        if not entrypoint:
-            return image.script("process"), arguments
-        _, script, *first = entrypoint
-        inside = self._local_path(script) if script.startswith("/") else image.script(script)
-        if not inside.is_file():
-            raise artifacts.ArtifactError(f"the entrypoint {script} is not in any input")
-        return inside, [*map(localise, first), *arguments]
+        if entrypoint:
+            return self.run_command(job, [*entrypoint, *arguments])
+        localised = [self.tree.to_local_paths(text) for text in arguments]
+        environment = processing_environment(self.tree, job, self.role.environment())
+        return self.run_script(image.script("process"), environment, localised)
 
     def _upload(self, job: Record) -> None:
         for output in _outputs(job):
@@ -165,13 +159,21 @@ def _check_supported(request: dict[str, Any]) -> None:
         quota = f"{cluster['InstanceType']} for processing job usage"
         raise limit_exceeded(quota, limit=1, used=0, requested=cluster["InstanceCount"])
     for one in request.get("ProcessingInputs", []):
-        if "S3Input" not in one or one["S3Input"].get("S3InputMode", "File") != "File":
-            raise not_supported(
-                f"processing inputs other than S3 in File mode ({one['InputName']})"
-            )
-    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    if any("S3Output" not in output for output in outputs):
-        raise not_supported("processing outputs other than S3")
-    entrypoint = request["AppSpecification"].get("ContainerEntrypoint")
-    if entrypoint and (len(entrypoint) < 2 or not _PYTHON.match(entrypoint[0])):
-        raise not_supported(f"entrypoints other than python3 and a script; got {entrypoint}")
+        _check_path(f"input {one['InputName']}", one.get("S3Input", {}))
+    for one in request.get("ProcessingOutputConfig", {}).get("Outputs", []):
+        _check_path(f"output {one['OutputName']}", one.get("S3Output", {}))
+    check_entrypoint(
+        "ContainerEntrypoint", request["AppSpecification"].get("ContainerEntrypoint", [])
+    )
+
+
+def _check_path(place: str, source: dict[str, Any]) -> None:
+    """Refuses an input or output without data in S3 or with a folder that AWS does not allow.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingS3Input.html
+    """
+    path = source.get("LocalPath")
+    if path is None:
+        raise validation(f"The {place} needs S3Uri and LocalPath.")
+    if not path.startswith(_FOLDER) or not is_local_path(path):
+        raise validation(f"The LocalPath of {place} must be below {_FOLDER}; got {path}.")

@@ -8,9 +8,8 @@ from typing import Any
 
 import optuna
 
-from localcloud.services.sagemaker.refusals import not_supported, validation
+from localcloud.services.sagemaker.refusals import validation
 
-_SAMPLERS = ("Bayesian", "Random", "Grid")
 _LOGARITHMIC_RATIO = 100  # of highest to lowest, from which "Auto" means a logarithmic scale
 
 Distribution = optuna.distributions.BaseDistribution
@@ -22,11 +21,9 @@ def study(configuration: Mapping[str, Any], space: Mapping[str, Distribution]) -
     Raises
     ------
     AwsError
-        If the strategy is not supported or there are no ranges.
+        If there are no ranges.
     """
     strategy = configuration["Strategy"]
-    if strategy not in _SAMPLERS:
-        raise not_supported(f"the tuning strategy {strategy}")
     if not space:
         raise validation("A tuning job needs at least one parameter range.")
     seed = configuration.get("RandomSeed")
@@ -48,10 +45,8 @@ def search_space(ranges: Mapping[str, Any]) -> dict[str, Distribution]:
     Raises
     ------
     AwsError
-        If a range is empty, not numeric or of an unsupported kind.
+        If a range is empty or not numeric.
     """
-    if ranges.get("AutoParameters"):
-        raise not_supported("tuning with AutoParameters")
     space: dict[str, Distribution] = {}
     for one in ranges.get("IntegerParameterRanges", []):
         low, high = _bounds(one)
@@ -94,8 +89,6 @@ def _bounds(one: Mapping[str, Any]) -> tuple[float, float]:
 
 def _is_logarithmic(one: Mapping[str, Any], low: float, high: float) -> bool:
     scaling = one.get("ScalingType", "Auto")
-    if scaling == "ReverseLogarithmic":
-        raise not_supported("the scaling ReverseLogarithmic")
     if scaling == "Logarithmic" and low <= 0:
         raise validation(f"A logarithmic range must be positive; {one['Name']} starts at {low}.")
     return scaling == "Logarithmic" or (

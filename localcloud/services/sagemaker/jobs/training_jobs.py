@@ -9,11 +9,22 @@ from typing import Any
 from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker import images
+from localcloud.services.sagemaker.container import is_local_path
+from localcloud.services.sagemaker.jobs.job_run import check_entrypoint
 from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
 from localcloud.services.sagemaker.jobs.metric_scan import MetricScan
-from localcloud.services.sagemaker.jobs.training_run import TrainingRun, finish
+from localcloud.services.sagemaker.jobs.training_run import (
+    CHECKPOINTS,
+    TrainingRun,
+    finish,
+    model_artifacts,
+)
+from localcloud.services.sagemaker.listing import Order
 from localcloud.services.sagemaker.parts import Parts
 from localcloud.services.sagemaker.refusals import limit_exceeded, not_supported
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListTrainingJobs.html
+ORDER = Order("TrainingJobName", "TrainingJobStatus", status_filters_page=True)
 
 _MAX_METRICS = 40
 _MAX_SECONDS = 86400
@@ -28,14 +39,13 @@ _ECHOED = (
     "VpcConfig",
     "Environment",
     "CheckpointConfig",
-    "ExperimentConfig",
     "RetryStrategy",
-    "DebugHookConfig",
-    "ProfilerConfig",
+    "RemoteDebugConfig",
+    "InfraCheckConfig",
 )
 
 
-FAMILY = Family("Training", _ECHOED)
+FAMILY = Family("Training", _ECHOED, ORDER)
 
 
 class TrainingJobs:
@@ -122,12 +132,6 @@ def _described(request: dict[str, Any]) -> Record:
     }
 
 
-def model_artifacts(request: dict[str, Any]) -> str:
-    """Returns the model's future URI, ``<S3OutputPath>/<job>/output/model.tar.gz``."""
-    path = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
-    return f"{path}/{request['TrainingJobName']}/output/model.tar.gz"
-
-
 def _check_supported(request: dict[str, Any]) -> None:
     for member in ("AlgorithmSpecification", "ResourceConfig"):
         if member not in request:
@@ -137,6 +141,13 @@ def _check_supported(request: dict[str, Any]) -> None:
     resources = request["ResourceConfig"]
     if "InstanceType" not in resources:
         raise not_supported("training jobs without ResourceConfig.InstanceType")
+    algorithm = request["AlgorithmSpecification"]
+    if algorithm.get("ContainerArguments") and not algorithm.get("ContainerEntrypoint"):
+        raise not_supported("ContainerArguments without ContainerEntrypoint in CreateTrainingJob")
+    check_entrypoint("ContainerEntrypoint", algorithm.get("ContainerEntrypoint", []))
+    checkpoints = request.get("CheckpointConfig", {}).get("LocalPath", CHECKPOINTS)
+    if not is_local_path(checkpoints):
+        raise not_supported(f"CheckpointConfig.LocalPath outside of /opt/ml ({checkpoints})")
     count = resources.get("InstanceCount", 1)
     if count > 1:
         raise limit_exceeded(

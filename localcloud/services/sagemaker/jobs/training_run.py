@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -11,13 +12,16 @@ from contracts.names import job_log_group
 from localcloud.cloud.store import Record
 from localcloud.services.sagemaker import artifacts, images
 from localcloud.services.sagemaker.account import Role
-from localcloud.services.sagemaker.container import Process, training_environment
+from localcloud.services.sagemaker.container import training_environment
 from localcloud.services.sagemaker.jobs import job_run
+from localcloud.services.sagemaker.jobs.checkpoints import Checkpoints
 from localcloud.services.sagemaker.jobs.job_run import ABANDONED, JobRun, Outcome, failure
 from localcloud.services.sagemaker.jobs.metric_scan import MetricScan
 from localcloud.services.sagemaker.parts import Parts
+from localcloud.services.sagemaker.process import Process
 
 LOG_GROUP = job_log_group("Training")
+CHECKPOINTS = "/opt/ml/checkpoints/"
 _MESSAGES = {
     "Pending": "Waiting for other training jobs to end",
     "Starting": "Preparing the instances for training",
@@ -57,24 +61,16 @@ class TrainingRun(JobRun):
         self._enter("Pending")
 
     def work(self, job: Record) -> Outcome:
-        image = images.find(
-            job["AlgorithmSpecification"]["TrainingImage"], self.parts.settings.containers
-        )
-        script = image.script("train")
+        algorithm = job["AlgorithmSpecification"]
+        image = images.find(algorithm["TrainingImage"], self.parts.settings.containers)
         self._prepare(job)
         if self.stopping.is_set():
             return "Stopped", None
         self._enter("Training", TrainingStartTime=time.time())
-        process = Process(
-            str(self.role.account.context.python),
-            script,
-            self.tree,
-            training_environment(self.tree, job, self.role.environment()),
-            on_line=self._on_line,
-            on_end=self.changed.set,
-        )
-        seconds = job["StoppingCondition"]["MaxRuntimeInSeconds"]
-        code, self._ran_too_long = self.await_end(process, seconds)
+        with self._checkpoints(job):
+            process = self._start(job, image)
+            seconds = job["StoppingCondition"]["MaxRuntimeInSeconds"]
+            code, self._ran_too_long = self.await_end(process, seconds)
         if self.abandoned:
             return "Failed", ABANDONED
         stopped = self._ran_too_long or self.stopping.is_set()
@@ -82,6 +78,21 @@ class TrainingRun(JobRun):
             return "Failed", failure(code, self.tree.failure(), process)
         self._upload(job, stopped)
         return ("Stopped" if stopped else "Completed"), None
+
+    def _start(self, job: Record, image: images.Image) -> Process:
+        algorithm = job["AlgorithmSpecification"]
+        entrypoint = algorithm.get("ContainerEntrypoint")
+        if entrypoint:
+            return self.run_command(job, [*entrypoint, *algorithm.get("ContainerArguments", [])])
+        environment = training_environment(self.tree, job, self.role.environment())
+        return self.run_script(image.script("train"), environment)
+
+    def _checkpoints(self, job: Record) -> contextlib.AbstractContextManager[object]:
+        configuration = job.get("CheckpointConfig")
+        if configuration is None:
+            return contextlib.nullcontext()
+        folder = self.tree.local_path(configuration.get("LocalPath", CHECKPOINTS))
+        return Checkpoints(self.role, folder, configuration["S3Uri"])
 
     def end(self, job: Record, status: str, reason: str | None) -> None:
         too_long = status == "Stopped" and self._ran_too_long
@@ -99,7 +110,10 @@ class TrainingRun(JobRun):
         self.tree.create()
         channels = job.get("InputDataConfig", [])
         self.tree.configure(
-            job.get("HyperParameters", {}), channels, job["ResourceConfig"]["InstanceType"]
+            job.get("HyperParameters", {}),
+            channels,
+            job["ResourceConfig"]["InstanceType"],
+            job["AlgorithmSpecification"]["TrainingInputMode"],
         )
         self._enter("Downloading")
         for channel in channels:
@@ -116,20 +130,25 @@ class TrainingRun(JobRun):
         if not written and stopped:
             return
         if not written:
-            self._on_line(
+            self.on_line(
                 f"[local cloud] the container succeeded but wrote nothing to {self.tree.model}; "
                 "the model archive is empty"
             )
         further = self.tree.output / "data"
+        folder = output_folder(job)
         try:
-            artifacts.upload_archive(self.role, self.tree.model, target)
-            if any(further.iterdir()):
-                output = f"{target.rpartition('/')[0]}/output.tar.gz"
-                artifacts.upload_archive(self.role, further, output)
+            if is_compressed(job):
+                artifacts.upload_archive(self.role, self.tree.model, target)
+            else:
+                artifacts.upload(self.role, self.tree.model, target)
+            if any(further.iterdir()) and is_compressed(job):
+                artifacts.upload_archive(self.role, further, f"{folder}/output.tar.gz")
+            elif any(further.iterdir()):
+                artifacts.upload(self.role, further, f"{folder}/data/")
         except artifacts.ArtifactError as error:
             raise artifacts.ArtifactError(f"Artifact upload failed: {error}") from error
 
-    def _on_line(self, line: str) -> None:
+    def on_line(self, line: str) -> None:
         self.log(line)
         for name, value in self._scan.read(line):
             self.parts.telemetry.measure(
@@ -144,6 +163,23 @@ class TrainingRun(JobRun):
             job.update(members)
 
         self.parts.store.update("training-job", self.name, change)
+
+
+def output_folder(job: Record) -> str:
+    """Returns the URI below which a job writes its model, ``<S3OutputPath>/<job>/output``."""
+    path = job["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+    return f"{path}/{job['TrainingJobName']}/output"
+
+
+def is_compressed(job: Record) -> bool:
+    """Whether a job's model becomes an archive instead of a prefix with its files."""
+    return bool(job["OutputDataConfig"].get("CompressionType", "GZIP") == "GZIP")
+
+
+def model_artifacts(job: Record) -> str:
+    """Returns the model's future URI."""
+    name = "model.tar.gz" if is_compressed(job) else "model/"
+    return f"{output_folder(job)}/{name}"
 
 
 def enter(job: Record, secondary: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 from localcloud.services.sagemaker.endpoints.models import Models
 from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
 from localcloud.services.sagemaker.jobs.transform_run import TransformRun
+from localcloud.services.sagemaker.listing import Order
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import limit_exceeded, not_supported
+from localcloud.services.sagemaker.refusals import limit_exceeded, not_supported, validation
 
 FAMILY = Family(
     "Transform",
@@ -22,8 +23,9 @@ FAMILY = Family(
         "TransformInput",
         "TransformOutput",
         "TransformResources",
-        "ExperimentConfig",
     ),
+    # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListTransformJobs.html
+    Order("TransformJobName", "TransformJobStatus", sort_order="Descending"),
 )
 
 
@@ -40,6 +42,9 @@ class TransformJobs:
         model = self._models.get(request["ModelName"])
         if "ExecutionRoleArn" not in model:
             raise not_supported("batch transform of models without an ExecutionRoleArn")
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html
+        if "ModelDataSource" in model["PrimaryContainer"]:
+            raise validation("Batch transform does not accept models with ModelDataSource.")
         role = self._parts.account.assume(model["ExecutionRoleArn"])
         return self.jobs.create(
             request, {}, lambda name: TransformRun(name, role, model, self._parts, self.jobs.slots)
@@ -62,11 +67,3 @@ def _check_supported(request: dict[str, Any]) -> None:
     if resources["InstanceCount"] > 1:
         quota = f"{resources['InstanceType']} for transform job usage"
         raise limit_exceeded(quota, limit=1, used=0, requested=resources["InstanceCount"])
-    source = request["TransformInput"]
-    if source.get("SplitType", "None") not in ("None", "Line"):
-        raise not_supported(f"SplitType {source['SplitType']}")
-    if source.get("CompressionType", "None") not in ("None", "Gzip"):
-        raise not_supported(f"CompressionType {source['CompressionType']}")
-    for member in ("DataProcessing", "DataCaptureConfig"):
-        if request.get(member):
-            raise not_supported(f"batch transform with {member}")

@@ -13,11 +13,18 @@ from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
 from localcloud.services.sagemaker.jobs.search_space import search_space, study
 from localcloud.services.sagemaker.jobs.training_jobs import TrainingJobs
 from localcloud.services.sagemaker.jobs.tuning_run import TuningRun, counters, summary
-from localcloud.services.sagemaker.listing import page
+from localcloud.services.sagemaker.listing import Order, page
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import not_supported, validation
+from localcloud.services.sagemaker.refusals import validation
 
-FAMILY = Family("HyperParameterTuning", ("HyperParameterTuningJobConfig", "TrainingJobDefinition"))
+FAMILY = Family(
+    "HyperParameterTuning",
+    ("HyperParameterTuningJobConfig", "TrainingJobDefinition"),
+    # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListHyperParameterTuningJobs.html
+    Order("HyperParameterTuningJobName", "HyperParameterTuningJobStatus", sort_by="Name"),
+)
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListTrainingJobsForHyperParameterTuningJob.html
+_CHILDREN = Order("TrainingJobName", "TrainingJobStatus", sort_by="Name")
 
 
 class TuningJobs:
@@ -73,13 +80,8 @@ class TuningJobs:
     ) -> dict[str, Any]:
         children = self._children(self.jobs.describe(request))
         if request.get("SortBy") == "FinalObjectiveMetricValue":
-            measured = [one for one in children if one["ObjectiveStatus"] == "Succeeded"]
-            descending = request.get("SortOrder") == "Descending"
-            children = sorted(measured, key=_value, reverse=descending)
-            return {"TrainingJobSummaries": children[: request.get("MaxResults", len(children))]}
-        found, following = page(
-            children, request, name="TrainingJobName", status="TrainingJobStatus"
-        )
+            children = [one for one in children if one["ObjectiveStatus"] == "Succeeded"]
+        found, following = page(children, request, _CHILDREN, FinalObjectiveMetricValue=_value)
         return {"TrainingJobSummaries": found, **following}
 
     def stop_hyper_parameter_tuning_job(self, request: dict[str, Any]) -> None:
@@ -99,18 +101,10 @@ def _value(one: Record) -> float:
 
 
 def _check_supported(request: dict[str, Any]) -> None:
-    for member in ("WarmStartConfig", "Autotune", "TrainingJobDefinitions"):
-        if request.get(member):
-            raise not_supported(f"tuning jobs with {member}")
     configuration = request["HyperParameterTuningJobConfig"]
     if "TrainingJobDefinition" not in request:
         raise validation("A tuning job needs a TrainingJobDefinition.")
     if "HyperParameterTuningJobObjective" not in configuration:
         raise validation("A tuning job needs a HyperParameterTuningJobObjective.")
-    if configuration.get("TrainingJobEarlyStoppingType", "Off") != "Off":
-        raise not_supported("early stopping of a tuning job's training jobs")
-    for member in configuration.get("TuningJobCompletionCriteria", {}):
-        if member != "BestObjectiveNotImproving":
-            raise not_supported(f"the completion criterion {member} of tuning jobs")
     if "MaxNumberOfTrainingJobs" not in configuration["ResourceLimits"]:
         raise validation("ResourceLimits needs MaxNumberOfTrainingJobs.")

@@ -85,7 +85,11 @@ class TuningRun(JobRun):
         name = f"{self.name}-{trial.number + 1:03d}-{secrets.token_hex(4)}"
         values = {name: str(value) for name, value in trial.params.items()}
         request = {
-            **{key: value for key, value in definition.items() if key not in _TUNING_ONLY},
+            **{
+                key: value
+                for key, value in definition.items()
+                if key not in ("DefinitionName", "StaticHyperParameters")
+            },
             "TrainingJobName": name,
             "HyperParameters": {**definition.get("StaticHyperParameters", {}), **values},
         }
@@ -139,15 +143,6 @@ class Progress:
     @property
     def is_exhausted(self) -> bool:
         return self._limit is not None and self._not_improving >= self._limit
-
-
-_TUNING_ONLY = (
-    "DefinitionName",
-    "TuningObjective",
-    "HyperParameterRanges",
-    "StaticHyperParameters",
-    "HyperParameterTuningResourceConfig",
-)
 
 
 def objective(job: Record, child: Record) -> float | None:

@@ -7,12 +7,14 @@ from typing import Any
 
 from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.store import Record
-from localcloud.services.sagemaker.listing import page
+from localcloud.services.sagemaker.listing import Order, page
 from localcloud.services.sagemaker.parts import Parts
 from localcloud.services.sagemaker.refusals import already_exists, validation
 
 KIND = "model-package-group"
 PACKAGE_KIND = "model-package"
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListModelPackageGroups.html
+_ORDER = Order("ModelPackageGroupName")
 _ECHOED = ("ModelPackageGroupName", "ModelPackageGroupDescription")
 _SUMMARY = (
     "ModelPackageGroupName",
@@ -57,7 +59,7 @@ class ModelPackageGroups:
         return {member: value for member, value in group.items() if member != "LastVersion"}
 
     def list_model_package_groups(self, request: dict[str, Any]) -> dict[str, Any]:
-        found, following = page(self._store.all(KIND), request, name="ModelPackageGroupName")
+        found, following = page(self._store.all(KIND), request, _ORDER)
         summaries = [{key: one[key] for key in _SUMMARY if key in one} for one in found]
         return {"ModelPackageGroupSummaryList": summaries, **following}
 

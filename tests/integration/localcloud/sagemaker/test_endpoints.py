@@ -389,7 +389,9 @@ def test_unsupported_traffic_shifting_is_refused(studio: Studio, endpoint: str) 
             "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
         }
     }
-    with pytest.raises(ClientError, match="does not support CANARY traffic shifting"):
+    with pytest.raises(
+        ClientError, match=r"TrafficRoutingConfiguration\.Type CANARY \(only ALL_AT_ONCE\)"
+    ):
         studio.sagemaker.update_endpoint(
             EndpointName=endpoint,
             EndpointConfigName="shared",

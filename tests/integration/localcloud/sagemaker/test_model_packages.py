@@ -62,7 +62,8 @@ def test_versions_count_up_and_wait_for_approval(studio: Studio, group: str) -> 
     assert described["ModelPackageStatus"] == "Completed"
     assert described["ModelApprovalStatus"] == "PendingManualApproval"
     assert described["CustomerMetadataProperties"] == {"commit": "abc"}
-    assert versions(studio, group) == [2, 1]
+    assert versions(studio, group) == [1, 2]
+    assert versions(studio, group, SortOrder="Descending") == [2, 1]
 
 
 def test_versions_are_described_at_once_and_those_that_are_missing_named(

@@ -17,6 +17,7 @@ from tests.support.models.sagemaker_testbed import (
 )
 from tests.support.waiting import until
 
+INPUT = "/opt/ml/processing/input"
 OUT = "/opt/ml/processing/output"
 SCRIPT = b"import sys; open(sys.argv[1] + '/said.txt', 'w').write('by the script')"
 
@@ -175,9 +176,7 @@ def test_job_that_is_stopped_or_too_slow_ends_as_stopped(studio: Studio) -> None
 @pytest.mark.parametrize(
     ("name", "changes", "reason"),
     [
-        ("lost", {"ProcessingInputs": [s3_input("data", "nothing/", "/opt/ml/x")]}, "input data"),
-        ("outside", {"ProcessingInputs": [s3_input("data", "data/", "/etc/x")]}, "below /opt/ml"),
-        ("climbing", {"ProcessingInputs": [s3_input("d", "data/", "/opt/ml/../x")]}, "below"),
+        ("lost", {"ProcessingInputs": [s3_input("data", "nothing/", INPUT)]}, "input data"),
         (
             "unknown",
             {"AppSpecification": {"ImageUri": "nobody:1"}},
@@ -202,13 +201,27 @@ def test_role_without_write_permission_fails_the_job(studio: Studio) -> None:
     assert "AccessDenied" in job["FailureReason"]
 
 
-def test_existing_names_and_unsupported_entrypoints_are_refused(studio: Studio) -> None:
+def test_existing_names_and_folders_outside_of_processing_are_refused(studio: Studio) -> None:
     start(studio, "once")
     with pytest.raises(ClientError, match="Processing job names must be unique"):
         start(studio, "once")
-    application = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sh", "-c", "true"]}
-    with pytest.raises(ClientError, match="does not support entrypoints other than python3"):
-        start(studio, "shell", AppSpecification=application)
+    for path in ("/etc/x", "/opt/ml/processing/../../x", "/opt/ml/input/x"):
+        with pytest.raises(ClientError, match="must be below /opt/ml/processing/"):
+            start(studio, "outside", ProcessingInputs=[s3_input("data", "data/", path)])
+
+
+def test_entrypoint_is_any_command_and_its_exit_code_decides(studio: Studio) -> None:
+    script = f"ls {INPUT}/data; echo $LIMIT $PROCESSING_JOB_NAME > {OUT}/said.txt; exit $0"
+    for name, code, status in (("shell", "0", "Completed"), ("broken", "5", "Failed")):
+        application = {
+            "ImageUri": IMAGE,
+            "ContainerEntrypoint": ["/bin/sh", "-c"],
+            "ContainerArguments": [script, code],
+        }
+        start(studio, name, AppSpecification=application)
+        assert processed(studio, name)["ProcessingJobStatus"] == status
+    assert body(studio, "processed/shell/said.txt") == b"3 shell\n"
+    assert studio.log_lines("/aws/sagemaker/ProcessingJobs", "shell") == ["a.json", "deep"]
 
 
 # --- batch transform ---
@@ -251,5 +264,7 @@ def test_model_that_does_not_serve_fails_the_job(studio: Studio) -> None:
 def test_unknown_model_and_split_are_refused(studio: Studio) -> None:
     with pytest.raises(ClientError, match=r'Could not find model ".*model/nobody"'):
         transformed(studio, "nobody", "batch/plain/", ModelName="nobody")
-    with pytest.raises(ClientError, match="does not support SplitType RecordIO"):
+    with pytest.raises(
+        ClientError, match=r"TransformInput\.SplitType RecordIO \(only None or Line\)"
+    ):
         transformed(studio, "records", "batch/plain/", split="RecordIO")

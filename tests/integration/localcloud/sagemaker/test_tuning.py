@@ -139,9 +139,12 @@ def test_stopped_job_stops_its_trainings(studio: Studio) -> None:
             },
             "The range of n is empty",
         ),
-        ({"Strategy": "Hyperband"}, "does not support the tuning strategy Hyperband"),
+        ({"Strategy": "Hyperband"}, r"Strategy Hyperband \(only Bayesian or Random or Grid\)"),
         ({"Strategy": "Grid"}, "only categorical ranges; number is not categorical"),
-        ({"TrainingJobEarlyStoppingType": "Auto"}, "does not support early stopping"),
+        (
+            {"TrainingJobEarlyStoppingType": "Auto"},
+            r"TrainingJobEarlyStoppingType Auto \(only Off\)",
+        ),
     ],
 )
 def test_unsupported_search_is_refused(studio: Studio, changes: dict, reason: str) -> None:

@@ -1,0 +1,116 @@
+"""Classifies request members by the tables, and refuses requests with unsupported ones."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.model import ListShape, Shape, StructureShape
+
+from localcloud.services.sagemaker.refusals import not_supported
+
+_FOLDER = Path(__file__).parent
+KINDS = ("used", "stored", "infrastructure")
+REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Table of one operation: the class and the supported values of members, by path."""
+
+    classes: Mapping[str, str]
+    only: Mapping[str, list[Any]] = field(default_factory=dict)
+    like: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> Table:
+        """Makes a table from a section of a file; raises ValueError if a path has two classes."""
+        classes: dict[str, str] = dict.fromkeys(section.get("only", {}), "used")
+        for kind in KINDS:
+            for path in section.get(kind, []):
+                if path in classes:
+                    raise ValueError(f"{path} has the classes {classes[path]} and {kind}")
+                classes[path] = kind
+        return cls(classes, section.get("only", {}), section.get("like", {}))
+
+
+class Classes:
+    """Classes of the members of all operations."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self.tables = tables
+
+    @classmethod
+    def read(cls) -> Classes:
+        """Reads the tables in this folder."""
+        tables: dict[str, Table] = {}
+        for path in sorted(_FOLDER.glob("*.toml")):
+            sections = tomllib.loads(path.read_text())
+            tables |= {name: Table.of(section) for name, section in sections.items()}
+        return cls(tables)
+
+    def find(self, operation: str, path: str) -> tuple[str, list[Any] | None]:
+        """Returns a member's class and its supported values, None if it can have any."""
+        table = self.tables[operation]
+        for place in _prefixes(path):
+            if place in table.classes:
+                return table.classes[place], table.only.get(place)
+            if place in table.like:
+                other, _, prefix = table.like[place].partition(".")
+                rest = path[len(place) :].lstrip(".")
+                return self.find(other, ".".join(filter(None, (prefix, rest))))
+        return REFUSED, None
+
+    def check(self, operation: str, shape: Shape, request: Mapping[str, Any]) -> None:
+        """Refuses a request with an unsupported member or value.
+
+        Raises
+        ------
+        AwsError
+            Names all of them.
+        """
+        faults = [
+            fault
+            for path, value in values(shape, request)
+            if (fault := self._fault(operation, path, value)) is not None
+        ]
+        if faults:
+            raise not_supported(f"{', '.join(dict.fromkeys(faults))} in {operation}")
+
+    def _fault(self, operation: str, path: str, value: Any) -> str | None:
+        found, only = self.find(operation, path)
+        if found == REFUSED and not (value == {} and self._is_above(operation, path)):
+            return path
+        if only is not None and value not in only:
+            return f"{path} {value} (only {' or '.join(str(one) for one in only)})"
+        return None
+
+    def _is_above(self, operation: str, path: str) -> bool:
+        """Whether a member below the path is supported."""
+        table = self.tables[operation]
+        below = f"{path}." if path else ""
+        return any(one.startswith(below) for one in (*table.classes, *table.like))
+
+
+def values(shape: Shape, value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields path and value of each member that has no members, and of each empty structure."""
+    if isinstance(shape, StructureShape) and value:
+        for name, member in shape.members.items():
+            if value.get(name) is not None:
+                yield from values(member, value[name], f"{path}.{name}" if path else name)
+    elif isinstance(shape, ListShape):
+        for item in value:
+            yield from values(shape.member, item, path)
+    else:
+        yield path, value
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """Yields the path and the paths above it, the longest first and the empty one last."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+    yield ""
