@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,12 +39,15 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 @pytest.fixture(scope="module")
 def sdk(studio: Studio) -> SimpleNamespace:
     """The parts of the SDK that the tests use, imported once because the import takes seconds."""
-    from sagemaker.core import image_uris, resources, shapes  # noqa: PLC0415
+    from sagemaker.core import image_uris, processing, resources, shapes  # noqa: PLC0415
     from sagemaker.core.helper.session_helper import Session  # noqa: PLC0415
+    from sagemaker.core.remote_function import remote  # noqa: PLC0415
     from sagemaker.train import ModelTrainer, configs  # noqa: PLC0415
 
     return SimpleNamespace(
         image_uris=image_uris,
+        processing=processing,
+        remote=remote,
         resources=resources,
         shapes=shapes,
         Session=Session,
@@ -52,13 +56,18 @@ def sdk(studio: Studio) -> SimpleNamespace:
     )
 
 
+def session(sdk: SimpleNamespace) -> object:
+    """Makes a session with a bucket: to find the default one, the SDK asks AWS itself."""
+    return sdk.Session(default_bucket=BUCKET)
+
+
 def trainer(sdk: SimpleNamespace, studio: Studio, **hyperparameters: object) -> object:
     """Makes a trainer of SageMaker's DeepAR on the bucket's data."""
     configs = sdk.configs
     return sdk.ModelTrainer(
         training_image=sdk.image_uris.retrieve("forecasting-deepar", "eu-west-1"),
         role=studio.role,
-        sagemaker_session=sdk.Session(),
+        sagemaker_session=session(sdk),
         base_job_name="deepar",
         hyperparameters={"time_freq": "H", "epochs": 3, **hyperparameters},
         compute=configs.Compute(
@@ -101,6 +110,122 @@ def test_default_bucket_needs_no_call_to_the_fixed_address_of_sts(
 def test_model_trainer_raises_the_containers_error(sdk: SimpleNamespace, studio: Studio) -> None:
     with pytest.raises(Exception, match="time_freq must be one of H, D; got X"):
         trainer(sdk, studio, behaviour="fail").train(wait=True, logs=False)
+
+
+def test_model_trainer_runs_the_program_of_its_source_code(
+    sdk: SimpleNamespace, studio: Studio, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text(
+        "import json, os, pathlib\n"
+        "import beside\n"
+        "found = sorted(p.name for p in pathlib.Path('/opt/ml/input/data/train').rglob('*.json'))\n"
+        "written = {'found': found, 'beside': beside.NAME, 'epochs': os.environ['SM_HP_EPOCHS']}\n"
+        "model = pathlib.Path(os.environ['SM_MODEL_DIR']) / 'model.json'\n"
+        "model.write_text(json.dumps(written))\n"
+    )
+    (tmp_path / "beside.py").write_text("NAME = 'a module of the same folder'\n")
+    configs = sdk.configs
+    training = sdk.ModelTrainer(
+        training_image=IMAGE,
+        role=studio.role,
+        sagemaker_session=session(sdk),
+        base_job_name="program",
+        hyperparameters={"epochs": 3},
+        source_code=configs.SourceCode(source_dir=str(tmp_path), entry_script="program.py"),
+        compute=configs.Compute(instance_type="ml.m5.large", instance_count=1),
+        output_data_config=configs.OutputDataConfig(
+            s3_output_path=f"s3://{BUCKET}/sdk", compression_type="NONE"
+        ),
+        input_data_config=[
+            configs.InputData(channel_name="train", data_source=f"s3://{BUCKET}/data/train/")
+        ],
+    )
+    training.train(wait=True, logs=False)
+    uri = training._latest_training_job.model_artifacts.s3_model_artifacts
+    assert uri.endswith("/output/model/")
+    key = uri.removeprefix(f"s3://{BUCKET}/") + "model.json"
+    assert json.loads(studio.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) == {
+        "found": ["a.json", "b.json"],
+        "beside": "a module of the same folder",
+        "epochs": "3",
+    }
+
+
+def test_remote_function_returns_what_it_computed_in_a_job(
+    sdk: SimpleNamespace, studio: Studio
+) -> None:
+    @sdk.remote(
+        image_uri=IMAGE,
+        role=studio.role,
+        instance_type="ml.m5.large",
+        s3_root_uri=f"s3://{BUCKET}/remote",
+        sagemaker_session=session(sdk),
+        job_name_prefix="remote",
+    )
+    def divide(left: int, right: int) -> tuple[float, str, int]:
+        import os  # noqa: PLC0415 - the function's text is sent
+
+        return left / right, os.environ["TRAINING_JOB_NAME"], os.getpid()
+
+    ratio, job, pid = divide(3, 4)
+    assert ratio == 0.75
+    assert pid != os.getpid()
+    assert studio.job(job)["TrainingJobStatus"] == "Completed"
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        divide(1, 0)
+
+
+def test_framework_processor_runs_its_code_on_the_inputs(
+    sdk: SimpleNamespace, studio: Studio, tmp_path: Path
+) -> None:
+    (tmp_path / "count.py").write_text(
+        "import pathlib, sys\n"
+        "from words import GREETING\n"
+        "found = list(pathlib.Path('/opt/ml/processing/input/data').rglob('*.json'))\n"
+        "out = pathlib.Path('/opt/ml/processing/output/said.txt')\n"
+        "out.write_text(f'{GREETING} {len(found)} {sys.argv[1:]}')\n"
+    )
+    (tmp_path / "words.py").write_text("GREETING = 'counted'\n")
+    shapes = sdk.shapes
+    processor = sdk.processing.FrameworkProcessor(
+        image_uri=IMAGE,
+        role=studio.role,
+        instance_count=1,
+        instance_type="ml.m5.large",
+        base_job_name="framework",
+        code_location=f"s3://{BUCKET}/code",
+        sagemaker_session=session(sdk),
+    )
+    processor.run(
+        code="count.py",
+        source_dir=str(tmp_path),
+        arguments=["--fast"],
+        inputs=[
+            shapes.ProcessingInput(
+                input_name="data",
+                s3_input=shapes.ProcessingS3Input(
+                    s3_uri=f"s3://{BUCKET}/data/train/",
+                    local_path="/opt/ml/processing/input/data",
+                    s3_data_type="S3Prefix",
+                    s3_input_mode="File",
+                ),
+            )
+        ],
+        outputs=[
+            shapes.ProcessingOutput(
+                output_name="said",
+                s3_output=shapes.ProcessingS3Output(
+                    s3_uri=f"s3://{BUCKET}/said",
+                    local_path="/opt/ml/processing/output",
+                    s3_upload_mode="EndOfJob",
+                ),
+            )
+        ],
+        wait=True,
+        logs=False,
+    )
+    said = studio.s3.get_object(Bucket=BUCKET, Key="said/said.txt")["Body"].read()
+    assert said == b"counted 2 ['--fast']"
 
 
 def test_endpoint_with_two_variants_is_created_updated_and_deleted(
@@ -182,8 +307,13 @@ def test_version_is_registered_and_used_in_transform_and_processing_jobs(
         1,
         "PendingManualApproval",
     )
-    studio.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
-    assert resources.ModelPackage.get(arn).model_approval_status == "Approved"
+    # a version has no name, as on AWS; the SDK then uses its ARN
+    assert not isinstance(package.model_package_name, str)
+    package.update(model_approval_status="Approved")
+    package.wait_for_status("Completed", poll=1, timeout=10)
+    assert package.model_approval_status == "Approved"
+    (listed,) = resources.ModelPackage.get_all(model_package_group_name="forecasts")
+    assert listed.model_package_arn == arn
 
     resources.Model.create(
         model_name="registered-1",
