@@ -23,7 +23,7 @@ from datetime import datetime
 from typing import Any
 
 from botocore import xform_name
-from botocore.model import OperationModel
+from botocore.model import OperationModel, Shape
 
 from localcloud.cloud.aws_shapes import service_model, violations
 

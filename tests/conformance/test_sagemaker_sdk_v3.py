@@ -56,18 +56,13 @@ def sdk(studio: Studio) -> SimpleNamespace:
     )
 
 
-def session(sdk: SimpleNamespace) -> object:
-    """Makes a session with a bucket: to find the default one, the SDK asks AWS itself."""
-    return sdk.Session(default_bucket=BUCKET)
-
-
 def trainer(sdk: SimpleNamespace, studio: Studio, **hyperparameters: object) -> object:
     """Makes a trainer of SageMaker's DeepAR on the bucket's data."""
     configs = sdk.configs
     return sdk.ModelTrainer(
         training_image=sdk.image_uris.retrieve("forecasting-deepar", "eu-west-1"),
         role=studio.role,
-        sagemaker_session=session(sdk),
+        sagemaker_session=sdk.Session(),
         base_job_name="deepar",
         hyperparameters={"time_freq": "H", "epochs": 3, **hyperparameters},
         compute=configs.Compute(
@@ -128,7 +123,7 @@ def test_model_trainer_runs_the_program_of_its_source_code(
     training = sdk.ModelTrainer(
         training_image=IMAGE,
         role=studio.role,
-        sagemaker_session=session(sdk),
+        sagemaker_session=sdk.Session(),
         base_job_name="program",
         hyperparameters={"epochs": 3},
         source_code=configs.SourceCode(source_dir=str(tmp_path), entry_script="program.py"),
@@ -159,7 +154,7 @@ def test_remote_function_returns_what_it_computed_in_a_job(
         role=studio.role,
         instance_type="ml.m5.large",
         s3_root_uri=f"s3://{BUCKET}/remote",
-        sagemaker_session=session(sdk),
+        sagemaker_session=sdk.Session(),
         job_name_prefix="remote",
     )
     def divide(left: int, right: int) -> tuple[float, str, int]:
@@ -194,7 +189,7 @@ def test_framework_processor_runs_its_code_on_the_inputs(
         instance_type="ml.m5.large",
         base_job_name="framework",
         code_location=f"s3://{BUCKET}/code",
-        sagemaker_session=session(sdk),
+        sagemaker_session=sdk.Session(),
     )
     processor.run(
         code="count.py",

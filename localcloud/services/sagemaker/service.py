@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.core.responses import get_region
-
 from localcloud.cloud.aws_api import Handler, JsonApi, Response
 from localcloud.cloud.store import Store
 from localcloud.services.sagemaker.account import Account
@@ -25,7 +23,6 @@ from localcloud.services.sagemaker.jobs.tuning_jobs import TuningJobs
 from localcloud.services.sagemaker.members import Classes
 from localcloud.services.sagemaker.options import Settings
 from localcloud.services.sagemaker.parts import Parts
-from localcloud.services.sagemaker.refusals import not_supported
 from localcloud.services.sagemaker.registry.model_package_groups import ModelPackageGroups
 from localcloud.services.sagemaker.registry.model_packages import OMITTED, ModelPackages
 from localcloud.services.sagemaker.tags import Tags
@@ -64,7 +61,6 @@ class SageMaker:
         registry = (groups, packages)
         jobs = (tuning, training, processing, transform)
         families = (*jobs, *registry, models, configs, endpoints, tags)
-        self._region = account.context.region
         self._control = JsonApi(
             "sagemaker",
             families,
@@ -102,11 +98,6 @@ class SageMaker:
         body: bytes,
         query_params: Mapping[str, Any],
     ) -> Response:
-        if get_region() != self._region:
-            return not_supported(
-                f"SageMaker in {get_region()}, for which this request is signed, only in "
-                f"{self._region}"
-            ).response()
         if path.startswith("/endpoints/"):
             return await self._runtime.invoke(method, path, headers, body)
         return await self._control(method, path, headers, body, query_params)

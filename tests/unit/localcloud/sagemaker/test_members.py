@@ -16,13 +16,13 @@ from ministack.services import iam
 
 import localcloud.services.sagemaker as package
 from localcloud.cloud.aws_api import AwsError
+from localcloud.cloud.aws_shapes import service_model
 from localcloud.cloud.context import CloudContext
 from localcloud.services.sagemaker.account import Account
 from localcloud.services.sagemaker.endpoints.runtime import HEADERS
 from localcloud.services.sagemaker.members.classes import KINDS, REFUSED, Classes
 from localcloud.services.sagemaker.options import Settings
 from localcloud.services.sagemaker.service import SageMaker
-from tests.support.aws_shapes import service_model
 from tests.support.models.sagemaker_requests import at, members, value, with_member
 from tests.unit.contracts.models.test_requests import REQUESTS
 
@@ -160,11 +160,11 @@ class Service:
         )
         self._served = SageMaker(Account(context), settings)
 
-    def call(self, operation: str, request: object, region: str = REGION) -> dict[str, Any]:
+    def call(self, operation: str, request: object) -> dict[str, Any]:
         """Returns the response; raises `AwsError` as the service sends it."""
         headers = {"x-amz-target": f"SageMaker.{operation}"}
         body = json.dumps(request).encode()
-        with request_scope(ACCOUNT, region):
+        with request_scope(ACCOUNT, REGION):
             handler = self._served.handlers["sagemaker"]
             status, _, text = asyncio.run(handler("POST", "/", headers, body, {}))
         answer: dict[str, Any] = json.loads(text)
@@ -342,7 +342,7 @@ def test_only_these_operations_store_members() -> None:
     }
 
 
-# --- the estate and regions ---
+# --- the estate ---
 
 
 @pytest.mark.parametrize("operation", REQUESTS)
@@ -352,15 +352,6 @@ def test_requests_of_the_estate_are_supported(operation: str) -> None:
         ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
         ranges["ContinuousParameterRanges"][0]["ScalingType"] = "Auto"
     CLASSES.check(operation, shape_of(operation), request)
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_request_that_is_signed_for_another_region_is_refused(
-    service: Service, operation: str
-) -> None:
-    request = VALID.get(operation, {})
-    with pytest.raises(AwsError, match=r"SageMaker in us-east-1, .*, only in eu-west-1"):
-        service.call(operation, request, region="us-east-1")
 
 
 def test_operation_that_is_not_served_is_refused_by_name(service: Service) -> None:
