@@ -1,0 +1,1 @@
+"""Holds alarms against the metrics that AWS and the project publish."""
