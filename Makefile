@@ -162,9 +162,12 @@ status: setup ## show whether the local cloud runs, and where
 
 # --- the estate -------------------------------------------------------------
 
-.PHONY: tools synth plan apply images destroy drift scan
+.PHONY: tools preflight synth plan apply images destroy drift scan
 tools: setup ## find Terraform, or fetch the pinned release
 	@$(LAKECAST) estate tools
+
+preflight: setup ## check an account before the first apply (on AWS: ENV=)
+	@$(IN_ENV) $(LAKECAST) estate preflight
 
 synth: setup ## write the Terraform of all stacks
 	@$(LAKECAST) estate synth

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -32,10 +33,13 @@ LogDays = Annotated[
 
 
 class Environment(Table):
-    """Name of the environment, and the only region it may be applied to; None allows any region."""
+    """Name of the environment, and its only region and account; None allows any."""
 
     name: str
     region: str | None = None
+    account: Annotated[
+        str | None, must("12 digits", lambda id_: id_ is None or re.fullmatch(r"[0-9]{12}", id_))
+    ] = None
 
     @field_validator("name")
     @classmethod

@@ -7,6 +7,7 @@ from cyclopts import App
 VERBS = {
     "tools": "Find Terraform, or fetch the pinned release.",
     "settings": "Print the settings in effect and the file of each.",
+    "preflight": "Check the account before a first apply.",
     "synth": "Write the Terraform of all stacks.",
     "plan": "Show what would change and save the plan.",
     "apply": "Apply the saved plan.",

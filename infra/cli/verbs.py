@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from contracts.names import ENVIRONMENTS, Names
 from contracts.settings.load import effective, load
 from infra.cli import lifecycle
+from infra.cli import preflight as checking
 from infra.cli import scan as scanning
 from infra.estate.place import Place, find
 from infra.estate.synthesis import synthesise
@@ -38,6 +39,11 @@ def tools(*, state: State = STATE) -> None:
 def settings(*, env: Environment = "local") -> None:
     """Print the settings in effect and the file of each."""
     print(*effective(env), sep="\n")
+
+
+def preflight(*, env: Environment = "local", backend: Backend = None, state: State = STATE) -> int:
+    """Check the account before a first apply."""
+    return checking.preflight(env, state, backend)
 
 
 def synth(

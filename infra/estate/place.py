@@ -26,7 +26,7 @@ _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts
 
 
 class PlaceError(LakecastError):
-    """AWS can't be reached, or its region is not the environment's."""
+    """AWS can't be reached, or its region or account is not the environment's."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def find(environment: str, home: Path, backend: str | None, variables: Mapping[s
     SettingsError
         The environment's settings are invalid.
     PlaceError
-        No region or credentials, AWS does not answer, or the environment is in another region.
+        No region or credentials, AWS does not answer, or the environment is in another region or
+        account.
     """
     settings = load(environment)
     lives_in = settings.environment.region
@@ -119,6 +120,13 @@ def find(environment: str, home: Path, backend: str | None, variables: Mapping[s
         names = Names.from_aws(_Session(boto3.Session(region_name=region)), environment)
     except (BotoCoreError, ClientError) as error:
         raise PlaceError(_unreachable(endpoint_url, error)) from None
+    account = settings.environment.account
+    if account is not None and names.account_id != account:
+        raise PlaceError(
+            f"{environment} is in the account {account}, but these credentials are of "
+            f"{names.account_id}: use others, or change environment.account in "
+            f"infra/environments/{environment}.toml"
+        )
     return Place(
         names=names,
         settings=settings,

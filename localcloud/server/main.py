@@ -35,10 +35,12 @@ from localcloud.server.application import Application
 from localcloud.services import glue, sagemaker
 from localcloud.services.cloudwatch.alarms import Alarms
 from localcloud.services.cloudwatch.metrics import Meter
+from localcloud.services.costexplorer.service import CostExplorer
 from localcloud.services.eventbridge import events
 from localcloud.services.firehose import service as firehose
 from localcloud.services.iot import provisioning
 from localcloud.services.iot.rules import Rules
+from localcloud.services.servicequotas.service import ServiceQuotas
 from localcloud.services.stepfunctions.integrations import StateMachines
 
 logger = logging.getLogger("localcloud")
@@ -92,6 +94,8 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
         streams,
         glue.register(context),
         sagemaker.register(context),
+        ServiceQuotas(context),
+        CostExplorer(context),
     ]
     for service in services:
         ministack.SERVICE_HANDLERS.update(service.handlers)

@@ -58,6 +58,7 @@ def fails_in_one_line(result: subprocess.CompletedProcess, expected: str) -> Non
 def test_the_estate_is_planned_applied_kept_and_removed(infra, own_cloud, session, names):
     fails_in_one_line(infra("apply"), "no saved plan to apply; run `make plan")
 
+    nothing_is_missing_before_the_first_apply(infra)
     planned = infra("plan")
     assert planned.returncode == 0, planned.stderr
     assert "cloud        emulator at http://127.0.0.1:" in planned.stdout
@@ -98,6 +99,19 @@ def test_the_estate_is_planned_applied_kept_and_removed(infra, own_cloud, sessio
     assert "removing 2 device(s)" in destroyed.stdout
     assert left(session, names) == {}
     assert not (infra.home / "terraform/local").exists()
+
+
+def nothing_is_missing_before_the_first_apply(infra: Verbs) -> None:
+    checked = infra("preflight")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "next   make plan ENV=local" in checked.stdout
+    lines = checked.stdout.splitlines()
+    attention = {line.removeprefix("attention").strip().split("  ")[0] for line in lines[:-2]
+                 if line.startswith("attention")}  # fmt: skip
+    assert attention == {
+        "account", "cost tag", "alarm recipients", "image boosting", "image evaluation"
+    }  # fmt: skip
+    assert "17 of 17 answer" in checked.stdout
 
 
 def the_lake_can_be_asked(cloud: LocalCloud, session: boto3.Session, names: Names) -> None:
@@ -253,6 +267,26 @@ def left(session: boto3.Session, names: Names) -> dict[str, list[Any]]:
         "models": ours(m["ModelName"] for m in client("sagemaker").list_models()["Models"]),
     }
     return {kind: values for kind, values in found.items() if values}
+
+
+def test_a_preflight_fails_without_the_state_bucket_or_with_an_unsafe_one(infra, session):
+    checked = infra("preflight", "--env", "staging", "--backend", "s3")
+
+    assert checked.returncode == 1, checked.stdout
+    assert re.search(
+        r"^fails +state bucket +expected the bucket lakecast-staging-", checked.stdout, re.M
+    )
+    assert len(re.findall(r"^fails ", checked.stdout, re.M)) == 1, checked.stdout
+
+    bucket = Names.from_aws(session, "staging").bucket("terraform-state")
+    s3 = session.client("s3")
+    location = {"LocationConstraint": session.region_name}
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
+    checked = infra("preflight", "--env", "staging", "--backend", "s3")
+    assert re.search(r"^fails +state versions +expected versioning Enabled", checked.stdout, re.M)
+    assert re.search(r"^ok +state lock +a lock file was written and removed", checked.stdout, re.M)
+    assert not s3.list_objects_v2(Bucket=bucket).get("Contents")
+    s3.delete_bucket(Bucket=bucket)
 
 
 def test_an_environment_of_aws_is_planned_before_anything_is_there(infra):

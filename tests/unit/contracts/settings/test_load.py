@@ -84,6 +84,11 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> tu
     ("old", "new", "complaint"),
     [
         ('name = "prod"', 'name = "dev"', "environment.name must be 'prod'"),
+        (
+            'name = "prod"',
+            'name = "prod"\naccount = "12345"',
+            "environment.account must be 12 digits; got '12345'",
+        ),
         ("log_days = 365", "log_days = 300", "retention.log_days must be one of"),
         ("log_days = 365", 'log_days = "365"', "retention.log_days must be a whole number"),
         ("log_days = 365", "log_days = true", "retention.log_days must be a whole number"),

@@ -1,0 +1,1 @@
+"""Cost Explorer: cost allocation tags."""

@@ -1,0 +1,1 @@
+"""Service Quotas: lists the quotas that a preflight looks at."""
