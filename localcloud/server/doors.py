@@ -42,7 +42,9 @@ HANDLERS = frozenset(
 )
 """ministack's special handlers that stay: they check a signature, or serve `OPEN_PATHS`."""
 
-GLOBAL_SERVICES = frozenset({"budgets", "cloudfront", "iam", "organizations", "route53", "sts"})
+GLOBAL_SERVICES = frozenset(
+    {"budgets", "ce", "cloudfront", "iam", "organizations", "route53", "sts"}
+)
 """Services whose requests may be signed for us-east-1, where AWS serves them."""
 GLOBAL_REGION = "us-east-1"
 
