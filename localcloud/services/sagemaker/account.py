@@ -44,6 +44,12 @@ class Account:
         resource = f"{kind}/{name.lower()}"
         return arn("sagemaker", resource, region=region, account_id=account_id)
 
+    def check_region(self, name_or_arn: str) -> None:
+        """Refuses an ARN of another region, in SageMaker's wording."""
+        region = self.context.region
+        if name_or_arn.startswith("arn:") and name_or_arn.split(":")[3] != region:
+            raise validation(f"ARN should be scoped to correct region: {region}")
+
     def client(self, service: str) -> Any:
         """Returns a client of another service, with SageMaker's own credentials."""
         with self._lock:

@@ -86,6 +86,12 @@ class Models:
         specification = container.get("InferenceSpecificationName")
         if "ModelPackageName" in container:
             package = self._packages.container(container["ModelPackageName"], specification)
+            if "Environment" in package and "Environment" in container:
+                # wording in https://github.com/aws/sagemaker-python-sdk/issues/3397
+                raise validation(
+                    "Environment variable map cannot be specified both at Model Package "
+                    f"{package['Environment']} and Model {container['Environment']}"
+                )
             container = {**package, **container}
         elif specification is not None:
             raise validation("InferenceSpecificationName needs a ModelPackageName.")

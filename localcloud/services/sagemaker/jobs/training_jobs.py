@@ -139,8 +139,9 @@ def _check_supported(request: dict[str, Any]) -> None:
     if "TrainingImage" not in request["AlgorithmSpecification"]:
         raise not_supported("training jobs without AlgorithmSpecification.TrainingImage")
     resources = request["ResourceConfig"]
-    if "InstanceType" not in resources:
-        raise not_supported("training jobs without ResourceConfig.InstanceType")
+    for member in ("InstanceType", "InstanceCount"):  # optional for instance groups
+        if member not in resources:
+            raise not_supported(f"training jobs without ResourceConfig.{member}")
     algorithm = request["AlgorithmSpecification"]
     if algorithm.get("ContainerArguments") and not algorithm.get("ContainerEntrypoint"):
         raise not_supported("ContainerArguments without ContainerEntrypoint in CreateTrainingJob")
@@ -148,7 +149,7 @@ def _check_supported(request: dict[str, Any]) -> None:
     checkpoints = request.get("CheckpointConfig", {}).get("LocalPath", CHECKPOINTS)
     if not is_local_path(checkpoints):
         raise not_supported(f"CheckpointConfig.LocalPath outside of /opt/ml ({checkpoints})")
-    count = resources.get("InstanceCount", 1)
+    count = resources["InstanceCount"]
     if count > 1:
         raise limit_exceeded(
             f"{resources['InstanceType']} for training job usage", limit=1, used=0, requested=count

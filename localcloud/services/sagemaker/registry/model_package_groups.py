@@ -77,10 +77,16 @@ class ModelPackageGroups:
 
     def get(self, name_or_arn: str) -> Record:
         """Returns the group; raises SageMaker's error if there is none."""
-        name = name_or_arn.rpartition("/")[2]
-        group = self._store.get(KIND, name)
+        self._account.check_region(name_or_arn)
+        if not name_or_arn.startswith("arn:"):
+            group = self._store.get(KIND, name_or_arn)
+        else:
+            groups = self._store.all(KIND)
+            group = next(
+                (one for one in groups if one["ModelPackageGroupArn"] == name_or_arn), None
+            )
         if group is None:
-            raise self._missing(name)
+            raise self._missing(name_or_arn.rpartition("/")[2])
         return group
 
     def next_version(self, name: str) -> int:

@@ -171,6 +171,7 @@ class ModelPackages:
 
     def get(self, name_or_arn: str) -> Record:
         """Returns a package by its ARN or, if it has no versions, its name."""
+        self._account.check_region(name_or_arn)
         arn = (
             name_or_arn if name_or_arn.startswith("arn:") else self._account.arn(KIND, name_or_arn)
         )

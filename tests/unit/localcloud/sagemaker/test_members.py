@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -11,23 +10,16 @@ from typing import Any
 
 import pytest
 from botocore.model import Shape
-from ministack.core.responses import request_scope
-from ministack.services import iam
 
 import localcloud.services.sagemaker as package
 from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.aws_shapes import service_model
-from localcloud.cloud.context import CloudContext
-from localcloud.services.sagemaker.account import Account
 from localcloud.services.sagemaker.endpoints.runtime import HEADERS
 from localcloud.services.sagemaker.members.classes import KINDS, REFUSED, Classes
-from localcloud.services.sagemaker.options import Settings
-from localcloud.services.sagemaker.service import SageMaker
 from tests.support.models.sagemaker_requests import at, members, value, with_member
+from tests.support.models.sagemaker_service import ACCOUNT, REGION, ROLE, Service
 from tests.unit.contracts.models.test_requests import REQUESTS
 
-ACCOUNT, REGION = "000000000000", "eu-west-1"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/jobs"
 MODEL = service_model("sagemaker")
 CLASSES = Classes.read()
 OPERATIONS = sorted(CLASSES.tables)
@@ -136,66 +128,6 @@ def classified(*kinds: str) -> Iterator[tuple[str, str, Shape]]:
         for path, shape in members(shape_of(operation)):
             if CLASSES.find(operation, path)[0] in kinds:
                 yield operation, path, shape
-
-
-class Service:
-    """The service without a cloud around it; its jobs wait for a slot and never run."""
-
-    def __init__(self, home: Path) -> None:
-        context = CloudContext(
-            home=home,
-            endpoint_url="http://127.0.0.1:1",
-            region=REGION,
-            account_id=ACCOUNT,
-            project=home,
-            python=Path(),
-            environment={},
-        )
-        settings = Settings(
-            containers=(),
-            concurrent_training_jobs=0,
-            concurrent_processing_jobs=0,
-            concurrent_transform_jobs=0,
-            concurrent_tuning_jobs=0,
-        )
-        self._served = SageMaker(Account(context), settings)
-
-    def call(self, operation: str, request: object) -> dict[str, Any]:
-        """Returns the response; raises `AwsError` as the service sends it."""
-        headers = {"x-amz-target": f"SageMaker.{operation}"}
-        body = json.dumps(request).encode()
-        with request_scope(ACCOUNT, REGION):
-            handler = self._served.handlers["sagemaker"]
-            status, _, text = asyncio.run(handler("POST", "/", headers, body, {}))
-        answer: dict[str, Any] = json.loads(text)
-        if status != 200:
-            raise AwsError(answer["__type"], answer["message"], status)
-        return answer
-
-    def serves(self, operation: str) -> bool:
-        return self._served._control._operation(operation) is not None
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with a model, a model package group and a role that it can assume."""
-    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}}
-    document = {"Version": "2012-10-17", "Statement": [{**trust, "Action": "sts:AssumeRole"}]}
-    with request_scope(ACCOUNT, REGION):
-        role = {"RoleName": "jobs", "Arn": ROLE, "AssumeRolePolicyDocument": json.dumps(document)}
-        iam._roles["jobs"] = role
-        served = Service(tmp_path_factory.mktemp("service"))
-        served.call(
-            "CreateModel",
-            {
-                "ModelName": "model",
-                "ExecutionRoleArn": ROLE,
-                "PrimaryContainer": {"Image": "image:1"},
-            },
-        )
-        served.call("CreateModelPackageGroup", {"ModelPackageGroupName": "group"})
-        yield served
-        del iam._roles["jobs"]
 
 
 # --- the tables ---
