@@ -14,6 +14,7 @@ from ministack.services import iam
 
 from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.context import CloudContext
+from localcloud.cloud.store import Store
 from localcloud.services.sagemaker.account import Account
 from localcloud.services.sagemaker.options import Settings
 from localcloud.services.sagemaker.service import SageMaker
@@ -55,6 +56,10 @@ class Service:
         if status != 200:
             raise AwsError(answer["__type"], answer["message"], status)
         return answer
+
+    @property
+    def store(self) -> Store:
+        return self._served._store
 
     def serves(self, operation: str) -> bool:
         return self._served._control._operation(operation) is not None

@@ -6,10 +6,12 @@ from typing import Any
 
 from localcloud.services.sagemaker.endpoints.models import Models
 from localcloud.services.sagemaker.jobs.jobs import Family, Jobs
-from localcloud.services.sagemaker.jobs.transform_run import TransformRun
+from localcloud.services.sagemaker.jobs.transform_run import PAYLOAD_MB, TransformRun
 from localcloud.services.sagemaker.listing import Order
 from localcloud.services.sagemaker.parts import Parts
 from localcloud.services.sagemaker.refusals import limit_exceeded, not_supported, validation
+
+_MAX_IN_FLIGHT_MB = 100
 
 FAMILY = Family(
     "Transform",
@@ -67,3 +69,20 @@ def _check_supported(request: dict[str, Any]) -> None:
     if resources["InstanceCount"] > 1:
         quota = f"{resources['InstanceType']} for transform job usage"
         raise limit_exceeded(quota, limit=1, used=0, requested=resources["InstanceCount"])
+    _check_batches(request)
+
+
+def _check_batches(request: dict[str, Any]) -> None:
+    """Refuses what AWS documents as invalid in the strategy and size of batches.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTransformJob.html
+    """
+    if "BatchStrategy" in request and request["TransformInput"].get("SplitType", "None") == "None":
+        raise validation("BatchStrategy needs a SplitType that splits the input into records.")
+    payload = request.get("MaxPayloadInMB", PAYLOAD_MB)
+    in_flight = request.get("MaxConcurrentTransforms", 1) * payload
+    if in_flight > _MAX_IN_FLIGHT_MB:
+        raise validation(
+            f"MaxConcurrentTransforms * MaxPayloadInMB can be at most {_MAX_IN_FLIGHT_MB}; "
+            f"got {in_flight}."
+        )

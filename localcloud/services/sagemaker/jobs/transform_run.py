@@ -20,7 +20,7 @@ from localcloud.services.sagemaker.jobs.job_run import ABANDONED, JobRun, Outcom
 from localcloud.services.sagemaker.parts import Parts
 
 _MEGABYTE = 1024 * 1024
-_PAYLOAD_MB = 6
+PAYLOAD_MB = 6
 _TIMEOUT = 600.0
 _RETRIES = 3
 
@@ -176,7 +176,7 @@ def payloads_of(job: Record, path: Path, name: str) -> Iterator[Payload]:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise TransformError(f"{name} is not a gzip file: {error}") from error
-    limit = job.get("MaxPayloadInMB", _PAYLOAD_MB) * _MEGABYTE
+    limit = job.get("MaxPayloadInMB", PAYLOAD_MB) * _MEGABYTE
     if source.get("SplitType") != "Line":
         _check_size(content, limit, name)
         if content:

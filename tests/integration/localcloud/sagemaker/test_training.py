@@ -310,3 +310,88 @@ def test_containers_end_when_the_cloud_is_killed(tmp_path: Path) -> None:
         assert_ended(pids)
     with cloud_with_tiny_containers(home) as cloud:
         assert Studio(cloud).job("orphan")["TrainingJobStatus"] == "Failed"
+
+
+# --- the request's own command ---
+
+
+def shell(script: str, *arguments: str) -> dict[str, object]:
+    """Returns an AlgorithmSpecification that runs a script of the shell."""
+    return {
+        "TrainingImage": IMAGE,
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["/bin/sh", "-c"],
+        "ContainerArguments": [script, *arguments],
+    }
+
+
+def test_entrypoint_runs_instead_of_the_images_program(studio: Studio) -> None:
+    script = "cat /opt/ml/input/data/train/a.json > /opt/ml/model/seen; echo $0 $TRAINING_JOB_NAME"
+    output = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
+    job = studio.trained(
+        "entrypoint", AlgorithmSpecification=shell(script, "said"), OutputDataConfig=output
+    )
+    assert job["TrainingJobStatus"] == "Completed"
+    assert studio.log_lines(GROUP, "entrypoint/") == ["said entrypoint"]
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert uri == f"s3://{BUCKET}/models/entrypoint/output/model/"
+    key = "models/entrypoint/output/model/seen"
+    assert studio.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b'{"a": 1}'
+    # the model can be deployed from there
+    source = {"S3Uri": uri, "S3DataType": "S3Prefix", "CompressionType": "None"}
+    container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}}
+    studio.sagemaker.create_model(
+        ModelName="uncompressed", ExecutionRoleArn=studio.role, PrimaryContainer=container
+    )
+
+
+def test_failing_entrypoint_fails_the_job(studio: Studio) -> None:
+    script = "echo the data are wrong > /opt/ml/output/failure; exit 4"
+    job = studio.trained("broken", AlgorithmSpecification=shell(script))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: the data are wrong, exit code: 4"
+
+
+def test_checkpoints_are_kept_while_a_job_runs_and_found_by_the_next(studio: Studio) -> None:
+    place = {"S3Uri": f"s3://{BUCKET}/checkpoints/one"}
+    script = (
+        "mkdir /opt/ml/checkpoints/deep; echo epoch 7 > /opt/ml/checkpoints/deep/state; sleep 60"
+    )
+    studio.train("interrupted", AlgorithmSpecification=shell(script), CheckpointConfig=place)
+
+    def kept() -> bytes | None:
+        listed = studio.s3.list_objects_v2(Bucket=BUCKET, Prefix="checkpoints/one/deep/")
+        if not listed["KeyCount"]:
+            return None
+        key = listed["Contents"][0]["Key"]
+        content: bytes = studio.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return content
+
+    assert until(kept, "the checkpoint in S3") == b"epoch 7\n"
+    studio.sagemaker.stop_training_job(TrainingJobName="interrupted")
+    assert studio.finished("interrupted")["TrainingJobStatus"] == "Stopped"
+    place["LocalPath"] = "/opt/ml/elsewhere"
+    script = "cat /opt/ml/elsewhere/deep/state"
+    studio.trained("resumed", AlgorithmSpecification=shell(script), CheckpointConfig=place)
+    assert "epoch 7" in studio.log_lines(GROUP, "resumed/")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"CheckpointConfig": {"S3Uri": "s3://b/k", "LocalPath": "/tmp/x"}}, "outside of /opt/ml"),
+        (
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": IMAGE,
+                    "TrainingInputMode": "File",
+                    "ContainerArguments": ["x"],
+                }
+            },
+            "ContainerArguments without ContainerEntrypoint",
+        ),
+    ],
+)
+def test_what_cannot_run_is_refused(studio: Studio, changes: dict, reason: str) -> None:
+    with pytest.raises(ClientError, match=reason):
+        studio.train("refused", **changes)

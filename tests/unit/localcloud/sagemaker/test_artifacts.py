@@ -76,3 +76,42 @@ def test_object_with_a_path_outside_its_channel_is_refused(tmp_path: Path) -> No
         artifacts._download(
             OneObject(b""), "bucket", "../x", PurePosixPath("../x"), tmp_path / "channel"
         )
+
+
+def data_source(uri: str, kind: str, compression: str) -> dict[str, Any]:
+    source = {"S3Uri": uri, "S3DataType": kind, "CompressionType": compression}
+    return {"ModelDataSource": {"S3DataSource": source}}
+
+
+@pytest.mark.parametrize(
+    ("container", "kind"),
+    [
+        ({"ModelDataUrl": "s3://b/m.tar.gz"}, "archive"),
+        (data_source("s3://b/m.tar.gz", "S3Object", "Gzip"), "archive"),
+        (data_source("s3://b/m.bin", "S3Object", "None"), "object"),
+        (data_source("s3://b/m/", "S3Prefix", "None"), "prefix"),
+    ],
+)
+def test_model_data_are_an_archive_an_object_or_a_prefix(container: Any, kind: str) -> None:
+    source = artifacts.model_source(container)
+    assert source is not None
+    assert source.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("container", "reason"),
+    [
+        (data_source("s3://b/m", "S3Prefix", "None"), "ends with a slash"),
+        (data_source("s3://b/m/", "S3Prefix", "Gzip"), "has no CompressionType Gzip"),
+    ],
+)
+def test_model_data_that_aws_does_not_accept_are_refused(container: Any, reason: str) -> None:
+    with pytest.raises(artifacts.ArtifactError, match=reason):
+        artifacts.model_source(container)
+
+
+def test_single_object_becomes_a_file_of_the_model(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "tree")
+    container = data_source("s3://b/deep/m.bin", "S3Object", "None")
+    artifacts.fetch_model(OneObject(b"weights"), container, tree)
+    assert {path.name: path.read_bytes() for path in tree.model.iterdir()} == {"m.bin": b"weights"}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localcloud.cloud.aws_api import AwsError
 from localcloud.services.sagemaker.jobs.transform_run import TransformError, payloads_of
+from tests.support.models.sagemaker_service import Service
 
 
 def job(**changes):
@@ -77,3 +80,27 @@ def test_every_record_is_sent_once_and_named_by_its_line(tmp_path_factory, lines
         assert records[0].strip()
         sent |= {first + at: record for at, record in enumerate(records) if record.strip()}
     assert sent == {at: line for at, line in enumerate(lines, start=1) if line.strip()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"BatchStrategy": "SingleRecord"}, "BatchStrategy needs a SplitType"),
+        ({"MaxConcurrentTransforms": 17}, "can be at most 100; got 102"),
+        ({"MaxConcurrentTransforms": 2, "MaxPayloadInMB": 51}, "can be at most 100; got 102"),
+    ],
+)
+def test_batches_that_aws_documents_as_invalid_are_refused(
+    service: Service, changes: dict[str, Any], reason: str
+) -> None:
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/key"}}
+    request = {
+        "TransformJobName": "job",
+        "ModelName": "model",
+        "TransformInput": {"DataSource": source},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/key"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        **changes,
+    }
+    with pytest.raises(AwsError, match=reason):
+        service.call("CreateTransformJob", request)
