@@ -24,6 +24,7 @@ MODELS: dict[str, tuple[str, ...]] = {
     "apigateway": ("apigateway",),
     "athena": ("athena",),
     "budgets": ("budgets",),
+    "ce": ("ce",),
     "dynamodb": ("dynamodb",),
     "ecr": ("ecr",),
     "events": ("events",),
@@ -38,6 +39,7 @@ MODELS: dict[str, tuple[str, ...]] = {
     "monitoring": ("cloudwatch",),
     "s3": ("s3",),
     "sagemaker": ("sagemaker", "sagemaker-runtime"),
+    "servicequotas": ("service-quotas",),
     "sns": ("sns",),
     "sqs": ("sqs",),
     "states": ("stepfunctions",),
@@ -61,11 +63,13 @@ violation."""
 def install(handlers: MutableMapping[str, Handler]) -> None:
     """Puts the validation in front of the handlers of the services in `MODELS`."""
     for name, services in MODELS.items():
-        handlers[name] = _validated(services, handlers[name])
+        handlers[name] = validated(services, handlers[name])
 
 
-def _validated(services: tuple[str, ...], handler: Handler) -> Handler:
-    async def validated(
+def validated(services: tuple[str, ...], handler: Handler) -> Handler:
+    """Returns a handler that refuses what AWS would refuse, in front of another."""
+
+    async def handle(
         method: str,
         path: str,
         headers: Mapping[str, str],
@@ -78,7 +82,7 @@ def _validated(services: tuple[str, ...], handler: Handler) -> Handler:
             return refused
         return await handler(method, path, headers, body, query_params)
 
-    return validated
+    return handle
 
 
 def refusal(services: tuple[str, ...], request: HttpRequest) -> Response | None:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from localcloud.cloud.aws_api import Handler
+from localcloud.cloud.aws_shapes import service_model
 from localcloud.cloud.context import CloudContext
+from localcloud.server.admission import validated
 from localcloud.services.costexplorer.service import CostExplorer
 from localcloud.services.servicequotas.service import ServiceQuotas
 
@@ -25,9 +27,12 @@ def context(tmp_path: Path) -> CloudContext:
     )
 
 
-def caller(handler: Handler) -> Call:
+def caller(service: str, handler: Handler) -> Call:
+    handler = validated((service,), handler)
+    prefix = service_model(service).metadata["targetPrefix"]
+
     def call(operation: str, **request: Any) -> tuple[int, dict[str, Any]]:
-        headers = {"x-amz-target": f"x.{operation}"}
+        headers = {"x-amz-target": f"{prefix}.{operation}"}
         status, _, body = asyncio.run(
             handler("POST", "/", headers, json.dumps(request).encode(), {})
         )
@@ -38,12 +43,12 @@ def caller(handler: Handler) -> Call:
 
 @pytest.fixture
 def quotas(context) -> Call:
-    return caller(ServiceQuotas(context).handlers["servicequotas"])
+    return caller("service-quotas", ServiceQuotas(context).handlers["servicequotas"])
 
 
 @pytest.fixture
 def costs(context) -> Call:
-    return caller(CostExplorer(context).handlers["ce"])
+    return caller("ce", CostExplorer(context).handlers["ce"])
 
 
 def test_quotas_are_listed_page_by_page(quotas):
