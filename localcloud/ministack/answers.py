@@ -5,11 +5,10 @@ Each correction says what happens without it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import apigateway_v1, glue, stepfunctions
+from ministack.services import apigateway_v1, glue
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -18,8 +17,6 @@ def install() -> None:
     """Installs the corrections in ministack."""
     apigateway_v1._create_api_key = _generating_values(apigateway_v1._create_api_key)
     glue._create_trigger = _without_empty_parts(glue._create_trigger)
-    for name in ("_create_state_machine", "_update_state_machine"):
-        setattr(stepfunctions, name, _keeping_tracing(getattr(stepfunctions, name)))
 
 
 def _generating_values(
@@ -55,23 +52,3 @@ def _without_empty_parts(
         return answer
 
     return create_trigger
-
-
-def _keeping_tracing(
-    change: Callable[[dict[str, Any]], Answer],
-) -> Callable[[dict[str, Any]], Answer]:
-    """Stores a state machine's tracing configuration.
-
-    ministack drops it, and Terraform would set it at every apply.
-    """
-
-    def change_state_machine(data: dict[str, Any]) -> Answer:
-        answer = change(data)
-        if answer[0] == 200 and "tracingConfiguration" in data:
-            arn = data.get("stateMachineArn") or json.loads(answer[2])["stateMachineArn"]
-            stepfunctions._state_machines[arn]["tracingConfiguration"] = data[
-                "tracingConfiguration"
-            ]
-        return answer
-
-    return change_state_machine

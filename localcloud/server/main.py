@@ -41,7 +41,7 @@ from localcloud.services.firehose import service as firehose
 from localcloud.services.iot import provisioning
 from localcloud.services.iot.rules import Rules
 from localcloud.services.servicequotas.service import ServiceQuotas
-from localcloud.services.stepfunctions.integrations import StateMachines
+from localcloud.services.stepfunctions import service as stepfunctions
 
 logger = logging.getLogger("localcloud")
 
@@ -84,8 +84,6 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     meter = Meter()
     streams = firehose.register(context, meter)
     Rules(streams, context.endpoint_url, meter).install()
-    machines = StateMachines(context)
-    machines.install()
     alarms = Alarms()
     alarms.install()
     services: list[Service] = [
@@ -96,6 +94,7 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
         sagemaker.register(context),
         ServiceQuotas(context),
         CostExplorer(context),
+        stepfunctions.register(context),
     ]
     for service in services:
         ministack.SERVICE_HANDLERS.update(service.handlers)
@@ -104,7 +103,6 @@ async def _serve(config: CloudConfig, credentials: Credentials) -> None:
     async def started() -> None:
         access.create_administrator(config, credentials)
         config.ca_file.write_text(await mqtt.certificate_authority())
-        machines.start()
         for service in services:
             await service.start()
         ready.set()

@@ -39,9 +39,19 @@ def apply_stacks(names: Names, home: Path, stacks: Mapping[str, tuple[str, ...]]
             mine = {name: one for name, one in declared.items() if name.startswith(parts)}
             if mine:
                 resources.setdefault(kind, {}).update(mine)
+    _order(resources)
     document["resource"] = resources
     path.write_text(json.dumps(document))
     terraform = terraform_for(home)
     terraform.init(folder, home / "data")
     terraform.plan(folder, home / "data", lambda _: None)
     terraform.apply(folder, home / "data", lambda _: None)
+
+
+def _order(resources: dict[str, dict[str, Any]]) -> None:
+    """Makes state machines depend on the log groups, which the stacks' order ensures otherwise."""
+    groups = [
+        f"aws_cloudwatch_log_group.{one}" for one in resources.get("aws_cloudwatch_log_group", ())
+    ]
+    for machine in resources.get("aws_sfn_state_machine", {}).values():
+        machine["depends_on"] = [*machine.get("depends_on", ()), *groups]

@@ -27,6 +27,7 @@ from localcloud.cloud.launch import LocalCloud, running
 from tests.support import part_of_estate
 from tests.support.models import forecasting_lake
 from tests.support.models.nightly_lake import END, MEASURED, SERIES, NightlyLake, values
+from tests.support.models.sagemaker_testbed import trust
 from tests.support.sessions import session_of
 from tests.support.waiting import until
 
@@ -85,7 +86,10 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
             names,
             home / "terraform",
             {
-                "data": ("key", "alarms", "locks", "catalogue", "forecast_versions", *_ANALYTICS),
+                "data": (
+                    *("key", "alarms", "locks", "catalogue", "forecast_versions", "nightly_logs"),
+                    *_ANALYTICS,
+                ),
                 "pipeline": ("nightly_", "drift_", "sagemaker_", "stopped_executions_"),
             },
         )
@@ -280,10 +284,13 @@ def test_an_unusual_week_exceeds_its_limit(
 def retraining(estate: Estate) -> str:
     """A state machine with the name of the real one, which has its own tests."""
     done = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    role = estate.session.client("iam").create_role(
+        RoleName="retraining", AssumeRolePolicyDocument=trust("states.amazonaws.com")
+    )
     made = estate.session.client("stepfunctions").create_state_machine(
         name=estate.names.retrain_machine,
         definition=json.dumps(done),
-        roleArn=estate.names.arn("iam", f"role/{estate.names.nightly_machine}"),
+        roleArn=role["Role"]["Arn"],
     )
     arn: str = made["stateMachineArn"]
     return arn

@@ -38,7 +38,7 @@ def running(home: Path) -> Iterator[RolloutEstate]:
             names,
             home / "terraform",
             {
-                "data": ("key", "forecast_versions", "releases"),
+                "data": ("key", "forecast_versions", "forecast_rollout_logs", "releases"),
                 "pipeline": ("rollout_", "sagemaker_"),
             },
         )

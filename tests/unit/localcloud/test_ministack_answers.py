@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ministack.services import glue, stepfunctions
+from ministack.services import glue
 
 from localcloud.ministack import answers
 
@@ -23,23 +23,3 @@ def test_a_trigger_has_a_predicate_only_if_it_was_created_with_one() -> None:
     assert "Predicate" not in trigger(Name="nightly", Type="SCHEDULED")
     predicate = {"Conditions": [{"JobName": "first", "State": "SUCCEEDED"}]}
     assert trigger(Name="then", Type="CONDITIONAL", Predicate=predicate)["Predicate"] == predicate
-
-
-def test_a_state_machine_keeps_its_tracing_configuration() -> None:
-    create = answers._keeping_tracing(stepfunctions._create_state_machine)
-    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
-    arn = json.loads(
-        create(
-            {
-                "name": "traced",
-                "definition": definition,
-                "roleArn": "arn:aws:iam::000000000000:role/machine",
-                "tracingConfiguration": {"enabled": True},
-            }
-        )[2]
-    )["stateMachineArn"]
-    update = answers._keeping_tracing(stepfunctions._update_state_machine)
-    update({"stateMachineArn": arn, "definition": definition})
-    found = json.loads(stepfunctions._describe_state_machine({"stateMachineArn": arn})[2])
-    assert found["tracingConfiguration"] == {"enabled": True}
-    stepfunctions._delete_state_machine({"stateMachineArn": arn})

@@ -1,0 +1,1 @@
+"""Checks definitions of state machines."""

@@ -1,0 +1,1 @@
+"""Runs executions of state machines."""

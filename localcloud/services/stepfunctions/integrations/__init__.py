@@ -1,0 +1,1 @@
+"""Calls services for tasks of state machines."""
