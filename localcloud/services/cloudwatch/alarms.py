@@ -16,14 +16,12 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from xml.sax.saxutils import escape
 
-from botocore.model import ListShape, Shape, StructureShape
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch
 
 from localcloud.cloud.aws_api import Handler, Response
-from localcloud.cloud.aws_shapes import service_model
+from localcloud.services.cloudwatch import operations, protocols
 from localcloud.services.eventbridge import events
 
 logger = logging.getLogger("localcloud.services.cloudwatch.alarms")
@@ -47,7 +45,8 @@ class Alarms:
         self._task: asyncio.Task[None] | None = None
 
     def install(self) -> None:
-        """Replaces ministack's evaluation and description of alarms."""
+        """Replaces ministack's operations, and its evaluation and description of alarms."""
+        operations.install()
         cloudwatch._evaluate_alarm = evaluate
         describe = cloudwatch._describe_alarms
 
@@ -57,7 +56,9 @@ class Alarms:
             if is_cbor or is_json:
                 answer: Response = describe(params, request, is_cbor, is_json)
                 return answer
-            return _in_xml(describe({}, _from_query(params), False, True))
+            return _in_xml(
+                describe({}, protocols.from_query("DescribeAlarms", params), False, True)
+            )
 
         cloudwatch._describe_alarms = describe_alarms
 
@@ -178,19 +179,6 @@ def _formatted(values: list[float | None]) -> str:
     return "[" + ", ".join("-" if one is None else f"{one:g}" for one in values) + "]"
 
 
-def _from_query(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parses a form-encoded DescribeAlarms request."""
-    request: dict[str, Any] = {}
-    for name in ("AlarmNamePrefix", "StateValue", "MaxRecords", "NextToken"):
-        if value := cloudwatch._p(params, name):
-            request[name] = value
-    for name in ("AlarmNames", "AlarmTypes"):
-        keys = sorted(key for key in params if key.startswith(f"{name}.member."))
-        if keys:
-            request[name] = [cloudwatch._p(params, key) for key in keys]
-    return request
-
-
 def _in_xml(answer: Response) -> Response:
     """Converts DescribeAlarms' JSON response to XML, AWS's older protocol."""
     status, _, body = answer
@@ -199,24 +187,4 @@ def _in_xml(answer: Response) -> Response:
         code = document.get("__type", "ValidationError").rpartition("#")[2]
         error: Response = cloudwatch._error(code, document.get("message", ""), status)
         return error
-    shape = service_model("cloudwatch").operation_model("DescribeAlarms").output_shape
-    content = f"<DescribeAlarmsResult>{_xml_of(document, shape)}</DescribeAlarmsResult>"
-    response: Response = cloudwatch._xml(200, "DescribeAlarmsResponse", content)
-    return response
-
-
-def _xml_of(value: Any, shape: Shape) -> str:
-    if isinstance(shape, StructureShape):
-        return "".join(
-            f"<{name}>{_xml_of(value[name], member)}</{name}>"
-            for name, member in shape.members.items()
-            if value.get(name) is not None
-        )
-    if isinstance(shape, ListShape):
-        return "".join(f"<member>{_xml_of(one, shape.member)}</member>" for one in value)
-    if shape.type_name == "timestamp":
-        moment = value if isinstance(value, str) else datetime.fromtimestamp(value, UTC).isoformat()
-        return escape(moment)
-    if shape.type_name == "boolean":
-        return "true" if value else "false"
-    return escape(str(value))
+    return protocols.in_xml("DescribeAlarms", document)

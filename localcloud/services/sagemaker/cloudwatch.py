@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from ministack.core.responses import request_scope
 
+from localcloud.services.cloudwatch import operations
 from localcloud.services.sagemaker.account import Account
 
 logger = logging.getLogger(__name__)
@@ -135,12 +137,9 @@ class Telemetry:
                         "Unit": unit,
                     }
                 )
+        context = self._account.context
         for namespace, data in by_namespace.items():
             for start in range(0, len(data), _METRICS_PER_CALL):
                 metrics = data[start : start + _METRICS_PER_CALL]
-                try:
-                    self._account.client("cloudwatch").put_metric_data(
-                        Namespace=namespace, MetricData=metrics
-                    )
-                except (ClientError, BotoCoreError):
-                    logger.exception("%d metrics of %s were lost", len(metrics), namespace)
+                with request_scope(context.account_id, context.region):
+                    operations.store(namespace, metrics)

@@ -220,6 +220,60 @@ def test_members_of_sdk_integrations_start_with_a_capital_letter(studio: Studio)
     assert json.loads(found["output"]) == {"status": "RUNNING"}
 
 
+def test_a_query_of_athena_is_waited_for_and_read(studio: Studio) -> None:
+    analyst = studio.new_role(
+        "analyst", allow(["athena:*", "glue:*", "s3:*"]), trusted="states.amazonaws.com"
+    )
+    task = {
+        "Resource": "arn:aws:states:::athena:startQueryExecution.sync",
+        "Parameters": {
+            "QueryString.$": "$.sql",
+            "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/queries/"},
+        },
+    }
+    arn = machine(studio, analyst, "query", task)
+    found = ended(studio, execute(studio, arn, sql="SELECT 40 + 2 AS answer"))
+    query = json.loads(found["output"])["QueryExecution"]
+    assert query["Status"]["State"] == "SUCCEEDED"
+    task = {
+        "Resource": "arn:aws:states:::athena:getQueryResults",
+        "Parameters": {"QueryExecutionId.$": "$.query"},
+    }
+    arn = machine(studio, analyst, "results", task)
+    found = ended(studio, execute(studio, arn, query=query["QueryExecutionId"]))
+    rows = json.loads(found["output"])["ResultSet"]["Rows"]
+    assert rows[1]["Data"] == [{"VarCharValue": "42"}]
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "error"),
+    [
+        ("s3:getObject", {"Bucket": BUCKET, "Key": "none"}, "S3.NoSuchKeyException"),
+        ("athena:getQueryExecution", {"QueryExecutionId": "1"}, "Athena.InvalidRequestException"),
+        ("secretsmanager:getSecretValue", {"SecretId": "1"},
+         "SecretsManager.ResourceNotFoundException"),
+        ("kms:describeKey", {"KeyId": "alias/none"}, "Kms.NotFoundException"),
+        ("sqs:getQueueUrl", {"QueueName": "none"}, "Sqs.QueueDoesNotExistException"),
+        ("ssm:getParameter", {"Name": "none"}, "Ssm.ParameterNotFoundException"),
+        ("eventbridge:describeRule", {"Name": "none"}, "EventBridge.ResourceNotFoundException"),
+        ("sfn:describeExecution",
+         {"ExecutionArn": "arn:aws:states:eu-west-1:000000000000:execution:a:b"},
+         "Sfn.ExecutionDoesNotExistException"),
+    ],
+)  # fmt: skip
+def test_errors_of_sdk_integrations_have_awss_names(
+    studio: Studio, reader_of_all: str, action: str, arguments: dict[str, str], error: str
+) -> None:
+    task = {"Resource": f"arn:aws:states:::aws-sdk:{action}", "Parameters": arguments}
+    arn = machine(studio, reader_of_all, action.replace(":", "-"), task)
+    assert ended(studio, execute(studio, arn))["error"] == error
+
+
+@pytest.fixture(scope="module")
+def reader_of_all(studio: Studio) -> str:
+    return studio.new_role("reader-of-all", allow("*"), trusted="states.amazonaws.com")
+
+
 def test_permission_to_start_a_crawler_covers_only_that_crawler(studio: Studio) -> None:
     crawlers = "arn:aws:glue:*:*:crawler/mine"
     starter = studio.new_role(

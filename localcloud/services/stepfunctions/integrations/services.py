@@ -16,7 +16,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.model import OperationModel, ServiceModel
 
-from localcloud.cloud.aws_api import service_model
+from localcloud.cloud.aws_shapes import service_model
 
 SDK = "aws-sdk:"
 
@@ -57,7 +57,10 @@ class Called:
         """Returns the name and the cause of a task's error."""
         code = failure.response["Error"]["Code"]
         message = failure.response["Error"].get("Message", "")
-        known = self.model.shape_for_error_code(code)
+        # where a service has left the query protocol, its errors also have the code of today
+        codes = (code, failure.response["Error"].get("QueryErrorCode", code))
+        shapes = (self.model.shape_for_error_code(one) for one in codes)
+        known = next((shape for shape in shapes if shape is not None), None)
         name = _exception(known.name) if known is not None else self.general
         request = failure.response.get("ResponseMetadata", {})
         status, number = request.get("HTTPStatusCode", 400), request.get("RequestId", "")

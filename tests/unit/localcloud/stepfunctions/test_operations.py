@@ -7,7 +7,8 @@ import json
 import pytest
 from botocore import xform_name
 
-from localcloud.cloud.aws_api import AwsError, service_model
+from localcloud.cloud.aws_api import AwsError
+from localcloud.cloud.aws_shapes import service_model
 from localcloud.services.stepfunctions.members import MEMBERS, UNSUPPORTED
 from tests.unit.localcloud.stepfunctions.machine_room import DONE, ROLE, machine, room
 
