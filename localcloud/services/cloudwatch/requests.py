@@ -235,7 +235,7 @@ def check_alarm(request: Request) -> None:
             f"Metrics cannot be checked across more than {longest} seconds "
             f"(EvaluationPeriods * Period must be <= {longest}); got {periods * period}",
         )
-    needed = int(request.get("DatapointsToAlarm", periods))
+    needed: Any = request.get("DatapointsToAlarm", periods)
     if not 1 <= needed <= periods:
         raise AwsError(
             "ValidationError",

@@ -18,15 +18,17 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import firehose
 
 from localcloud.cloud.aws_api import AwsError, Handler, JsonApi, Response
+from localcloud.cloud.aws_shapes import service_model
 from localcloud.cloud.context import CloudContext
 from localcloud.services.cloudwatch.metrics import Meter
+from localcloud.services.firehose import checks
 from localcloud.services.firehose.delivery import Delivery
 from localcloud.services.firehose.faults import FaultSwitch
 
+_PLAIN = service_model("firehose").shape_for("S3DestinationDescription")
 # AWS's quotas; the service model contains the quota of 500 records per batch
 MAX_RECORD = 1000 * 1024  # bytes
 MAX_BATCH = 4 * 1024 * 1024  # bytes
-COMPRESSIONS = ("UNCOMPRESSED", "GZIP")
 
 
 class UnknownStreamError(AwsError):
@@ -160,7 +162,7 @@ class Firehose:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         request = json.loads(body or b"{}")
         try:
-            check_destination(request)
+            checks.check(operation, request, get_account_id(), get_region())
         except AwsError as error:
             return error.response()
         if operation == "DeleteDeliveryStream":
@@ -195,31 +197,13 @@ def buffered_here(stream: dict[str, Any]) -> bool:
     )
 
 
-def check_destination(request: dict[str, Any]) -> None:
-    """Refuses a destination that AWS would refuse or that the local cloud does not support."""
-    for member in ("ExtendedS3DestinationConfiguration", "ExtendedS3DestinationUpdate"):
-        config = request.get(member) or {}
-        compression = config.get("CompressionFormat", "UNCOMPRESSED")
-        if compression not in COMPRESSIONS:
-            raise AwsError(
-                "InvalidArgumentException",
-                f"expected CompressionFormat {' or '.join(COMPRESSIONS)}; got {compression}",
-            )
-        prefix, errors = config.get("Prefix") or "", config.get("ErrorOutputPrefix") or ""
-        if "!{" in prefix and not errors:
-            raise AwsError(
-                "InvalidArgumentException",
-                "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions",
-            )
-        if "!{firehose:error-output-type}" in prefix:
-            raise AwsError(
-                "InvalidArgumentException",
-                "Prefix cannot contain !{firehose:error-output-type}; use it in ErrorOutputPrefix",
-            )
-
-
 def _described(answer: Response, stream: dict[str, Any]) -> Response:
-    """Adds members to DescribeDeliveryStream's response without which Terraform sees drift."""
+    """Adds members to DescribeDeliveryStream's response.
+
+    Without some, Terraform sees drift. As AWS, it describes an extended S3 destination a second
+    time as a plain one.
+    https://docs.aws.amazon.com/firehose/latest/APIReference/API_DestinationDescription.html
+    """
     status, headers, body = answer
     document = json.loads(body)
     described = document["DeliveryStreamDescription"].get("Destinations", [])
@@ -230,6 +214,9 @@ def _described(answer: Response, stream: dict[str, Any]) -> Response:
             members["CustomTimeZone"] = config.get("CustomTimeZone") or "UTC"
             if config.get("FileExtension"):
                 members["FileExtension"] = config["FileExtension"]
+            shown["S3DestinationDescription"] = {
+                name: members[name] for name in _PLAIN.members if name in members
+            }
     headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
     return status, headers, json.dumps(document, allow_nan=False).encode()
 

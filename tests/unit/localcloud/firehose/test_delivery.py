@@ -1,4 +1,4 @@
-"""Tests of Firehose's object names, delimiters and checks of destinations."""
+"""Tests of Firehose's object names and delimiters."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.cloud.aws_api import AwsError
 from localcloud.services.firehose.s3_destination import appended_delimiter, object_key
-from localcloud.services.firehose.service import buffered_here, check_destination
+from localcloud.services.firehose.service import buffered_here
 
 ARRIVAL = datetime(2026, 1, 31, 23, 30, 5, tzinfo=UTC).timestamp()
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -93,19 +92,3 @@ def test_ministack_serves_streams_that_change_their_records(
 def test_ministack_serves_streams_without_an_s3_destination() -> None:
     assert not buffered_here({"destinations": []})
     assert not buffered_here({"destinations": [{"type": "HttpEndpoint", "config": {}}]})
-
-
-@pytest.mark.parametrize(
-    ("config", "reason"),
-    [
-        ({"CompressionFormat": "Snappy"}, "got Snappy"),
-        ({"Prefix": "!{timestamp:yyyy}/"}, "ErrorOutputPrefix"),
-        (
-            {"Prefix": "!{firehose:error-output-type}/", "ErrorOutputPrefix": "e/"},
-            "error-output-type",
-        ),
-    ],
-)
-def test_an_invalid_destination_is_refused(config: dict[str, Any], reason: str) -> None:
-    with pytest.raises(AwsError, match=reason):
-        check_destination({"ExtendedS3DestinationConfiguration": config})
