@@ -1,14 +1,13 @@
-"""Evaluates and describes CloudWatch alarms as AWS does.
+"""Evaluates CloudWatch alarms as AWS does.
 
 ministack's alarms ignore a metric's dimensions, treat all periods as one and never notice missing
-data. Its DescribeAlarms omits most members in XML responses, so Terraform always sees drift.
+data.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import math
 import operator
@@ -20,8 +19,8 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch
 
-from localcloud.cloud.aws_api import Handler, Response
-from localcloud.services.cloudwatch import operations, protocols
+from localcloud.cloud.aws_api import Handler
+from localcloud.services.cloudwatch import operations
 from localcloud.services.eventbridge import events
 
 logger = logging.getLogger("localcloud.services.cloudwatch.alarms")
@@ -45,22 +44,9 @@ class Alarms:
         self._task: asyncio.Task[None] | None = None
 
     def install(self) -> None:
-        """Replaces ministack's operations, and its evaluation and description of alarms."""
+        """Replaces ministack's operations, and its evaluation of alarms."""
         operations.install()
         cloudwatch._evaluate_alarm = evaluate
-        describe = cloudwatch._describe_alarms
-
-        def describe_alarms(
-            params: Mapping[str, Any], request: Mapping[str, Any], is_cbor: bool, is_json: bool
-        ) -> Response:
-            if is_cbor or is_json:
-                answer: Response = describe(params, request, is_cbor, is_json)
-                return answer
-            return _in_xml(
-                describe({}, protocols.from_query("DescribeAlarms", params), False, True)
-            )
-
-        cloudwatch._describe_alarms = describe_alarms
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -177,14 +163,3 @@ def _by_period(alarm: Alarm, points: list[Point], now: float) -> list[float | No
 
 def _formatted(values: list[float | None]) -> str:
     return "[" + ", ".join("-" if one is None else f"{one:g}" for one in values) + "]"
-
-
-def _in_xml(answer: Response) -> Response:
-    """Converts DescribeAlarms' JSON response to XML, AWS's older protocol."""
-    status, _, body = answer
-    document = json.loads(body)
-    if status != 200:
-        code = document.get("__type", "ValidationError").rpartition("#")[2]
-        error: Response = cloudwatch._error(code, document.get("message", ""), status)
-        return error
-    return protocols.in_xml("DescribeAlarms", document)

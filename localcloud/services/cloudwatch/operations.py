@@ -28,8 +28,8 @@ _MINUTE = 60
 
 def install() -> None:
     """Replaces ministack's operations."""
-    for name, operation in OPERATIONS.items():
-        protocols.install(name, operation, requests.MEMBERS[name.removeprefix("_")])
+    for name, members in requests.MEMBERS.items():
+        protocols.install(name, OPERATIONS.get(name) or ministacks(name), members)
 
 
 def put_metric_data(request: Request) -> Request:
@@ -61,10 +61,7 @@ def store(namespace: str, data: list[Request]) -> None:
 def put_metric_alarm(request: Request) -> Request:
     """Creates or replaces an alarm on one metric."""
     requests.check_alarm(request)
-    status, _, body = _ministacks_alarm({}, request, False, True)
-    if status >= 400:
-        error = json.loads(body)
-        raise AwsError(error["__type"], error["message"], status)
+    ministacks("put_metric_alarm")(request)
     alarm = cloudwatch._alarms[request["AlarmName"]]
     if "ExtendedStatistic" in request:
         alarm["Statistic"] = None  # ministack's default
@@ -265,11 +262,43 @@ def _refused(message: str) -> AwsError:
     return AwsError("ValidationError", message)
 
 
-_ministacks_alarm = cloudwatch._put_metric_alarm
+def describe_alarms_for_metric(request: Request) -> Request:
+    """Returns the alarms on exactly one metric, filtered by the other members if they are given."""
+    wanted = cloudwatch._dims_key(cloudwatch._dims_from_list(request.get("Dimensions") or []))
+    filters = ("Statistic", "ExtendedStatistic", "Period", "Unit")
+    return {
+        "MetricAlarms": [
+            alarm
+            for alarm in cloudwatch._alarms.values()
+            if (alarm["Namespace"], alarm["MetricName"])
+            == (request["Namespace"], request["MetricName"])
+            and cloudwatch._dims_key(cloudwatch._dims_from_list(alarm["Dimensions"])) == wanted
+            and all(alarm.get(name) == request[name] for name in filters if name in request)
+        ]
+    }
+
+
+def ministacks(name: str) -> protocols.Operation:
+    """Returns an operation of ministack as a function from request to response."""
+    operation = _MINISTACKS[name]
+
+    def call(request: Request) -> Request:
+        status, _, body = operation({}, request, False, True)
+        answer: Request = json.loads(body or b"{}")
+        if status >= 400:
+            code = answer["__type"].rpartition("#")[2]
+            raise AwsError(code, answer.get("message", ""), status)
+        return answer
+
+    return call
+
+
+_MINISTACKS = {name: getattr(cloudwatch, f"_{name}") for name in requests.MEMBERS}
 OPERATIONS: Mapping[str, protocols.Operation] = {
-    "_put_metric_data": put_metric_data,
-    "_put_metric_alarm": put_metric_alarm,
-    "_get_metric_statistics": get_metric_statistics,
-    "_get_metric_data": get_metric_data,
+    "put_metric_data": put_metric_data,
+    "put_metric_alarm": put_metric_alarm,
+    "get_metric_statistics": get_metric_statistics,
+    "get_metric_data": get_metric_data,
+    "describe_alarms_for_metric": describe_alarms_for_metric,
 }
-"""Operations by the functions of ministack that they replace."""
+"""Operations that replace ministack's; the others are ministack's, with their members checked."""

@@ -36,14 +36,15 @@ def install(name: str, operation: Operation, members: Members) -> None:
     Parameters
     ----------
     name
-        Name of the function in ministack, such as ``_put_metric_data``.
+        Name as in boto3, such as ``put_metric_data``.
     """
 
     def serve(
         params: Mapping[str, Any], data: Request, is_cbor: bool, is_json: bool = False
     ) -> Response:
         title = "".join(word.capitalize() for word in name.split("_"))
-        request = data if is_cbor or is_json else from_query(title, params)
+        shape = _MODEL.operation_model(title).input_shape
+        request = data if is_cbor or is_json else _from_query(params, shape, "") or {}
         try:
             _check(title, request)
             members.check(request, "ValidationError")
@@ -55,7 +56,7 @@ def install(name: str, operation: Operation, members: Members) -> None:
             return found
         return _response(title, answer, is_cbor=is_cbor, is_json=is_json)
 
-    setattr(cloudwatch, name, serve)
+    setattr(cloudwatch, f"_{name}", serve)
 
 
 def _check(operation: str, request: Request) -> None:
@@ -71,28 +72,21 @@ def _check(operation: str, request: Request) -> None:
 def _response(title: str, answer: Request, *, is_cbor: bool, is_json: bool) -> Response:
     found: Response
     if is_cbor:
-        found = cloudwatch._cbor_ok(_timestamps_in_cbor(answer))
+        found = cloudwatch._cbor_ok(_in_cbor(answer, _MODEL.operation_model(title).output_shape))
     elif is_json:
         found = cloudwatch._json_ok(answer)
     else:
-        found = in_xml(title, answer)
+        found = _in_xml(title, answer)
     return found
 
 
-def in_xml(operation: str, answer: Request) -> Response:
-    """Returns a response in the query protocol."""
+def _in_xml(operation: str, answer: Request) -> Response:
     shape = _MODEL.operation_model(operation).output_shape
     content = (
         "" if shape is None else f"<{operation}Result>{_xml_of(answer, shape)}</{operation}Result>"
     )
     response: Response = cloudwatch._xml(200, f"{operation}Response", content)
     return response
-
-
-def from_query(operation: str, params: Mapping[str, Any]) -> Request:
-    """Returns a form-encoded request."""
-    found: Request = _from_query(params, _MODEL.operation_model(operation).input_shape, "") or {}
-    return found
 
 
 def _from_query(params: Mapping[str, Any], shape: Shape, prefix: str) -> Any:
@@ -118,12 +112,18 @@ def _from_query(params: Mapping[str, Any], shape: Shape, prefix: str) -> Any:
     return _NUMBERS.get(shape.type_name, str)(text)
 
 
-def _timestamps_in_cbor(value: Any, name: str = "") -> Any:
-    if isinstance(value, dict):
-        return {key: _timestamps_in_cbor(one, key) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_timestamps_in_cbor(one, name) for one in value]
-    return cloudwatch._cbor_timestamp(value) if name.startswith("Timestamp") else value
+def _in_cbor(value: Any, shape: Shape | None) -> Any:
+    """Returns a value with its timestamps in CBOR's form."""
+    if isinstance(shape, StructureShape):
+        return {
+            name: _in_cbor(one, shape.members.get(name))
+            for name, one in value.items()
+            if one is not None
+        }
+    if isinstance(shape, ListShape):
+        return [_in_cbor(one, shape.member) for one in value]
+    is_time = shape is not None and shape.type_name == "timestamp"
+    return cloudwatch._cbor_timestamp(value) if is_time else value
 
 
 def _xml_of(value: Any, shape: Shape) -> str:

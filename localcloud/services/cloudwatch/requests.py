@@ -61,8 +61,45 @@ MEMBERS: Mapping[str, Members] = {
             (),
         ),
     ),
+    "put_composite_alarm": Members(
+        "AlarmName AlarmRule ActionsEnabled AlarmActions OKActions InsufficientDataActions",
+        "AlarmDescription Tags",
+        dict.fromkeys(
+            ("ActionsSuppressor", "ActionsSuppressorWaitPeriod",
+             "ActionsSuppressorExtensionPeriod"),
+            (),
+        ),
+    ),
+    "describe_alarms": Members(
+        "AlarmNames AlarmNamePrefix AlarmTypes StateValue MaxRecords NextToken",
+        refused=dict.fromkeys(("ChildrenOfAlarmName", "ParentsOfAlarmName", "ActionPrefix"), ()),
+    ),
+    "describe_alarms_for_metric": Members(
+        "MetricName Namespace Statistic ExtendedStatistic Dimensions Period Unit"
+    ),
+    "describe_alarm_history": Members(
+        "AlarmName AlarmTypes HistoryItemType StartDate EndDate MaxRecords NextToken ScanBy",
+        refused={"AlarmContributorId": ()},
+    ),
+    "delete_alarms": Members("AlarmNames"),
+    "enable_alarm_actions": Members("AlarmNames"),
+    "disable_alarm_actions": Members("AlarmNames"),
+    "set_alarm_state": Members("AlarmName StateValue StateReason", "StateReasonData"),
+    # all metrics are on one page, and no other account is linked
+    "list_metrics": Members(
+        "Namespace MetricName Dimensions",
+        refused={"NextToken": (), "RecentlyActive": (), "IncludeLinkedAccounts": (False,),
+                 "OwningAccount": ()},
+    ),
+    "tag_resource": Members("ResourceARN", "Tags"),
+    "untag_resource": Members("ResourceARN TagKeys"),
+    "list_tags_for_resource": Members("ResourceARN"),
+    "put_dashboard": Members("DashboardName", "DashboardBody", {"Tags": ()}),
+    "get_dashboard": Members("DashboardName"),
+    "delete_dashboards": Members("DashboardNames"),
+    "list_dashboards": Members("DashboardNamePrefix", refused={"NextToken": ()}),
 }  # fmt: skip
-"""What the local cloud does with the members of requests to metrics and metric alarms."""
+"""What the local cloud does with the members of requests; other operations do not exist."""
 QUERY_MEMBERS = Members(
     "Id MetricStat Expression Label ReturnData Period", refused={"AccountId": ()}
 )

@@ -212,3 +212,18 @@ def test_an_alarm_is_stored_with_what_it_was_given(changes):
     operations.put_metric_alarm({**ALARM, "DatapointsToAlarm": 1, **changes})
     stored = cloudwatch._alarms["late"]
     assert {**ALARM, "DatapointsToAlarm": 1, **changes}.items() <= stored.items()
+
+
+def test_alarms_of_a_metric_are_those_with_its_dimensions():
+    left = [{"Name": "Lane", "Value": "left"}]
+    operations.put_metric_alarm(ALARM)
+    operations.put_metric_alarm({**ALARM, "AlarmName": "left", "Dimensions": left})
+    request = {"Namespace": "Test", "MetricName": "Errors"}
+
+    def names(**members):
+        found = operations.describe_alarms_for_metric({**request, **members})["MetricAlarms"]
+        return [one["AlarmName"] for one in found]
+
+    assert names() == ["late"]
+    assert names(Dimensions=left) == ["left"]
+    assert names(Dimensions=left, Period=120) == []
