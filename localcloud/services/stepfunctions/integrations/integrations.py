@@ -33,7 +33,7 @@ _PRINCIPAL = "states.amazonaws.com"
 _TASK_FAILED = "States.TaskFailed"
 _INVOKE = Resource("", "lambda", "invoke")
 
-_PATTERNS: Mapping[str, frozenset[str]] = {
+PATTERNS: Mapping[str, frozenset[str]] = {
     "athena:getQueryExecution": frozenset({""}),
     "athena:getQueryResults": frozenset({""}),
     "athena:startQueryExecution": frozenset({"", "sync"}),
@@ -79,11 +79,11 @@ def check(arn: str) -> None:
         if service.operation(resource.action) is None or resource.pattern not in ("", CALLBACK):
             raise ValueError(f"The resource provided {arn} is not recognized.")
         return
-    patterns = _PATTERNS.get(f"{resource.service}:{resource.action}")
+    patterns = PATTERNS.get(f"{resource.service}:{resource.action}")
     if patterns is None or resource.pattern not in patterns:
         raise ValueError(
             f"The resource provided {arn} is not recognized: the local cloud serves "
-            f"{', '.join(_PATTERNS)}, with the patterns that AWS has for them"
+            f"{', '.join(PATTERNS)}, with the patterns that AWS has for them"
         )
 
 
@@ -125,11 +125,12 @@ class Integrations:
 
     def _invoke(self, resource: Resource, arguments: Any, task: Task) -> Any:
         """Invokes a function, and raises the error that it raised."""
+        if "Payload" in _named(arguments):
+            arguments = {**arguments, "Payload": json.dumps(arguments["Payload"], allow_nan=False)}
         result = self._request(resource, arguments, task)
         text = result.get("Payload", "")
-        failure = result.pop("FunctionError", None)
-        if failure is not None:
-            raised = parsed(text.encode())
+        if result.pop("FunctionError", None) is not None:
+            raised = _named(parsed(text.encode()))
             raise StateError(raised.get("errorType", "Lambda.Unknown"), text)
         return {**result, "Payload": parsed(text.encode()) if text else None}
 
@@ -211,6 +212,7 @@ class Integrations:
 
 
 def _named(arguments: Any) -> dict[str, Any]:
+    """Returns the members of an object; none of anything else."""
     return dict(arguments) if isinstance(arguments, dict) else {}
 
 

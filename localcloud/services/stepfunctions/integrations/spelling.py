@@ -16,7 +16,6 @@ _JSON_MEMBERS = frozenset({
     "Input",  # Step Functions
     "Message",  # SNS
     "MessageBody",  # SQS
-    "Payload",  # Lambda
 })  # fmt: skip
 """Members that may hold JSON, which the service receives as text."""
 
