@@ -10,6 +10,7 @@ import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
+from contracts.names import arn
 from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.request_members import Members
 from localcloud.services.iam import roles
@@ -96,8 +97,9 @@ def check(operation: str, request: Request, account: str, region: str) -> None:
             check_destination(request[name])
     for destination in _destinations(request):
         if "RoleARN" in destination:
-            stream = f"arn:aws:firehose:{region}:{account}:deliverystream/{request[_STREAM]}"
-            check_role(destination["RoleARN"], region, stream)
+            stream = f"deliverystream/{request[_STREAM]}"
+            source = arn("firehose", stream, region=region, account_id=account)
+            check_role(destination["RoleARN"], region, source)
 
 
 def _destinations(request: Request) -> list[Request]:
@@ -140,7 +142,7 @@ def check_destination(config: Request, *, is_new: bool = False) -> None:
     zone = config.get("CustomTimeZone")
     if zone and zone not in zoneinfo.available_timezones():
         raise _invalid(f"expected a time zone of the IANA database as CustomTimeZone; got {zone}")
-    if is_new and not config.get("BucketARN", "").startswith("arn:aws:s3:::"):
+    if is_new and not config.get("BucketARN", "").startswith(arn("s3", "")):
         raise _invalid(f"expected the ARN of a bucket as BucketARN; got {config.get('BucketARN')}")
 
 

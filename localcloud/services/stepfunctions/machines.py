@@ -11,6 +11,7 @@ from typing import Any
 
 from ministack.services import cloudwatch_logs, stepfunctions
 
+from contracts.names import arn as arn_of
 from localcloud.cloud.aws_api import AwsError
 from localcloud.services.iam import roles
 from localcloud.services.stepfunctions.definitions.check import diagnostics
@@ -25,7 +26,7 @@ from localcloud.services.stepfunctions.requests import (
 
 _PRINCIPAL = "states.amazonaws.com"
 _OFF = {"level": "OFF", "includeExecutionData": False}
-_LOG_GROUP = re.compile(r"arn:aws[\w-]*:logs:[^:]+:\d{12}:log-group:([^:]+):\*")
+_LOG_GROUP = re.compile(r"arn:[^:]+:logs:[^:]+:\d{12}:log-group:([^:]+):\*")
 _MOST_TAGS = 50
 _MOST_DIAGNOSTICS = 100
 
@@ -53,7 +54,12 @@ class Machines:
         _check_version_description(request)
         _check_definition(request["definition"])
         _check_logging(request.get("loggingConfiguration"))
-        arn = f"arn:aws:states:{self._region}:{self._account_id}:stateMachine:{request['name']}"
+        arn = arn_of(
+            "states",
+            f"stateMachine:{request['name']}",
+            region=self._region,
+            account_id=self._account_id,
+        )
         self._check_role(request["roleArn"], arn)
         _check_tags(request.get("tags", []))
         existing = stepfunctions._state_machines.get(arn)

@@ -19,7 +19,7 @@ _FORBIDDEN = re.compile(
     r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f\ufffe\uffff\ud800-\udfff]|\U0010ffff"
 )
 _PAGE = 1000
-_ARN = re.compile(r"arn:aws[\w-]*:states:[^:]+:\d{12}:\w+:.+")
+_ARN = re.compile(r"arn:[^:]+:states:[^:]+:\d{12}:\w+:.+")
 
 
 def check_name(name: str) -> None:

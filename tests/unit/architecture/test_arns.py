@@ -14,7 +14,6 @@ HOME = "contracts/names/"
 FOREIGN = {
     "infra/modules/machines/states_language.py": "Step Functions' integrations",
     "localcloud/services/eventbridge/events.py": "recognises state machines among targets",
-    "localcloud/services/stepfunctions/integrations.py": "recognises integrations",
 }
 """Files that hold the beginning of an ARN, and why."""
 

@@ -33,8 +33,8 @@ from localcloud.services.stepfunctions.engine.scope import (
 State = dict[str, Any]
 FUNCTION = "function"
 CALLBACK = "waitForTaskToken"
-_OPTIMISED = re.compile(r"arn:aws:states:::((?:aws-sdk:)?[a-z0-9-]+):(\w+)(?:\.(.+))?")
-_FUNCTION = re.compile(r"arn:aws:lambda:[^:]+:\d{12}:function:[^:]+(:[^:]+)?")
+_OPTIMISED = re.compile(r"arn:[^:]+:states:::((?:aws-sdk:)?[a-z0-9-]+):(\w+)(?:\.(.+))?")
+_FUNCTION = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:[^:]+(:[^:]+)?")
 
 
 @dataclass(frozen=True)

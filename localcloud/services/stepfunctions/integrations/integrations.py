@@ -117,7 +117,9 @@ class Integrations:
             return self._invoke(resource, task.arguments, task)
         result = self._request(resource, task.arguments, task)
         if resource.service == "events" and result["FailedEntryCount"]:
-            raise StateError("EventBridge.FailedEntry", json.dumps(result["Entries"]))
+            raise StateError(
+                "EventBridge.FailedEntry", json.dumps(result["Entries"], allow_nan=False)
+            )
         if not resource.pattern.startswith("sync"):
             return result
         task.submitted(result)
@@ -150,11 +152,9 @@ class Integrations:
             answer.pop("ResponseMetadata", None)
             return spelling.response(answer, operation.output_shape, is_sdk=is_sdk)
         except (ParamValidationError, TypeError) as error:
-            raise StateError(
-                RUNTIME,
-                f"The Parameters '{json.dumps(arguments)}' could not be used to start the Task: "
-                f"[{error}]",
-            ) from error
+            given = json.dumps(arguments, allow_nan=False)
+            message = f"The Parameters '{given}' could not be used to start the Task: [{error}]"
+            raise StateError(RUNTIME, message) from error
         except ClientError as error:
             raise StateError(*service.error(error, is_sdk=is_sdk)) from error
         except BotoCoreError as error:
