@@ -67,7 +67,7 @@ class Executions:
             if ":" in request["stateMachineArn"].partition(":stateMachine:")[2]:
                 execution |= _qualifier(request["stateMachineArn"], version)
             stepfunctions._executions[arn] = execution
-            self._start(execution)
+        self._start(execution)  # not under the lock: the event of the start may start executions
         return _started(execution)
 
     def stop_execution(self, request: Request) -> Record:
@@ -103,7 +103,7 @@ class Executions:
             )
             details = {"redriveCount": execution["redriveCount"]}
             after = add_event(execution, "ExecutionRedriven", len(execution["events"]), details)
-            self._start(execution, after)
+        self._start(execution, after)
         return {"redriveDate": _timestamp(execution["redriveDate"])}
 
     def describe_execution(self, request: Request) -> Record:
@@ -228,14 +228,15 @@ class Executions:
                 runs.finish(execution, "FAILED", len(events), error)
 
     def _start(self, execution: Record, after: int = 0) -> None:
-        arn = execution["executionArn"]
-        self._runs = {
-            one: run
-            for one, run in self._runs.items()
-            if stepfunctions._executions.get(one, {}).get("status") == RUNNING
-        }
-        self._runs[arn] = Run(execution, self._services, after)
-        self._runs[arn].start()
+        run = Run(execution, self._services, after)
+        with self._lock:
+            self._runs = {
+                arn: one
+                for arn, one in self._runs.items()
+                if stepfunctions._executions.get(arn, {}).get("status") == RUNNING
+            }
+            self._runs[execution["executionArn"]] = run
+        run.start()
 
 
 def resolved(arn: str) -> tuple[Record, Record]:

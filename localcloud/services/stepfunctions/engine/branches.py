@@ -131,6 +131,8 @@ class Branches:
         with self._lock:
             if self.failure is None:
                 self.failure = error
+                self.scope.event = max(self.scope.event, error.event)
+                self.group.event = error.event
                 self.group.ended.set()
 
 
@@ -171,6 +173,9 @@ def _iteration(
             result = run_states(processor(state), selected, inner)
         except StateError:
             inner.record("MapIterationFailed", details, advances=False)
+            raise
+        except Stopped:
+            inner.abort("MapIterationAborted", details)
             raise
         inner.record("MapIterationSucceeded", details, advances=False)
         return result, inner.event

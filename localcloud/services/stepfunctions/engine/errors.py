@@ -19,12 +19,18 @@ class StateError(Exception):
         Name, such as ``States.TaskFailed``.
     cause
         Cause; None where Step Functions gives none, as at a timeout.
+
+    Attributes
+    ----------
+    event
+        Number of the last event of the branch that failed.
     """
 
     def __init__(self, error: str, cause: str | None = None) -> None:
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
+        self.event = 0
 
     @property
     def output(self) -> dict[str, str]:

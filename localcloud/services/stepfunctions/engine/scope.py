@@ -40,14 +40,25 @@ class Services(Protocol):
 
 @dataclass
 class Group:
-    """Branches that end together: an execution, or one attempt of a Parallel or Map state."""
+    """Branches that end together: an execution, or one attempt of a Parallel or Map state.
+
+    Parameters
+    ----------
+    event
+        Number of the event that ended it.
+    """
 
     around: Group | None = None
     ended: threading.Event = field(default_factory=threading.Event)
+    event: int = 0
 
     @property
     def is_over(self) -> bool:
         return self.ended.is_set() or (self.around is not None and self.around.is_over)
+
+    @property
+    def is_execution_over(self) -> bool:
+        return self.ended.is_set() if self.around is None else self.around.is_execution_over
 
 
 @dataclass
@@ -106,6 +117,18 @@ class Scope:
         if advances:
             self.event = number
         return number
+
+    def abort(self, kind: str, details: Record | None = None) -> None:
+        """Adds the event of a state that ends because another branch has failed.
+
+        An execution that ends as a whole has no such events.
+        """
+        if self.group.is_execution_over:
+            return
+        group = self.group
+        while not group.ended.is_set() and group.around is not None:
+            group = group.around
+        add_event(self.execution, kind, group.event, details)
 
     def sleep(self, seconds: float) -> None:
         """Waits, or raises Stopped as soon as the branch is ended from outside."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from localcloud.services.stepfunctions import expressions
 from localcloud.services.stepfunctions.engine import branches, choices, data, retries, tasks
-from localcloud.services.stepfunctions.engine.errors import RUNTIME, StateError
+from localcloud.services.stepfunctions.engine.errors import RUNTIME, StateError, Stopped
 from localcloud.services.stepfunctions.engine.scope import (
     Scope,
     as_text,
@@ -21,6 +21,7 @@ from localcloud.services.stepfunctions.engine.scope import (
 )
 
 State = dict[str, Any]
+_ABORTED = ("Task", "Wait", "Parallel", "Map")  # other states take no time
 Entered = Callable[[str, Any, Scope], None]
 
 
@@ -67,6 +68,11 @@ def _step(name: str, state: State, given: Any, scope: Scope) -> tuple[Any, str |
     except StateError as error:
         if kind not in ("Task", "Parallel", "Map"):
             retries.record_failed_evaluation(error, scope)
+        error.event = scope.event
+        raise
+    except Stopped:
+        if kind in _ABORTED:
+            scope.abort(f"{kind}StateAborted")
         raise
     assigned = {
         variable: as_text(value)

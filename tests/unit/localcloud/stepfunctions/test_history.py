@@ -86,7 +86,12 @@ def test_branches_follow_the_start_of_their_state_and_fail_it_together():
     assert (3, 2, "ParallelStateStarted") in order
     entered = {kind: before for _, before, kind in order if kind.endswith("StateEntered")}
     assert entered == {"ParallelStateEntered": 0, "WaitStateEntered": 3, "FailStateEntered": 3}
-    assert [kind for _, _, kind in order[-2:]] == ["ParallelStateFailed", "ExecutionFailed"]
+    (failed,) = [number for number, _, kind in order if kind == "FailStateEntered"]
+    assert [(before, kind) for _, before, kind in order[-3:]] == [
+        (failed, "WaitStateAborted"),
+        (failed, "ParallelStateFailed"),
+        (failed, "ExecutionFailed"),
+    ]
 
 
 def test_a_failed_call_shows_its_error_and_what_was_caught():
