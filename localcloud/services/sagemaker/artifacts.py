@@ -55,8 +55,13 @@ def download(role: Role, source: Mapping[str, Any], target: Path) -> int:
         raise ArtifactError(f"{error} ({source['S3Uri']}, as {role.arn})") from error
 
 
-def upload(role: Role, folder: Path, uri: str) -> int:
+def upload(role: Role, folder: Path, uri: str, key: str | None = None) -> int:
     """Uploads all files of a folder below an S3 URI and returns their number.
+
+    Parameters
+    ----------
+    key
+        KMS key that encrypts the objects; None means the bucket's default.
 
     Raises
     ------
@@ -64,11 +69,13 @@ def upload(role: Role, folder: Path, uri: str) -> int:
         If the role cannot write.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    upload_files(role, folder, files, uri)
+    upload_files(role, folder, files, uri, key)
     return len(files)
 
 
-def upload_files(role: Role, folder: Path, files: Sequence[Path], uri: str) -> None:
+def upload_files(
+    role: Role, folder: Path, files: Sequence[Path], uri: str, key: str | None = None
+) -> None:
     """Uploads some files of a folder below an S3 URI; raises as `upload`."""
     if not files:
         return
@@ -76,10 +83,14 @@ def upload_files(role: Role, folder: Path, files: Sequence[Path], uri: str) -> N
     s3 = role.client("s3")
     try:
         for path in files:
-            key = PurePosixPath(prefix) / path.relative_to(folder).as_posix()
-            s3.upload_file(str(path), bucket, str(key))
+            name = PurePosixPath(prefix) / path.relative_to(folder).as_posix()
+            s3.upload_file(str(path), bucket, str(name), ExtraArgs=_encryption(key))
     except Exception as error:  # boto3's S3UploadFailedError is not a botocore error
         raise ArtifactError(f"{error} ({uri}, as {role.arn})") from error
+
+
+def _encryption(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
 
 
 def download_if_any(role: Role, uri: str, target: Path) -> None:
@@ -155,16 +166,17 @@ def _download(s3: Any, bucket: str, key: str, relative: PurePosixPath, target: P
     return 1
 
 
-def upload_archive(role: Role, folder: Path, uri: str) -> None:
-    """Packs a folder's content into a ``.tar.gz`` archive and uploads it to an S3 URI."""
-    bucket, key = split(uri)
+def upload_archive(role: Role, folder: Path, uri: str, key: str | None = None) -> None:
+    """Packs a folder's content into a ``.tar.gz`` archive and uploads it as `upload` does."""
+    bucket, name = split(uri)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        archive = Path(scratch) / PurePosixPath(key).name
+        archive = Path(scratch) / PurePosixPath(name).name
         with tarfile.open(archive, "w:gz", compresslevel=6) as tar:
             for path in sorted(folder.iterdir()):
                 tar.add(path, arcname=path.name)
         try:
-            role.client("s3").upload_file(str(archive), bucket, key)
+            extra = _encryption(key)
+            role.client("s3").upload_file(str(archive), bucket, name, ExtraArgs=extra)
         except Exception as error:  # boto3's S3UploadFailedError is not a botocore error
             raise ArtifactError(f"{error} ({uri}, as {role.arn})") from error
 

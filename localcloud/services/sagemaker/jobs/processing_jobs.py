@@ -138,8 +138,10 @@ class ProcessingRun(JobRun):
         return self.run_script(image.script("process"), environment, localised)
 
     def _upload(self, job: Record) -> None:
+        key = job.get("ProcessingOutputConfig", {}).get("KmsKeyId")
         for output in _outputs(job):
-            artifacts.upload(self.role, self._local_path(output["LocalPath"]), output["S3Uri"])
+            folder = self._local_path(output["LocalPath"])
+            artifacts.upload(self.role, folder, output["S3Uri"], key)
 
     def _local_path(self, path: str) -> Path:
         try:

@@ -135,16 +135,16 @@ class TrainingRun(JobRun):
                 "the model archive is empty"
             )
         further = self.tree.output / "data"
-        folder = output_folder(job)
+        folder, key = output_folder(job), job["OutputDataConfig"].get("KmsKeyId")
         try:
             if is_compressed(job):
-                artifacts.upload_archive(self.role, self.tree.model, target)
+                artifacts.upload_archive(self.role, self.tree.model, target, key)
             else:
-                artifacts.upload(self.role, self.tree.model, target)
+                artifacts.upload(self.role, self.tree.model, target, key)
             if any(further.iterdir()) and is_compressed(job):
-                artifacts.upload_archive(self.role, further, f"{folder}/output.tar.gz")
+                artifacts.upload_archive(self.role, further, f"{folder}/output.tar.gz", key)
             elif any(further.iterdir()):
-                artifacts.upload(self.role, further, f"{folder}/data/")
+                artifacts.upload(self.role, further, f"{folder}/data/", key)
         except artifacts.ArtifactError as error:
             raise artifacts.ArtifactError(f"Artifact upload failed: {error}") from error
 

@@ -104,7 +104,8 @@ class TransformRun(JobRun):
             return "Failed", ABANDONED
         if self.stopping.is_set():
             return "Stopped", None
-        artifacts.upload(self.role, target, job["TransformOutput"]["S3OutputPath"])
+        output = job["TransformOutput"]
+        artifacts.upload(self.role, target, output["S3OutputPath"], output.get("KmsKeyId"))
         return "Completed", None
 
     def _transform(self, job: Record, port: int, source: Path, target: Path) -> None:

@@ -43,6 +43,7 @@ def start(studio: Studio, name: str, *arguments: str, **changes: Any) -> None:
         "AppSpecification": application,
         "ProcessingInputs": [s3_input("data", "data/train/", "/opt/ml/processing/input/data")],
         "ProcessingOutputConfig": {
+            "KmsKeyId": "alias/reports",
             "Outputs": [
                 {
                     "OutputName": "report",
@@ -52,7 +53,7 @@ def start(studio: Studio, name: str, *arguments: str, **changes: Any) -> None:
                         "S3UploadMode": "EndOfJob",
                     },
                 }
-            ]
+            ],
         },
         "ProcessingResources": {
             "ClusterConfig": {
@@ -110,6 +111,7 @@ def transformed(studio: Studio, name: str, key: str, **changes: Any) -> dict[str
             "S3OutputPath": f"s3://{BUCKET}/transformed/{name}",
             "AssembleWith": "Line",
             "Accept": "application/jsonlines",
+            "KmsKeyId": "alias/answers",
         },
         "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
         **changes,
@@ -133,6 +135,8 @@ def test_script_of_the_image_reads_inputs_and_writes_outputs(studio: Studio) -> 
     assert job["ProcessingEndTime"] >= job["ProcessingStartTime"] >= job["CreationTime"]
     report = json.loads(body(studio, "processed/counts/report.json"))
     assert report == {"files": ["data/a.json", "data/deep/b.json"], "arguments": [], "limit": "3"}
+    head = studio.s3.head_object(Bucket=BUCKET, Key="processed/counts/report.json")
+    assert head["SSEKMSKeyId"] == "alias/reports"
     (line,) = studio.log_lines("/aws/sagemaker/ProcessingJobs", "counts")
     assert line == "tiny: processing with []"
 
@@ -230,6 +234,8 @@ def test_entrypoint_is_any_command_and_its_exit_code_decides(studio: Studio) -> 
 def test_every_line_of_every_object_gets_a_response(studio: Studio) -> None:
     job = transformed(studio, "lines", "batch/plain/", MaxConcurrentTransforms=2)
     assert job["TransformJobStatus"] == "Completed"
+    head = studio.s3.head_object(Bucket=BUCKET, Key="transformed/lines/a.jsonl.out")
+    assert head["SSEKMSKeyId"] == "alias/answers"
     lines = body(studio, "transformed/lines/a.jsonl.out").splitlines()
     assert len(lines) == 5
     answers = [json.loads(line) for line in lines]

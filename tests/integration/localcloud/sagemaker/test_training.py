@@ -327,7 +327,11 @@ def shell(script: str, *arguments: str) -> dict[str, object]:
 
 def test_entrypoint_runs_instead_of_the_images_program(studio: Studio) -> None:
     script = "cat /opt/ml/input/data/train/a.json > /opt/ml/model/seen; echo $0 $TRAINING_JOB_NAME"
-    output = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
+    output = {
+        "S3OutputPath": f"s3://{BUCKET}/models",
+        "CompressionType": "NONE",
+        "KmsKeyId": "alias/models",
+    }
     job = studio.trained(
         "entrypoint", AlgorithmSpecification=shell(script, "said"), OutputDataConfig=output
     )
@@ -336,7 +340,9 @@ def test_entrypoint_runs_instead_of_the_images_program(studio: Studio) -> None:
     uri = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert uri == f"s3://{BUCKET}/models/entrypoint/output/model/"
     key = "models/entrypoint/output/model/seen"
-    assert studio.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b'{"a": 1}'
+    written = studio.s3.get_object(Bucket=BUCKET, Key=key)
+    assert written["Body"].read() == b'{"a": 1}'
+    assert written["SSEKMSKeyId"] == "alias/models"
     # the model can be deployed from there
     source = {"S3Uri": uri, "S3DataType": "S3Prefix", "CompressionType": "None"}
     container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}}
