@@ -16,6 +16,7 @@ from localcloud.cloud.store import Record
 from localcloud.services.sagemaker import artifacts, images
 from localcloud.services.sagemaker.account import Role
 from localcloud.services.sagemaker.endpoints.instance import Instance, InstanceError, Serving
+from localcloud.services.sagemaker.jobs.batch_settings import batch_environment, completed
 from localcloud.services.sagemaker.jobs.job_run import ABANDONED, JobRun, Outcome
 from localcloud.services.sagemaker.parts import Parts
 
@@ -71,7 +72,7 @@ class TransformRun(JobRun):
         artifacts.download(self.role, job["TransformInput"]["DataSource"]["S3DataSource"], source)
         environment = {
             **container.get("Environment", {}),
-            "SAGEMAKER_BATCH": "true",
+            **batch_environment(job),
             **job.get("Environment", {}),
         }
         instance = Instance(
@@ -91,7 +92,7 @@ class TransformRun(JobRun):
         instance.start()
         try:
             instance.await_healthy(self.stopping)
-            self._transform(job, instance.port, source, target)
+            self._transform(_with_settings(job, instance.port), instance.port, source, target)
         except InstanceError as error:
             if not self.stopping.is_set():
                 return "Failed", f"AlgorithmError: {error}"
@@ -111,7 +112,7 @@ class TransformRun(JobRun):
     def _transform(self, job: Record, port: int, source: Path, target: Path) -> None:
         """Writes the model's output for each file of ``source`` to the same path in ``target``."""
         assembled = job["TransformOutput"].get("AssembleWith", "None") == "Line"
-        with ThreadPoolExecutor(max(1, job.get("MaxConcurrentTransforms", 1))) as pool:
+        with ThreadPoolExecutor(job.get("MaxConcurrentTransforms", 1)) as pool:
             for path in sorted(path for path in source.rglob("*") if path.is_file()):
                 payloads = payloads_of(job, path, str(path.relative_to(source)))
                 answers = pool.map(lambda payload: self._invoke(job, port, payload), payloads)
@@ -142,6 +143,13 @@ class TransformRun(JobRun):
             if status < 500:
                 break
         raise TransformError(f"{payload.place}: the model refused this part: {problem}")
+
+
+def _with_settings(job: Record, port: int) -> Record:
+    try:
+        return completed(job, port)
+    except (OSError, http.client.HTTPException, ValueError, LookupError) as error:
+        raise TransformError(f"/execution-parameters of the container: {error}") from error
 
 
 def _post(job: Record, port: int, payload: bytes) -> tuple[int, bytes]:

@@ -80,7 +80,11 @@ class TuningRun(JobRun):
         return "Completed", None
 
     def _train(self, job: Record, trial: optuna.trial.Trial) -> str:
-        """Starts a training job with the trial's values and returns its name."""
+        """Starts a training job with the trial's values and returns its name.
+
+        It has the tuning job's tags:
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
+        """
         definition = job["TrainingJobDefinition"]
         name = f"{self.name}-{trial.number + 1:03d}-{secrets.token_hex(4)}"
         values = {name: str(value) for name, value in trial.params.items()}
@@ -91,6 +95,9 @@ class TuningRun(JobRun):
                 if key not in ("DefinitionName", "StaticHyperParameters")
             },
             "TrainingJobName": name,
+            "Tags": self.parts.tags.list_tags({"ResourceArn": job["HyperParameterTuningJobArn"]})[
+                "Tags"
+            ],
             "HyperParameters": {**definition.get("StaticHyperParameters", {}), **values},
         }
         tuned = {

@@ -50,6 +50,7 @@ def start(studio: Studio, name: str, jobs: int = 4, **changes: Any) -> None:
         HyperParameterTuningJobName=name,
         HyperParameterTuningJobConfig=configuration,
         TrainingJobDefinition=definition,
+        Tags=[{"Key": "search", "Value": name}],
     )
 
 
@@ -78,6 +79,9 @@ def test_the_best_of_all_trials_is_reported(studio: Studio) -> None:
     assert found["HyperParameterTuningJobStatus"] == "Completed"
     assert found["TrainingJobStatusCounters"]["Completed"] == 6
     assert found["ObjectiveStatusCounters"] == {"Succeeded": 6, "Pending": 0, "Failed": 0}
+    trial = trained(studio, "search")[0]["TrainingJobArn"]
+    tags = studio.sagemaker.list_tags(ResourceArn=trial)["Tags"]
+    assert tags == [{"Key": "search", "Value": "search"}]
     jobs = trained(studio, "search", SortBy="FinalObjectiveMetricValue", SortOrder="Ascending")
     values = [one["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for one in jobs]
     assert values == sorted(values)

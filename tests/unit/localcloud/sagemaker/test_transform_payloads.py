@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud.cloud.aws_api import AwsError
+from localcloud.services.sagemaker.jobs.batch_settings import batch_environment, completed
 from localcloud.services.sagemaker.jobs.transform_run import TransformError, payloads_of
 from tests.support.models.sagemaker_service import Service
 
@@ -104,3 +109,60 @@ def test_batches_that_aws_documents_as_invalid_are_refused(
     }
     with pytest.raises(AwsError, match=reason):
         service.call("CreateTransformJob", request)
+
+
+# --- settings that the container is told or asked for ---
+
+
+@contextmanager
+def container(status: int, answer: bytes) -> Iterator[int]:
+    """A model server that answers every GET; yields its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/execution-parameters"
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+PARAMETERS = (
+    b'{"MaxConcurrentTransforms": 8, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 2}'
+)
+
+
+def test_container_decides_what_the_request_leaves_open() -> None:
+    with container(200, PARAMETERS) as port:
+        assert completed({"MaxConcurrentTransforms": 0, "MaxPayloadInMB": 5}, port) == {
+            "MaxConcurrentTransforms": 8,
+            "BatchStrategy": "SingleRecord",
+            "MaxPayloadInMB": 5,
+        }
+
+
+@pytest.mark.parametrize(("status", "answer"), [(404, b"not here"), (200, b"")])
+def test_container_without_execution_parameters_leaves_the_defaults(
+    status: int, answer: bytes
+) -> None:
+    with container(status, answer) as port:
+        assert completed({"MaxConcurrentTransforms": 0}, port) == {}
+
+
+def test_container_is_told_the_settings_of_the_request() -> None:
+    assert batch_environment({"BatchStrategy": "MultiRecord", "MaxPayloadInMB": 1}) == {
+        "SAGEMAKER_BATCH": "true",
+        "SAGEMAKER_BATCH_STRATEGY": "MULTI_RECORD",
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "1",
+    }
