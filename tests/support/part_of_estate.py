@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,10 +33,11 @@ def apply(names: Names, home: Path, parts: tuple[str, ...], stack: str = "pipeli
 
 def apply_stacks(names: Names, home: Path, stacks: Mapping[str, tuple[str, ...]]) -> None:
     """Applies parts of several stacks together as if they were one, which is faster."""
-    synthesise([names.environment], names, home, "local")
+    environment = home / names.environment
+    shutil.copytree(_synthesised(names) / names.environment, environment)
     resources: dict[str, dict[str, Any]] = {}
     for stack, parts in stacks.items():
-        folder = home / names.environment / stack
+        folder = environment / stack
         path = folder / "cdk.tf.json"
         document = json.loads(path.read_text())
         for kind, declared in document["resource"].items():
@@ -44,8 +49,8 @@ def apply_stacks(names: Names, home: Path, stacks: Mapping[str, tuple[str, ...]]
     path.write_text(json.dumps(document))
     terraform = terraform_for(home)
     terraform.init(folder, home / "data")
-    terraform.plan(folder, home / "data", lambda _: None)
-    terraform.apply(folder, home / "data", lambda _: None)
+    # Without a saved plan, because each of Terraform's commands takes seconds to load the provider.
+    terraform._run(folder, home / "data", lambda _: None, "apply", "-auto-approve")
 
 
 def _order(resources: dict[str, dict[str, Any]]) -> None:
@@ -55,3 +60,12 @@ def _order(resources: dict[str, dict[str, Any]]) -> None:
     ]
     for machine in resources.get("aws_sfn_state_machine", {}).values():
         machine["depends_on"] = [*machine.get("depends_on", ()), *groups]
+
+
+@functools.cache
+def _synthesised(names: Names) -> Path:
+    """Returns a folder with the Terraform of an environment, made once per process."""
+    folder = Path(tempfile.mkdtemp(prefix="synthesis-"))
+    atexit.register(shutil.rmtree, folder)
+    synthesise([names.environment], names, folder, "local")
+    return folder

@@ -1,7 +1,7 @@
 """Processes windows of a lake in a folder, one after the other, in a process that can be killed.
 
-Usage: ``python lake_runner.py FOLDER START/END…``. It prints ``ready`` before the first window, and
-the counts of each run.
+Usage: ``python lake_runner.py FOLDER START/END…``. It prints ``ready``, waits for a line before the
+first window, and prints the counts of each run.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def main(folder: str, windows: list[str]) -> None:
     """Run the job over each window."""
     session = spark()
     print("ready", flush=True)
+    sys.stdin.readline()
     for window in windows:
         start, end = map(datetime.fromisoformat, window.split("/"))
         places: dict[str, Any] = {name: f"file://{folder}/{name}/" for name in PLACES}
