@@ -30,7 +30,7 @@ def test_every_verb_that_a_workflow_calls_is_in_the_makefile():
         for verb in re.findall(r"\bmake ([a-z0-9-]+)", step.get("run", ""))
     }
     called |= set(re.findall(r"^(?:timed|exec make) ([a-z0-9-]+)", _ci_run(), re.MULTILINE))
-    assert called >= {"setup", "lint", "test", "plan", "apply", "drift"}
+    assert called >= {"setup", "lint", "test", "plan", "apply", "drift", "smoke"}
     assert called <= verbs, f"the Makefile lacks {called - verbs}"
 
 
@@ -47,6 +47,18 @@ def test_no_step_that_changes_an_estate_runs_without_its_protected_environment()
             if any("make apply" in step.get("run", "") for step in job.get("steps", [])):
                 assert (path.name, name) == ("release.yml", "apply")
                 assert job["environment"] == "${{ inputs.environment }}"
+
+
+def test_a_release_ends_with_a_smoke_test_whose_report_is_kept_also_after_a_failure():
+    release = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    job = release["jobs"]["apply"]["steps"]
+    runs = [step.get("run", "") for step in job]
+    smoke = next(at for at, run in enumerate(runs) if run.startswith("make smoke"))
+
+    assert runs.index("make images") < smoke
+    assert "role-to-assume" in job[smoke - 1]["with"]  # apply may take as long as credentials last
+    assert job[smoke + 1]["if"] == "${{ !cancelled() && steps.smoke.outcome != 'skipped' }}"
+    assert smoke + 2 == len(job)
 
 
 def test_a_plan_with_a_read_only_role_takes_no_lock():
