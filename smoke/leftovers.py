@@ -19,7 +19,7 @@ from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, endpoint_log_gro
 from smoke.errors import HopError
 from smoke.hops.devices import forget_status
 from smoke.hops.hop import pause_of, until
-from smoke.place import Place, device_prefix, model_prefix
+from smoke.place import Place, device_prefix
 
 LIMIT = 1800.0
 """Seconds for AWS to end a job or to delete an endpoint."""
@@ -53,7 +53,7 @@ def remove(place: Place) -> tuple[Counter[str], list[str]]:
 
 def _named(place: Place, listing: str, collection: str, member: str, **more: str) -> list[str]:
     """Returns the names in a listing of SageMaker that begin as those of smoke tests."""
-    prefix = model_prefix(place.names)
+    prefix = place.names.smoke_prefix
     pages = place.client("sagemaker").get_paginator(listing).paginate(NameContains=prefix, **more)
     names = [str(item[member]) for page in pages for item in page[collection]]
     return [name for name in names if name.startswith(prefix)]
@@ -231,7 +231,7 @@ def _objects(place: Place) -> Iterator[str]:
 
 
 def _log_groups(place: Place) -> Iterator[str]:
-    logs, prefix = place.client("logs"), endpoint_log_group(model_prefix(place.names))
+    logs, prefix = place.client("logs"), endpoint_log_group(place.names.smoke_prefix)
     for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
         logs.delete_log_group(logGroupName=group["logGroupName"])
         yield group["logGroupName"]

@@ -38,11 +38,6 @@ def device_prefix(environment: str) -> str:
     return f"{SMOKE_DEVICES}{environment}-"
 
 
-def model_prefix(names: Names) -> str:
-    """Returns the start of the names of jobs, models and endpoints of smoke tests."""
-    return names.part("smoke-")
-
-
 @dataclass(frozen=True)
 class Place:
     """An environment, and one run of the smoke test in it.
@@ -104,7 +99,7 @@ class Place:
     @property
     def model(self) -> str:
         """Name of the training job, the model, the endpoint and its configuration."""
-        return f"{model_prefix(self.names)}{self.run}"
+        return f"{self.names.smoke_prefix}{self.run}"
 
     @property
     def tags(self) -> dict[str, str]:
@@ -167,11 +162,11 @@ class Place:
         return done.stdout
 
 
-KEPT = ("MQTT_HOST", "MQTT_PORT", "MQTT_CA_FILE", "UNTHROTTLED", "TERRAFORM", "TERRAFORM_MIRROR")
+_KEPT = ("MQTT_HOST", "MQTT_PORT", "MQTT_CA_FILE", "UNTHROTTLED", "TERRAFORM", "TERRAFORM_MIRROR")
 """Variables of the local cloud, which the verbs of devices read too."""
 
 
 def _is_option(name: str) -> bool:
     """Returns whether a variable is an option of this verb, which other verbs would read too."""
     word = name.removeprefix("LAKECAST_")
-    return name.startswith("LAKECAST_") and word not in KEPT
+    return name.startswith("LAKECAST_") and word not in _KEPT

@@ -262,6 +262,11 @@ class Names:
         """State machine that forecasts every series and checks for drift."""
         return self.part("nightly-forecasts")
 
+    @property
+    def smoke_prefix(self) -> str:
+        """Start of the names of a smoke test's jobs, models and endpoints."""
+        return self.part("smoke-")
+
     def repository(self, container: str) -> str:
         """Returns the image repository of one of our own containers."""
         return self.part(container)

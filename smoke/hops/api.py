@@ -31,15 +31,18 @@ def _api(place: Place) -> Found:
     names = place.names
     device = place.devices[0]
     history = recent_history(place, device)
-    place.client("s3").put_object(
-        Bucket=names.bucket(RECENT.purpose),
-        Key=f"{RECENT.prefix}{recent_key(device)}",
-        Body=history.to_json().encode(),
-        ContentType="application/json",
-    )
     pollutant = next(one for one in POLLUTANTS if one in history.cat)
+    s3 = place.client("s3")
+    where = {
+        "Bucket": names.bucket(RECENT.purpose),
+        "Key": f"{RECENT.prefix}{recent_key(device)}",
+    }
+    s3.put_object(**where, Body=history.to_json().encode(), ContentType="application/json")
     began = time.monotonic()
-    done = place.verb("models", "forecast", "--device", device, "--pollutant", pollutant)
+    try:
+        done = place.verb("models", "forecast", "--device", device, "--pollutant", pollutant)
+    finally:  # at once, because the API lists it among the devices
+        s3.delete_object(**where)
     seconds = time.monotonic() - began
     usages = [Usage("apigateway.request", 1)]
     if done.returncode == 0:

@@ -12,7 +12,7 @@ from container_runtime.errors import DataError
 from evaluation_container.nightly import forecasts
 
 from contracts.lake.tables import FORECASTS
-from contracts.messages.telemetry import POLLUTANTS
+from contracts.messages.telemetry import POLLUTANTS, SMOKE_DEVICES
 from contracts.models.forecast_input import HORIZON, QUANTILES, CategoryIndex, RecentHistory
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -70,6 +70,16 @@ def folders(tmp_path: Path) -> Folders:
 
 def answer(value: float) -> dict[str, object]:
     return {"mean": [value] * HORIZON, "quantiles": {q: [value] * HORIZON for q in QUANTILES}}
+
+
+def test_devices_of_smoke_tests_have_no_forecast(folders: Folders) -> None:
+    row: list[float | None] = [5.0] * 48
+    folders.add(history("a", ozone=row), history(f"{SMOKE_DEVICES}dev-1-a", ozone=row))
+
+    summary, lines, _ = folders.instances()
+
+    assert len(lines) == 1
+    assert summary["unknown_devices"] == 0
 
 
 def test_the_origin_is_the_hour_after_the_last_value_of_any_device(folders: Folders) -> None:

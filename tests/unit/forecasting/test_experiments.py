@@ -61,6 +61,7 @@ class Aws:
             "list_training_jobs": {
                 "TrainingJobSummaries": [
                     {"TrainingJobName": f"copy-of-{JOB['TrainingJobName']}"},
+                    {"TrainingJobName": f"{NAMES.smoke_prefix}1"},
                     {"TrainingJobName": JOB["TrainingJobName"]},
                 ]
             },

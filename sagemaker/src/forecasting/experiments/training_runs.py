@@ -232,15 +232,19 @@ def _final_metrics(job: Mapping[str, Any], logged: Iterable[Measurement]) -> lis
 def _listed(
     sagemaker: Any, operation: str, word: str, names: Names, done: Iterable[str]
 ) -> list[str]:
-    """Return the names of the environment's jobs, the oldest first, without those done."""
+    """Return the names of the environment's jobs, the oldest first.
+
+    Those that are done and those of smoke tests are left out.
+    """
     pages = sagemaker.get_paginator(operation).paginate(
         NameContains=names.prefix, SortBy="CreationTime", SortOrder="Ascending"
     )
     found = [one[f"{word}Name"] for page in pages for one in page[f"{word}Summaries"]]
     skipped = set(done)
+    ours = (name for name in found if name.startswith(names.prefix))  # not only contains it
     return [
-        name for name in found if name.startswith(names.prefix) and name not in skipped
-    ]  # NameContains also matches in the middle of a name
+        name for name in ours if not name.startswith(names.smoke_prefix) and name not in skipped
+    ]
 
 
 def _millis(moment: datetime) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from container_runtime.errors import DataError
 
-from contracts.messages.telemetry import POLLUTANTS
+from contracts.messages.telemetry import POLLUTANTS, SMOKE_DEVICES
 from contracts.models.forecast_input import RecentHistory
 from evaluation_container.scoring.drift_statistics import Hours
 from evaluation_container.scoring.metrics import Floats
@@ -42,7 +42,7 @@ class Device:
 class RecentHistories:
     """The histories in a folder, one JSON object per device.
 
-    They are read one at a time and not kept in memory.
+    They are read one at a time and not kept in memory. Those of smoke tests are left out.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ class RecentHistories:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = sorted(folder.glob("*.json"))
+        every = sorted(folder.glob("*.json"))
+        self._files = [one for one in every if not one.name.startswith(SMOKE_DEVICES)]
         ends = [end for one in self._histories() if (end := _end_of_data(one)) is not None]
         if not ends:
             raise DataError(f"{folder.name} holds no value of any device: build the series first")
