@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -34,8 +35,9 @@ def held(place: Place, patience: float = SECONDS + 10) -> Iterator[None]:
     SmokeError
         Another smoke test runs, or the estate is not applied.
     """
+    dynamodb = place.client("dynamodb")
     deadline = time.monotonic() + patience
-    while not _take(place):
+    while not _take(dynamodb, place):
         if time.monotonic() > deadline:
             raise SmokeError(
                 f"expected no other smoke test in {place.names.environment}; one is running: wait "
@@ -43,33 +45,34 @@ def held(place: Place, patience: float = SECONDS + 10) -> Iterator[None]:
             )
         time.sleep(1)
     ended = threading.Event()
-    keeper = threading.Thread(target=_renew, args=(place, ended), daemon=True)
+    keeper = threading.Thread(target=_renew, args=(dynamodb, place, ended), daemon=True)
     keeper.start()
     try:
         yield
     finally:
         ended.set()
         keeper.join()
-        place.client("dynamodb").delete_item(
-            TableName=place.names.locks_table,
-            Key={"name": {"S": NAME}},
-            ConditionExpression="execution = :me",
-            ExpressionAttributeValues={":me": {"S": place.run}},
-        )
+        with suppress(BotoCoreError, ClientError):  # it expires by itself
+            dynamodb.delete_item(
+                TableName=place.names.locks_table,
+                Key={"name": {"S": NAME}},
+                ConditionExpression="execution = :me",
+                ExpressionAttributeValues={":me": {"S": place.run}},
+            )
 
 
-def _renew(place: Place, ended: threading.Event) -> None:
+def _renew(dynamodb: Any, place: Place, ended: threading.Event) -> None:
     while not ended.wait(SECONDS / 4):
         try:
-            _take(place)
+            _take(dynamodb, place)
         except (BotoCoreError, ClientError, SmokeError):
             continue  # the next attempt comes before the lease expires
 
 
-def _take(place: Place) -> bool:
+def _take(dynamodb: Any, place: Place) -> bool:
     now = int(time.time())
     try:
-        place.client("dynamodb").put_item(
+        dynamodb.put_item(
             TableName=place.names.locks_table,
             Item={
                 "name": {"S": NAME},

@@ -24,6 +24,10 @@ from smoke.place import Place, device_prefix
 LIMIT = 1800.0
 """Seconds for AWS to end a job or to delete an endpoint."""
 
+DETACHMENT = 60.0
+"""Seconds for AWS IoT to detach a certificate."""
+_ATTACHED = ("DeleteConflictException", "InvalidRequestException")
+
 _MISSING = {
     "EntityNotFoundException", "NoSuchBucket", "ResourceNotFound", "ResourceNotFoundException",
     "ValidationException",  # SageMaker's "not found"
@@ -150,7 +154,7 @@ def _devices(place: Place) -> Iterator[str]:
         for principal in iot.list_thing_principals(thingName=thing)["principals"]:
             iot.detach_thing_principal(thingName=thing, principal=principal)
             _delete_certificate(iot, principal)
-        iot.delete_thing(thingName=thing)
+        _when_detached(lambda thing=thing: iot.delete_thing(thingName=thing), thing)  # type: ignore[misc]
         forget_status(place, thing)
         yield thing
 
@@ -176,7 +180,27 @@ def _delete_certificate(iot: Any, arn: str) -> None:
         iot.detach_policy(policyName=policy["policyName"], target=arn)
     certificate = arn.rpartition("/")[2]
     iot.update_certificate(certificateId=certificate, newStatus="INACTIVE")
-    iot.delete_certificate(certificateId=certificate, forceDelete=True)
+    _when_detached(
+        lambda: iot.delete_certificate(certificateId=certificate, forceDelete=True), certificate
+    )
+
+
+def _when_detached(delete: Callable[[], object], name: str) -> None:
+    """Deletes a thing or a certificate; AWS takes some seconds to detach them from each other.
+
+    https://docs.aws.amazon.com/iot/latest/apireference/API_DetachThingPrincipal.html
+    """
+
+    def deleted() -> bool | None:
+        try:
+            delete()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ATTACHED:
+                raise
+            return None
+        return True
+
+    until(deleted, DETACHMENT, 1.0, lambda: HopError(f"{name} is still attached", "AWS IoT"))
 
 
 def _allowed(place: Place) -> Iterator[str]:

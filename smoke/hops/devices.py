@@ -22,6 +22,8 @@ STATIONS = ("harbour", "ring-road")
 LANDING_MARGIN = 180.0
 """Seconds in addition to Firehose's buffering, which AWS calls a hint."""
 _HOUR = timedelta(hours=1)
+_SKEW = timedelta(minutes=5)
+"""Difference of this machine's clock and AWS's; with more, AWS refuses every request."""
 
 
 def hops() -> tuple[Hop, ...]:
@@ -145,8 +147,8 @@ def _land(place: Place) -> Found:
 
 def arrival_hours(place: Place) -> tuple[datetime, datetime]:
     """Returns the hours in which the readings arrived, ``[start, end)``."""
-    start = place.started.replace(minute=0, second=0, microsecond=0)
-    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + _HOUR
+    start = (place.started - _SKEW).replace(minute=0, second=0, microsecond=0)
+    end = (datetime.now(UTC) + _SKEW).replace(minute=0, second=0, microsecond=0) + _HOUR
     return start, end
 
 
@@ -158,7 +160,7 @@ def _arrivals(s3: Any, place: Place) -> Iterator[str]:
         prefix = f"{RAW_TELEMETRY.prefix}{arrival_prefix(hour)}"
         for page in pages.paginate(Bucket=place.names.bucket("raw"), Prefix=prefix):
             for item in page.get("Contents", ()):
-                if item["LastModified"] >= place.started.replace(microsecond=0):
+                if item["LastModified"] >= place.started - _SKEW:
                     yield item["Key"]
         hour += _HOUR
 
