@@ -150,6 +150,8 @@ def _by_period(alarm: Alarm, points: list[Point], now: float) -> list[float | No
     name = alarm.get("ExtendedStatistic") or alarm["Statistic"]
     by_period: dict[int, list[Point]] = {}
     for point in points:
+        if alarm.get("Unit") not in (None, point["Unit"]):
+            continue  # an alarm with a unit sees only data with that unit
         by_period.setdefault(math.floor(point["Timestamp"] / period), []).append(point)
     values: list[float | None] = []
     for number in range(running - alarm["EvaluationPeriods"], running):

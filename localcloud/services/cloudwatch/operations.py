@@ -68,6 +68,12 @@ def put_metric_alarm(request: Request) -> Request:
     return {}
 
 
+def put_composite_alarm(request: Request) -> Request:
+    """Creates or replaces an alarm on the states of other alarms."""
+    requests.check_actions(request)
+    return ministacks("put_composite_alarm")(request)
+
+
 def get_metric_statistics(request: Request) -> Request:
     """Returns statistics of one metric."""
     start, end, period = *_range(request), request["Period"]
@@ -297,6 +303,7 @@ _MINISTACKS = {name: getattr(cloudwatch, f"_{name}") for name in requests.MEMBER
 OPERATIONS: Mapping[str, protocols.Operation] = {
     "put_metric_data": put_metric_data,
     "put_metric_alarm": put_metric_alarm,
+    "put_composite_alarm": put_composite_alarm,
     "get_metric_statistics": get_metric_statistics,
     "get_metric_data": get_metric_data,
     "describe_alarms_for_metric": describe_alarms_for_metric,

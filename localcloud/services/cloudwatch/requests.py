@@ -281,13 +281,24 @@ def check_alarm(request: Request) -> None:
     if not math.isfinite(request["Threshold"]):
         raise invalid(f"The parameter Threshold must be a number; got {request['Threshold']}")
     check_dimensions(request.get("Dimensions") or [], "Alarm")
+    check_actions(request)
+
+
+def check_actions(request: Request) -> None:
+    """Checks the actions of an alarm; the local cloud has notifications only."""
     for name in _ACTIONS:
         actions = request.get(name) or []
         if len(actions) > _MOST_ACTIONS:
             raise AwsError("ValidationError", f"expected at most {_MOST_ACTIONS} {name}")
         for action in actions:
             if not action.startswith("arn:"):
-                raise AwsError("ValidationError", f"Invalid arn syntax in {name}: {action}")
+                raise AwsError("ValidationError", f"Invalid arn syntax: {action}")
+            if not cloudwatch._is_sns_action_arn(action):
+                raise AwsError(
+                    "ValidationError",
+                    f"The local cloud supports topics of SNS in this account and region as {name} "
+                    f"only; got {action}",
+                )
 
 
 def _check_choice(request: Request, name: str, known: tuple[str, ...]) -> None:

@@ -32,7 +32,8 @@ def points(*periods: float | None) -> list[dict[str, Any]]:
     for back, total in enumerate(reversed(periods)):
         start = NOW - 60 * (back + 1)
         if total is not None:
-            found += [{"Timestamp": start + at, "Value": total / 2} for at in (1, 59)]
+            point = {"Value": total / 2, "Unit": "Count"}
+            found += [{"Timestamp": start + at, **point} for at in (1, 59)]
     return found
 
 
@@ -50,6 +51,8 @@ def points(*periods: float | None) -> list[dict[str, Any]]:
         ({"EvaluationPeriods": 1}, (1, 1, 9), "ALARM"),
         ({"Statistic": "Average"}, (9, 9, 9), "OK"),  # of 4.5 each
         ({"Statistic": "SampleCount", "Threshold": 1}, (1, 1, 1), "ALARM"),
+        ({"Unit": "Count"}, (9, 9, 9), "ALARM"),
+        ({"Unit": "Seconds"}, (9, 9, 9), "INSUFFICIENT_DATA"),
         # missing data
         ({}, (None, None, None), "INSUFFICIENT_DATA"),
         ({}, (None, None, 9), "ALARM"),
@@ -70,8 +73,8 @@ def test_the_last_complete_periods_determine_the_state(
 
 
 def test_the_current_period_and_older_ones_do_not_count() -> None:
-    old = {"Timestamp": NOW - 181, "Value": 1.0}
-    running = {"Timestamp": NOW + 1, "Value": 1.0}
+    old = {"Timestamp": NOW - 181, "Value": 1.0, "Unit": "Count"}
+    running = {"Timestamp": NOW + 1, "Value": 1.0, "Unit": "Count"}
     assert evaluated_state(alarm(), [old, *points(9, 9, 9), running], NOW + 2)[0] == "ALARM"
 
 

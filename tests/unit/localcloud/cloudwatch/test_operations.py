@@ -190,6 +190,8 @@ def test_a_range_must_go_forwards_and_hold_at_most_1440_datapoints():
         ({"Statistic": "Median"}, "InvalidParameterValue"),
         ({"Threshold": math.nan}, "InvalidParameterValue"),
         ({"AlarmActions": ["topic"]}, "ValidationError"),
+        ({"AlarmActions": ["arn:aws:lambda:eu-west-1:111111111111:function:f"]}, "ValidationError"),
+        ({"AlarmActions": ["arn:aws:sns:us-east-1:111111111111:t"]}, "ValidationError"),
         ({"OKActions": ["arn:aws:sns:eu-west-1:111111111111:t"] * 6}, "ValidationError"),
     ],
 )
