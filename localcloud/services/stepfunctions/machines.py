@@ -128,6 +128,17 @@ class Machines:
         }
 
     def publish_state_machine_version(self, request: Request) -> Record:
+        """Publishes the present revision, once.
+
+        https://docs.aws.amazon.com/step-functions/latest/apireference/API_PublishStateMachineVersion.html
+        """
+        machine = _machine(request["stateMachineArn"])
+        if request.get("revisionId", machine["revisionId"]) == machine["revisionId"]:
+            for version in stepfunctions._state_machine_versions.values():
+                if version["stateMachineRevisionId"] == machine["revisionId"]:
+                    created = stepfunctions._timestamp_response_value(version["creationDate"])
+                    arn = version["stateMachineVersionArn"]
+                    return {"stateMachineVersionArn": arn, "creationDate": created}
         return ministack(stepfunctions._publish_state_machine_version, request)
 
     def delete_state_machine_version(self, request: Request) -> Record:

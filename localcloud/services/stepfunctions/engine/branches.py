@@ -143,7 +143,7 @@ def _recorded(kind: str, started: State | None, scope: Scope) -> Iterator[None]:
     try:
         yield
     except StateError:
-        scope.record(f"{kind}Failed", advances=False)
+        scope.record(f"{kind}Failed")
         raise
     scope.record(f"{kind}Succeeded", advances=False)
 

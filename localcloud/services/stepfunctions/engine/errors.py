@@ -20,16 +20,20 @@ class StateError(Exception):
     cause
         Cause; None where Step Functions gives none, as at a timeout.
 
+    alias
+        Second name by which retriers and catchers match it.
+
     Attributes
     ----------
     event
         Number of the last event of the branch that failed.
     """
 
-    def __init__(self, error: str, cause: str | None = None) -> None:
+    def __init__(self, error: str, cause: str | None = None, *, alias: str = "") -> None:
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
+        self.alias = alias
         self.event = 0
 
     @property
@@ -49,18 +53,17 @@ class Stopped(Exception):  # noqa: N818 - nothing failed here
     """The execution, or the branch around this state, has ended elsewhere."""
 
 
-def is_matched(error: str, names: Sequence[str]) -> bool:
+def is_matched(failure: StateError, names: Sequence[str]) -> bool:
     """Returns whether a retrier or a catcher with these ``ErrorEquals`` handles an error.
 
     ``States.Runtime`` always fails the execution, and ``States.ALL`` does not match
     ``States.DataLimitExceeded``.
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
-    if error == RUNTIME:
+    if failure.error == RUNTIME:
         return False
-    if error in names or (error == HEARTBEAT_TIMEOUT and TIMEOUT in names):
+    if failure.error in names or failure.alias in names:
         return True
-    if error == DATA_LIMIT:
+    if failure.error == DATA_LIMIT:
         return False
-    is_timeout = error in (TIMEOUT, HEARTBEAT_TIMEOUT)
-    return "States.ALL" in names or ("States.TaskFailed" in names and not is_timeout)
+    return "States.ALL" in names or ("States.TaskFailed" in names and failure.error != TIMEOUT)

@@ -73,6 +73,6 @@ def record_failed_evaluation(error: StateError, scope: Scope) -> None:
 def _matching(handlers: list[State], error: StateError) -> int | None:
     """Returns the number of the first retrier or catcher that matches an error."""
     for number, handler in enumerate(handlers):
-        if is_matched(error.error, handler["ErrorEquals"]):
+        if is_matched(error, handler["ErrorEquals"]):
             return number
     return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-from localcloud.services.stepfunctions.engine.errors import RUNTIME, TIMEOUT, StateError, Stopped
+from localcloud.services.stepfunctions.engine.errors import RUNTIME, StateError, Stopped
 from localcloud.services.stepfunctions.engine.scope import (
     Group,
     Record,
@@ -67,7 +67,7 @@ class Run:
         stepfunctions._emit_execution_status_event(self._execution)
         if "TimeoutSeconds" in self._definition:
             seconds = self._definition["TimeoutSeconds"] * stepfunctions._SFN_WAIT_SCALE
-            timeout = _in_context(lambda: self.end("TIMED_OUT", StateError(TIMEOUT)))
+            timeout = _in_context(lambda: self.end("TIMED_OUT"))
             self._timer = threading.Timer(seconds, timeout)
             self._timer.daemon = True
             self._timer.start()

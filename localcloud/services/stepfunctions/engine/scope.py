@@ -103,8 +103,8 @@ class Scope:
         Parameters
         ----------
         advances
-            Whether the branch's next event follows this one. The events that close a Parallel
-            state, a Map state or an iteration are siblings of the next event.
+            Whether the branch's next event follows this one. The events of the success of a
+            Parallel state, a Map state or an iteration are siblings of the next event.
 
         Raises
         ------

@@ -169,9 +169,9 @@ def _result(
         except Empty:
             if scope.group.is_over:
                 raise Stopped from None
-            for limit, name in ((deadline, TIMEOUT), (beat, HEARTBEAT_TIMEOUT)):
+            for limit, alias in ((deadline, ""), (beat, HEARTBEAT_TIMEOUT)):
                 if limit is not None and time.monotonic() > limit:
-                    error = StateError(name)
+                    error = StateError(TIMEOUT, alias=alias)
                     scope.record(
                         f"{resource.prefix}TimedOut", {**resource.details, **error.details}
                     )

@@ -180,14 +180,15 @@ def test_calls_that_are_none(call):
         ("Glue.X", ["States.ALL"], True),
         ("Glue.X", ["States.TaskFailed"], True),
         ("States.Timeout", ["States.TaskFailed"], False),
-        ("States.HeartbeatTimeout", ["States.Timeout"], True),
+        ("States.Timeout", ["States.HeartbeatTimeout"], True),
         ("States.Runtime", ["States.ALL"], False),
         ("States.DataLimitExceeded", ["States.ALL"], False),
         ("States.DataLimitExceeded", ["States.DataLimitExceeded"], True),
     ],
 )
 def test_which_errors_a_catcher_matches(error, names, matched):
-    assert is_matched(error, names) is matched
+    alias = "States.HeartbeatTimeout" if error == "States.Timeout" else ""
+    assert is_matched(StateError(error, alias=alias), names) is matched
 
 
 def test_retries_wait_longer_each_time_up_to_their_limit():

@@ -152,6 +152,11 @@ def test_a_version_runs_its_own_definition_and_an_alias_its_version(states):
     assert states.ended(states.start(second))["error"] == "New"
     listed = states.states.list_executions({"stateMachineArn": alias})["executions"]
     assert [one["executionArn"] for one in listed] == [by_alias["executionArn"]]
+    again = states.states.publish_state_machine_version({"stateMachineArn": arn})
+    assert again["stateMachineVersionArn"] == second
+    stale = {"stateMachineArn": arn, "revisionId": "older"}
+    refusal = refused(states.states.publish_state_machine_version, stale)
+    assert refusal.code == "ConflictException"
     unpublished = {"stateMachineArn": arn, "definition": fails, "versionDescription": "x"}
     assert refused(states.states.update_state_machine, unpublished).code == "ValidationException"
     versions = states.states.list_state_machine_versions({"stateMachineArn": arn, "maxResults": 1})
