@@ -194,7 +194,7 @@ class Executions:
         resolved(request["stateMachineArn"])
         raise AwsError(
             "StateMachineTypeNotSupported",
-            "This operation is not supported by this type of machine",
+            "This operation is not supported by this type of state machine",
         )
 
     def send_task_success(self, request: Request) -> Record:

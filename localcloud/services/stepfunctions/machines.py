@@ -116,6 +116,7 @@ class Machines:
             | {"creationDate": stepfunctions._timestamp_response_value(one["creationDate"])}
             for one in stepfunctions._state_machines.values()
         ]
+        found.sort(key=lambda one: one["name"])
         return page(found, request, "stateMachines")
 
     def validate_state_machine_definition(self, request: Request) -> Record:

@@ -39,7 +39,7 @@ def check_name(name: str) -> None:
 def check_arn(arn: str) -> None:
     """Checks that an ARN is one of Step Functions, or raises ``InvalidArn``."""
     if not _ARN.fullmatch(arn):
-        raise AwsError("InvalidArn", f"Invalid Arn: 'Invalid ARN of Step Functions: {arn}'")
+        raise AwsError("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {arn}'")
 
 
 def check_json(text: str, error: str, what: str) -> None:

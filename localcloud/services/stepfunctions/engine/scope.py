@@ -73,8 +73,8 @@ class Scope:
         Context object, ``$$`` in JSONPath and ``$states.context`` in JSONata.
     variables
         Variables, which states of inner branches read and do not change.
-    event
-        Number of the branch's last event.
+    event, entered
+        Numbers of the branch's last event, and of the event that entered its state.
     """
 
     execution: Record
@@ -84,6 +84,7 @@ class Scope:
     context: Record
     variables: Record = field(default_factory=dict)
     event: int = 0
+    entered: int = 0
 
     def inner(self, group: Group, **context: Any) -> Scope:
         """Returns the scope of a branch inside this one."""
@@ -140,8 +141,11 @@ class Scope:
 
     def explained(self, cause: str) -> str:
         """Returns the cause of an error of Step Functions itself, with the state's name."""
-        state = self.context["State"]
-        return f"An error occurred while executing the state '{state['Name']}'. {cause}"
+        name = self.context["State"]["Name"]
+        return (
+            f"An error occurred while executing the state '{name}' (entered at the event id "
+            f"#{self.entered}). {cause}"
+        )
 
 
 def add_event(execution: Record, kind: str, previous: int, details: Record | None) -> int:
@@ -173,14 +177,20 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def as_text(value: Any) -> str:
-    """Returns JSON text, or raises ``States.DataLimitExceeded`` if it is too long."""
+def as_text(value: Any, what: str = "") -> str:
+    """Returns JSON text, or raises ``States.DataLimitExceeded`` if it is too long.
+
+    Parameters
+    ----------
+    what
+        State or task whose result it is, for the message.
+    """
     text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     if len(text.encode()) > PAYLOAD_BYTES:
         raise StateError(
             DATA_LIMIT,
-            "The state/task returned a result with a size exceeding the maximum number of bytes "
-            f"service limit of {PAYLOAD_BYTES}.",
+            f"The state/task '{what}' returned a result with a size exceeding the maximum number "
+            "of bytes service limit.",
         )
     return text
 

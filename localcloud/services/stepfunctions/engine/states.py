@@ -61,7 +61,8 @@ def run_states(
 def _step(name: str, state: State, given: Any, scope: Scope) -> tuple[Any, str | None]:
     kind = state["Type"]
     scope.context["State"] = {"Name": name, "EnteredTime": now(), "RetryCount": 0}
-    scope.record(f"{kind}StateEntered", {"name": name, **input_details(given)})
+    details = {"name": name, **input_details(given)}
+    scope.entered = scope.record(f"{kind}StateEntered", details)
     variables = dict(scope.variables)
     try:
         found, following = RUNNERS[kind](state, given, scope)
@@ -79,6 +80,7 @@ def _step(name: str, state: State, given: Any, scope: Scope) -> tuple[Any, str |
         for variable, value in scope.variables.items()
         if variable not in variables or variables[variable] is not value
     }
+    as_text(found, name)
     details = {"name": name, **output_details(found)}
     if assigned:
         details["assignedVariables"] = assigned

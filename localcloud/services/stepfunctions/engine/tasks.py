@@ -178,7 +178,12 @@ def _result(
                     raise error from None
             continue
         if event == "succeeded":
-            return value
+            try:
+                as_text(value, resource.arn if resource.service == FUNCTION else resource.service)
+            except StateError as error:
+                event, value = "failed", error
+            else:
+                return value
         if event == "failed":
             scope.record(f"{resource.prefix}Failed", {**resource.details, **value.details})
             raise value

@@ -182,7 +182,7 @@ def test_calls_that_are_none(call):
         ("States.Timeout", ["States.TaskFailed"], False),
         ("States.Timeout", ["States.HeartbeatTimeout"], True),
         ("States.Runtime", ["States.ALL"], False),
-        ("States.DataLimitExceeded", ["States.ALL"], False),
+        ("States.DataLimitExceeded", ["States.ALL"], True),
         ("States.DataLimitExceeded", ["States.DataLimitExceeded"], True),
     ],
 )

@@ -210,3 +210,22 @@ def test_a_callback_ends_the_task_of_its_token():
         assert json.loads(states.ended(execution)["output"]) == {"yes": True}
         with pytest.raises(Exception, match="does not exist anymore"):
             states.states.send_task_success({**token, "output": "1"})
+
+
+def test_a_result_that_is_too_large_fails_the_task_and_can_be_caught():
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Done", "ResultPath": "$.error"}]
+    with room(lambda _task: "é" * 130_000 + "x" * 3000) as states:
+        found = states.run(machine(Run={**TASK, "Catch": catch}, Done={"Type": "Succeed"}), {})
+        kinds = [kind for _, _, kind in states.order(found["executionArn"])]
+    assert kinds[3:6] == ["TaskStarted", "TaskFailed", "TaskStateExited"]
+    error = json.loads(found["output"])["error"]
+    assert error["Error"] == "States.DataLimitExceeded"
+    assert error["Cause"].startswith("The state/task 'glue' returned a result with a size")
+
+
+def test_an_error_of_step_functions_itself_says_where_the_state_was_entered():
+    with room() as states:
+        found = states.run(machine(Wait={"Type": "Wait", "TimestampPath": "$.at", "End": True}), {})
+    assert found["cause"].startswith(
+        "An error occurred while executing the state 'Wait' (entered at the event id #2). "
+    )
