@@ -48,9 +48,50 @@ def put_job(name: str, definition: Record) -> None:
     glue._jobs[name] = definition
 
 
+def all_jobs() -> list[Record]:
+    """Returns the jobs of the request's account and region, sorted by name."""
+    return sorted(glue._jobs.values(), key=lambda one: str(one["Name"]))
+
+
+def tags(kind: str, name: str) -> dict[str, str]:
+    """Returns a resource's tags."""
+    return dict(glue._tags.get(glue._arn(kind, name), {}))
+
+
+def tables(database: str) -> list[Record]:
+    """Returns a database's tables, sorted by name, without members that were never set.
+
+    Raises
+    ------
+    AwsError
+        ``EntityNotFoundException`` if there is no such database.
+    """
+    _found(glue._databases.get(database), f"Database {database} not found.")
+    found = [one for one in glue._tables.values() if one["DatabaseName"] == database]
+    return [
+        {name: value for name, value in one.items() if value not in (None, "")}
+        for one in sorted(found, key=lambda one: str(one["Name"]))
+    ]
+
+
+def table(database: str, name: str) -> Record:
+    """Returns a stored table. Raises as `job` does."""
+    return _found(glue._tables.get(f"{database}/{name}"), f"Table {name} not found in {database}.")
+
+
+def partitions(database: str, table: str) -> list[Record]:
+    """Returns a table's partitions; changes to the returned objects are kept."""
+    return list(glue._partitions.get(f"{database}/{table}", []))
+
+
 def crawler(name: str) -> Record:
     """Returns a stored crawler; changes to the returned object are kept. Raises as `job` does."""
     return _found(glue._crawlers.get(name), f"Crawler with name {name} does not exist")
+
+
+def trigger(name: str) -> Record:
+    """Returns a stored trigger. Raises as `job` does."""
+    return _found(glue._triggers.get(name), f"Trigger {name} not found")
 
 
 def all_crawlers() -> list[Record]:

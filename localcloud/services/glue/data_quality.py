@@ -8,6 +8,7 @@ from typing import Any
 from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.store import Record, Store
 from localcloud.services.glue import catalogue
+from localcloud.services.glue.pages import page
 
 Request = dict[str, Any]
 
@@ -63,7 +64,7 @@ class DataQuality:
         """Lists rulesets by name. Refuses filters other than the target table."""
         filters = dict(request.get("Filter", {}))
         table = filters.pop("TargetTable", None)
-        if filters or request.get("Tags"):
+        if filters:
             raise AwsError(
                 "InvalidInputException", "the local cloud filters rulesets by TargetTable only"
             )
@@ -72,12 +73,7 @@ class DataQuality:
             for record in self._store.all(KIND)
             if table is None or record.get("TargetTable") == table
         ]
-        first = int(request.get("NextToken", 0))
-        after = first + request.get("MaxResults", 100)
-        answer: Request = {"Rulesets": found[first:after]}
-        if after < len(found):
-            answer["NextToken"] = str(after)
-        return answer
+        return page("ListDataQualityRulesets", "Rulesets", found, request)
 
     def _found(self, name: str) -> Record:
         record = self._store.get(KIND, name)

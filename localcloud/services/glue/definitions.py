@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from localcloud.cloud.aws_api import AwsError
 from localcloud.services.glue import catalogue
+from localcloud.services.glue.pages import page
 
 Request = dict[str, Any]
 
@@ -63,10 +64,34 @@ class Definitions:
     def get_job(self, request: Request) -> Request:
         return {"Job": catalogue.job(request["JobName"])}
 
+    def get_jobs(self, request: Request) -> Request:
+        return page("GetJobs", "Jobs", catalogue.all_jobs(), request)
+
+    def list_jobs(self, request: Request) -> Request:
+        """Returns the names of jobs, of those with certain tags if the request has some."""
+        wanted = request.get("Tags", {}).items()
+        names = [
+            job["Name"]
+            for job in catalogue.all_jobs()
+            if wanted <= catalogue.tags("job", job["Name"]).items()
+        ]
+        return page("ListJobs", "JobNames", names, request)
+
+    def batch_get_jobs(self, request: Request) -> Request:
+        jobs = {job["Name"]: job for job in catalogue.all_jobs()}
+        names = request["JobNames"]
+        return {
+            "Jobs": [jobs[name] for name in names if name in jobs],
+            "JobsNotFound": [name for name in names if name not in jobs],
+        }
+
     def update_job(self, request: Request) -> Request:
         """Replaces the definition: a member that the update omits returns to its default."""
         name = request["JobName"]
         created = catalogue.job(name)["CreatedOn"]
+        for member in ("Role", "Command"):
+            if member not in request["JobUpdate"]:
+                raise AwsError("InvalidInputException", f"{member} must be set in JobUpdate")
         catalogue.put_job(
             name, {"Name": name, **_definition(request["JobUpdate"]), "CreatedOn": created}
         )
@@ -99,6 +124,15 @@ class Definitions:
             raise AwsError("CrawlerRunningException", f"Crawler {request['Name']} is running")
         catalogue.untag("crawler", request["Name"])
         return catalogue.call("DeleteCrawler", request)
+
+    def start_trigger(self, request: Request) -> Request:
+        """Activates a trigger, which starts nothing here; refuses one that would start at once."""
+        if catalogue.trigger(request["Name"])["Type"] == "ON_DEMAND":
+            raise AwsError(
+                "InvalidInputException",
+                f"the local cloud runs no triggers; start the jobs of {request['Name']} instead",
+            )
+        return catalogue.call("StartTrigger", request)
 
 
 def _definition(request: Request) -> Request:

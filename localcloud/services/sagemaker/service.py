@@ -8,6 +8,7 @@ from typing import Any
 
 from localcloud.cloud.aws_api import Handler, JsonApi, Response
 from localcloud.cloud.store import Store
+from localcloud.services.sagemaker import members
 from localcloud.services.sagemaker.account import Account
 from localcloud.services.sagemaker.cloudwatch import Telemetry
 from localcloud.services.sagemaker.endpoints.deployments import Deployments
@@ -20,7 +21,6 @@ from localcloud.services.sagemaker.jobs.processing_jobs import ProcessingJobs
 from localcloud.services.sagemaker.jobs.training_jobs import TrainingJobs
 from localcloud.services.sagemaker.jobs.transform_jobs import TransformJobs
 from localcloud.services.sagemaker.jobs.tuning_jobs import TuningJobs
-from localcloud.services.sagemaker.members import Classes
 from localcloud.services.sagemaker.options import Settings
 from localcloud.services.sagemaker.parts import Parts
 from localcloud.services.sagemaker.registry.model_package_groups import ModelPackageGroups
@@ -64,7 +64,7 @@ class SageMaker:
         self._control = JsonApi(
             "sagemaker",
             families,
-            check=Classes.read().check,
+            check=members.classes().check,
             omitted={"DescribeModelPackage": OMITTED},
         )
 

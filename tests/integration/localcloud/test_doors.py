@@ -69,6 +69,18 @@ def test_no_path_answers_without_a_valid_signature(cloud: LocalCloud, authorizat
     assert not answered
 
 
+@pytest.mark.parametrize("path", ["/", "/mqtt", "/_aws/execute-api/api/stage"])
+def test_no_websocket_is_accepted(cloud: LocalCloud, path: str) -> None:
+    handshake = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Protocol": "mqtt",
+    }
+    assert status_of(cloud, "GET", path, handshake) == 403
+
+
 @pytest.mark.parametrize(
     ("service", "region", "reason"),
     [

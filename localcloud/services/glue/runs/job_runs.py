@@ -14,6 +14,7 @@ from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.store import Record, Store
 from localcloud.services.glue import catalogue
 from localcloud.services.glue.account import Account
+from localcloud.services.glue.pages import page
 from localcloud.services.glue.runs.job_run import ACTIVE, JobRun, finish
 
 logger = logging.getLogger(__name__)
@@ -109,13 +110,7 @@ class JobRuns:
     def get_job_runs(self, request: Request) -> Request:
         """Lists a job's runs, newest first."""
         catalogue.job(request["JobName"])
-        runs = self._runs_of(request["JobName"])
-        first = int(request.get("NextToken", 0))
-        after = first + request.get("MaxResults", 200)
-        answer: Request = {"JobRuns": runs[first:after]}
-        if after < len(runs):
-            answer["NextToken"] = str(after)
-        return answer
+        return page("GetJobRuns", "JobRuns", self._runs_of(request["JobName"]), request)
 
     def batch_stop_job_run(self, request: Request) -> Request:
         job = request["JobName"]
@@ -174,7 +169,14 @@ def _record(job: Record, request: Request, previous: Record | None) -> Record:
     }
     if previous:
         record["PreviousRunId"] = previous["Id"]
-    for name in ("WorkerType", "NumberOfWorkers", "MaxCapacity", "SecurityConfiguration"):
+    for name in (
+        "WorkerType",
+        "NumberOfWorkers",
+        "MaxCapacity",
+        "SecurityConfiguration",
+        "ExecutionClass",
+        "NotificationProperty",
+    ):
         value = request.get(name, job.get(name))
         if value is not None:
             record[name] = value

@@ -14,14 +14,15 @@ from botocore.model import Shape
 import localcloud.services.sagemaker as package
 from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.aws_shapes import service_model
+from localcloud.cloud.member_classes import KINDS, REFUSED
 from localcloud.services.sagemaker.endpoints.runtime import HEADERS
-from localcloud.services.sagemaker.members.classes import KINDS, REFUSED, Classes
+from localcloud.services.sagemaker.members import classes
 from tests.support.models.sagemaker_requests import at, members, value, with_member
 from tests.support.models.sagemaker_service import ACCOUNT, REGION, ROLE, Service
 from tests.unit.contracts.models.test_requests import REQUESTS
 
 MODEL = service_model("sagemaker")
-CLASSES = Classes.read()
+CLASSES = classes()
 OPERATIONS = sorted(CLASSES.tables)
 
 _CHANNEL = {

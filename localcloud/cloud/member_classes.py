@@ -1,18 +1,36 @@
-"""Classifies request members by the tables, and refuses requests with unsupported ones."""
+"""Classes of request members: every member is used, stored or refused, none is ignored.
+
+A service has tables in TOML, with a section per operation. A path names a member and everything
+below it; lists have no part in a path, as in ``InputDataConfig.ChannelName``. The longest path
+decides.
+
+used
+    The service acts on the member.
+stored
+    AWS and the local cloud only store the member and return it.
+infrastructure
+    The member describes AWS's disks, networks and keys, for which a laptop has no counterpart. It
+    is returned and has no effect.
+only
+    The values that a member can have; other values are refused.
+like
+    A member whose members have the classes of another operation, or of a member of one.
+
+All other members are refused.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from botocore.model import ListShape, Shape, StructureShape
 
-from localcloud.services.sagemaker.refusals import not_supported
+from localcloud.cloud.aws_api import AwsError
 
-_FOLDER = Path(__file__).parent
 KINDS = ("used", "stored", "infrastructure")
 REFUSED = "refused"
 
@@ -38,19 +56,28 @@ class Table:
 
 
 class Classes:
-    """Classes of the members of all operations."""
+    """Classes of the members of all operations.
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
+    Parameters
+    ----------
+    tables
+        Tables by operation.
+    refuse
+        Makes the service's error for something that the local cloud does not support.
+    """
+
+    def __init__(self, tables: Mapping[str, Table], refuse: Callable[[str], AwsError]) -> None:
         self.tables = tables
+        self._refuse = refuse
 
     @classmethod
-    def read(cls) -> Classes:
-        """Reads the tables in this folder."""
+    def read(cls, paths: Iterable[Path], refuse: Callable[[str], AwsError]) -> Classes:
+        """Reads the tables in TOML files."""
         tables: dict[str, Table] = {}
-        for path in sorted(_FOLDER.glob("*.toml")):
+        for path in paths:
             sections = tomllib.loads(path.read_text())
             tables |= {name: Table.of(section) for name, section in sections.items()}
-        return cls(tables)
+        return cls(tables, refuse)
 
     def find(self, operation: str, path: str) -> tuple[str, list[Any] | None]:
         """Returns a member's class and its supported values, None if it can have any."""
@@ -78,7 +105,7 @@ class Classes:
             if (fault := self._fault(operation, path, value)) is not None
         ]
         if faults:
-            raise not_supported(f"{', '.join(dict.fromkeys(faults))} in {operation}")
+            raise self._refuse(f"{', '.join(dict.fromkeys(faults))} in {operation}")
 
     def _fault(self, operation: str, path: str, value: Any) -> str | None:
         found, only = self.find(operation, path)
