@@ -14,7 +14,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from localcloud.cloud.aws_api import AwsError, Handler, Response
-from localcloud.cloud.aws_shapes import request_violations
+from localcloud.cloud.aws_shapes import request_violations, service_model
 from localcloud.cloud.java_patterns import PatternError
 from localcloud.server.wire import UNREAD, Call, HttpRequest, call_of
 
@@ -93,8 +93,7 @@ def refusal(services: tuple[str, ...], request: HttpRequest) -> Response | None:
     try:
         call = call_of(services, request)
     except (ValueError, RecursionError) as error:
-        message = f"the body is not what its protocol requires: {error}"
-        return AwsError("SerializationException", message).response()
+        return _malformed(services[0], f"the body is not what its protocol requires: {error}")
     if call is None:
         return None
     found = faults(call)
@@ -123,13 +122,23 @@ def faults(call: Call) -> list[str]:
     return [one for one in found if not any(re.search(pattern, one) for pattern in accepted)]
 
 
+def _malformed(service: str, message: str) -> Response:
+    protocol: str = service_model(service).metadata["protocol"]
+    code = "MalformedXML" if protocol == "rest-xml" else "SerializationException"
+    return _error(protocol, code, message)
+
+
 def _response(call: Call, message: str) -> Response:
     is_xml = call.protocol in ("query", "rest-xml")
     code = CODES.get(call.service, "ValidationError" if is_xml else "ValidationException")
-    if not is_xml:
+    return _error(call.protocol, code, message)
+
+
+def _error(protocol: str, code: str, message: str) -> Response:
+    if protocol not in ("query", "rest-xml"):
         return AwsError(code, message).response()
     error = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
-    if call.protocol == "query":
+    if protocol == "query":
         body = f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>"
     else:
         body = f"<Error>{error}</Error>"

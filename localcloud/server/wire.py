@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
+from xml.etree import ElementTree
 
 from botocore.model import OperationModel, ServiceModel, Shape
 
 from localcloud.cloud.aws_shapes import service_model
 
 UNREAD = object()
-"""Stands for a member that is sent but not read: a stream, or a document in XML."""
+"""Stands for a member that is sent but not read, such as the content of an object."""
 
 Query = Mapping[str, list[str]]
 
@@ -60,7 +61,7 @@ def call_of(services: tuple[str, ...], request: HttpRequest) -> Call | None:
     Raises
     ------
     ValueError
-        If the body is not JSON, or a value does not have the form of its type.
+        If the body is not JSON or XML, as the protocol requires.
     """
     for service in services:
         model = service_model(service)
@@ -359,8 +360,8 @@ def _from_http(operation: OperationModel, protocol: str, request: HttpRequest) -
             }
     if payload is not None:
         found[payload] = _payload(operation, shape.members[payload], protocol, request.body)
-    elif protocol == "rest-xml":
-        found |= {name: UNREAD for name in shape.members if name not in found}
+    elif request.body and protocol == "rest-xml":
+        found |= _from_xml(shape, _xml(request.body))
     elif request.body:
         document = _from_json(operation, shape, _document(request.body))
         found |= document if isinstance(document, dict) else {"body": document}
@@ -370,9 +371,48 @@ def _from_http(operation: OperationModel, protocol: str, request: HttpRequest) -
 def _payload(operation: OperationModel, shape: Shape, protocol: str, body: bytes) -> Any:
     if not body:
         return None
-    if shape.type_name in ("blob", "string") or protocol == "rest-xml":
+    if shape.type_name in ("blob", "string"):
         return UNREAD
+    if protocol == "rest-xml":
+        return _from_xml(shape, _xml(body))
     return _from_json(operation, shape, _document(body))
+
+
+def _xml(body: bytes) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(body)  # noqa: S314 - from a caller whose signature is valid
+    except ElementTree.ParseError as error:
+        raise ValueError(f"the body is not XML: {error}") from None
+
+
+def _from_xml(shape: Any, element: ElementTree.Element) -> Any:
+    """Returns the value of an element; elements that the shape lacks are unknown members."""
+    if shape.type_name == "list":
+        return [_from_xml(shape.member, child) for child in element]
+    if shape.type_name != "structure":
+        return _typed(shape, element.text or "")
+    children: dict[str, list[ElementTree.Element]] = {}
+    for child in element:
+        children.setdefault(_local(child.tag), []).append(child)
+    found: dict[str, Any] = {}
+    for name, member in shape.members.items():
+        wire_name = _form_name(member, name)
+        if member.serialization.get("xmlAttribute"):
+            attributes = {_local(key): text for key, text in element.attrib.items()}
+            found[name] = attributes.get(wire_name.rpartition(":")[2])
+        elif wire_name in children:
+            elements = children.pop(wire_name)
+            if member.type_name == "list" and member.serialization.get("flattened"):
+                found[name] = [_from_xml(member.member, one) for one in elements]
+            else:
+                found[name] = _from_xml(member, elements[-1])
+    known = {name: value for name, value in found.items() if value is not None}
+    return {**known, **{name: elements[-1].text for name, elements in children.items()}}
+
+
+def _local(name: str) -> str:
+    """Returns the name of an element or attribute without its namespace."""
+    return name.rpartition("}")[2]
 
 
 def _from_query(shape: Any, name: str, query: Query, others: set[str]) -> Any:

@@ -101,6 +101,24 @@ def rest_request(method: str, path: str, document: Any = None, query: str = "") 
             "Value 'COLD' at 'storageClass' failed to satisfy constraint",
         ),
         (
+            "s3",
+            HttpRequest(
+                "PUT",
+                "/bucket",
+                {},
+                b"<Tagging><TagSet><Tag><Key>a</Key></Tag></TagSet></Tagging>",
+                {"tagging": [""]},
+            ),
+            "ValidationError",
+            "Value null at 'tagging.tagSet.1.member.value' failed to satisfy constraint",
+        ),
+        (
+            "s3",
+            HttpRequest("PUT", "/bucket", {}, b"<Tagging>", {"tagging": [""]}),
+            "MalformedXML",
+            "the body is not XML",
+        ),
+        (
             "sagemaker",
             json_request("SageMaker.DescribeModel", b"{"),
             "SerializationException",
