@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -16,6 +18,7 @@ from localcloud.server import admission
 from localcloud.server.admission import MODELS, install, refusal
 from localcloud.server.wire import HttpRequest
 
+ROOT = Path(__file__).parents[3]
 JSON = {"content-type": "application/x-amz-json-1.1"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -153,6 +156,19 @@ def test_request_is_refused_as_by_aws(service, request_, code, violation):
 )
 def test_request_that_aws_would_accept_passes(service, request_):
     assert refusal(MODELS[service], request_) is None
+
+
+def test_requests_of_every_client_in_the_repository_are_validated():
+    listed = subprocess.run(
+        ["git", "ls-files", "--", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    used = {
+        service
+        for path in listed.stdout.splitlines()
+        for service in re.findall(r'\.(?:client|resource)\("([\w-]+)"', (ROOT / path).read_text())
+    }
+    assert len(used) > 15
+    assert used <= {service for services in MODELS.values() for service in services}
 
 
 def test_refused_request_does_not_reach_the_service(monkeypatch):
