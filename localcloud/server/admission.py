@@ -90,6 +90,8 @@ def refusal(services: tuple[str, ...], request: HttpRequest) -> Response | None:
 
     A request that calls none of the services' operations is left to the service.
     """
+    if "cbor" in request.headers.get("content-type", ""):
+        return _malformed(services[0], "the local cloud does not read CBOR; send JSON or a form")
     try:
         call = call_of(services, request)
     except (ValueError, RecursionError) as error:

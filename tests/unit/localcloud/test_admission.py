@@ -122,6 +122,12 @@ def rest_request(method: str, path: str, document: Any = None, query: str = "") 
             "the body is not XML",
         ),
         (
+            "monitoring",
+            HttpRequest("POST", "/", {"content-type": "application/cbor"}, b"", {}),
+            "SerializationException",
+            "does not read CBOR",
+        ),
+        (
             "sagemaker",
             json_request("SageMaker.DescribeModel", b"{"),
             "SerializationException",
