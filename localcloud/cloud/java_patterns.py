@@ -12,7 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
-from itertools import count, groupby
+from itertools import groupby
 
 _SURROGATES = r"\uD800\uDC00-\uDBFF\uDFFF"
 """All characters beyond the basic plane, as Java writes them."""
@@ -100,29 +100,36 @@ def _property(name: str, is_negated: bool, in_class: bool) -> str:
 def _ranges(name: str) -> str:
     """Returns the characters of a property as the content of a class."""
     if name in _POSIX:
-        return _as_ranges(map(ord, _POSIX[name]))
+        return _as_class((ord(one), ord(one)) for one in _POSIX[name])
     wanted = _BINARY.get(name, (name.removeprefix("Is"),))
-    found = [
-        code for one, codes in _categories().items() if one.startswith(wanted) for code in codes
-    ]
+    found = [run for one, runs in _categories().items() if one.startswith(wanted) for run in runs]
     if not found:
         raise KeyError(name)
-    return _as_ranges(found)
+    return _as_class(found)
 
 
 @cache
-def _categories() -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for code in range(sys.maxunicode + 1):
-        found.setdefault(unicodedata.category(chr(code)), []).append(code)
+def _categories() -> dict[str, list[tuple[int, int]]]:
+    """Returns the first and last characters of runs of each of Unicode's general categories."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    first = 0
+    every = map(unicodedata.category, map(chr, range(sys.maxunicode + 1)))
+    for category, run in groupby(every):
+        size = len(list(run))
+        found.setdefault(category, []).append((first, first + size - 1))
+        first += size
     return found
 
 
-def _as_ranges(codes: Iterable[int]) -> str:
-    """Returns characters in their order, as ``first-last`` where several follow each other."""
-    counter = count()
-    runs = [list(run) for _, run in groupby(sorted(codes), lambda code: code - next(counter))]
-    return "".join(f"{_escaped(run[0])}-{_escaped(run[-1])}" for run in runs)
+def _as_class(runs: Iterable[tuple[int, int]]) -> str:
+    """Returns runs of characters in their order, those that touch as one."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(runs):
+        if merged and merged[-1][1] + 1 == first:
+            merged[-1] = merged[-1][0], last
+        else:
+            merged.append((first, last))
+    return "".join(f"{_escaped(first)}-{_escaped(last)}" for first, last in merged)
 
 
 def _escaped(code: int) -> str:
