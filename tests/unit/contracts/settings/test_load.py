@@ -142,7 +142,7 @@ def changed(tmp_path: Path, old: str, new: str, environment: str = "prod") -> tu
         ("[budget]", "[bugdet]", "bugdet is not a setting"),
         ("[budget]", "[budget", "is not TOML"),
         (
-            "reserved_concurrency = 50",
+            "reserved_concurrency = -1",
             "reserved_concurrency = 0",
             "forecast.api.reserved_concurrency",
         ),
