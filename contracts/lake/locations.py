@@ -3,6 +3,7 @@
 =====================================  =========================================================
 ``raw/telemetry/YYYY/MM/DD/HH/``       unchanged messages, gzip JSON Lines, by arrival (UTC)
 ``raw/errors/rule/YYYY/MM/DD/HH/``     messages that the topic rule could not forward
+``raw/errors/confirmation/``           confirmed certificates whose rule failed
 ``raw/errors/delivery/``               records that Firehose could not deliver
 ``curated/telemetry/``                 readings, Delta, by the day they were taken (UTC)
 ``curated/quarantine/``                invalid messages and reasons, Delta, by arrival day
@@ -54,6 +55,7 @@ class Location:
 
 RAW_TELEMETRY = Location("raw", "telemetry/")
 RAW_RULE_ERRORS = Location("raw", "errors/rule/")
+RAW_CONFIRMATION_ERRORS = Location("raw", "errors/confirmation/")
 RAW_DELIVERY_ERRORS = Location("raw", "errors/delivery/")
 TELEMETRY = Location("curated", "telemetry/")
 QUARANTINE = Location("curated", "quarantine/")

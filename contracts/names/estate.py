@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.names.arns import arn
 from contracts.names.log_groups import LogGroups, WorkloadLogGroups, endpoint_log_group
-from contracts.names.workloads import FORECAST, Workload
+from contracts.names.workloads import FORECAST, WORKLOADS, Workload
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 BUCKET_PURPOSES = ("raw", "curated", "models", "code", "logs", "terraform-state")
@@ -24,8 +24,10 @@ MODEL_ROLE = "sagemaker"
 ROLES = (
     MODEL_ROLE,
     "api-logging",
+    "confirmation-rule",
     "firehose",
     "glue",
+    "iot-logging",
     "nightly-jobs",
     "provisioning",
     "topic-rule",
@@ -266,6 +268,27 @@ class Names:
     def smoke_prefix(self) -> str:
         """Start of the names of a smoke test's jobs, models and endpoints."""
         return self.part("smoke-")
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """All state machines of the environment."""
+        workloads = [self.of(one) for one in WORKLOADS]
+        return (
+            self.nightly_machine,
+            *(one.retrain_machine for one in workloads),
+            *(one.rollout_machine for one in workloads),
+        )
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """All Lambda functions of the environment."""
+        apis = (self.of(one).api for one in WORKLOADS)
+        return (*apis, self.provisioning_hook, self.certificate_confirmation)
+
+    @property
+    def event_queue(self) -> str:
+        """SQS queue of events that EventBridge could not deliver."""
+        return self.part("undelivered-events")
 
     def repository(self, container: str) -> str:
         """Returns the image repository of one of our own containers."""

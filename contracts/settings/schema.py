@@ -266,25 +266,41 @@ class Forecast(WorkloadSettings):
 
 
 class ApiGateway(Table):
-    """Tracing and logging of all REST APIs."""
+    """Tracing of all REST APIs."""
 
     tracing: bool
-    account_logging: bool
+
+
+class Account(Table):
+    """Settings that exist once per account and region, and whether this environment owns them.
+
+    They are API Gateway's logging role, AWS IoT's logging, and the retention of log groups that AWS
+    services share among all their users.
+    """
+
+    owner: bool
+    iot_log_level: Literal["DEBUG", "INFO", "WARN", "ERROR", "DISABLED"]
 
 
 class Alarms(Table):
-    """Thresholds of the ingestion alarms, and further targets of all alarms besides the topic."""
+    """Thresholds of the ingestion alarms, and further targets of all alarms besides the topic.
+
+    Addresses of people are no setting: `infra.estate.subscribers` takes them from the environment.
+    """
 
     targets: list[str]
+    subscribers_required: bool
     max_data_age_seconds: int
     max_rule_failures: int = Field(ge=0)
     silent_minutes: Annotated[int, Field(ge=0, le=1440), Because("a day")]
+    max_latency_ms: int = Field(ge=1)
 
 
 class Budget(Table):
-    """Monthly budget of the environment, in US dollars; 0 means none."""
+    """Monthly budget, in US dollars; 0 means none. Without ``by_tag`` it is the whole account's."""
 
     monthly_usd: int
+    by_tag: bool
 
 
 class Settings(Table):
@@ -306,6 +322,7 @@ class Settings(Table):
     forecast: Forecast
     experiments: Experiments
     api_gateway: ApiGateway
+    account: Account
     alarms: Alarms
     budget: Budget
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,10 @@ import boto3
 from rich.progress import Progress
 
 from contracts.errors import LakecastError
-from infra.estate import leftovers
+from infra.estate import account, leftovers, log_retention, subscribers
 from infra.estate.place import STACKS, Place
 from infra.estate.synthesis import synthesise
+from infra.modules.core.variables import ALARM_EMAILS
 from infra.stacks.provider import VERSION as PROVIDER_VERSION
 from infra.terraform import binary as terraform_binary
 from infra.terraform import config, saved_plan
@@ -29,8 +30,14 @@ class ConfirmationError(LakecastError):
     """Destruction of a protected environment without confirmation."""
 
 
-def terraform_for(home: Path) -> Terraform:
-    """Returns Terraform, configured to use a mirror of the provider if there is one."""
+def terraform_for(home: Path, variables: Mapping[str, str] | None = None) -> Terraform:
+    """Returns Terraform, configured to use a mirror of the provider if there is one.
+
+    Parameters
+    ----------
+    variables
+        Values of Terraform's input variables, in JSON.
+    """
     home.mkdir(parents=True, exist_ok=True)
     binary = terraform_binary.find(os.environ, home)
     mirror = config.mirror(os.environ, PROVIDER_VERSION)
@@ -39,13 +46,25 @@ def terraform_for(home: Path) -> Terraform:
     if not configuration.exists() or configuration.read_text(encoding="utf-8") != text:
         configuration.write_text(text, encoding="utf-8")
     cache = None if mirror is not None else (home / "terraform-plugins").absolute()
-    return Terraform(binary, configuration, cache)
+    return Terraform(binary, configuration, cache, variables or {})
 
 
-def plan(place: Place, *, save: bool, lock: bool = True) -> tuple[StackPlan, ...]:
-    """Synthesises once, plans all stacks in parallel, and prints the changes."""
-    terraform = terraform_for(place.home)
+def plan(
+    place: Place, *, save: bool, lock: bool = True, alarm_emails: str | None = None
+) -> tuple[StackPlan, ...]:
+    """Synthesises once, plans all stacks in parallel, and prints the changes.
+
+    Raises
+    ------
+    LakecastError
+        The environment's alarms would reach nobody although its settings require it, the account
+        belongs to another environment, or Terraform failed.
+    """
     saved_plan.spend(place)  # the previous plan must not be applied if this one fails halfway
+    emails = subscribers.read(alarm_emails or "")
+    subscribers.check(place, emails)
+    account.check(boto3.Session(region_name=place.names.region), place)
+    terraform = terraform_for(place.home, {ALARM_EMAILS: subscribers.terraform_variable(emails)})
     with CONSOLE.status("synthesising the stacks"):
         synthesise([place.names.environment], place.names, place.home / "terraform", place.backend)
     for stack in STACKS:  # sequential, because the stacks share a cache of providers
@@ -56,7 +75,7 @@ def plan(place: Place, *, save: bool, lock: bool = True) -> tuple[StackPlan, ...
         plans = tuple(pool.map(work, STACKS))
     _keep_used_artifacts(place)
     saved = str(saved_plan.save(place, plans)) if save else None
-    print("\n".join(render(place, plans, saved)))
+    print("\n".join([*render(place, plans, saved), *subscribers.warnings(place, emails)]))
     return plans
 
 
@@ -85,6 +104,7 @@ def apply(place: Place) -> None:
     pending = [stack for stack in saved.stacks if not stack.is_empty]
     if not pending:
         saved_plan.spend(place)
+        _expire_logs(place)
         print(f"nothing to apply: the estate of {place.names.environment} is as planned")
         return
     terraform = terraform_for(place.home)
@@ -94,8 +114,16 @@ def apply(place: Place) -> None:
     with shown() as progress:
         for stack in pending:
             _apply_stack(terraform, place, progress, stack)
+    _expire_logs(place)
     print(f"the estate of {place.names.environment} is as planned at {saved.commit}")
     print(f"next   make device ENV={place.names.environment}")
+
+
+def _expire_logs(place: Place) -> None:
+    expiring = log_retention.keep(boto3.Session(region_name=place.names.region), place)
+    if expiring:
+        days = place.settings.retention.log_days
+        _say(f"{len(expiring)} log group(s) of AWS services now keep {days} days")
 
 
 def _apply_stack(terraform: Terraform, place: Place, progress: Progress, stack: StackPlan) -> None:

@@ -26,6 +26,11 @@ Backend = Annotated[
     Parameter(help="Terraform's backend; default: from the settings."),
 ]
 
+Emails = Annotated[
+    str | None,
+    Parameter(help="E-mail addresses that receive alarms, with commas; others are removed."),
+]
+
 STATE = Path(".lakecast")
 _ANY_ACCOUNT = "123456789012"
 """AWS's example account, to inspect the Terraform without an account."""
@@ -72,6 +77,7 @@ def plan(
     *,
     env: Environment = "local",
     lock: bool = True,
+    alarm_emails: Emails = None,
     backend: Backend = None,
     state: State = STATE,
 ) -> None:
@@ -82,7 +88,8 @@ def plan(
     lock
         Hold the state's lock; without, reading the state is enough, as for a read-only role.
     """
-    lifecycle.plan(_place(env, backend, state), save=True, lock=lock)
+    place = _place(env, backend, state)
+    lifecycle.plan(place, save=True, lock=lock, alarm_emails=alarm_emails)
 
 
 def apply(*, env: Environment = "local", backend: Backend = None, state: State = STATE) -> None:
@@ -107,9 +114,15 @@ def destroy(
     lifecycle.destroy(_place(env, backend, state), confirm)
 
 
-def drift(*, env: Environment = "local", backend: Backend = None, state: State = STATE) -> int:
+def drift(
+    *,
+    env: Environment = "local",
+    alarm_emails: Emails = None,
+    backend: Backend = None,
+    state: State = STATE,
+) -> int:
     """Exit with 2 if the estate differs from its code."""
-    plans = lifecycle.plan(_place(env, backend, state), save=False)
+    plans = lifecycle.plan(_place(env, backend, state), save=False, alarm_emails=alarm_emails)
     return 0 if all(plan.is_empty for plan in plans) else CHANGES
 
 

@@ -12,8 +12,10 @@ from infra.modules.ingestion.certificate_confirmation import (
 )
 from infra.modules.ingestion.delivery import Ingestion, IngestionInputs
 from infra.modules.ingestion.fleet_provisioning import FleetProvisioning, FleetProvisioningInputs
+from infra.modules.ingestion.iot_logging import IotLogging, IotLoggingInputs
 from infra.modules.lake.glue_jobs import GlueJobs, GlueJobsInputs
 from infra.modules.lake.quality_rules import QualityRules, QualityRulesInputs
+from infra.modules.machines.event_queue import EventQueue
 from infra.modules.machines.nightly.definition import NightlyInputs
 from infra.modules.machines.nightly.machine import NightlyForecasts
 from infra.modules.machines.retrain import forecast as retrain_forecast
@@ -26,6 +28,7 @@ from infra.modules.models.tracking_server import TrackingServer, TrackingServerI
 from infra.modules.observability.alarms import JobAlarms, JobAlarmsInputs
 from infra.modules.observability.ingestion_alarms import IngestionAlarms, IngestionAlarmsInputs
 from infra.modules.observability.model_drift_alarms import DriftAlarms, DriftAlarmsInputs
+from infra.modules.observability.service_alarms import ServiceAlarms, ServiceAlarmsInputs
 from infra.stacks.base import EstateStack, Target
 
 
@@ -40,6 +43,9 @@ class PipelineStack(EstateStack):
             "ingestion_alarms",
             IngestionAlarmsInputs(target.names, target.settings.alarms, self.alarm_targets),
         )
+        account = target.settings.account
+        if account.owner and account.iot_log_level != "DISABLED":
+            IotLogging(self, "iot_logging", IotLoggingInputs(target.names, account.iot_log_level))
         FleetProvisioning(
             self,
             "provisioning",
@@ -76,6 +82,13 @@ class PipelineStack(EstateStack):
             "glue_alarms",
             JobAlarmsInputs(target.names, target.settings.quality, self.alarm_targets),
         )
+        ServiceAlarms(
+            self,
+            "service_alarms",
+            ServiceAlarmsInputs(
+                target.names, self.alarm_targets, target.settings.alarms.max_latency_ms
+            ),
+        )
         QualityRules(self, "quality", QualityRulesInputs(target.names))
         ModelRole(self, "sagemaker", ModelRoleInputs(target.names))
         if target.settings.experiments.tracking_server:
@@ -96,6 +109,7 @@ class PipelineStack(EstateStack):
                 target.settings.tags.of(target.names.environment),
             ),
         )
+        EventQueue(self, "events", target.names)
         StoppedExecutions(self, "stopped_executions", target.names)
         DriftAlarms(
             self,

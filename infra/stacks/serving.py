@@ -23,7 +23,8 @@ class ServingStack(EstateStack):
 
     def __init__(self, scope: Construct, id_: str, target: Target) -> None:
         super().__init__(scope, id_, target)
-        names, settings, gateway = target.names, target.settings, target.settings.api_gateway
+        names, settings = target.names, target.settings
+        tracing = settings.api_gateway.tracing
         function = ForecastFunction(
             self,
             "function",
@@ -32,7 +33,7 @@ class ServingStack(EstateStack):
                 code=self.package(function_code.forecast_api(), "forecast_api.zip"),
                 interaction_days=settings.retention.interaction_days,
                 reserved_concurrency=settings.forecast.api.reserved_concurrency,
-                tracing=gateway.tracing,
+                tracing=tracing,
             ),
         )
         api = RestApi(
@@ -40,13 +41,14 @@ class ServingStack(EstateStack):
             "api",
             RestApiInputs(names, read(function_code.FORECAST_API), function.function),
         )
-        logging = (
-            [AccountLogging(self, "logging", names).account] if gateway.account_logging else []
-        )
+        logging = [AccountLogging(self, "logging", names).account] if settings.account.owner else []
         ApiStage(
             self,
             "stage",
-            ApiStageInputs(names, api, settings.forecast.api, gateway.tracing, logging),
+            ApiStageInputs(
+                names, api, settings.forecast.api, tracing, settings.retention.log_days, logging
+            ),
         )
         if settings.budget.monthly_usd:
-            Budget(self, "budget", BudgetInputs(names, settings.budget.monthly_usd))
+            budget = settings.budget
+            Budget(self, "budget", BudgetInputs(names, budget.monthly_usd, budget.by_tag))

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,14 @@ class Terraform:
         Terraform's CLI configuration file.
     plugin_cache
         Folder for downloaded providers; None with a mirror.
+    variables
+        Values of input variables, in JSON. A stack that does not declare one ignores it.
     """
 
     binary: Path
     configuration: Path
     plugin_cache: Path | None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def init(self, folder: Path, data: Path) -> None:
         """Initialises a stack's folder, unless it has the same providers and state already."""
@@ -168,6 +171,7 @@ class Terraform:
             "TF_DATA_DIR": str(data.absolute()),
             "TF_IN_AUTOMATION": "1",
             "CHECKPOINT_DISABLE": "1",
+            **{f"TF_VAR_{name}": value for name, value in self.variables.items()},
         }
         if self.plugin_cache is not None:
             variables["TF_PLUGIN_CACHE_DIR"] = str(self.plugin_cache.absolute())

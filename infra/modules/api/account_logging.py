@@ -40,5 +40,9 @@ class AccountLogging(Construct):
             ),
         )  # fmt: skip
         self.account = ApiGatewayAccount(
-            self, "this", cloudwatch_role_arn=role.arn, depends_on=[role.policy]
+            self,
+            "this",
+            cloudwatch_role_arn=role.arn,
+            reset_on_delete=True,  # else the account keeps naming a role that is gone
+            depends_on=[role.policy],
         )

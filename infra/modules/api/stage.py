@@ -23,6 +23,7 @@ from cdktf_cdktf_provider_aws.api_gateway_usage_plan import (
     ApiGatewayUsagePlanThrottleSettings,
 )
 from cdktf_cdktf_provider_aws.api_gateway_usage_plan_key import ApiGatewayUsagePlanKey
+from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from constructs import Construct
 
 from contracts.names import Names
@@ -51,6 +52,8 @@ class ApiStageInputs:
 
     Parameters
     ----------
+    log_days
+        Days that errors of executions are kept.
     depends_on
         Resources that the stage's access log needs.
     """
@@ -59,6 +62,7 @@ class ApiStageInputs:
     api: RestApi
     limits: Api
     tracing: bool
+    log_days: int
     depends_on: Sequence[ITerraformDependable] = ()
 
 
@@ -72,6 +76,7 @@ class ApiStage(Construct):
         super().__init__(scope, id_)
         self._names, self._limits = inputs.names, inputs.limits
         rest_api_id = inputs.api.api.id
+        execution_log = self._execution_log(rest_api_id, inputs.log_days)
         stage = ApiGatewayStage(
             self,
             "this",
@@ -85,7 +90,7 @@ class ApiStage(Construct):
                 ),
                 format=json.dumps(_ACCESS_LOG, allow_nan=False),
             ),
-            depends_on=list(inputs.depends_on),
+            depends_on=[execution_log, *inputs.depends_on],
         )
         skip(
             stage,
@@ -111,6 +116,25 @@ class ApiStage(Construct):
         )
         skip(settings, CKV_AWS_225="forecasts change with every reading, so none is cached")
         self._key(rest_api_id, stage)
+
+    def _execution_log(self, rest_api_id: str, days: int) -> CloudwatchLogGroup:
+        """Creates the group that API Gateway would create without retention, under its name.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+        """
+        group = CloudwatchLogGroup(
+            self,
+            "execution_log",
+            name=f"API-Gateway-Execution-Logs_{rest_api_id}/{self._names.environment}",
+            retention_in_days=days,
+        )
+        skip(
+            group,
+            CKV_AWS_158="the key's ARN belongs to the data stack; bodies are not logged",
+        )
+        if days < 365:
+            skip(group, CKV_AWS_338="only prod keeps logs for a year; see [retention] log_days")
+        return group
 
     def _key(self, rest_api_id: str, stage: ApiGatewayStage) -> None:
         limits, name = self._limits, self._names.api

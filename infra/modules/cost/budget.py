@@ -19,17 +19,26 @@ NOTICES = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
 
 @dataclass(frozen=True)
 class BudgetInputs:
-    """Names of the environment and its budget."""
+    """Names of the environment and its budget.
+
+    Parameters
+    ----------
+    by_tag
+        Whether only resources with the environment's tag count, instead of the whole account.
+    """
 
     names: Names
     monthly_usd: int
+    by_tag: bool
 
 
 class Budget(Construct):
-    """A monthly budget for all resources with the environment's tag.
+    """A monthly budget of the account, or of the resources with the environment's tag.
 
-    The tag `environment` takes effect after it is activated as a cost allocation tag in the
-    management account: https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
+    A tag counts nothing until it is activated as a cost allocation tag, which only the management
+    (payer) account can do, and only after a day or so with tagged resources. So this stack can't
+    activate it, and a budget by tag would stay silent until someone does:
+    https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
     """
 
     def __init__(self, scope: Construct, id_: str, inputs: BudgetInputs) -> None:
@@ -47,7 +56,9 @@ class Budget(Construct):
                 BudgetsBudgetCostFilter(
                     name="TagKeyValue", values=[f"user:environment${names.environment}"]
                 )
-            ],
+            ]
+            if inputs.by_tag
+            else None,
             notification=[
                 BudgetsBudgetNotification(
                     notification_type=kind,

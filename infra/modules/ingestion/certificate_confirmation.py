@@ -8,12 +8,14 @@ from cdktf_cdktf_provider_aws.iot_topic_rule import IotTopicRule, IotTopicRuleLa
 from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
 from constructs import Construct
 
+from contracts.lake.locations import RAW_CONFIRMATION_ERRORS
 from contracts.messages.provisioning import confirmed_topic
 from contracts.names import Names
 from infra.modules.core.function import Function, FunctionInputs
 from infra.modules.core.packaging import Package
-from infra.modules.core.policy import Statement
+from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
 from infra.modules.core.skips import skip
+from infra.modules.ingestion.error_action import to_raw_bucket
 
 TIMEOUT_SECONDS = 15
 MEMORY_MB = 256
@@ -76,6 +78,24 @@ class CertificateConfirmation(Construct):
             function.function,
             CKV_AWS_116="a device without an answer retries, so failed events need no queue",
         )
+        role = ServiceRole(
+            self,
+            "rule_role",
+            RoleInputs(
+                name=names.role("confirmation-rule"),
+                service="iot.amazonaws.com",
+                description="The rule on confirmations keeps what it could not hand over",
+                statements=(
+                    Statement(
+                        "WriteErrors",
+                        ("s3:PutObject",),
+                        (names.bucket_arn("raw", f"{RAW_CONFIRMATION_ERRORS.prefix}*"),),
+                    ),
+                    use_of_data_key(names),
+                ),
+                trust_conditions={"StringEquals": {"aws:SourceAccount": names.account_id}},
+            ),
+        )
         rule = IotTopicRule(
             self,
             "rule",
@@ -85,6 +105,8 @@ class CertificateConfirmation(Construct):
             sql=_RULE,
             sql_version="2016-03-23",
             lambda_=[IotTopicRuleLambda(function_arn=function.function.arn)],
+            error_action=to_raw_bucket(names, RAW_CONFIRMATION_ERRORS, role.arn),
+            depends_on=[role.policy],  # IoT validates the role when the rule is created
         )
         LambdaPermission(
             self,

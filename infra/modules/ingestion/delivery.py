@@ -10,8 +10,6 @@ from cdktf_cdktf_provider_aws.iot_policy import IotPolicy
 from cdktf_cdktf_provider_aws.iot_thing_type import IotThingType, IotThingTypeProperties
 from cdktf_cdktf_provider_aws.iot_topic_rule import (
     IotTopicRule,
-    IotTopicRuleErrorAction,
-    IotTopicRuleErrorActionS3,
     IotTopicRuleFirehose,
 )
 from cdktf_cdktf_provider_aws.kinesis_firehose_delivery_stream import (
@@ -37,11 +35,9 @@ from infra.modules.core.policy import (
     writing_to_log_group,
 )
 from infra.modules.core.skips import skip
+from infra.modules.ingestion.error_action import to_raw_bucket
 
 _RULE = "SELECT *, topic(2) AS thing_name, timestamp() AS received_at FROM 'telemetry/+'"
-_ERROR_KEY = (
-    RAW_RULE_ERRORS.prefix + '${parse_time("yyyy/MM/dd/HH", timestamp(), "UTC")}/${newuuid()}.json'
-)
 _STREAM = "DestinationDelivery"
 
 
@@ -207,10 +203,6 @@ class Ingestion(Construct):
                     delivery_stream_name=stream.name, role_arn=role.arn, separator="\n"
                 )
             ],
-            error_action=IotTopicRuleErrorAction(
-                s3=IotTopicRuleErrorActionS3(
-                    bucket_name=names.bucket("raw"), key=literal(_ERROR_KEY), role_arn=role.arn
-                )
-            ),
+            error_action=to_raw_bucket(names, RAW_RULE_ERRORS, role.arn),
             depends_on=[role.policy],  # IoT validates the role when the rule is created
         )

@@ -16,6 +16,7 @@ from constructs import Construct
 
 from contracts.names import Names
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement
+from infra.modules.machines.event_queue import RETRIES, dead_letters
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class MachineRule(Construct):
             rule=rule.name,
             arn=machine,
             role_arn=role.arn,
+            retry_policy=RETRIES,
+            dead_letter_config=dead_letters(names),
             input=None if inputs.paths else given,
             input_transformer=CloudwatchEventTargetInputTransformer(
                 input_paths=dict(inputs.paths), input_template=given or "{}"

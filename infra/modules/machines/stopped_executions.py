@@ -15,7 +15,8 @@ from cdktf_cdktf_provider_aws.cloudwatch_event_target import (
 )
 from constructs import Construct
 
-from contracts.names import WORKLOADS, Names
+from contracts.names import Names
+from infra.modules.machines.event_queue import RETRIES, dead_letters
 
 _MESSAGE = (
     "Execution <execution> of <machine> ended as <status>; its history shows the last step. "
@@ -28,11 +29,6 @@ class StoppedExecutions(Construct):
 
     def __init__(self, scope: Construct, id_: str, names: Names) -> None:
         super().__init__(scope, id_)
-        machines = [
-            names.nightly_machine,
-            *(names.of(one).retrain_machine for one in WORKLOADS),
-            *(names.of(one).rollout_machine for one in WORKLOADS),
-        ]
         rule = CloudwatchEventRule(
             self,
             "rule",
@@ -44,7 +40,7 @@ class StoppedExecutions(Construct):
                     "detail-type": ["Step Functions Execution Status Change"],
                     "detail": {
                         "status": ["ABORTED", "FAILED", "TIMED_OUT"],
-                        "stateMachineArn": [names.state_machine_arn(one) for one in machines],
+                        "stateMachineArn": [names.state_machine_arn(one) for one in names.machines],
                     },
                 },
                 allow_nan=False,
@@ -55,6 +51,8 @@ class StoppedExecutions(Construct):
             "target",
             rule=rule.name,
             arn=names.alarm_topic_arn,
+            retry_policy=RETRIES,
+            dead_letter_config=dead_letters(names),
             input_transformer=CloudwatchEventTargetInputTransformer(
                 input_paths={
                     "execution": "$.detail.executionArn",

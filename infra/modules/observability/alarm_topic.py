@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cdktf import TerraformVariable
 from cdktf_cdktf_provider_aws.sns_topic import SnsTopic
 from cdktf_cdktf_provider_aws.sns_topic_policy import SnsTopicPolicy
+from cdktf_cdktf_provider_aws.sns_topic_subscription import SnsTopicSubscription
 from constructs import Construct
 
 from contracts.names import Names
 from infra.modules.core.policy import Statement, document
+from infra.modules.core.variables import ALARM_EMAILS
 
 
 @dataclass(frozen=True)
@@ -21,9 +24,11 @@ class AlarmTopicInputs:
 
 
 class AlarmTopic(Construct):
-    """The topic to which people and systems subscribe for alarms.
+    """The topic of all alarms, and the people who receive them by e-mail.
 
-    Subscriptions are not declared here, because the recipient of one by email has to confirm it.
+    Their addresses are a sensitive variable of Terraform, by an id that a plan may show. They are
+    never in the code; `infra.estate.subscribers` gives them to a plan. Each recipient has to
+    confirm the subscription.
     """
 
     def __init__(self, scope: Construct, id_: str, inputs: AlarmTopicInputs) -> None:
@@ -40,6 +45,23 @@ class AlarmTopic(Construct):
                 _publishing(names, "Budget", "budgets", "*"),
             ),
         )
+        emails = TerraformVariable(
+            self,
+            "emails",
+            type="map(string)",
+            default={},
+            sensitive=True,
+            description="E-mail addresses of the alarms' recipients, by id",
+        )
+        emails.override_logical_id(ALARM_EMAILS)
+        subscription = SnsTopicSubscription(
+            self,
+            "email",
+            topic_arn=topic.arn,
+            protocol="email",
+            endpoint=f"${{var.{ALARM_EMAILS}[each.key]}}",
+        )
+        subscription.add_override("for_each", f"${{toset(nonsensitive(keys(var.{ALARM_EMAILS})))}}")
 
 
 def _publishing(names: Names, sid: str, service: str, source: str) -> Statement:

@@ -26,6 +26,8 @@ class AlarmInputs:
         What has happened, and the runbook.
     comparison
         CloudWatch's operator, such as ``GreaterThanThreshold``.
+    statistic
+        CloudWatch's statistic, such as ``Sum``, or a percentile, such as ``p99``.
     period_seconds, periods
         Length of a period, and number of most recent periods that are evaluated.
     breaching
@@ -51,6 +53,10 @@ class AlarmInputs:
     periods: int = 1
     breaching: int | None = None
 
+    @property
+    def is_percentile(self) -> bool:
+        return self.statistic.startswith("p")
+
 
 class Alarm(Construct):
     """A CloudWatch alarm with its notifications."""
@@ -65,7 +71,8 @@ class Alarm(Construct):
             namespace=inputs.namespace,
             metric_name=inputs.metric,
             dimensions=dict(inputs.dimensions),
-            statistic=inputs.statistic,
+            statistic=None if inputs.is_percentile else inputs.statistic,
+            extended_statistic=inputs.statistic if inputs.is_percentile else None,
             comparison_operator=inputs.comparison,
             threshold=inputs.threshold,
             period=inputs.period_seconds,

@@ -286,11 +286,16 @@ def test_a_preflight_fails_without_the_state_bucket_or_with_an_unsafe_one(infra,
 
 
 def test_an_environment_of_aws_is_planned_before_anything_is_there(infra):
-    planned = infra("plan", "--env", "prod", "--backend", "local")
+    unheard = infra("plan", "--env", "prod", "--backend", "local")
+    fails_in_one_line(unheard, "nobody would receive the alarms of prod: .*ALARM_EMAILS=")
+
+    addresses = {"LAKECAST_ALARM_EMAILS": "duty@example.org"}
+    planned = infra("plan", "--env", "prod", "--backend", "local", **addresses)
 
     assert planned.returncode == 0, planned.stderr
     assert planned.stdout.count("to add, 0 to change, 0 to destroy.") == 3
     assert "environment  prod" in planned.stdout
+    assert addresses["LAKECAST_ALARM_EMAILS"] not in planned.stdout
 
 
 def test_a_kept_environment_is_destroyed_only_if_it_is_confirmed_by_name(infra):
