@@ -288,7 +288,7 @@ def task(
             ),
             "Output": {},
             "Retry": [
-                _retry(_TRANSIENT, seconds=2, attempts=4),
+                FOR_THE_SERVICE,
                 _retry((*_SCARCE, *busy), seconds=60, attempts=8, most_seconds=900),
             ],
             **({"Catch": known} if known else {}),
@@ -349,3 +349,7 @@ def _retry(errors: Sequence[str], *, seconds: int, attempts: int, most_seconds: 
         "MaxDelaySeconds": most_seconds,
         "JitterStrategy": "FULL",
     }
+
+
+FOR_THE_SERVICE = _retry(_TRANSIENT, seconds=2, attempts=4)
+"""Retries of a call that failed because of the service."""

@@ -20,6 +20,7 @@ from contracts.models.requests.parts import Owner
 from contracts.names import Names
 from contracts.settings.schema import Endpoint
 from infra.modules.machines import endings
+from infra.modules.machines.polling import Polling
 from infra.modules.machines.rollout import actions, observation
 from infra.modules.machines.rollout.steps import REFUSED, look
 from infra.modules.machines.states_language import (
@@ -41,6 +42,7 @@ _REFUSALS = 3
 """Rejected calls per execution that are treated as temporary."""
 _HOURS = 2
 """Hours after which a busy endpoint is reported; SageMaker's own timeouts are shorter."""
+_LONGEST_WAIT = 120
 _BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _DECIDE = "Decide"
 _LABEL = (
@@ -68,6 +70,7 @@ class RolloutInputs:
 def definition(inputs: RolloutInputs) -> Machine:
     """Returns the machine; its input is the event that started it, or ``{}``."""
     names, settings = inputs.names, inputs.endpoint
+    polling = Polling("turns", settings.poll_seconds, _LONGEST_WAIT, _HOURS)
     owner = Owner.of(names, inputs.tags)
     states = {
         "Start": _start(),
@@ -82,14 +85,14 @@ def definition(inputs: RolloutInputs) -> Machine:
                 "& '. Write it again with make deploy, or remove it by approving a version'"
             ),
         ),
-        _DECIDE: _decision(names, settings.poll_seconds),
+        _DECIDE: _decision(names, polling),
         **_live_rejection(names),
         **actions.models(names, owner, then="Find configuration"),
         **actions.endpoint(names, owner, wait="Wait"),
         "Wait": wait(
-            expression(f"{settings.poll_seconds} * $power(2, $refusals)"),
+            expression(f"{polling.seconds} * $power(2, $refusals)"),
             observation.LOOK,
-            turns=expression("$turns + 1"),
+            **polling.count,
         ),
         # If another execution or a person was faster, the next comparison shows it.
         REFUSED: choice(
@@ -121,8 +124,7 @@ def _start() -> State:
     )
 
 
-def _decision(names: Names, poll_seconds: int) -> State:
-    turns = _HOURS * 3600 // poll_seconds
+def _decision(names: Names, polling: Polling) -> State:
     weights = observation.weights("$wanted.variants")
     configured = "$status = 'InService' and $serves = $wanted.configuration"
     settled = f"{configured} and $weights = {weights}"
@@ -130,7 +132,7 @@ def _decision(names: Names, poll_seconds: int) -> State:
     return choice(
         _failure("'No rollout from here: ' & $reason"),
         (
-            f"$turns > {turns}",
+            polling.is_over,
             _failure(f"'The endpoint was busy for {_HOURS} hours'"),
         ),
         (f"$status in {json.dumps(_BUSY, allow_nan=False)}", "Wait"),

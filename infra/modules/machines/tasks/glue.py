@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from contracts.names import BUILD_SERIES, TELEMETRY_TO_PARQUET, Names
 from infra.modules.core.policy import Statement
+from infra.modules.machines.polling import Polling
 from infra.modules.machines.states_language import (
     FAILURE,
     Call,
     Part,
     State,
+    assignment,
     choice,
     expression,
+    failure,
     task,
     wait,
 )
 
-_POLL_SECONDS = 5
+_POLLING = Polling("polls", first=5, longest=60, hours=2)
 
 
 def crawl(names: Names, *, then: str) -> Part:
@@ -23,15 +26,16 @@ def crawl(names: Names, *, then: str) -> Part:
     last = "$states.result.Crawler.LastCrawl"
     why = f"$exists({last}.ErrorMessage) ? {last}.ErrorMessage : 'the crawler gave no reason'"
     return Part(
-        "Crawl",
+        "Start crawl",
         {
+            "Start crawl": assignment("Crawl", {_POLLING.counter: 0}),
             "Crawl": task(
                 "Crawl",
                 _crawler(names, "startCrawler"),
                 then="Crawling",
                 catch={"Glue.CrawlerRunningException": "Crawling"},
             ),
-            "Crawling": wait(_POLL_SECONDS, "Crawled"),
+            "Crawling": wait(expression(_POLLING.seconds), "Crawled", **_POLLING.count),
             "Crawled": task(
                 "Crawl",
                 _crawler(names, "getCrawler"),
@@ -47,8 +51,12 @@ def crawl(names: Names, *, then: str) -> Part:
             ),
             "Did the crawl succeed": choice(
                 then,
+                (f"$crawler != 'READY' and {_POLLING.is_over}", "Crawl takes too long"),
                 ("$crawler != 'READY'", "Crawling"),
                 ("$crawl = 'FAILED'", FAILURE),
+            ),
+            "Crawl takes too long": failure(
+                "Crawl", f"'the crawler {names.crawler} still runs after {_POLLING.hours} hours'"
             ),
         },
     )
