@@ -12,7 +12,7 @@ from pathlib import Path
 
 from contracts.import_closure import import_closure
 from contracts.models.algorithms import ALGORITHMS
-from contracts.names import Names
+from contracts.names import Names, arn
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -39,6 +39,18 @@ def image_uri(names: Names, container: str, root: Path = REPOSITORY) -> str:
     """
     registry = f"{names.account_id}.dkr.ecr.{names.region}.amazonaws.com"
     return f"{registry}/{names.repository(container)}:{tag(container, root)}"
+
+
+def repository_arns(names: Names) -> tuple[str, ...]:
+    """Returns the ARNs of all images' repositories.
+
+    A built-in algorithm's image is in an account of AWS, a different one per region.
+    """
+    built_in = (one.built_in for one in ALGORITHMS.values() if one.built_in is not None)
+    return (
+        *(arn("ecr", f"repository/{one}", region=names.region, account_id="*") for one in built_in),
+        *(names.arn("ecr", f"repository/{names.repository(one)}") for one in OWN_IMAGES),
+    )
 
 
 def tag(container: str, root: Path = REPOSITORY) -> str:

@@ -106,7 +106,8 @@ class Snapshot:
 
     def progress(self, of: str) -> int | None:
         """Return the newest committed progress of a name, see `commit`."""
-        return None if self._table is None else self._table.transaction_version(of)
+        table = _reopened(self)  # reads the log
+        return None if table is None else table.transaction_version(of)
 
 
 @dataclass(frozen=True)
@@ -240,15 +241,14 @@ def commit(
     CommitConflictError
         The table has a newer version; nothing was changed.
     """
-    options = storage_options(base.uri)
-    table = base._table
+    table = _reopened(base)
     if table is None:
         table = DeltaTable.create(
             base.uri,
             _fields(schema),
             mode="ignore",
             partition_by=[DATE.name],
-            storage_options=options,
+            storage_options=storage_options(base.uri),
         )
         if table.version() != 0:
             raise CommitConflictError(f"{base.uri} was created by another run")
@@ -283,6 +283,17 @@ def commit(
             f"expected {base.uri} at version {table.version()}; got {now.version}"
         ) from error
     return table.version() + 1
+
+
+def _reopened(base: Snapshot) -> DeltaTable | None:
+    """Return the table of a snapshot with the credentials of now; None if there is no table.
+
+    delta-rs keeps those that it was opened with, and a role's may expire while a run computes.
+    """
+    options = storage_options(base.uri)
+    if base._table is None or options is None:
+        return base._table
+    return DeltaTable(base.uri, version=base.version, storage_options=options)
 
 
 def _fields(schema: T.StructType) -> Schema:
@@ -345,7 +356,10 @@ def _remove(file: DataFile, stamp: int, changes: bool) -> RemoveAction:
 
 
 def storage_options(uri: str) -> dict[str, str] | None:
-    """Return delta-rs's options for S3, with boto3's credentials; None for a disk."""
+    """Return delta-rs's options for S3, with boto3's credentials of now; None for a disk.
+
+    They expire: take new options for each operation.
+    """
     if urlsplit(uri).scheme != "s3":
         return None
     import boto3  # noqa: PLC0415 (not needed where a disk is written to)

@@ -121,7 +121,7 @@ class Ingestion(Construct):
                 statements=(
                     Statement(
                         "WriteObjects",
-                        ("s3:AbortMultipartUpload", "s3:PutObject"),
+                        ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
                         tuple(names.bucket_arn("raw", f"{prefix}*") for prefix in written),
                     ),
                     Statement(

@@ -207,7 +207,16 @@ class FleetProvisioning(Construct):
         )
 
     def _provisioning_role(self) -> ServiceRole:
+        """Creates the role, with what the managed policy AWSIoTThingsRegistration permits.
+
+        It may not create policies, register certificates of another authority, or use groups: the
+        templates do none of these.
+        https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSIoTThingsRegistration.html
+        """
         names = self._names
+        policies = tuple(
+            self._iot(f"policy/{one}") for one in (names.device_policy, names.renewal_policy)
+        )
         return ServiceRole(
             self,
             "provisioning_role",
@@ -218,7 +227,12 @@ class FleetProvisioning(Construct):
                 statements=(
                     Statement(
                         "CreateThings",
-                        ("iot:CreateThing", "iot:DescribeThing", "iot:UpdateThing"),
+                        (
+                            "iot:CreateThing",
+                            "iot:DescribeThing",
+                            "iot:ListThingGroupsForThing",
+                            "iot:UpdateThing",
+                        ),
                         (self._iot("thing/*"),),  # a device's name is not known in advance
                     ),
                     Statement(
@@ -232,6 +246,9 @@ class FleetProvisioning(Construct):
                             "iot:AttachPolicy",
                             "iot:AttachPrincipalPolicy",
                             "iot:DescribeCertificate",
+                            "iot:DetachPolicy",
+                            "iot:DetachThingPrincipal",
+                            "iot:ListPrincipalThings",
                             "iot:UpdateCertificate",
                         ),
                         (self._iot("cert/*"),),  # nor is its certificate's id
@@ -241,17 +258,17 @@ class FleetProvisioning(Construct):
                         (
                             "iot:AttachThingPrincipal",
                             "iot:ListAttachedPolicies",
+                            "iot:ListPolicyPrincipals",
+                            "iot:ListPrincipalPolicies",
                             "iot:ListThingPrincipals",
+                            "iot:RegisterThing",
                         ),
                         ("*",),  # these actions do not support resource-level permissions
                     ),
                     Statement(
                         "ReadPolicies",
-                        ("iot:GetPolicy",),
-                        (
-                            self._iot(f"policy/{names.device_policy}"),
-                            self._iot(f"policy/{names.renewal_policy}"),
-                        ),
+                        ("iot:GetPolicy", "iot:ListTargetsForPolicy"),
+                        policies,
                     ),
                 ),
             ),

@@ -212,9 +212,12 @@ class GlueJobs(Construct):
             schedule=self._glue.crawler_schedule,
             security_configuration=names.security_configuration,
             s3_target=[GlueCrawlerS3Target(path=locations.RAW_TELEMETRY.uri(names))],
-            recrawl_policy=GlueCrawlerRecrawlPolicy(recrawl_behavior="CRAWL_EVERYTHING"),
+            # After the first crawl, only the folders of new hours are read, never those that have
+            # moved to Glacier. Glue then requires that changes are logged only:
+            # https://docs.aws.amazon.com/glue/latest/dg/incremental-crawls.html
+            recrawl_policy=GlueCrawlerRecrawlPolicy(recrawl_behavior="CRAWL_NEW_FOLDERS_ONLY"),
             schema_change_policy=GlueCrawlerSchemaChangePolicy(
-                delete_behavior="LOG", update_behavior="UPDATE_IN_DATABASE"
+                delete_behavior="LOG", update_behavior="LOG"
             ),
         )
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from constructs import Construct
 
 from contracts.lake.locations import CHANNELS, EVALUATIONS, NIGHTLY, SMOKE_MODELS, TRAINING_OUTPUT
-from contracts.models.algorithms import ALGORITHMS
-from contracts.models.container_images import OWN_IMAGES
-from contracts.names import MODEL_ROLE, Names, arn
+from contracts.models.container_images import repository_arns
+from contracts.names import MODEL_ROLE, Names
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_output_key
 
 
@@ -59,14 +58,7 @@ class ModelRole(Construct):
                         "PullImages",
                         ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
                          "ecr:GetDownloadUrlForLayer"),
-                        (
-                            # the algorithm's image is in an AWS account, a different one per region
-                            *(arn("ecr", f"repository/{one.built_in}",
-                                  region=names.region, account_id="*")
-                              for one in ALGORITHMS.values() if one.built_in is not None),
-                            *(names.arn("ecr", f"repository/{names.repository(container)}")
-                              for container in OWN_IMAGES),
-                        ),
+                        repository_arns(names),
                     ),
                     Statement(
                         "WriteLogs",

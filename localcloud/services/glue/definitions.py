@@ -105,6 +105,7 @@ class Definitions:
 
     def create_crawler(self, request: Request) -> Request:
         name = request["Name"]
+        _check_incremental(request)
         # Glue accepts a role's name or its ARN, ministack only the ARN.
         answer = catalogue.call("CreateCrawler", {**request, "Role": ""})
         catalogue.crawler(name)["Role"] = request["Role"]
@@ -115,6 +116,7 @@ class Definitions:
     def update_crawler(self, request: Request) -> Request:
         if catalogue.crawler(request["Name"])["State"] != "READY":
             raise AwsError("CrawlerRunningException", f"Crawler {request['Name']} is running")
+        _check_incremental({**catalogue.crawler(request["Name"]), **request})
         answer = catalogue.call("UpdateCrawler", request)
         _remove_empty_members(catalogue.crawler(request["Name"]))
         return answer
@@ -147,6 +149,25 @@ def _definition(request: Request) -> Request:
         definition["MaxCapacity"] = dpu * definition.get("NumberOfWorkers", 10)
     definition["AllocatedCapacity"] = int(definition["MaxCapacity"])
     return definition
+
+
+def _check_incremental(crawler: Request) -> None:
+    """Refuses incremental crawls that would change a table's schema, as Glue does.
+
+    https://docs.aws.amazon.com/glue/latest/dg/incremental-crawls.html
+    """
+    behavior = crawler.get("RecrawlPolicy", {}).get("RecrawlBehavior")
+    if behavior == "CRAWL_EVENT_MODE":
+        raise AwsError("InvalidInputException", "the local cloud does not support CRAWL_EVENT_MODE")
+    policy = crawler.get("SchemaChangePolicy", {})
+    if behavior == "CRAWL_NEW_FOLDERS_ONLY" and not (
+        policy.get("UpdateBehavior") == policy.get("DeleteBehavior") == "LOG"
+    ):
+        raise AwsError(
+            "InvalidInputException",
+            'The SchemaChangePolicy for "Crawl new folders only" Amazon S3 target can have only '
+            "LOG DeleteBehavior value and LOG UpdateBehavior value.",
+        )
 
 
 def _remove_empty_members(record: Request) -> None:

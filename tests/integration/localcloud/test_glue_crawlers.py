@@ -114,6 +114,30 @@ def test_a_second_crawl_adds_new_columns_and_partitions(glue, aws: boto3.Session
     assert len(found) == 3
 
 
+def test_an_incremental_crawl_reads_new_folders_only(glue, aws: boto3.Session) -> None:
+    s3 = aws.client("s3")
+    new_only = {
+        "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"},
+        "SchemaChangePolicy": {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"},
+    }
+    place = f"{BUCKET}/hours/"
+    s3.put_object(Bucket=BUCKET, Key="hours/10/x.json", Body=b'{"v": 1}\n')
+    crawl(glue, "new", place, **new_only)
+    s3.put_object(Bucket=BUCKET, Key="hours/10/y.json", Body=b"no JSON, and not read again")
+    s3.put_object(Bucket=BUCKET, Key="hours/11/x.json", Body=b'{"v": 2, "w": 3}\n')
+
+    crawler = crawl(glue, "new", place, **new_only)
+
+    assert crawler["LastCrawl"]["Status"] == "SUCCEEDED", crawler
+    found = glue.get_partitions(DatabaseName=DATABASE, TableName="raw_hours")["Partitions"]
+    assert sorted(one["Values"] for one in found) == [["10"], ["11"]]
+    table = glue.get_table(DatabaseName=DATABASE, Name="raw_hours")["Table"]
+    assert columns(table) == {"v": "int"}, "the schema is logged only"
+    changing = {**new_only, "SchemaChangePolicy": {"UpdateBehavior": "UPDATE_IN_DATABASE"}}
+    with pytest.raises(ClientError, match="can have only LOG DeleteBehavior value"):
+        crawl(glue, "new", place, **changing)
+
+
 def test_parquet_becomes_a_table_with_its_own_types_and_hive_partitions(glue) -> None:
     crawl(glue, "parquet", f"{BUCKET}/table/")
     table = glue.get_table(DatabaseName=DATABASE, Name="raw_table")["Table"]

@@ -146,12 +146,33 @@ class Roles:
     def machines(self) -> Iterable[str]:
         return [one["name"] for one in self._estate.resources("aws_sfn_state_machine").values()]
 
+    def delivered(self) -> Iterator[tuple[str, str, str]]:
+        """Yields the roles of delivery streams with the bucket and each prefix that they write."""
+        for stream in self._resources("aws_kinesis_firehose_delivery_stream"):
+            target = stream["extended_s3_configuration"]
+            for prefix in (target["prefix"], target["error_output_prefix"]):
+                yield self._role(target["role_arn"]), target["bucket_arn"], prefix.partition("!")[0]
+
+    def provisioned(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yields the roles of provisioning templates with the templates' bodies."""
+        for template in self._resources("aws_iot_provisioning_template"):
+            body = json.loads(template["template_body"])
+            yield self._role(template["provisioning_role_arn"]), body
+
+    def logging(self) -> Iterator[str]:
+        """Yields the roles with which AWS IoT writes its log."""
+        for options in self._resources("aws_iot_logging_options"):
+            yield self._role(options["role_arn"])
+
     def model_role(self) -> str:
         return str(self._names.role("sagemaker"))
 
     def _jobs(self) -> Iterable[Mapping[str, Any]]:
-        jobs: Iterable[Mapping[str, Any]] = self._estate.resources("aws_glue_job").values()
-        return jobs
+        return self._resources("aws_glue_job")
+
+    def _resources(self, kind: str) -> Iterable[Mapping[str, Any]]:
+        found: Iterable[Mapping[str, Any]] = self._estate.resources(kind).values()
+        return found
 
     def _role(self, reference: str) -> str:
         """Returns the name of a role, given Terraform's reference to its ARN."""
@@ -228,6 +249,44 @@ def _glue_logs(roles: Roles) -> Iterator[Place]:
     return (Place(role, group) for role, group in roles.logged_by_glue())
 
 
+def _registered_images(roles: Roles) -> Iterator[Place]:
+    for call in roles.calls:
+        if call.operation == "CreateModelPackage":
+            for container in call.arguments["InferenceSpecification"]["Containers"]:
+                repository = container["Image"].partition("/")[2].partition(":")[0]
+                if repository:  # Terraform inserts the address of an image of AWS
+                    yield Place(call.role, roles.arn("ecr", f"repository/{repository}"))
+
+
+def _firehose_objects(roles: Roles) -> Iterator[Place]:
+    for role, bucket, prefix in roles.delivered():
+        yield Place(role, f"{bucket}/{prefix}2026/01/01/00/x.gz")
+
+
+def _firehose_buckets(roles: Roles) -> Iterator[Place]:
+    return (Place(role, bucket) for role, bucket, _ in roles.delivered())
+
+
+def _provisioned(kind: str) -> Callable[[Roles], Iterator[Place]]:
+    def places(roles: Roles) -> Iterator[Place]:
+        for role, body in roles.provisioned():
+            if kind == "thing":
+                yield Place(role, roles.arn("iot", "thing/station-1"))
+            elif kind == "cert":
+                yield Place(role, roles.arn("iot", "cert/0123456789abcdef"))
+            else:
+                for one in body["Resources"].values():
+                    if one["Type"] == "AWS::IoT::Policy":
+                        policy = one["Properties"]["PolicyName"]
+                        yield Place(role, roles.arn("iot", f"policy/{policy}"))
+
+    return places
+
+
+def _iot_log(roles: Roles) -> Iterator[Place]:
+    return (Place(role, roles.arn("logs", "log-group:AWSIotLogsV2")) for role in roles.logging())
+
+
 def _machine_logs(roles: Roles) -> Iterator[Place]:
     return (Place(role, "*") for role in roles.machines())
 
@@ -243,5 +302,12 @@ PLACES: Mapping[str, Callable[[Roles], Iterator[Place]]] = {
     "buckets that Spark writes to": _spark_buckets,
     "encrypted logs of Glue": _glue_logs,
     "log of a state machine": _machine_logs,
+    "registered image": _registered_images,
+    "objects that Firehose writes": _firehose_objects,
+    "bucket that Firehose writes to": _firehose_buckets,
+    "thing that AWS IoT provisions": _provisioned("thing"),
+    "certificate that AWS IoT provisions": _provisioned("cert"),
+    "policy that AWS IoT provisions": _provisioned("policy"),
+    "log of AWS IoT": _iot_log,
 }
 """Roles and resources of each case of the table."""

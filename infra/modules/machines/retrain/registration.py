@@ -58,8 +58,8 @@ def registration(inputs: RetrainInputs, fragments: Fragments, *, then: str) -> d
                         ],
                         "SupportedContentTypes": _CONTENT_TYPES,
                         "SupportedResponseMIMETypes": _CONTENT_TYPES,
-                        "SupportedRealtimeInferenceInstanceTypes": [inputs.instance_type],
-                        "SupportedTransformInstanceTypes": [inputs.retraining.instance_type],
+                        # Without lists of instance types, which are optional for a version, it
+                        # runs on every type, also on one that the settings name later.
                     },
                     "ModelMetrics": {"ModelQuality": _statistics("metrics.json")},
                     "DriftCheckBaselines": {"ModelDataQuality": _statistics("reference.json")},

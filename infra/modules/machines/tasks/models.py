@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from contracts.models.container_images import repository_arns
 from contracts.models.releases import newest_approved
 from contracts.models.requests.parts import Arguments
 from contracts.names import Names
@@ -77,9 +79,16 @@ def describe_versions(names: Names, group: str, packages: str) -> Call:
 
 
 def register_version(names: Names, group: str, request: Mapping[str, Any]) -> Call:
-    """Registers a version; it has no number yet, so the permission names its group as well."""
+    """Registers a version; it has no number yet, so the permission names its group as well.
+
+    SageMaker looks up the image as the caller.
+    """
     of_group = names.arn("sagemaker", f"model-package-group/{group}")
-    return _version(names, group, "createModelPackage", request, of_group)
+    call = _version(names, group, "createModelPackage", request, of_group)
+    images = Statement(
+        "LookUpImages", ("ecr:BatchGetImage", "ecr:DescribeImages"), repository_arns(names)
+    )
+    return replace(call, statements=(*call.statements, images))
 
 
 def judge_version(names: Names, group: str, package: str, status: str, reason: str) -> Call:

@@ -158,6 +158,11 @@ def _crawl_target(
     bucket, prefix = split(target["Path"])
     prefix = f"{prefix.rstrip('/')}/" if prefix else ""
     sizes = dict(_objects(s3, bucket, prefix, target.get("Exclusions", []), stop))
+    folder = (prefix or bucket).rstrip("/").rpartition("/")[2]
+    name = crawler.get("TablePrefix", "") + identifier(folder)
+    if crawler["RecrawlPolicy"]["RecrawlBehavior"] == "CRAWL_NEW_FOLDERS_ONLY":
+        known = _known_folders(glue, crawler["DatabaseName"], name, f"s3://{bucket}/{prefix}")
+        sizes = {key: size for key, size in sizes.items() if key.rpartition("/")[0] not in known}
     if not sizes:
         return  # AWS creates no table and reports success
 
@@ -168,11 +173,20 @@ def _crawl_target(
         return content
 
     table = infer(sorted(sizes), body)
-    folder = (prefix or bucket).rstrip("/").rpartition("/")[2]
-    name = crawler.get("TablePrefix", "") + identifier(folder)
     description = _table_input(name, f"s3://{bucket}/{prefix}", table, crawler, sizes)
     _put_table(glue, crawler, description)
     _put_partitions(glue, crawler["DatabaseName"], description, table)
+
+
+def _known_folders(glue: Any, database: str, table: str, location: str) -> set[str]:
+    """Returns the folders, relative to a target, that are partitions of its table already."""
+    pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
+    try:
+        partitions = [one for page in pages for one in page["Partitions"]]
+    except glue.exceptions.EntityNotFoundException:
+        return set()  # the first crawl reads everything
+    folders = (one["StorageDescriptor"]["Location"] for one in partitions)
+    return {folder.removeprefix(location).rstrip("/") for folder in folders}
 
 
 def _objects(
