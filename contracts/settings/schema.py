@@ -94,6 +94,7 @@ class Retention(Table):
     interaction_days: Days
     raw_cold_after_days: Days
     noncurrent_days: Days
+    derived_noncurrent_days: Days
     access_log_days: Days
 
 

@@ -17,6 +17,7 @@ from contracts.errors import LakecastError
 from infra.estate import account, leftovers, log_retention, subscribers
 from infra.estate.place import STACKS, Place
 from infra.estate.synthesis import synthesise
+from infra.modules.core import wheels
 from infra.modules.core.variables import ALARM_EMAILS
 from infra.stacks.provider import VERSION as PROVIDER_VERSION
 from infra.terraform import binary as terraform_binary
@@ -64,6 +65,9 @@ def plan(
     emails = subscribers.read(alarm_emails or "")
     subscribers.check(place, emails)
     account.check(boto3.Session(region_name=place.names.region), place)
+    if place.endpoint_url is None:  # the local cloud runs jobs on this machine
+        version = place.settings.glue.version
+        wheels.check(version, wheels.site_packages(version))
     terraform = terraform_for(place.home, {ALARM_EMAILS: subscribers.terraform_variable(emails)})
     with CONSOLE.status("synthesising the stacks"):
         synthesise([place.names.environment], place.names, place.home / "terraform", place.backend)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cdktf import LocalBackend, S3Backend, TerraformElement, TerraformStack
@@ -74,6 +75,20 @@ class EstateStack(TerraformStack):
     def package(self, content: bytes, name: str) -> Package:
         """Stores a file for upload, in a sibling of the folders that Terraform runs in."""
         return store(content, name, self.target.artifacts)
+
+    def file(self, package: Package) -> Package:
+        """Links a file that exists for upload, in a sibling of the folders that Terraform runs in.
+
+        Its name contains the digest, so a file of this name has this content.
+        """
+        target = self.target.artifacts / package.path.name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.hardlink_to(package.path)
+            except OSError:  # on another disk
+                shutil.copy(package.path, target)
+        return replace(package, path=target)
 
     def _allocate_logical_id(self, tf_element: TerraformElement | Node) -> str:
         """Derives a resource's address from its path, ``aws_s3_bucket.raw``, without cdktf's hash.

@@ -12,6 +12,7 @@ from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.sagemaker_model_package_group import SagemakerModelPackageGroup
 from constructs import Construct
 
+from contracts.lake.locations import CHANNELS, NIGHTLY
 from contracts.names import WORKLOADS, LogGroups, Names, Workload, WorkloadLogGroups
 from infra.modules.core.bucket import Ageing, Bucket, BucketInputs
 from infra.modules.core.key import DataKey, KeyInputs
@@ -121,12 +122,19 @@ class DataStack(EstateStack):
     def _buckets(self, key_arn: str) -> None:
         names, settings = self.target.names, self.target.settings
         retention, protection = settings.retention, settings.protection
+        derived = retention.derived_noncurrent_days
         ageing = {
             "raw": (Ageing("cold", cold_after_days=retention.raw_cold_after_days),),
             "curated": (
                 Ageing("query-results", "athena-results/", None, retention.access_log_days),
             ),
+            "models": tuple(
+                Ageing(place.prefix.rstrip("/"), place.prefix, noncurrent_days=derived)
+                for place in (CHANNELS, NIGHTLY)
+            ),
         }
+        noncurrent = dict.fromkeys(("raw", "models", "code", "logs"), retention.noncurrent_days)
+        noncurrent["curated"] = derived  # made from raw, and rewritten every night
         logs = Bucket(
             self,
             "logs",
@@ -134,7 +142,7 @@ class DataStack(EstateStack):
                 name=names.bucket("logs"),
                 key_arn=None,
                 access_logs=None,  # logging access to its own logs would never end
-                noncurrent_days=retention.noncurrent_days if settings.storage.lifecycle else None,
+                noncurrent_days=noncurrent["logs"] if settings.storage.lifecycle else None,
                 prevent_destroy=protection.prevent_destroy,
                 force_destroy=protection.force_destroy,
                 ageing=(Ageing("access-logs", "s3/", None, retention.access_log_days),),
@@ -153,9 +161,7 @@ class DataStack(EstateStack):
                     name=names.bucket(purpose),
                     key_arn=key_arn,
                     access_logs=logs,
-                    noncurrent_days=(
-                        retention.noncurrent_days if settings.storage.lifecycle else None
-                    ),
+                    noncurrent_days=noncurrent[purpose] if settings.storage.lifecycle else None,
                     prevent_destroy=protection.prevent_destroy,
                     force_destroy=protection.force_destroy,
                     ageing=ageing.get(purpose, ()),

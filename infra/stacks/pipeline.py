@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from constructs import Construct
 
 from contracts.names import GLUE_JOBS
+from infra.modules.core import wheels
 from infra.modules.core.packaging import REPOSITORY, Package, function_zip, library_zip
 from infra.modules.ingestion.certificate_confirmation import (
     CertificateConfirmation,
@@ -30,6 +34,9 @@ from infra.modules.observability.ingestion_alarms import IngestionAlarms, Ingest
 from infra.modules.observability.model_drift_alarms import DriftAlarms, DriftAlarmsInputs
 from infra.modules.observability.service_alarms import ServiceAlarms, ServiceAlarmsInputs
 from infra.stacks.base import EstateStack, Target
+
+CACHE = Path(sys.prefix) / "glue-modules"
+"""Folder of the zips of wheels: they are large, and change only with the environment around it."""
 
 
 class PipelineStack(EstateStack):
@@ -62,6 +69,7 @@ class PipelineStack(EstateStack):
                 target.names, self._function_code("certificate_confirmation")
             ),
         )
+        site = wheels.site_packages(target.settings.glue.version)
         scripts = {job: REPOSITORY / f"glue_jobs/{job}.py" for job in GLUE_JOBS}
         GlueJobs(
             self,
@@ -75,6 +83,7 @@ class PipelineStack(EstateStack):
                     for job, script in scripts.items()
                 },
                 library=self.package(library_zip(scripts.values()), "lakecast.zip"),
+                modules=self.file(wheels.archive(site, CACHE)),
             ),
         )
         JobAlarms(

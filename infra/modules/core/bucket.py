@@ -51,12 +51,15 @@ class Ageing:
         Days until objects move to Glacier Instant Retrieval.
     expire_after_days
         Days until objects are deleted.
+    noncurrent_days
+        Days that overwritten and deleted versions are kept, if fewer than in the whole bucket.
     """
 
     name: str
     prefix: str = ""
     cold_after_days: int | None = None
     expire_after_days: int | None = None
+    noncurrent_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -173,11 +176,7 @@ class Bucket(Construct):
             id="superseded",
             status="Enabled",
             filter=[S3BucketLifecycleConfigurationRuleFilter(prefix="")],
-            noncurrent_version_expiration=[
-                S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
-                    noncurrent_days=noncurrent_days
-                )
-            ],
+            noncurrent_version_expiration=_superseded(noncurrent_days),
             abort_incomplete_multipart_upload=[
                 S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload(
                     days_after_initiation=7
@@ -205,7 +204,16 @@ def _ageing_rule(ageing: Ageing) -> S3BucketLifecycleConfigurationRule:
         filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=ageing.prefix)],
         transition=transition,
         expiration=expiration,
+        noncurrent_version_expiration=_superseded(ageing.noncurrent_days),
     )
+
+
+def _superseded(
+    days: int | None,
+) -> list[S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration] | None:
+    if days is None:
+        return None
+    return [S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(noncurrent_days=days)]
 
 
 def _tls_only(bucket: str) -> Statement:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from types import MappingProxyType
 from contracts.import_closure import import_closure
 
 REPOSITORY = Path(__file__).parents[3]
-
-PYPROJECT = REPOSITORY / "pyproject.toml"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest timestamp that a zip can store
 
@@ -56,21 +53,6 @@ class Package:
         Terraform stores it in its state, so it must be the same on every machine.
         """
         return f"../{self.path.parent.name}/{self.path.name}"
-
-
-def pinned(module: str) -> str:
-    """Returns ``module==version`` as pinned in the project's dependencies.
-
-    Raises
-    ------
-    ValueError
-        The module is not pinned.
-    """
-    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-    for requirement in project["dependencies"]:
-        if requirement.startswith(f"{module}=="):
-            return str(requirement)
-    raise ValueError(f"expected {module}== among the dependencies in {PYPROJECT}")
 
 
 def function_zip(

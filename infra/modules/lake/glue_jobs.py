@@ -20,8 +20,9 @@ from contracts.lake import locations
 from contracts.lake.runs import NAMESPACE
 from contracts.names import BUILD_SERIES, COMPACT, TELEMETRY_TO_PARQUET, Names
 from contracts.settings.schema import Glue, Quality
-from infra.modules.core.packaging import Package, pinned
+from infra.modules.core.packaging import Package
 from infra.modules.core.policy import RoleInputs, ServiceRole, Statement, use_of_data_key
+from infra.modules.core.wheels import SUFFIX
 
 _LIBRARY = "glue/lakecast.zip"
 
@@ -38,6 +39,8 @@ class GlueJobsInputs:
         The script of each of `contracts.names.GLUE_JOBS`.
     library
         Zip with the packages that the scripts import.
+    modules
+        Zip of the wheels that Glue installs (`infra.modules.core.wheels`).
     """
 
     names: Names
@@ -45,6 +48,7 @@ class GlueJobsInputs:
     quality: Quality
     scripts: Mapping[str, Package]
     library: Package
+    modules: Package
 
 
 class GlueJobs(Construct):
@@ -56,6 +60,7 @@ class GlueJobs(Construct):
         self._glue = inputs.glue
         self._quality = inputs.quality
         self._library = self._upload("library", _LIBRARY, inputs.library)
+        self._modules = self._upload("modules", f"glue/modules{SUFFIX}", inputs.modules)
         self._role = self._service_role()
         for job, package in inputs.scripts.items():
             made = self._job(job, self._upload(f"{job}_script", f"glue/{job}.py", package))
@@ -156,7 +161,8 @@ class GlueJobs(Construct):
             default_arguments={
                 "--job-language": "python",
                 "--extra-py-files": f"s3://{code}/{self._library.key}",
-                "--additional-python-modules": pinned("deltalake"),
+                "--additional-python-modules": f"s3://{code}/{self._modules.key}",
+                "--python-modules-installer-option": "--no-index",
                 "--enable-metrics": "true",
                 "--enable-observability-metrics": "true",
                 "--enable-continuous-cloudwatch-log": "true",

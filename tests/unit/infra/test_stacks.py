@@ -398,6 +398,29 @@ def test_objects_expire_in_kept_environments(synthesised, environment):
     }
 
 
+@pytest.mark.parametrize("environment", KEPT)
+def test_versions_of_derived_data_expire_sooner_than_of_data_that_is_lost(synthesised, environment):
+    estate = Estate(synthesised, environment)
+    retention = estate.settings.retention
+    rules = estate.resources("aws_s3_bucket_lifecycle_configuration")
+    days = {
+        (bucket.removesuffix("_lifecycle"), rule["filter"][0]["prefix"]): found[0][
+            "noncurrent_days"
+        ]
+        for bucket, configuration in rules.items()
+        for rule in configuration["rule"]
+        if (found := rule.get("noncurrent_version_expiration"))
+    }
+    kept, derived = retention.noncurrent_days, retention.derived_noncurrent_days
+    assert derived < kept
+    assert days == {
+        **{(bucket, ""): kept for bucket in ("raw", "models", "code", "logs")},
+        ("curated", ""): derived,
+        ("models", "channels/"): derived,
+        ("models", "nightly/"): derived,
+    }
+
+
 def test_every_operation_of_the_api_needs_a_key_and_is_validated(estate):
     methods = estate.resources("aws_api_gateway_method").values()
 

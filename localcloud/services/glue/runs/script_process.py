@@ -13,7 +13,7 @@ from typing import Any
 from localcloud.cloud import leash
 from localcloud.cloud.context import CloudContext
 from localcloud.cloud.store import Record
-from localcloud.services.glue.runs import runtimes, script_runner
+from localcloud.services.glue.runs import python_modules, runtimes, script_runner
 from localcloud.services.glue.staging import S3_URI, Staging, StagingError
 
 # Arguments that Glue itself reads; the script receives them unchanged.
@@ -22,6 +22,7 @@ NOT_STAGED = (
     "--extra-py-files",
     "--extra-jars",
     "--extra-files",
+    python_modules.ARGUMENT,
     "--TempDir",
     "--spark-event-logs-path",
     "--job-language",
@@ -72,6 +73,7 @@ class ScriptProcess:
         StagingError
             If one of them cannot be fetched.
         """
+        python_modules.require(self.python, self.arguments, s3)
         script = staging.fetch_file(self.script, self.folder / "script" / Path(self.script).name)
         libraries = [
             staging.fetch_file(uri, self.folder / "libraries" / Path(uri).name)
@@ -129,7 +131,6 @@ def prepare(
         if arguments.get(name):
             raise StagingError(f"the local cloud does not support the job argument {name}")
     python = runtimes.python_of(job["GlueVersion"], context.python)
-    runtimes.require_modules(python, arguments.get("--additional-python-modules", ""))
     temporary = folder / "tmp"
     temporary.mkdir()
     inherited = {
