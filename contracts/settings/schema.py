@@ -51,8 +51,14 @@ class Environment(Table):
 
 
 class Account(Table):
-    """Properties of the AWS account that the environment is applied to."""
+    """The AWS account that the environment is applied to, and whether this environment owns it.
 
+    The owner sets what exists once per account and region: API Gateway's logging role, AWS IoT's
+    logging, and the retention of log groups that AWS services share among all their users.
+    """
+
+    owner: bool
+    iot_log_level: Literal["DEBUG", "INFO", "WARN", "ERROR", "DISABLED"]
     closed_services: list[str]
 
 
@@ -272,17 +278,6 @@ class ApiGateway(Table):
     tracing: bool
 
 
-class Account(Table):
-    """Settings that exist once per account and region, and whether this environment owns them.
-
-    They are API Gateway's logging role, AWS IoT's logging, and the retention of log groups that AWS
-    services share among all their users.
-    """
-
-    owner: bool
-    iot_log_level: Literal["DEBUG", "INFO", "WARN", "ERROR", "DISABLED"]
-
-
 class Alarms(Table):
     """Thresholds of the ingestion alarms, and further targets of all alarms besides the topic.
 
@@ -323,7 +318,6 @@ class Settings(Table):
     forecast: Forecast
     experiments: Experiments
     api_gateway: ApiGateway
-    account: Account
     alarms: Alarms
     budget: Budget
 

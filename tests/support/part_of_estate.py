@@ -36,16 +36,18 @@ def apply_stacks(names: Names, home: Path, stacks: Mapping[str, tuple[str, ...]]
     environment = home / names.environment
     shutil.copytree(_synthesised(names) / names.environment, environment)
     resources: dict[str, dict[str, Any]] = {}
+    variables: dict[str, Any] = {}
     for stack, parts in stacks.items():
         folder = environment / stack
         path = folder / "cdk.tf.json"
         document = json.loads(path.read_text())
+        variables |= document.get("variable", {})
         for kind, declared in document["resource"].items():
             mine = {name: one for name, one in declared.items() if name.startswith(parts)}
             if mine:
                 resources.setdefault(kind, {}).update(mine)
     _order(resources)
-    document["resource"] = resources
+    document["resource"], document["variable"] = resources, variables
     path.write_text(json.dumps(document))
     terraform = terraform_for(home)
     terraform.init(folder, home / "data")

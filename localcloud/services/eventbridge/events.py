@@ -11,7 +11,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.services import eventbridge
+from ministack.core.arn import parse_arn
+from ministack.services import eventbridge, sqs
 
 from localcloud.services.iam import roles
 
@@ -38,10 +39,33 @@ def install() -> None:
                 )
             except roles.RoleError as error:  # AWS counts a failed invocation and continues
                 logger.warning("rule %s cannot start %s: %s", rule["Name"], arn, error)
+                _keep(target, event, rule, str(error))
                 return
         invoke(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_target
+
+
+def _keep(target: Mapping[str, Any], event: Any, rule: Any, reason: str) -> None:
+    """Puts an event into its target's dead-letter queue; without permission AWS does not retry.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    arn = target.get("DeadLetterConfig", {}).get("Arn")
+    queue = sqs._queue_by_arn(arn) if arn else None
+    if queue is None:
+        return
+    payload = json.dumps(eventbridge._pattern_event_view(event).event_with_detail())
+    eventbridge._dispatch_to_sqs(parse_arn(arn), payload)
+    queue["messages"][-1]["message_attributes"] = {
+        name: {"DataType": "String", "StringValue": value}
+        for name, value in (
+            ("ERROR_CODE", "NO_PERMISSIONS"),
+            ("ERROR_MESSAGE", reason),
+            ("RULE_ARN", rule["Arn"]),
+            ("TARGET_ARN", target["Arn"]),
+        )
+    }
 
 
 def emit(source: str, detail_type: str, resource: str, detail: Mapping[str, Any]) -> None:

@@ -163,15 +163,33 @@ def test_rule_starts_a_machine_only_if_its_targets_role_allows_it(
             "rule-starter", allow("states:StartExecution", arn), trusted=principal
         ),
     }
+    sqs = studio.client("sqs")
+    queue = sqs.create_queue(QueueName="not-started")["QueueUrl"]
+    kept = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
     for name, target_role in roles.items():
-        events.put_targets(
-            Rule="starts", Targets=[{"Id": "machine", "Arn": arn, "RoleArn": target_role}]
-        )
+        target = {
+            "Id": "machine",
+            "Arn": arn,
+            "RoleArn": target_role,
+            "DeadLetterConfig": {"Arn": kept["QueueArn"]},
+        }
+        events.put_targets(Rule="starts", Targets=[target])
         entry = {"Source": "tests", "DetailType": "asked", "Detail": json.dumps({"by": name})}
         events.put_events(Entries=[entry])
     (execution,) = states.list_executions(stateMachineArn=arn)["executions"]
     found = ended(studio, execution["executionArn"])
     assert json.loads(found["input"])["detail"] == {"by": "starter"}
+    undelivered = sqs.receive_message(
+        QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    )["Messages"]
+    assert [json.loads(one["Body"])["detail"]["by"] for one in undelivered] == [
+        "poor",
+        "untrusting",
+    ]
+    reason = undelivered[0]["MessageAttributes"]
+    assert reason["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+    assert "states:StartExecution" in reason["ERROR_MESSAGE"]["StringValue"]
+    assert reason["TARGET_ARN"]["StringValue"] == arn
 
 
 PUT = {

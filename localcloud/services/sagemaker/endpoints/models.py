@@ -76,6 +76,22 @@ class Models:
             raise not_found(KIND, self._account.arn(KIND, name))
         return model
 
+    def check_transform(self, model: Record, instance_type: str) -> None:
+        """Checks that a model's version permits batch transform on a type of instance.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_InferenceSpecification.html
+        """
+        package = model["PrimaryContainer"].get("ModelPackageName")
+        if package is None:
+            return
+        specification = self._packages.get(package)["InferenceSpecification"]
+        listed = specification.get("SupportedTransformInstanceTypes", [])
+        if listed and instance_type not in listed:
+            raise validation(
+                f"Instance type {instance_type} is not among the SupportedTransformInstanceTypes "
+                f"of {package}: {', '.join(listed)}."
+            )
+
     def _only_container(self, request: dict[str, Any]) -> Record:
         containers = request.get("Containers") or [request.get("PrimaryContainer")]
         if len(containers) != 1:

@@ -42,6 +42,7 @@ class TransformJobs:
     def create_transform_job(self, request: dict[str, Any]) -> dict[str, Any]:
         _check_supported(request)
         model = self._models.get(request["ModelName"])
+        self._models.check_transform(model, request["TransformResources"]["InstanceType"])
         if "ExecutionRoleArn" not in model:
             raise not_supported("batch transform of models without an ExecutionRoleArn")
         # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html
