@@ -55,7 +55,8 @@ def _keep(target: Mapping[str, Any], event: Any, rule: Any, reason: str) -> None
     queue = sqs._queue_by_arn(arn) if arn else None
     if queue is None:
         return
-    payload = json.dumps(eventbridge._pattern_event_view(event).event_with_detail())
+    view = eventbridge._pattern_event_view(event)
+    payload = json.dumps(view.event_with_detail(), allow_nan=False)
     eventbridge._dispatch_to_sqs(parse_arn(arn), payload)
     queue["messages"][-1]["message_attributes"] = {
         name: {"DataType": "String", "StringValue": value}

@@ -163,6 +163,23 @@ def test_missing_data_raises_an_alarm(aws: boto3.Session) -> None:
     until(lambda: state(aws, "silent") == "ALARM", "the alarm")
 
 
+def test_an_alarm_on_a_percentile_has_no_other_statistic(aws: boto3.Session) -> None:
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName="percentile",
+        Namespace="AWS/SageMaker",
+        MetricName="ModelLatency",
+        ExtendedStatistic="p99",
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=5,
+        Period=60,
+        EvaluationPeriods=1,
+    )
+    described = aws.client("cloudwatch").describe_alarms(AlarmNames=["percentile"])
+    (found,) = described["MetricAlarms"]
+    assert found["ExtendedStatistic"] == "p99"
+    assert "Statistic" not in found
+
+
 def test_the_xml_response_contains_the_members_that_terraform_reads(
     aws: boto3.Session, cloud: LocalCloud
 ) -> None:
