@@ -14,17 +14,23 @@ import boto3
 from rich.progress import Progress
 
 from contracts.errors import LakecastError
-from infra.estate import account, leftovers, log_retention, subscribers
+from infra.estate import leftovers, log_retention, subscribers
 from infra.estate.place import STACKS, Place
 from infra.estate.synthesis import synthesise
 from infra.modules.core import wheels
 from infra.modules.core.variables import ALARM_EMAILS
+from infra.preflight.account import account_of
+from infra.preflight.checks import CHECKS
+from infra.preflight.findings import require
 from infra.stacks.provider import VERSION as PROVIDER_VERSION
 from infra.terraform import binary as terraform_binary
 from infra.terraform import config, saved_plan
 from infra.terraform.plan_report import StackPlan, render
 from infra.terraform.progress import CONSOLE, StackProgress, shown
 from infra.terraform.runner import Terraform, TerraformError, forget
+
+_BEFORE_A_PLAN = ("API Gateway logging",)
+"""Checks that every plan repeats: without them, it would change what another environment owns."""
 
 
 class ConfirmationError(LakecastError):
@@ -64,7 +70,7 @@ def plan(
     saved_plan.spend(place)  # the previous plan must not be applied if this one fails halfway
     emails = subscribers.read(alarm_emails or "")
     subscribers.check(place, emails)
-    account.check(boto3.Session(region_name=place.names.region), place)
+    require({name: CHECKS[name] for name in _BEFORE_A_PLAN}, account_of(place))
     if place.endpoint_url is None:  # the local cloud runs jobs on this machine
         version = place.settings.glue.version
         wheels.check(version, wheels.site_packages(version))

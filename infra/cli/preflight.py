@@ -6,10 +6,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-import boto3
-
 from infra.estate import place
-from infra.preflight.account import Account
+from infra.preflight.account import account_of
 from infra.preflight.checks import CHECKS
 from infra.preflight.findings import Finding, run
 
@@ -23,14 +21,7 @@ def preflight(environment: str, home: Path, backend: str | None) -> int:
         The settings are invalid, or the credentials give no account: nothing can be checked.
     """
     here = place.find(environment, home, backend, os.environ)
-    account = Account(
-        session=boto3.Session(region_name=here.names.region),
-        names=here.names,
-        settings=here.settings,
-        backend=here.backend,
-        home=home,
-        variables=os.environ,
-    )
+    account = account_of(here)
     found = []
     for finding in run(CHECKS, account):
         print(finding.line(_WIDTH), flush=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 from botocore.config import Config
 
 from contracts.names import Names
 from contracts.settings.schema import Settings
+from infra.estate.place import Place
 
 _QUICK = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
 
@@ -41,3 +44,15 @@ class Account:
     def client(self, service: str, region: str | None = None) -> Any:
         """Returns a boto3 client with short timeouts."""
         return self.session.client(service, config=_QUICK, region_name=region)
+
+
+def account_of(place: Place) -> Account:
+    """Returns the account of an environment, as the process's credentials see it."""
+    return Account(
+        session=boto3.Session(region_name=place.names.region),
+        names=place.names,
+        settings=place.settings,
+        backend=place.backend,
+        home=place.home,
+        variables=os.environ,
+    )

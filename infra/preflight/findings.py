@@ -20,6 +20,10 @@ _DENIED = (
 _CLOSED = ("OptInRequired", "OptInRequiredException", "SubscriptionRequiredException")
 
 
+class PreflightError(LakecastError):
+    """A check does not pass without which a plan would do harm."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a check found.
@@ -65,6 +69,21 @@ def run(checks: Mapping[str, Check], account: Account) -> Iterator[Finding]:
         except Exception as error:  # the check's own fault: it is shown, and the others still run
             found = f"{type(error).__name__}: {error}"
             yield Finding(name, FAILS, "a check without a fault", found, "report it")
+
+
+def require(checks: Mapping[str, Check], account: Account) -> None:
+    """Runs checks without which a plan would do harm.
+
+    Raises
+    ------
+    PreflightError
+        One of them does not pass; the message is its line.
+    """
+    for finding in run(checks, account):
+        if finding.blocks:
+            raise PreflightError(
+                f"{finding.check}: expected {finding.expected}; got {finding.found}; {finding.todo}"
+            )
 
 
 def of_error(check: str, error: Exception, expected: str) -> Finding:

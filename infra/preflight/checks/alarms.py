@@ -19,9 +19,7 @@ def check(account: Account) -> Iterator[Finding]:
     topic, targets = account.names.alarm_topic_arn, account.settings.alarms.targets
     pages = account.client("sns").get_paginator("list_subscriptions_by_topic")
     expected = "a confirmed subscription, or alarms.targets in the settings"
-    how = (
-        f"`aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS`"
-    )
+    how = f"`make plan ENV={account.names.environment} ALARM_EMAILS=ADDRESS`"
     try:
         found = [one for page in pages.paginate(TopicArn=topic) for one in page["Subscriptions"]]
     except ClientError as error:
@@ -30,9 +28,7 @@ def check(account: Account) -> Iterator[Finding]:
         if targets:
             yield Finding(_NAME, OK, expected, f"{len(targets)} targets in the settings")
         else:
-            yield Finding(
-                _NAME, ATTENTION, expected, "no topic yet", f"after the first apply: {how}"
-            )
+            yield Finding(_NAME, ATTENTION, expected, "no topic yet", how)
         return
     confirmed = [one for one in found if one["SubscriptionArn"].lower() not in _UNCONFIRMED]
     if confirmed or targets:

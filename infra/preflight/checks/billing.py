@@ -1,4 +1,4 @@
-"""The cost allocation tag, without which an environment's budget sees no costs."""
+"""The cost allocation tag, without which a budget by tag sees no costs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ def check(account: Account) -> Iterator[Finding]:
     """Checks that the budget's tag is activated; AWS knows a tag only after a resource has it."""
     if not account.settings.budget.monthly_usd:
         yield Finding("cost tag", OK, "no budget", "none needed: the settings have no budget")
+        return
+    if not account.settings.budget.by_tag:
+        yield Finding("cost tag", OK, "none", "none needed: the budget is the whole account's")
         return
     try:
         tags = account.client("ce", _REGION).list_cost_allocation_tags(

@@ -66,9 +66,9 @@ def api_gateway_account(account: Account) -> Iterator[Finding]:
     """
     present = account.client("apigateway").get_account().get("cloudwatchRoleArn") or None
     own = account.names.role_arn("api-logging")
-    name, key = "API Gateway logging", "api_gateway.account_logging"
+    name, key = "API Gateway logging", "account.owner"
     file = f"infra/environments/{account.names.environment}.toml"
-    if account.settings.api_gateway.account_logging:
+    if account.settings.account.owner:
         if present in (None, own):
             yield Finding(name, OK, own, present or "no role yet; the estate sets its own")
         elif not _exists(account.client("iam"), str(present)):

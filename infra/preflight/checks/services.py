@@ -27,6 +27,7 @@ PROBES: dict[str, tuple[str, dict[str, Any]]] = {
     "s3": ("list_buckets", {}),
     "sagemaker": ("list_endpoints", {"MaxResults": 1}),
     "sns": ("list_topics", {}),
+    "sqs": ("list_queues", {"MaxResults": 1}),
     "stepfunctions": ("list_state_machines", {"maxResults": 1}),
 }
 """A call of each service that reads little, by boto3's name of the service."""

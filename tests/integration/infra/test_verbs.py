@@ -105,9 +105,9 @@ def nothing_is_missing_before_the_first_apply(infra: Verbs) -> None:
     attention = {line.removeprefix("attention").strip().split("  ")[0] for line in lines[:-2]
                  if line.startswith("attention")}  # fmt: skip
     assert attention == {
-        "account", "cost tag", "alarm recipients", "image boosting", "image evaluation"
+        "account", "alarm recipients", "image boosting", "image evaluation"
     }  # fmt: skip
-    assert "17 of 17 answer" in checked.stdout
+    assert "18 of 18 answer" in checked.stdout
 
 
 def the_lake_can_be_asked(cloud: LocalCloud, session: boto3.Session, names: Names) -> None:

@@ -1,4 +1,4 @@
-"""What a plan and an apply do with an account besides Terraform."""
+"""What a plan and an apply do besides Terraform: recipients of alarms, retention of logs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.names import Names
-from infra.estate import account, log_retention, subscribers
-from infra.estate.account import AccountError
+from infra.estate import log_retention, subscribers
 from infra.estate.place import Place
 from infra.estate.subscribers import SubscribersError
 from tests.support.settings import changed
@@ -32,19 +31,13 @@ def place(owner: bool = True, environment: str = "prod", **changes: Any) -> Plac
 
 
 class Cloud:
-    """API Gateway's settings and CloudWatch's log groups of an account."""
+    """CloudWatch's log groups of an account."""
 
-    def __init__(self, role: str | None = None, groups: dict[str, int | None] | None = None):
-        self.role = role
-        self.groups = groups or {}
+    def __init__(self, groups: dict[str, int | None]) -> None:
+        self.groups = groups
 
     def client(self, service: str) -> Cloud:
         return self
-
-    def get_account(self) -> dict[str, Any]:
-        if self.role == "denied":
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetAccount")
-        return {"cloudwatchRoleArn": self.role} if self.role is not None else {}
 
     def get_paginator(self, operation: str) -> Cloud:
         assert operation == "describe_log_groups"
@@ -67,28 +60,6 @@ class Cloud:
     def put_retention_policy(self, logGroupName: str, retentionInDays: int) -> None:
         assert self.groups[logGroupName] is None, "somebody's choice is replaced"
         self.groups[logGroupName] = retentionInDays
-
-
-@pytest.mark.parametrize("role", [None, "", NAMES.role_arn("api-logging")])
-def test_an_owner_takes_an_account_that_nobody_owns(role):
-    account.check(Cloud(role), place())
-
-
-def test_a_plan_that_would_take_the_account_from_another_environment_is_refused():
-    other = replace(NAMES, environment="staging").role_arn("api-logging")
-    with pytest.raises(AccountError, match=r"staging-api-logging .*owner = false in .*/prod.toml"):
-        account.check(Cloud(other), place())
-    account.check(Cloud(other), place(owner=False))
-
-
-def test_an_environment_that_owns_no_account_needs_one_that_does():
-    with pytest.raises(AccountError, match="apply the environment that has"):
-        account.check(Cloud(), place(owner=False))
-
-
-def test_an_account_that_can_not_be_read_is_reported():
-    with pytest.raises(AccountError, match=r"can't be read: .*AccessDenied"):
-        account.check(Cloud("denied"), place())
 
 
 def test_log_groups_that_aws_creates_expire_from_now_on():

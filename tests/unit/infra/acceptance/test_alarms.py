@@ -10,7 +10,8 @@ from evaluation_container.drift.monitor import OVERALL, Finding, put_metrics
 
 from contracts.lake.runs import METRICS, NAMESPACE, RUNS_METRIC
 from contracts.models import drift_metrics
-from contracts.names import ENVIRONMENTS, GLUE_JOBS
+from contracts.models.releases import CHAMPION
+from contracts.names import ENVIRONMENTS, GLUE_JOBS, WORKLOADS
 from glue_jobs.runs.metrics import metric_data
 from glue_jobs.runs.run_record import RunRecord, columns_of
 from tests.support.cloudwatch.alarms import faults, metric_of, published_by_aws
@@ -81,6 +82,20 @@ def strangers(alarms, estate):
     there |= {("environment", estate.names.environment)}
     there |= {("job", job) for job in GLUE_JOBS}
     there |= {("RuleName", one["name"]) for one in rules}
+    names = estate.names
+    for kind, attribute, dimension in (
+        ("aws_api_gateway_rest_api", "name", "ApiName"),
+        ("aws_api_gateway_stage", "stage_name", "Stage"),
+        ("aws_lambda_function", "function_name", "FunctionName"),
+        ("aws_sqs_queue", "name", "QueueName"),
+    ):
+        there |= {(dimension, one[attribute]) for one in estate.resources(kind).values()}
+    there |= {
+        ("StateMachineArn", names.state_machine_arn(one["name"]))
+        for one in estate.resources("aws_sfn_state_machine").values()
+    }
+    there |= {("EndpointName", names.of(one).endpoint) for one in WORKLOADS}  # of releases
+    there |= {("VariantName", CHAMPION)}
     there |= {
         ("ActionType", ACTIONS[kind])
         for one in rules

@@ -99,6 +99,7 @@ def of_new_account(needed: Mapping[str, float]) -> dict[tuple[str, str], Answer]
         ("sagemaker", "ListEndpoints"): {"Endpoints": []},
         ("sagemaker", "ListMlflowTrackingServers"): {},
         ("sns", "ListTopics"): {},
+        ("sqs", "ListQueues"): {},
         ("stepfunctions", "ListStateMachines"): {"stateMachines": []},
     }  # fmt: skip
     assert {service for service, _ in probes} == set(PROBES)

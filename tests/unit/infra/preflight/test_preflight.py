@@ -13,7 +13,16 @@ from botocore.exceptions import EndpointConnectionError
 from contracts.models.container_images import image_uri
 from infra.preflight import checks
 from infra.preflight.checks import CHECKS, alarms, images, limits, quotas, state_bucket
-from infra.preflight.findings import ATTENTION, DENIED, FAILS, OK, Finding, run
+from infra.preflight.findings import (
+    ATTENTION,
+    DENIED,
+    FAILS,
+    OK,
+    Finding,
+    PreflightError,
+    require,
+    run,
+)
 from tests.support.sessions import ACCOUNT
 from tests.support.settings import changed
 from tests.unit.infra.preflight.answers import (
@@ -68,7 +77,7 @@ def test_what_apply_creates_later_is_no_failure_in_a_new_account(tmp_path, envir
 
     assert not any(one.blocks for one in found.values())
     told = {name for name, one in found.items() if one.verdict == ATTENTION}
-    assert told == {"cost tag", "alarm recipients", "image boosting", "image evaluation"}
+    assert told == {"alarm recipients", "image boosting", "image evaluation"}
     assert all(found[name].todo for name in told)
 
 
@@ -76,6 +85,9 @@ def test_a_finding_is_one_line(tmp_path):
     for one in findings(tmp_path, {("s3", "HeadBucket"): refusal("x", "403", "a\nb")}).values():
         assert "\n" not in one.line(10)
 
+
+RESERVED = {"forecast": {"api": {"reserved_concurrency": 50}}}
+BY_TAG = {"budget": {"by_tag": True}}
 
 CASES: dict[str, tuple[dict[tuple[str, str], Answer], dict[str, Any], str, str, str]] = {
     "another account": (
@@ -90,8 +102,9 @@ CASES: dict[str, tuple[dict[tuple[str, str], Answer], dict[str, Any], str, str, 
         {("firehose", "ListDeliveryStreams"): EndpointConnectionError(endpoint_url="https://x")},
         {}, "service firehose", FAILS, "not in this region"),
     "a managed MLflow that is missing": (
-        {("sagemaker", "ListMlflowTrackingServers"): refusal("x", "OptInRequired")}, {},
-        "service sagemaker", FAILS, "cannot use the service"),
+        {("sagemaker", "ListMlflowTrackingServers"): refusal("x", "OptInRequired")},
+        {"experiments": {"tracking_server": True}}, "service sagemaker", FAILS,
+        "cannot use the service"),
     "no instance for training": (
         {("service-quotas", "ListServiceQuotas"):
             lambda _: listed(needed() | {"ml.c5.2xlarge for training job usage": 0.0})},
@@ -108,16 +121,16 @@ CASES: dict[str, tuple[dict[tuple[str, str], Answer], dict[str, Any], str, str, 
             lambda _: listed(needed() | {quotas.GLUE_DPUS: 10.0})},
         {}, quotas.GLUE_DPUS, FAILS, "expected at least 60; got 10"),
     "a new account's Lambda limit": (
-        {("lambda", "GetAccountSettings"): lambda_limits(10, 10)}, {},
+        {("lambda", "GetAccountSettings"): lambda_limits(10, 10)}, RESERVED,
         "Lambda concurrency", FAILS, "got 0 of a limit of 10"),
     "a limit that others have reserved": (
-        {("lambda", "GetAccountSettings"): lambda_limits(1000, 149)}, {},
+        {("lambda", "GetAccountSettings"): lambda_limits(1000, 149)}, RESERVED,
         "Lambda concurrency", FAILS, "got 49 of a limit of 1000"),
     "another estate's logging role": (
         {("apigateway", "GetAccount"): {"cloudwatchRoleArn": "arn:aws:iam::1:role/lakecast-dev"}},
         {}, "API Gateway logging", FAILS, "would replace it"),
     "no logging role where none is set": (
-        {}, {"api_gateway": {"account_logging": False}}, "API Gateway logging", FAILS,
+        {}, {"account": {"owner": False}}, "API Gateway logging", FAILS,
         "stages write logs"),
     "no state bucket": (  # nothing else of it is looked at
         {("s3", "HeadBucket"): refusal("x", "404")}, {}, "state bucket", FAILS, "got none"),
@@ -142,7 +155,7 @@ CASES: dict[str, tuple[dict[tuple[str, str], Answer], dict[str, Any], str, str, 
     "an inactive tag": (
         {("ce", "ListCostAllocationTags"): {"CostAllocationTags": [
             {"TagKey": "environment", "Type": "UserDefined", "Status": "Inactive"}]}},
-        {}, "cost tag", ATTENTION, "got inactive"),
+        BY_TAG, "cost tag", ATTENTION, "got inactive"),
     "an unconfirmed subscription": (
         {("sns", "ListSubscriptionsByTopic"): {
             "Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}},
@@ -188,7 +201,7 @@ PERMISSIONS = {
 @pytest.mark.parametrize("call", PERMISSIONS, ids=".".join)
 def test_a_missing_permission_is_no_pass_and_stops_no_other_check(tmp_path, call):
     error = refusal(call[1], "403") if call[1] == "HeadBucket" else denied(*call)
-    found = findings(tmp_path, {call: error})
+    found = findings(tmp_path, {call: error}, BY_TAG)
 
     finding = found[PERMISSIONS[call]]
     assert (finding.verdict, finding.blocks) == (DENIED, True)
@@ -231,6 +244,27 @@ def test_a_logging_role_that_was_deleted_may_be_replaced(tmp_path):
     }
 
     assert findings(tmp_path, changes)["API Gateway logging"].verdict == OK
+
+
+def test_a_plan_is_refused_that_would_take_the_account_from_another_environment(tmp_path):
+    other = {"cloudwatchRoleArn": "arn:aws:iam::1:role/lakecast-dev-api-logging"}
+    answers = of_new_account({}) | {("apigateway", "GetAccount"): other}
+    checks = {"API Gateway logging": limits.api_gateway_account}
+
+    with pytest.raises(
+        PreflightError, match=r"dev-api-logging; .*account\.owner = false in .*prod"
+    ):
+        require(checks, account_of(answers, tmp_path))
+    require(checks, account_of(answers, tmp_path, settings={"account": {"owner": False}}))
+    with pytest.raises(PreflightError, match="not authorized"):
+        denial = {("apigateway", "GetAccount"): denied("apigateway", "GetAccount")}
+        require(checks, account_of(answers | denial, tmp_path))
+
+
+def test_a_budget_of_the_whole_account_needs_no_tag(tmp_path):
+    found = findings(tmp_path, settings={"budget": {"by_tag": False}})
+
+    assert found["cost tag"].verdict == OK
 
 
 def test_recipients_in_the_settings_are_enough(tmp_path):
