@@ -172,7 +172,7 @@ preflight: setup ## check an account before the first apply (on AWS: ENV=)
 synth: setup ## write the Terraform of all stacks
 	@$(LAKECAST) estate synth
 
-plan: setup ## show what would change and save the plan (ALARM_EMAILS=, LOCK=0)
+plan: setup ## show and save what would change (ALARM_EMAILS=, LOCK=0)
 	@$(IN_ENV) $(LAKECAST) estate plan
 
 apply: setup ## apply the saved plan

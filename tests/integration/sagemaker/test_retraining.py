@@ -37,7 +37,14 @@ STACKS = {
         *("jobs_", "forecast_"),
     ),
     "pipeline": (
-        *("glue_role", "glue_crawler", "glue_library", "glue_telemetry", "glue_build"),
+        *(
+            "glue_role",
+            "glue_crawler",
+            "glue_library",
+            "glue_modules",
+            "glue_telemetry",
+            "glue_build",
+        ),
         *("sagemaker_", "retrain_"),
     ),
 }
