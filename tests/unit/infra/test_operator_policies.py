@@ -78,7 +78,8 @@ def test_every_statement_has_an_effect(name):
 
 
 def test_the_preflight_may_make_its_calls_and_no_others(tmp_path):
-    account = account_of(of_new_account(needed()), tmp_path, "prod", ENVIRONMENT)
+    everything = {"budget": {"by_tag": True}, "experiments": {"tracking_server": True}}
+    account = account_of(of_new_account(needed()), tmp_path, "prod", ENVIRONMENT | everything)
     assert isinstance(account.session, Answers)
     for check in OF_CLOUD.values():
         [*check(account)]
