@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,7 +20,9 @@ from contracts.names import WORKLOADS, Names
 Say = Callable[[str], None]
 
 DELETION_TIMEOUT = 900.0  # seconds; AWS takes minutes to delete an endpoint
+DETACHMENT_TIMEOUT = 60.0  # seconds
 POLL = 2.0  # seconds
+_ATTACHED = ("DeleteConflictException", "InvalidRequestException")
 
 
 class LeftoverError(LakecastError):
@@ -131,7 +134,7 @@ def remove_devices(session: Any, names: Names, say: Say) -> None:
     for thing in things:
         for principal in iot.list_thing_principals(thingName=thing)["principals"]:
             iot.detach_thing_principal(thingName=thing, principal=principal)
-        iot.delete_thing(thingName=thing)
+        _when_detached(partial(iot.delete_thing, thingName=thing), thing)
     for policy in (names.device_policy, names.renewal_policy, names.claim_policy):
         for certificate in _certificates(iot, policy):
             iot.detach_policy(policyName=policy, target=certificate)
@@ -154,7 +157,27 @@ def _certificates(iot: Any, policy: str) -> Iterator[str]:
 
 def _delete_certificate(iot: Any, certificate_id: str) -> None:
     iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
-    iot.delete_certificate(certificateId=certificate_id, forceDelete=True)
+    delete = partial(iot.delete_certificate, certificateId=certificate_id, forceDelete=True)
+    _when_detached(delete, certificate_id)
+
+
+def _when_detached(delete: Callable[[], object], name: str) -> None:
+    """Deletes a thing or a certificate; AWS takes some seconds to detach them from each other.
+
+    https://docs.aws.amazon.com/iot/latest/apireference/API_DetachThingPrincipal.html
+    """
+    deadline = time.monotonic() + DETACHMENT_TIMEOUT
+    while True:
+        try:
+            delete()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ATTACHED:
+                raise
+            if time.monotonic() > deadline:
+                raise LeftoverError(f"{name} can't be deleted: {error}") from None
+            time.sleep(POLL)
+        else:
+            return
 
 
 def _pending(iot: Any, templates: tuple[str, ...]) -> list[str]:
