@@ -68,10 +68,8 @@ def walk(place: Place, console: Console, hops: Sequence[Hop] = HOPS) -> Report:
             results.append(_not_reached(hops[len(results)], "interrupted", FAILED))
         finally:
             removed = _remove(place, console, "of this run")
-        blame = results[-1].title
-        results += [
-            _not_reached(hop, f"not reached: {blame} failed") for hop in hops[len(results) :]
-        ]
+        why = "interrupted" if interrupted else f"{results[-1].title} failed"
+        results += [_not_reached(hop, f"not reached: {why}") for hop in hops[len(results) :]]
         report = Report(
             environment=place.names.environment,
             region=place.names.region,
