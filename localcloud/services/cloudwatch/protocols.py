@@ -1,7 +1,8 @@
-"""Serves operations of CloudWatch in its three protocols: query, JSON and CBOR.
+"""Serves operations of CloudWatch in two of its protocols, query and JSON.
 
 ministack parses each protocol by itself, and each operation drops other members. Here, requests are
-read by botocore's model, so an operation is one function from request to response.
+read by botocore's model, so an operation is one function from request to response. The entry of the
+local cloud has held them against the model, and refuses CBOR, CloudWatch's third protocol.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from botocore.model import ListShape, Shape, StructureShape
 from ministack.services import cloudwatch
 
 from localcloud.cloud.aws_api import AwsError, Response
-from localcloud.cloud.aws_shapes import request_violations, service_model
+from localcloud.cloud.aws_shapes import service_model
 from localcloud.cloud.request_members import Members
 
 Request = dict[str, Any]
@@ -40,44 +41,25 @@ def install(name: str, operation: Operation, members: Members) -> None:
     """
 
     def serve(
-        params: Mapping[str, Any], data: Request, is_cbor: bool, is_json: bool = False
+        params: Mapping[str, Any], data: Request, _is_cbor: bool, is_json: bool = False
     ) -> Response:
         title = "".join(word.capitalize() for word in name.split("_"))
         shape = _MODEL.operation_model(title).input_shape
-        request = data if is_cbor or is_json else _from_query(params, shape, "") or {}
+        request = data if is_json else _from_query(params, shape, "") or {}
         try:
-            _check(title, request)
             members.check(request, "ValidationError")
             answer = operation(request)
         except AwsError as error:
             found: Response = cloudwatch._error(
-                error.code, error.message, error.status, use_json=is_json, use_cbor=is_cbor
+                error.code, error.message, error.status, use_json=is_json
             )
             return found
-        return _response(title, answer, is_cbor=is_cbor, is_json=is_json)
+        if not is_json:
+            return _in_xml(title, answer)
+        response: Response = cloudwatch._json_ok(answer)
+        return response
 
     setattr(cloudwatch, f"_{name}", serve)
-
-
-def _check(operation: str, request: Request) -> None:
-    """Checks a request against the model, which the cloud's entry does not do for CBOR."""
-    found = request_violations("cloudwatch", operation, request)
-    if found:
-        errors = "error" if len(found) == 1 else "errors"
-        raise AwsError(
-            "ValidationError", f"{len(found)} validation {errors} detected: {'; '.join(found)}"
-        )
-
-
-def _response(title: str, answer: Request, *, is_cbor: bool, is_json: bool) -> Response:
-    found: Response
-    if is_cbor:
-        found = cloudwatch._cbor_ok(_in_cbor(answer, _MODEL.operation_model(title).output_shape))
-    elif is_json:
-        found = cloudwatch._json_ok(answer)
-    else:
-        found = _in_xml(title, answer)
-    return found
 
 
 def _in_xml(operation: str, answer: Request) -> Response:
@@ -110,20 +92,6 @@ def _from_query(params: Mapping[str, Any], shape: Shape, prefix: str) -> Any:
         return None
     text = str(cloudwatch._p(params, prefix))
     return _NUMBERS.get(shape.type_name, str)(text)
-
-
-def _in_cbor(value: Any, shape: Shape | None) -> Any:
-    """Returns a value with its timestamps in CBOR's form."""
-    if isinstance(shape, StructureShape):
-        return {
-            name: _in_cbor(one, shape.members.get(name))
-            for name, one in value.items()
-            if one is not None
-        }
-    if isinstance(shape, ListShape):
-        return [_in_cbor(one, shape.member) for one in value]
-    is_time = shape is not None and shape.type_name == "timestamp"
-    return cloudwatch._cbor_timestamp(value) if is_time else value
 
 
 def _xml_of(value: Any, shape: Shape) -> str:
