@@ -13,11 +13,16 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from ministack import app
 from ministack.core import iam_actions, router
 
+from localcloud.cloud.aws_api import Response
 from localcloud.services.sagemaker.account import Account
 
 _SERVICE = "sagemaker"
+_ROLE_PASSING = "iam:PassRole"
+_PASSED = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+_ROLES = ("RoleArn", "ExecutionRoleArn")
 _INVOCATION = re.compile(r"^/endpoints/([^/]+)/invocations")
 # Suffix of the action, member that names the resource to authorise, kind of the resource.
 _RESOURCES = (
@@ -60,6 +65,56 @@ def admit(account: Account) -> None:
         return found
 
     iam_actions.extract_resource_arn = extract
+
+
+def denial(
+    account: Account, headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]
+) -> Response | None:
+    """Returns AWS's error for a caller that lacks a permission beyond the one for its action.
+
+    A request that gives SageMaker a role needs iam:PassRole, and one that creates a resource with
+    tags needs sagemaker:AddTags.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html and
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AddTags.html
+    """
+    for action, named in further_permissions(account, headers, body):
+        denied: Response | None = app._enforce_data_plane(
+            _SERVICE,
+            action,
+            headers,
+            query_params,
+            "",
+            resource_arn=named,
+            service_context=_PASSED if action == _ROLE_PASSING else None,
+            named_resource=named,
+        )
+        if denied is not None:
+            return denied
+    return None
+
+
+def further_permissions(
+    account: Account, headers: Mapping[str, str], body: bytes
+) -> list[tuple[str, str]]:
+    """Returns action and resource of each permission that a request needs beyond its own."""
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return []
+    if not isinstance(request, dict):
+        return []
+    places = [request, request.get("TrainingJobDefinition")]
+    roles = [
+        place[member]
+        for place in places
+        if isinstance(place, dict)
+        for member in _ROLES
+        if isinstance(place.get(member), str)
+    ]
+    needed = [(_ROLE_PASSING, role) for role in roles]
+    if ".Create" in headers.get("x-amz-target", "") and request.get("Tags"):
+        needed.append(("sagemaker:AddTags", resource(account, "/", headers, body)))
+    return needed
 
 
 def resource(account: Account, path: str, headers: Mapping[str, str], body: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from localcloud.cloud.aws_api import Handler, JsonApi, Response
 from localcloud.cloud.store import Store
-from localcloud.services.sagemaker import members
+from localcloud.services.sagemaker import admission, members
 from localcloud.services.sagemaker.account import Account
 from localcloud.services.sagemaker.cloudwatch import Telemetry
 from localcloud.services.sagemaker.endpoints.deployments import Deployments
@@ -38,6 +38,7 @@ class SageMaker:
     """
 
     def __init__(self, account: Account, settings: Settings) -> None:
+        self._account = account
         home = account.context.home / "sagemaker"
         home.mkdir(parents=True, exist_ok=True)
         self._store = Store(home / "state.db")
@@ -100,4 +101,5 @@ class SageMaker:
     ) -> Response:
         if path.startswith("/endpoints/"):
             return await self._runtime.invoke(method, path, headers, body)
-        return await self._control(method, path, headers, body, query_params)
+        denied = admission.denial(self._account, headers, body, query_params)
+        return denied or await self._control(method, path, headers, body, query_params)

@@ -9,6 +9,7 @@ import signal
 import tarfile
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -401,3 +402,42 @@ def test_checkpoints_are_kept_while_a_job_runs_and_found_by_the_next(studio: Stu
 def test_what_cannot_run_is_refused(studio: Studio, changes: dict, reason: str) -> None:
     with pytest.raises(ClientError, match=reason):
         studio.train("refused", **changes)
+
+
+def test_caller_needs_to_pass_the_role_and_to_tag(studio: Studio) -> None:
+    account = "000000000000"
+    calls = {"Effect": "Allow", "Action": "sagemaker:CreateTrainingJob", "Resource": "*"}
+    passed = {
+        "Effect": "Allow",
+        "Action": "iam:PassRole",
+        "Resource": studio.role,
+        "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    }
+    caller = studio.new_role("scientist", None, f"arn:aws:iam::{account}:root")
+    keys = studio.client("sts").assume_role(RoleArn=caller, RoleSessionName="test")["Credentials"]
+    mine = Studio(studio.cloud)
+    mine.role = studio.role
+    mine.sagemaker = boto3.client(
+        "sagemaker",
+        endpoint_url=studio.cloud.endpoint_url,
+        region_name="eu-west-1",
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+
+    def allowed(*statements: object) -> None:
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        studio.iam.put_role_policy(RoleName="scientist", PolicyName="all", PolicyDocument=document)
+
+    allowed(calls)
+    with pytest.raises(ClientError, match=f"perform: iam:PassRole on resource: {studio.role}"):
+        mine.train("passing")
+    allowed(calls, passed)
+    mine.train("passing")
+    tags = [{"Key": "a", "Value": "b"}]
+    with pytest.raises(ClientError, match=r"perform: sagemaker:AddTags on resource: .*job/tagged"):
+        mine.train("tagged", Tags=tags)
+    allowed(calls, passed, {**calls, "Action": "sagemaker:AddTags"})
+    mine.train("tagged", Tags=tags)
+    studio.finished("tagged")

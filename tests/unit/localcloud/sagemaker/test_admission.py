@@ -8,7 +8,7 @@ import pytest
 
 from localcloud.cloud.context import CloudContext
 from localcloud.services.sagemaker.account import Account
-from localcloud.services.sagemaker.admission import resource
+from localcloud.services.sagemaker.admission import further_permissions, resource
 
 ACCOUNT = Account(
     CloudContext(
@@ -65,3 +65,31 @@ def test_action_without_a_resource_is_authorised_for_all_resources(body: bytes) 
 def test_tagging_is_authorised_for_the_tagged_resource() -> None:
     headers = {"x-amz-target": "SageMaker.AddTags"}
     assert resource(ACCOUNT, "/", headers, b'{"ResourceArn": "arn:x"}') == "arn:x"
+
+
+@pytest.mark.parametrize(
+    ("action", "request_", "permissions"),
+    [
+        ("CreateTrainingJob", {"RoleArn": "r"}, [("iam:PassRole", "r")]),
+        (
+            "CreateHyperParameterTuningJob",
+            {"TrainingJobDefinition": {"RoleArn": "r"}},
+            [("iam:PassRole", "r")],
+        ),
+        (
+            "CreateModel",
+            {"ModelName": "m", "ExecutionRoleArn": "r", "Tags": [{"Key": "a", "Value": "b"}]},
+            [
+                ("iam:PassRole", "r"),
+                ("sagemaker:AddTags", "arn:aws:sagemaker:eu-west-1:000000000000:model/m"),
+            ],
+        ),
+        ("AddTags", {"ResourceArn": "arn:x", "Tags": [{"Key": "a", "Value": "b"}]}, []),
+        ("DescribeModel", {"ModelName": "m"}, []),
+    ],
+)
+def test_roles_and_tags_need_further_permissions(
+    action: str, request_: dict[str, Any], permissions: list[tuple[str, str]]
+) -> None:
+    headers = {"x-amz-target": f"SageMaker.{action}"}
+    assert further_permissions(ACCOUNT, headers, json.dumps(request_).encode()) == permissions
