@@ -65,7 +65,7 @@ $(VENV)/.ready: requirements/lakecast.lock pyproject.toml $(VENV)/uv/bin/uv
 GLUE_6 := $(VENV)/glue-6
 GLUE_6_PYTHON ?= $(shell PYENV_VERSION=3.13 python3.13 -c 'import sys; print(sys.executable)' 2> /dev/null || echo $(PYTHON))
 
-GLUE_6_TESTS := tests/unit/glue_jobs tests/unit/contracts/test_*.py
+GLUE_JOBS_TESTS := tests/unit/glue_jobs tests/unit/contracts/test_*.py
 
 .PHONY: setup-glue-6
 setup-glue-6: $(GLUE_6)/.ready ## install AWS Glue 6.0's Spark into .venv/glue-6
@@ -74,6 +74,18 @@ $(GLUE_6)/.ready: requirements/glue-6.lock $(VENV)/uv/bin/uv
 	@echo "· installing Glue 6.0's Spark for $$($(GLUE_6_PYTHON) --version) (about 1 GB)"
 	@$(VENV)/uv/bin/uv venv --quiet --clear --python $(GLUE_6_PYTHON) $(GLUE_6)
 	@$(VENV)/uv/bin/uv pip sync --quiet --compile-bytecode --python $(GLUE_6)/bin/python requirements/glue-6.lock
+	@touch $@
+
+# A third lane: Glue 5.1 with exactly the numpy, pandas, pyarrow and boto3 that AWS provides in it.
+GLUE_5_1 := $(VENV)/glue-5.1
+
+.PHONY: setup-glue-5.1
+setup-glue-5.1: $(GLUE_5_1)/.ready ## install AWS Glue 5.1's modules into .venv/glue-5.1
+
+$(GLUE_5_1)/.ready: requirements/glue-5.1.lock $(VENV)/uv/bin/uv
+	@echo "· installing Glue 5.1's Spark and modules (about 1 GB)"
+	@$(VENV)/uv/bin/uv venv --quiet --clear --python $(PYTHON) $(GLUE_5_1)
+	@$(VENV)/uv/bin/uv pip sync --quiet --compile-bytecode --python $(GLUE_5_1)/bin/python requirements/glue-5.1.lock
 	@touch $@
 
 # Validators that exist for Node.js only; the dependencies hold a Node.js with its npm.
@@ -100,7 +112,7 @@ lock: $(VENV)/uv/bin/uv ## resolve pyproject.toml into requirements/
 
 # --- checks -----------------------------------------------------------------
 
-.PHONY: lint fmt type verify test chaos test-glue test-glue-5 test-glue-6 test-glue-docker
+.PHONY: lint fmt type verify test chaos test-glue test-glue-5 test-glue-5.1 test-glue-6 test-glue-docker
 lint: setup ## run ruff, mypy, actionlint, zizmor and checkov
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -134,10 +146,16 @@ test-glue: test-glue-6 test-glue-5 ## run only the tests of the Glue jobs, in bo
 test-glue-5: setup $(GLUE_6)/.ready ## test the jobs and the local Glue with Spark 3.5
 	@$(VENV)/bin/pytest tests/unit/glue_jobs tests/unit/localcloud/glue tests/integration/glue_jobs
 
-# tests/conftest.py is for what needs the local cloud, which this environment has not.
+# tests/conftest.py is for what needs the local cloud, which these environments have not.
+TEST_JOBS = -m pytest -p no:cacheprovider --confcutdir tests/unit $(PROCESSES) $(GLUE_JOBS_TESTS)
+
+test-glue-5.1: $(GLUE_5_1)/.ready ## test the jobs with the modules of Glue 5.1
+	@echo '== tests of the Glue jobs, with the modules of Glue 5.1'
+	@$(GLUE_5_1)/bin/python $(TEST_JOBS)
+
 test-glue-6: $(GLUE_6)/.ready ## test the jobs with Spark 4.1
 	@echo '== tests of the Glue jobs, in the lane of Glue 6.0'
-	@$(GLUE_6)/bin/python -m pytest -p no:cacheprovider --confcutdir tests/unit $(PROCESSES) $(GLUE_6_TESTS)
+	@$(GLUE_6)/bin/python $(TEST_JOBS)
 
 chaos: setup ## kill devices, broker and Spark, send bad messages; count all
 	@$(PY) -m tests.chaos
