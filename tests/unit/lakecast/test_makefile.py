@@ -40,7 +40,7 @@ def verbs() -> dict[str, tuple[str, str]]:
     """Group and verb that a target runs."""
     found, target = {}, ""
     for line in RECIPES:
-        if named := re.match(r"([a-z][a-z0-9-]*):", line):
+        if named := re.match(r"([a-z][a-z0-9.-]*):", line):
             target = named[1]
         elif run := re.match(r"\t.*\$\(LAKECAST\) ([a-z]+) ([a-z-]+)", line):
             found[target] = (run[1], run[2])
@@ -76,7 +76,7 @@ def make(*words: str, **variables: str) -> str:
 def test_help_fits_a_terminal():
     lines = make("help").splitlines()
     assert [line for line in lines if len(line) > 80] == []
-    targets = set(re.findall(r"^([a-z][a-z0-9-]*):.* ## ", MAKEFILE, re.M))
+    targets = set(re.findall(r"^([a-z][a-z0-9.-]*):.* ## ", MAKEFILE, re.M))
     assert {line.split()[0] for line in lines if line.startswith("  ")} == targets
 
 
