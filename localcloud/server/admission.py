@@ -16,7 +16,8 @@ from xml.sax.saxutils import escape
 from localcloud.cloud.aws_api import AwsError, Handler, Response
 from localcloud.cloud.aws_shapes import request_violations, service_model
 from localcloud.cloud.java_patterns import PatternError
-from localcloud.server.wire import UNREAD, Call, HttpRequest, call_of
+from localcloud.server.wire.calls import Call, call_of
+from localcloud.server.wire.values import UNREAD, HttpRequest
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,8 @@ CODES = {
 """Error codes of services other than ValidationException (JSON) and ValidationError (XML)."""
 
 ACCEPTED: dict[tuple[str, str, str], str] = {}
-"""Violations that the service accepts, with the reason: service, operation and a pattern of the
-violation."""
+"""Reasons, with a source, for which a violation is accepted as by the service: by service,
+operation and a pattern of the violation. None is known."""
 
 
 def install(handlers: MutableMapping[str, Handler]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from localcloud.cloud.aws_shapes import request_violations
 from localcloud.server import admission
 from localcloud.server.admission import MODELS, install, refusal
-from localcloud.server.wire import HttpRequest
+from localcloud.server.wire.values import HttpRequest
 
 ROOT = Path(__file__).parents[3]
 JSON = {"content-type": "application/x-amz-json-1.1"}
@@ -194,6 +194,14 @@ def test_refused_request_does_not_reach_the_service(monkeypatch):
                                urlencode(form).encode(), {})  # fmt: skip
         assert asyncio.run(call)[0] == status
     assert len(reached) == 1
+
+
+def test_violation_that_the_service_is_known_to_accept_passes(monkeypatch):
+    request = json_request("SageMaker.DescribeModel", {"ModelName": "a_b"})
+    assert refusal(MODELS["sagemaker"], request) is not None
+    exception = ("sagemaker", "DescribeModel", r"at 'modelName' .* pattern")
+    monkeypatch.setitem(admission.ACCEPTED, exception, "a reason with its source")
+    assert refusal(MODELS["sagemaker"], request) is None
 
 
 def test_violation_shows_neither_secrets_nor_long_values():

@@ -10,7 +10,8 @@ from botocore.serialize import create_serializer
 
 from localcloud.cloud.aws_shapes import service_model
 from localcloud.server.admission import MODELS
-from localcloud.server.wire import UNREAD, HttpRequest, call_of
+from localcloud.server.wire.calls import call_of
+from localcloud.server.wire.values import UNREAD, HttpRequest
 
 CASES = [
     (services, service, protocol)

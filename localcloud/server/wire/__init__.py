@@ -1,0 +1,1 @@
+"""Requests to AWS on the wire, in the protocols of the services that Lakecast uses."""
