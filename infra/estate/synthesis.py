@@ -20,7 +20,7 @@ from infra.modules.core.packaging import REPOSITORY
 _SOURCES = ("contracts", "glue_jobs", "infra", "lambdas", "requirements")
 """Folders of the Terraform's sources: the stacks, their settings, and the code that they upload."""
 
-_READ = (".json", ".lock", ".py", ".toml", ".yaml")
+_READ = (".json", ".lock", ".provided", ".py", ".toml", ".yaml")
 
 
 class SynthesisError(LakecastError):

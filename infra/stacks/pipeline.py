@@ -69,7 +69,8 @@ class PipelineStack(EstateStack):
                 target.names, self._function_code("certificate_confirmation")
             ),
         )
-        site = wheels.site_packages(target.settings.glue.version)
+        version = target.settings.glue.version
+        site = wheels.site_packages(version)
         scripts = {job: REPOSITORY / f"glue_jobs/{job}.py" for job in GLUE_JOBS}
         GlueJobs(
             self,
@@ -83,7 +84,7 @@ class PipelineStack(EstateStack):
                     for job, script in scripts.items()
                 },
                 library=self.package(library_zip(scripts.values()), "lakecast.zip"),
-                modules=self.file(wheels.archive(site, CACHE)),
+                modules=self.file(wheels.archive(site, CACHE, wheels.provided(version))),
             ),
         )
         JobAlarms(

@@ -4,8 +4,9 @@ AWS Glue takes a zip of wheels from S3 and installs it with pip:
 https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
 
 The wheels are packed from what ``make setup`` has installed. The lock's hashes verified that, and
-each file is compared with the hash in its wheel's RECORD. A wheel with machine code fits only the
-platform that it was installed on, which `check` compares with Glue's.
+each file is compared with the hash in its wheel's RECORD. Modules that Glue provides are left out,
+because pip would replace them, and Glue's other modules need them as they are. A wheel with machine
+code fits only the platform that it was installed on, which `check` compares with Glue's.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ import io
 import re
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from contracts.errors import LakecastError
-from infra.modules.core.packaging import Package
+from infra.modules.core.packaging import REPOSITORY, Package
 
 MODULES = ("deltalake",)
 """Modules that the jobs import and Glue lacks."""
@@ -133,8 +134,15 @@ def site_packages(glue_version: str, prefix: Path = Path(sys.prefix)) -> Path:
     return found
 
 
-def wheels(site: Path) -> list[Wheel]:
-    """Returns the wheels of `MODULES` and of all that they require.
+def provided(glue_version: str) -> frozenset[str]:
+    """Returns the names of the modules that Glue has, none for a version without such a list."""
+    path = REPOSITORY / f"requirements/glue-{glue_version}.provided"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return frozenset(_key(line.partition("==")[0]) for line in lines if "==" in line)
+
+
+def wheels(site: Path, without: Collection[str] = ()) -> list[Wheel]:
+    """Returns the wheels of `MODULES` and of all that they require, ``without`` some modules.
 
     Raises
     ------
@@ -147,7 +155,7 @@ def wheels(site: Path) -> list[Wheel]:
     while pending:
         module, required = pending.pop()
         key = _key(module)
-        if key in found or (key not in installed and not required):
+        if key in found or key in without or (key not in installed and not required):
             continue
         if key not in installed:
             raise WheelError(f"{site} lacks {module}: run `make setup`")
@@ -165,7 +173,7 @@ def check(glue_version: str, site: Path) -> None:
         One was installed for another platform or Python.
     """
     python = PYTHON[glue_version]
-    for one in wheels(site):
+    for one in wheels(site, provided(glue_version)):
         if not one.fits(python):
             raise WheelError(
                 f"{one.name} does not fit AWS Glue {glue_version}, which runs Python "
@@ -174,9 +182,9 @@ def check(glue_version: str, site: Path) -> None:
             )
 
 
-def archive(site: Path, cache: Path) -> Package:
+def archive(site: Path, cache: Path, without: Collection[str] = ()) -> Package:
     """Packs the zip of wheels, unless it is in the cache; its digest is that of its content."""
-    packed = wheels(site)
+    packed = wheels(site, without)
     content = hashlib.sha256()
     for one in packed:
         files = "".join(f"{name},{value}\n" for name, value in sorted(one.hashes.items()))

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from contracts.names import ENVIRONMENTS
-from infra.modules.core.wheels import SUFFIX, WheelError, archive, check, site_packages, wheels
+from infra.modules.core.wheels import (
+    SUFFIX,
+    WheelError,
+    archive,
+    check,
+    provided,
+    site_packages,
+    wheels,
+)
 from tests.unit.infra.test_stacks import Estate
 
 TAGS = "Tag: cp310-abi3-manylinux_2_17_x86_64\nTag: cp310-abi3-manylinux2014_x86_64\n"
@@ -60,6 +68,13 @@ def test_modules_are_packed_with_all_that_they_require(site, tmp_path):
             "wheels/helper-1.0-py2.py3-none-any.whl",
         ]
         assert packed.read("wheels/requirements.txt") == b"deltalake==1.0\nhelper==1.0\n"
+
+
+def test_modules_of_glue_are_not_packed(site):
+    """pip would replace them: wrapt 1 by wrapt 2, with which Glue's aiobotocore does not work."""
+    assert [one.requirement for one in wheels(site, {"helper"})] == ["deltalake==1.0"]
+    assert {"numpy", "wrapt", "typing-extensions"} <= provided("5.1")
+    assert provided("6.0") == frozenset(), "the lane of Glue 6.0 has no list"
 
 
 def test_a_wheel_holds_its_files_and_no_trace_of_the_installer(site):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import zipfile
 
 import pytest
 
 from contracts.names import ENVIRONMENTS
 from infra.modules.core.packaging import REPOSITORY
+from infra.modules.core.wheels import SUFFIX, provided, site_packages, wheels
 from tests.unit.infra.test_stacks import Estate
 
 REQUIREMENTS = REPOSITORY / "requirements"
@@ -39,12 +41,24 @@ def test_the_lane_has_the_spark_of_glue(lane):
     assert lane["pyspark"] == versions("lakecast.lock")["pyspark"]
 
 
-def test_jobs_add_modules_that_fit_those_of_aws(lane, synthesised):
+def test_jobs_add_modules_that_fit_those_of_aws(lane):
     """The lock would have no solution if an added module needed another one than AWS provides."""
-    added = set()
+    added = [one.requirement for one in wheels(site_packages("5.1"), provided("5.1"))]
+    names = {one.lower().partition("==")[0]: one.partition("==")[2] for one in added}
+    assert "deltalake" in names
+    assert {name: lane[name] for name in names} == names
+    assert not names.keys() & versions("glue-5.1.provided").keys()
+
+
+def test_the_zip_of_wheels_has_no_module_of_aws(synthesised):
+    checked = 0
     for environment in ENVIRONMENTS:
-        for job in Estate(synthesised, environment).resources("aws_glue_job").values():
-            if job["glue_version"] == "5.1":
-                added |= set(job["default_arguments"]["--additional-python-modules"].split(","))
-    assert added
-    assert added <= {f"{name}=={version}" for name, version in lane.items()}
+        if Estate(synthesised, environment).settings.glue.version != "5.1":
+            continue
+        (path,) = (synthesised / environment / "artifacts").glob(f"*{SUFFIX}")
+        with zipfile.ZipFile(path) as packed:
+            text = packed.read("wheels/requirements.txt").decode()
+        names = {line.lower().partition("==")[0] for line in text.splitlines()}
+        assert not names & versions("glue-5.1.provided").keys(), path
+        checked += 1
+    assert checked
