@@ -52,7 +52,9 @@ def job(trained, session):
 
 @pytest.fixture(scope="module")
 def rollout(trained, session, names, own_cloud, tmp_path_factory):
-    """The state machine that owns the endpoint, its table, and an empty model package group."""
+    """The state machine that owns the endpoint, its table and log, and an empty package group."""
+    log = names.machine_log_group(names.rollout_machine)
+    session.client("logs").create_log_group(logGroupName=log)
     session.client("sagemaker").create_model_package_group(
         ModelPackageGroupName=names.model_package_group
     )
