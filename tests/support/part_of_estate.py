@@ -47,7 +47,9 @@ def apply_stacks(names: Names, home: Path, stacks: Mapping[str, tuple[str, ...]]
             if mine:
                 resources.setdefault(kind, {}).update(mine)
     _order(resources)
-    document["resource"], document["variable"] = resources, variables
+    document["resource"] = resources
+    if variables:  # Terraform refuses an empty block
+        document["variable"] = variables
     path.write_text(json.dumps(document))
     terraform = terraform_for(home)
     terraform.init(folder, home / "data")
