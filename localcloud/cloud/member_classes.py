@@ -54,6 +54,12 @@ class Table:
                 classes[path] = kind
         return cls(classes, section.get("only", {}), section.get("like", {}))
 
+    def elsewhere(self, place: str, path: str) -> tuple[str, str]:
+        """Returns the operation and the path that decide on a path below a place in `like`."""
+        operation, _, prefix = self.like[place].partition(".")
+        rest = path[len(place) :].lstrip(".")
+        return operation, ".".join(filter(None, (prefix, rest)))
+
 
 class Classes:
     """Classes of the members of all operations.
@@ -86,9 +92,7 @@ class Classes:
             if place in table.classes:
                 return table.classes[place], table.only.get(place)
             if place in table.like:
-                other, _, prefix = table.like[place].partition(".")
-                rest = path[len(place) :].lstrip(".")
-                return self.find(other, ".".join(filter(None, (prefix, rest))))
+                return self.find(*table.elsewhere(place, path))
         return REFUSED, None
 
     def check(self, operation: str, shape: Shape, request: Mapping[str, Any]) -> None:
@@ -107,19 +111,23 @@ class Classes:
         if faults:
             raise self._refuse(f"{', '.join(dict.fromkeys(faults))} in {operation}")
 
+    def is_above(self, operation: str, path: str) -> bool:
+        """Returns whether a member below the path is supported."""
+        table = self.tables[operation]
+        below = f"{path}." if path else ""
+        return any(one.startswith(below) for one in (*table.classes, *table.like)) or any(
+            self.is_above(*table.elsewhere(place, path))
+            for place in _prefixes(path)
+            if place in table.like
+        )
+
     def _fault(self, operation: str, path: str, value: Any) -> str | None:
         found, only = self.find(operation, path)
-        if found == REFUSED and not (value == {} and self._is_above(operation, path)):
+        if found == REFUSED and not (value == {} and self.is_above(operation, path)):
             return path
         if only is not None and value not in only:
             return f"{path} {value} (only {' or '.join(str(one) for one in only)})"
         return None
-
-    def _is_above(self, operation: str, path: str) -> bool:
-        """Whether a member below the path is supported."""
-        table = self.tables[operation]
-        below = f"{path}." if path else ""
-        return any(one.startswith(below) for one in (*table.classes, *table.like))
 
 
 def values(shape: Shape, value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from botocore import xform_name
 from ministack.services import cloudwatch
 
 from localcloud.cloud.aws_api import AwsError
 from localcloud.services.cloudwatch import metric_math, protocols, requests
+from localcloud.services.cloudwatch.members import classes
 from localcloud.services.cloudwatch.metric_math import ExpressionError, Scope, Series
 from localcloud.services.cloudwatch.requests import Request
 
@@ -28,8 +30,10 @@ _MINUTE = 60
 
 def install() -> None:
     """Replaces ministack's operations."""
-    for name, members in requests.MEMBERS.items():
-        protocols.install(name, OPERATIONS.get(name) or ministacks(name), members)
+    for operation in classes().tables:
+        name = xform_name(operation)
+        served = OPERATIONS.get(name) or ministacks(name)
+        setattr(cloudwatch, f"_{name}", protocols.adapted(operation, served))
 
 
 def put_metric_data(request: Request) -> Request:
@@ -155,7 +159,6 @@ def _check_queries(queries: list[Request]) -> None:
         raise _refused(f"expected 1 to {_MOST_QUERIES} MetricDataQueries; got {len(queries)}")
     seen = set()
     for query in queries:
-        requests.QUERY_MEMBERS.check(query, "ValidationError")
         if not _ID.fullmatch(query.get("Id", "")) or query["Id"] in seen:
             raise _refused(
                 "expected a unique Id of letters, digits and underscores that starts with a "
@@ -299,7 +302,7 @@ def ministacks(name: str) -> protocols.Operation:
     return call
 
 
-_MINISTACKS = {name: getattr(cloudwatch, f"_{name}") for name in requests.MEMBERS}
+_MINISTACKS = {name: getattr(cloudwatch, f"_{name}") for name in map(xform_name, classes().tables)}
 OPERATIONS: Mapping[str, protocols.Operation] = {
     "put_metric_data": put_metric_data,
     "put_metric_alarm": put_metric_alarm,

@@ -17,7 +17,7 @@ from ministack.services import cloudwatch
 
 from localcloud.cloud.aws_api import AwsError, Response
 from localcloud.cloud.aws_shapes import service_model
-from localcloud.cloud.request_members import Members
+from localcloud.services.cloudwatch.members import classes
 
 Request = dict[str, Any]
 Operation = Callable[[Request], Request]
@@ -31,23 +31,22 @@ _NUMBERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def install(name: str, operation: Operation, members: Members) -> None:
-    """Replaces an operation of ministack.
+def adapted(name: str, operation: Operation) -> Callable[..., Response]:
+    """Returns an operation as a function of ministack, which refuses unsupported members.
 
     Parameters
     ----------
     name
-        Name as in boto3, such as ``put_metric_data``.
+        Name as in the model, such as ``PutMetricData``.
     """
+    shape = _MODEL.operation_model(name).input_shape
 
     def serve(
         params: Mapping[str, Any], data: Request, _is_cbor: bool, is_json: bool = False
     ) -> Response:
-        title = "".join(word.capitalize() for word in name.split("_"))
-        shape = _MODEL.operation_model(title).input_shape
         request = data if is_json else _from_query(params, shape, "") or {}
         try:
-            members.check(request, "ValidationError")
+            classes().check(name, shape, request)
             answer = operation(request)
         except AwsError as error:
             found: Response = cloudwatch._error(
@@ -55,11 +54,11 @@ def install(name: str, operation: Operation, members: Members) -> None:
             )
             return found
         if not is_json:
-            return _in_xml(title, answer)
+            return _in_xml(name, answer)
         response: Response = cloudwatch._json_ok(answer)
         return response
 
-    setattr(cloudwatch, f"_{name}", serve)
+    return serve
 
 
 def _in_xml(operation: str, answer: Request) -> Response:

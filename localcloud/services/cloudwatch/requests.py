@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from ministack.services import cloudwatch
 
 from localcloud.cloud.aws_api import AwsError
-from localcloud.cloud.request_members import Members
 
 Request = dict[str, Any]
 _DAY = 86_400
@@ -36,76 +34,6 @@ _COMPARISONS = ("GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessTh
                 "LessThanOrEqualToThreshold")  # fmt: skip
 _ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
 _MOST_ACTIONS = 5
-
-MEMBERS: Mapping[str, Members] = {
-    "put_metric_data": Members(
-        "Namespace MetricData",
-        refused={"EntityMetricData": ([],), "StrictEntityValidation": (False,)},
-    ),
-    "get_metric_statistics": Members(
-        "Namespace MetricName Dimensions StartTime EndTime Period Statistics ExtendedStatistics "
-        "Unit"
-    ),
-    "get_metric_data": Members(
-        "MetricDataQueries StartTime EndTime ScanBy MaxDatapoints",
-        refused={"NextToken": (), "LabelOptions": ()},
-    ),
-    "put_metric_alarm": Members(
-        "AlarmName ActionsEnabled OKActions AlarmActions InsufficientDataActions MetricName "
-        "Namespace Statistic ExtendedStatistic Dimensions Period Unit EvaluationPeriods "
-        "DatapointsToAlarm Threshold ComparisonOperator TreatMissingData",
-        "AlarmDescription Tags",
-        dict.fromkeys(
-            ("EvaluateLowSampleCountPercentile", "Metrics", "ThresholdMetricId", "EvaluationWindow",
-             "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval"),
-            (),
-        ),
-    ),
-    "put_composite_alarm": Members(
-        "AlarmName AlarmRule ActionsEnabled AlarmActions OKActions InsufficientDataActions",
-        "AlarmDescription Tags",
-        dict.fromkeys(
-            ("ActionsSuppressor", "ActionsSuppressorWaitPeriod",
-             "ActionsSuppressorExtensionPeriod"),
-            (),
-        ),
-    ),
-    "describe_alarms": Members(
-        "AlarmNames AlarmNamePrefix AlarmTypes StateValue MaxRecords NextToken",
-        refused=dict.fromkeys(("ChildrenOfAlarmName", "ParentsOfAlarmName", "ActionPrefix"), ()),
-    ),
-    "describe_alarms_for_metric": Members(
-        "MetricName Namespace Statistic ExtendedStatistic Dimensions Period Unit"
-    ),
-    "describe_alarm_history": Members(
-        "AlarmName AlarmTypes HistoryItemType StartDate EndDate MaxRecords NextToken ScanBy",
-        refused={"AlarmContributorId": ()},
-    ),
-    "delete_alarms": Members("AlarmNames"),
-    "enable_alarm_actions": Members("AlarmNames"),
-    "disable_alarm_actions": Members("AlarmNames"),
-    "set_alarm_state": Members("AlarmName StateValue StateReason", "StateReasonData"),
-    # all metrics are on one page, and no other account is linked
-    "list_metrics": Members(
-        "Namespace MetricName Dimensions",
-        refused={"NextToken": (), "RecentlyActive": (), "IncludeLinkedAccounts": (False,),
-                 "OwningAccount": ()},
-    ),
-    "tag_resource": Members("ResourceARN", "Tags"),
-    "untag_resource": Members("ResourceARN TagKeys"),
-    "list_tags_for_resource": Members("ResourceARN"),
-    "put_dashboard": Members("DashboardName", "DashboardBody", {"Tags": ()}),
-    "get_dashboard": Members("DashboardName"),
-    "delete_dashboards": Members("DashboardNames"),
-    "list_dashboards": Members("DashboardNamePrefix", refused={"NextToken": ()}),
-}  # fmt: skip
-"""What the local cloud does with the members of requests; other operations do not exist."""
-QUERY_MEMBERS = Members(
-    "Id MetricStat Expression Label ReturnData Period", refused={"AccountId": ()}
-)
-DATUM_MEMBERS = Members(
-    "MetricName Dimensions Timestamp Value StatisticValues Values Counts Unit StorageResolution"
-)
 
 
 def invalid(message: str) -> AwsError:
@@ -148,7 +76,6 @@ def check_data(request: Request) -> None:
 
 
 def _check_datum(datum: Request, place: str) -> None:
-    DATUM_MEMBERS.check(datum, "ValidationError")
     if not _ASCII.fullmatch(datum.get("MetricName", "")):
         raise missing(f"{place}.MetricName")
     check_dimensions(datum.get("Dimensions") or [], place)

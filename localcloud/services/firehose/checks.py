@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from contracts.names import arn
 from localcloud.cloud.aws_api import AwsError
-from localcloud.cloud.request_members import Members
+from localcloud.cloud.aws_shapes import operation_model
+from localcloud.cloud.member_classes import Classes
 from localcloud.services.iam import roles
 
 Request = dict[str, Any]
@@ -25,54 +27,13 @@ _MOST_TAGS = 50
 _EXPRESSION = re.compile(r"!\{([^:}]*):([^}]*)\}")
 _ERROR_TYPE = "!{firehose:error-output-type}"
 _DYNAMIC = ("partitionKeyFromQuery", "partitionKeyFromLambda")
-_OTHERS = ("Redshift", "Elasticsearch", "Amazonopensearchservice", "Splunk", "HttpEndpoint",
-           "AmazonOpenSearchServerless", "Snowflake", "Iceberg")  # fmt: skip
 _STREAM = "DeliveryStreamName"
 
-MEMBERS: Mapping[str, Members] = {
-    "CreateDeliveryStream": Members(
-        f"{_STREAM} ExtendedS3DestinationConfiguration S3DestinationConfiguration",
-        "DeliveryStreamEncryptionConfigurationInput Tags",
-        {
-            "DeliveryStreamType": ("DirectPut",),
-            **dict.fromkeys(
-                ("DirectPutSourceConfiguration", "KinesisStreamSourceConfiguration",
-                 "MSKSourceConfiguration", "DatabaseSourceConfiguration",
-                 *(f"{name}DestinationConfiguration" for name in _OTHERS)),
-                (),
-            ),
-        },
-    ),
-    "UpdateDestination": Members(
-        f"{_STREAM} CurrentDeliveryStreamVersionId DestinationId ExtendedS3DestinationUpdate "
-        "S3DestinationUpdate",
-        refused=dict.fromkeys((f"{name}DestinationUpdate" for name in _OTHERS), ()),
-    ),
-    "DeleteDeliveryStream": Members(_STREAM, refused={"AllowForceDelete": (False,)}),
-    # a stream has one destination, so any limit returns all
-    "DescribeDeliveryStream": Members(
-        f"{_STREAM} Limit", refused={"ExclusiveStartDestinationId": ()}
-    ),
-    "ListDeliveryStreams": Members("Limit DeliveryStreamType ExclusiveStartDeliveryStreamName"),
-    "ListTagsForDeliveryStream": Members(f"{_STREAM} ExclusiveStartTagKey Limit"),
-    "PutRecord": Members(f"{_STREAM} Record"),
-    "PutRecordBatch": Members(f"{_STREAM} Records"),
-    "StartDeliveryStreamEncryption": Members(
-        _STREAM, "DeliveryStreamEncryptionConfigurationInput"
-    ),
-    "StopDeliveryStreamEncryption": Members(_STREAM),
-    "TagDeliveryStream": Members(_STREAM, "Tags"),
-    "UntagDeliveryStream": Members(f"{_STREAM} TagKeys"),
-}  # fmt: skip
-"""What the local cloud does with the members of requests, by operation."""
-DESTINATION_MEMBERS = Members(
-    "RoleARN BucketARN Prefix ErrorOutputPrefix BufferingHints CompressionFormat "
-    "EncryptionConfiguration ProcessingConfiguration DataFormatConversionConfiguration "
-    "DynamicPartitioningConfiguration FileExtension CustomTimeZone",
-    "CloudWatchLoggingOptions",
-    {"S3BackupMode": ("Disabled",), "S3BackupConfiguration": (), "S3BackupUpdate": ()},
-)
-"""What it does with the members of an S3 destination."""
+
+@cache
+def classes() -> Classes:
+    """Returns the classes of the members of all operations."""
+    return Classes.read([Path(__file__).with_name("members.toml")], _not_supported)
 
 
 def check(operation: str, request: Request, account: str, region: str) -> None:
@@ -83,9 +44,9 @@ def check(operation: str, request: Request, account: str, region: str) -> None:
     AwsError
         AWS would refuse it, or the local cloud does not support it.
     """
-    if operation not in MEMBERS:
+    if operation not in classes().tables:
         return
-    MEMBERS[operation].check(request, _INVALID)
+    classes().check(operation, operation_model("firehose", operation).input_shape, request)
     if operation == "CreateDeliveryStream":
         check_tags(request.get("Tags") or [])
         members = [name for name in request if name.endswith("DestinationConfiguration")]
@@ -132,7 +93,6 @@ def check_tags(tags: list[Request]) -> None:
 
 def check_destination(config: Request, *, is_new: bool = False) -> None:
     """Checks an S3 destination, or the changed members of one."""
-    DESTINATION_MEMBERS.check(config, _INVALID)
     compression = config.get("CompressionFormat", COMPRESSIONS[0])
     if compression not in COMPRESSIONS:
         raise _invalid(f"expected CompressionFormat {' or '.join(COMPRESSIONS)}; got {compression}")
@@ -216,3 +176,7 @@ def _check_prefixes(config: Request) -> None:
 
 def _invalid(message: str) -> AwsError:
     return AwsError(_INVALID, message)
+
+
+def _not_supported(what: str) -> AwsError:
+    return _invalid(f"The local cloud does not support {what}.")

@@ -10,11 +10,10 @@ from ministack.services import stepfunctions
 
 from localcloud.cloud.aws_api import AwsError, Handler, JsonApi, Response
 from localcloud.cloud.context import CloudContext
-from localcloud.cloud.request_members import Declared
 from localcloud.services.stepfunctions.executions import Executions
 from localcloud.services.stepfunctions.integrations.integrations import Integrations
 from localcloud.services.stepfunctions.machines import Machines
-from localcloud.services.stepfunctions.members import MEMBERS
+from localcloud.services.stepfunctions.members import classes
 
 
 class StateMachines:
@@ -23,8 +22,7 @@ class StateMachines:
     def __init__(self, context: CloudContext) -> None:
         self._executions = Executions(Integrations(context))
         machines = Machines(context.region, context.account_id, self._executions.stop_executions)
-        operations = Declared(MEMBERS, machines, self._executions)
-        self._handler = JsonApi("stepfunctions", operations)
+        self._handler = api(machines, self._executions)
         # targets of EventBridge and pipes start executions inside ministack
         stepfunctions._start_execution = self._start_execution
 
@@ -45,6 +43,11 @@ class StateMachines:
         except AwsError as error:
             return error.response()
         return 200, {}, json.dumps(answer, allow_nan=False).encode()
+
+
+def api(machines: Machines, executions: Executions) -> JsonApi:
+    """Returns the handler of requests, which refuses members that would have no effect."""
+    return JsonApi("stepfunctions", (machines, executions), check=classes().check)
 
 
 def register(context: CloudContext) -> StateMachines:

@@ -9,17 +9,28 @@ from typing import Any
 
 from ministack.services import iam, stepfunctions
 
-from localcloud.cloud.request_members import Declared
 from localcloud.services.stepfunctions.engine.tokens import Tokens
 from localcloud.services.stepfunctions.executions import Executions
 from localcloud.services.stepfunctions.machines import Machines
-from localcloud.services.stepfunctions.members import MEMBERS
 from tests.support.waiting import until
 
 REGION, ACCOUNT = "us-east-1", "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
 GLUE = "arn:aws:states:::glue:startJobRun"
 DONE = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+
+
+class _Operations:
+    """The operations of several objects."""
+
+    def __init__(self, *families: object) -> None:
+        self._families = families
+
+    def __getattr__(self, name: str) -> Any:
+        for family in self._families:
+            if hasattr(family, name):
+                return getattr(family, name)
+        raise AttributeError(name)
 
 
 class Room:
@@ -30,7 +41,7 @@ class Room:
         self.call = answer
         executions = Executions(self)
         machines = Machines(REGION, ACCOUNT, executions.stop_executions)
-        self.states: Any = Declared(MEMBERS, machines, executions)
+        self.states: Any = _Operations(machines, executions)
 
     def create(self, definition: Any, name: str = "machine", **members: Any) -> str:
         text = definition if isinstance(definition, str) else json.dumps(definition)

@@ -9,12 +9,11 @@ from botocore import xform_name
 
 from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.aws_shapes import service_model
-from localcloud.services.stepfunctions.members import MEMBERS, UNSUPPORTED
+from localcloud.services.stepfunctions.members import classes
 from tests.unit.localcloud.stepfunctions.machine_room import DONE, ROLE, machine, room
 
 WAITS = machine(Wait={"Type": "Wait", "Seconds": 60, "End": True})
 MODEL = service_model("stepfunctions")
-OPERATIONS = {xform_name(name): MODEL.operation_model(name) for name in MODEL.operation_names}
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +28,9 @@ def refused(call, request):
     return error.value
 
 
-def test_every_operation_is_served_or_refused():
-    assert set(MEMBERS) | UNSUPPORTED == set(OPERATIONS)
-    assert not set(MEMBERS) & UNSUPPORTED
-
-
-@pytest.mark.parametrize("operation", sorted(MEMBERS))
-def test_every_member_of_a_request_is_used_stored_or_refused(operation):
-    shape = OPERATIONS[operation].input_shape
-    assert MEMBERS[operation].names == set(shape.members if shape else ())
+def test_every_operation_that_is_served_has_a_table_of_its_members(states):
+    served = [name for name in MODEL.operation_names if hasattr(states.states, xform_name(name))]
+    assert served == sorted(classes().tables)
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "a:b", "a\u0007", "{a}", "a*", "a,b", "\U0010ffff"])
@@ -102,26 +95,6 @@ def test_a_log_that_does_not_exist_is_refused(states, logging):
         states.states.create_state_machine, {**request, "loggingConfiguration": logging}
     )
     assert error.code == "InvalidLoggingConfiguration"
-
-
-@pytest.mark.parametrize(
-    ("operation", "request_"),
-    [
-        ("create_state_machine",
-         {"name": "fast", "definition": json.dumps(DONE), "roleArn": ROLE, "type": "EXPRESS"}),
-        ("start_execution", {"stateMachineArn": "arn", "traceHeader": "Root=1"}),
-        ("list_executions", {"mapRunArn": "arn"}),
-        ("describe_execution", {"executionArn": "arn", "includedData": "METADATA_ONLY"}),
-    ],
-)  # fmt: skip
-def test_what_the_local_cloud_lacks_is_refused(states, operation, request_):
-    error = refused(getattr(states.states, operation), request_)
-    assert error.code == "ValidationException"
-    assert "The local cloud does not support" in error.message
-
-
-def test_operations_that_the_local_cloud_lacks_do_not_exist(states):
-    assert not any(hasattr(states.states, name) for name in UNSUPPORTED)
 
 
 def test_a_machine_keeps_its_tracing_and_logging_and_names_its_revision(states):
