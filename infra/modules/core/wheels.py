@@ -16,6 +16,7 @@ import hashlib
 import io
 import re
 import sys
+import tempfile
 import zipfile
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -192,13 +193,14 @@ def archive(site: Path, cache: Path, without: Collection[str] = ()) -> Package:
     path = cache / f"modules-{content.hexdigest()[:16]}{SUFFIX}"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{id(packed)}.partial")
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as written:
-            lines = "".join(f"{one.requirement}\n" for one in packed)
-            written.writestr(_entry("wheels/requirements.txt"), lines)
-            for one in packed:
-                written.writestr(_entry(f"wheels/{one.name}"), one.packed())
-        partial.replace(path)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:  # another process may write it too
+            partial = Path(folder) / path.name
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as written:
+                lines = "".join(f"{one.requirement}\n" for one in packed)
+                written.writestr(_entry("wheels/requirements.txt"), lines)
+                for one in packed:
+                    written.writestr(_entry(f"wheels/{one.name}"), one.packed())
+            partial.replace(path)
     return Package(path, content.digest())
 
 

@@ -66,13 +66,12 @@ def evaluate(expression: str, scope: Scope) -> list[Series]:
 
 def identifiers(expression: str) -> set[str]:
     """Returns the identifiers of queries that an expression names."""
-    functions = {
-        id(node.func) for node in ast.walk(_parsed(expression)) if isinstance(node, ast.Call)
-    }
+    nodes = list(ast.walk(_parsed(expression)))
+    functions = [node.func for node in nodes if isinstance(node, ast.Call)]
     return {
         node.id
-        for node in ast.walk(_parsed(expression))
-        if isinstance(node, ast.Name) and id(node) not in functions and node.id[0].islower()
+        for node in nodes
+        if isinstance(node, ast.Name) and node not in functions and node.id[0].islower()
     }
 
 

@@ -171,14 +171,14 @@ def test_a_versions_run_gets_the_gates_tags_and_metrics():
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_managed_mlflow_keeps_them_where_the_estate_has_it(environment, tmp_path):
-    names = Names(environment, "000000000000", "eu-west-1")
-    settings = load(environment)
-    uri = experiments_command.tracking_uri_of(names, settings, tmp_path)
-    if environment == "prod":
-        assert uri == (
-            "arn:aws:sagemaker:eu-west-1:000000000000:mlflow-tracking-server/"
-            "lakecast-prod-experiments"
-        )
-    else:
-        assert uri == f"sqlite:///{tmp_path}/mlflow.db"
+def test_managed_mlflow_keeps_them_only_where_the_settings_have_it(environment, tmp_path):
+    names, settings = Names(environment, "000000000000", "eu-west-1"), load(environment)
+    managed, not_managed = (
+        settings.model_copy(update={"experiments": settings.experiments.model_copy(update=update)})
+        for update in ({"tracking_server": True}, {"tracking_server": False})
+    )
+    uri = experiments_command.tracking_uri_of(names, managed, tmp_path)
+    server = f"mlflow-tracking-server/lakecast-{environment}-experiments"
+    assert uri == f"arn:aws:sagemaker:eu-west-1:000000000000:{server}"
+    uri = experiments_command.tracking_uri_of(names, not_managed, tmp_path)
+    assert uri == f"sqlite:///{tmp_path}/mlflow.db"
