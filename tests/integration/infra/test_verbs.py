@@ -104,9 +104,7 @@ def nothing_is_missing_before_the_first_apply(infra: Verbs) -> None:
     lines = checked.stdout.splitlines()
     attention = {line.removeprefix("attention").strip().split("  ")[0] for line in lines[:-2]
                  if line.startswith("attention")}  # fmt: skip
-    assert attention == {
-        "account", "alarm recipients", "image boosting", "image evaluation"
-    }  # fmt: skip
+    assert attention == {"account", "alarm recipients"}
     assert "18 of 18 answer" in checked.stdout
 
 

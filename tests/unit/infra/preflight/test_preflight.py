@@ -81,6 +81,13 @@ def test_what_apply_creates_later_is_no_failure_in_a_new_account(tmp_path, envir
     assert all(found[name].todo for name in told)
 
 
+def test_the_local_cloud_needs_no_images(tmp_path):
+    found = findings(tmp_path, environment="local")
+
+    assert found["images"].verdict == OK
+    assert not {"image boosting", "image evaluation"} & set(found)
+
+
 def test_a_finding_is_one_line(tmp_path):
     for one in findings(tmp_path, {("s3", "HeadBucket"): refusal("x", "403", "a\nb")}).values():
         assert "\n" not in one.line(10)
