@@ -26,7 +26,7 @@ class PreflightError(LakecastError):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """Result of a check.
 
     Parameters
     ----------

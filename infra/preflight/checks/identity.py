@@ -1,4 +1,4 @@
-"""Whose credentials these are, and whether account and region are the intended ones."""
+"""Identity of the credentials, and whether account and region are the intended ones."""
 
 from __future__ import annotations
 

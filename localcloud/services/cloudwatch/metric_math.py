@@ -28,7 +28,7 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Scope:
-    """What an expression can refer to.
+    """Values that an expression can refer to.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ def said(process: subprocess.Popen[str]) -> IO[str]:
 
 
 def counts_of(lake: Path, *processes: subprocess.Popen[str]) -> list[dict[str, int]]:
-    """What each run of processes counted, from their beginning to their end."""
+    """Counts of each run of processes, from their beginning to their end."""
     begin(lake, *processes)
     lines = [line for process in processes for line in said(process).read().splitlines()]
     assert [process.wait() for process in processes] == [0] * len(processes)

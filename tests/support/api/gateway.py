@@ -35,7 +35,7 @@ _FORMATS = frozenset({"decimal", "int32", "int64"})
 _SEGMENT = re.compile(r"[A-Za-z0-9_.,:-]+|\{[A-Za-z0-9_.-]+\+?\}")
 _RESERVED = ("/ping", "/sping")
 _OF_PARAMETERS = frozenset({"name", "in", "required", "description", "schema", "style", "explode"})
-"""What API Gateway reads of a parameter, and how callers write a list, which it passes on."""
+"""Attributes of a parameter that API Gateway reads, and the form of a list, which it passes on."""
 
 
 def faults_of_model(name: str, content_type: str, text: str, schema: Any) -> list[str]:

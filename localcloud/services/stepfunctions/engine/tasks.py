@@ -39,7 +39,7 @@ _FUNCTION = re.compile(r"arn:[^:]+:lambda:[^:]+:\d{12}:function:[^:]+(:[^:]+)?")
 
 @dataclass(frozen=True)
 class Resource:
-    """What a task calls.
+    """Operation that a task calls.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ def test_batches_that_aws_documents_as_invalid_are_refused(
         service.call("CreateTransformJob", request)
 
 
-# --- settings that the container is told or asked for ---
+# --- settings that the container receives or answers ---
 
 
 @contextmanager
