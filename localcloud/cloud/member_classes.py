@@ -22,7 +22,7 @@ All other members are refused.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,22 +68,22 @@ class Classes:
     ----------
     tables
         Tables by operation.
-    refuse
-        Makes the service's error for something that the local cloud does not support.
+    code
+        Error code of this service for something that the local cloud does not support.
     """
 
-    def __init__(self, tables: Mapping[str, Table], refuse: Callable[[str], AwsError]) -> None:
+    def __init__(self, tables: Mapping[str, Table], code: str) -> None:
         self.tables = tables
-        self._refuse = refuse
+        self._code = code
 
     @classmethod
-    def read(cls, paths: Iterable[Path], refuse: Callable[[str], AwsError]) -> Classes:
+    def read(cls, paths: Iterable[Path], code: str) -> Classes:
         """Reads the tables in TOML files."""
         tables: dict[str, Table] = {}
         for path in paths:
             sections = tomllib.loads(path.read_text())
             tables |= {name: Table.of(section) for name, section in sections.items()}
-        return cls(tables, refuse)
+        return cls(tables, code)
 
     def find(self, operation: str, path: str) -> tuple[str, list[Any] | None]:
         """Returns a member's class and its supported values, None if it can have any."""
@@ -109,7 +109,8 @@ class Classes:
             if (fault := self._fault(operation, path, value)) is not None
         ]
         if faults:
-            raise self._refuse(f"{', '.join(dict.fromkeys(faults))} in {operation}")
+            what = f"{', '.join(dict.fromkeys(faults))} in {operation}"
+            raise AwsError(self._code, f"The local cloud does not support {what}.")
 
     def is_above(self, operation: str, path: str) -> bool:
         """Returns whether a member below the path is supported."""

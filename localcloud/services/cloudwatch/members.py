@@ -8,15 +8,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from localcloud.cloud.aws_api import AwsError
 from localcloud.cloud.member_classes import Classes
 
 
 @cache
 def classes() -> Classes:
     """Returns the classes of the members of all operations."""
-    return Classes.read([Path(__file__).with_suffix(".toml")], _not_supported)
-
-
-def _not_supported(what: str) -> AwsError:
-    return AwsError("ValidationError", f"The local cloud does not support {what}.")
+    return Classes.read([Path(__file__).with_suffix(".toml")], "ValidationError")

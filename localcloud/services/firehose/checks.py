@@ -33,7 +33,7 @@ _STREAM = "DeliveryStreamName"
 @cache
 def classes() -> Classes:
     """Returns the classes of the members of all operations."""
-    return Classes.read([Path(__file__).with_name("members.toml")], _not_supported)
+    return Classes.read([Path(__file__).with_name("members.toml")], _INVALID)
 
 
 def check(operation: str, request: Request, account: str, region: str) -> None:
@@ -176,7 +176,3 @@ def _check_prefixes(config: Request) -> None:
 
 def _invalid(message: str) -> AwsError:
     return AwsError(_INVALID, message)
-
-
-def _not_supported(what: str) -> AwsError:
-    return _invalid(f"The local cloud does not support {what}.")

@@ -18,12 +18,7 @@ from localcloud.cloud.member_classes import Classes
 @cache
 def classes() -> Classes:
     """Returns the classes of the members of all operations."""
-    return Classes.read([Path(__file__).with_suffix(".toml")], not_supported)
-
-
-def not_supported(what: str) -> AwsError:
-    """Returns the error for a member that the local cloud does not support."""
-    return AwsError("InvalidInputException", f"The local cloud does not support {what}.")
+    return Classes.read([Path(__file__).with_suffix(".toml")], "InvalidInputException")
 
 
 def check(operation: str, request: Mapping[str, Any], account_id: str) -> None:

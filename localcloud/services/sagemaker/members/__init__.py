@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from localcloud.cloud.member_classes import Classes
-from localcloud.services.sagemaker.refusals import not_supported
 
 
 def classes() -> Classes:
     """Returns the classes of the members of all operations."""
-    return Classes.read(sorted(Path(__file__).parent.glob("*.toml")), not_supported)
+    return Classes.read(sorted(Path(__file__).parent.glob("*.toml")), "ValidationException")
